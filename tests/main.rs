@@ -1,0 +1,1 @@
+//! One test binary: with one `tests/main.rs` proptest keeps its regressions in `proptest-regressions/`.
