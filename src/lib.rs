@@ -8,3 +8,15 @@ extern crate std;
 
 #[cfg(feature = "check")]
 pub mod check;
+pub mod connection;
+pub mod ids;
+pub mod laws;
+mod limits;
+pub mod log;
+pub mod routing;
+pub mod session;
+pub mod table;
+mod words;
+
+pub use limits::{Limits, ZeroLimit};
+pub use words::*;

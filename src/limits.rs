@@ -1,0 +1,110 @@
+//! Limits are data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::Timer;
+
+/// What a session may hold, and how long it waits. The same limits hold for a session's whole life;
+/// with other limits after a restart nothing is lost, only no more is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections at a time, at least 1.
+    pub connections: u16,
+    /// Prompts that wait for the worker, at least 1. A running one does not wait.
+    pub queued: u16,
+    /// Pending asks of a turn, at least 1.
+    pub asks: u16,
+    /// Clients that ever prompted, at least 1: each costs a row, kept so that no prompt runs twice.
+    pub clients: u16,
+    /// Entries in one [`Send`](crate::session::Effect::Send), at least 1.
+    pub batch: u32,
+    /// Entries the log retains, at least 1. More are kept while a queued prompt, a pending ask, a range
+    /// in flight or a suspended viewer needs them.
+    pub retention: u64,
+    /// [`Timer::Idle`], in milliseconds, at least 1, as all that follow.
+    pub idle_ms: u32,
+    /// [`Timer::Start`].
+    pub start_ms: u32,
+    /// [`Timer::Turn`]; none lets a turn run for ever.
+    pub turn_ms: Option<u32>,
+    /// [`Timer::Interrupt`].
+    pub interrupt_ms: u32,
+    /// [`Timer::Detach`].
+    pub detach_ms: u32,
+    /// [`Timer::Grace`].
+    pub grace_ms: u32,
+    /// [`Timer::Closeout`].
+    pub closeout_ms: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        const SECOND: u32 = 1_000;
+        const MINUTE: u32 = 60 * SECOND;
+        Limits {
+            connections: 8,
+            queued: 16,
+            asks: 8,
+            clients: 64,
+            batch: 256,
+            retention: 10_000,
+            idle_ms: 30 * MINUTE,
+            start_ms: MINUTE,
+            turn_ms: None,
+            interrupt_ms: 10 * SECOND,
+            detach_ms: 30 * MINUTE,
+            grace_ms: 10 * MINUTE,
+            closeout_ms: 2 * MINUTE,
+        }
+    }
+}
+
+/// A limit that no session can live with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the limit `{limit}` is 0, and must be at least 1")]
+pub struct ZeroLimit {
+    /// Its name.
+    pub limit: &'static str,
+}
+
+impl Limits {
+    /// Refuses limits that no session can live with.
+    ///
+    /// # Errors
+    /// The first limit that is 0.
+    pub fn check(&self) -> Result<(), ZeroLimit> {
+        let least = [
+            ("connections", u64::from(self.connections)),
+            ("queued", u64::from(self.queued)),
+            ("asks", u64::from(self.asks)),
+            ("clients", u64::from(self.clients)),
+            ("batch", u64::from(self.batch)),
+            ("retention", self.retention),
+            ("idle_ms", u64::from(self.idle_ms)),
+            ("start_ms", u64::from(self.start_ms)),
+            ("turn_ms", u64::from(self.turn_ms.unwrap_or(1))),
+            ("interrupt_ms", u64::from(self.interrupt_ms)),
+            ("detach_ms", u64::from(self.detach_ms)),
+            ("grace_ms", u64::from(self.grace_ms)),
+            ("closeout_ms", u64::from(self.closeout_ms)),
+        ];
+        match least.iter().find(|(_, value)| *value == 0) {
+            Some((limit, _)) => Err(ZeroLimit { limit }),
+            None => Ok(()),
+        }
+    }
+
+    /// How long a timer runs, in milliseconds; none if it is never armed.
+    pub const fn duration(&self, timer: Timer) -> Option<u32> {
+        match timer {
+            Timer::Idle => Some(self.idle_ms),
+            Timer::Start => Some(self.start_ms),
+            Timer::Turn => self.turn_ms,
+            Timer::Interrupt => Some(self.interrupt_ms),
+            Timer::Detach => Some(self.detach_ms),
+            Timer::Grace => Some(self.grace_ms),
+            Timer::Closeout => Some(self.closeout_ms),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Before any command: hold the durable state against what runs in this process, and reconcile the two.
+//!
+//! There is one such decision in a server. Send, interrupt, switch, reconnect and stop all go through
+//! it; no handler keeps a copy (incidents F-17 to F-20).
+
+use strum::EnumCount;
+
+use crate::ids::Incarnation;
+use crate::table::{self, Verdict};
+use crate::words::{Reason, State, words};
+
+words! {
+    /// What the store knows of a session.
+    Durable as "SCREAMING_SNAKE_CASE" {
+        Unknown = "The store has no such session.",
+        Created = "CREATED.",
+        Starting = "STARTING.",
+        Active = "ACTIVE.",
+        Detached = "DETACHED.",
+        Suspended = "SUSPENDED.",
+        Closing = "CLOSING.",
+        Ended = "ENDED.",
+    }
+}
+
+words! {
+    /// What runs in this process under the session's name.
+    Runtime as "SCREAMING_SNAKE_CASE" {
+        Absent = "No worker.",
+        Current = "The worker of the durable incarnation.",
+        Other = "A worker of another incarnation.",
+    }
+}
+
+words! {
+    /// What to do before a command, in this order.
+    Op as "snake_case" {
+        Abort = "Abort the worker that runs and return when it can do nothing any more: it is a zombie.",
+        Recover = "Feed the session `RESTARTED`: the worker it counts on is gone.",
+        Proceed = "Feed the session the command.",
+        NotFound = "Tell the sender that there is no such session.",
+    }
+}
+
+/// A row of the routing table. It never goes anywhere: recovery is the session table's business.
+pub type Row = table::Row<Durable, Runtime, Op, Reason>;
+
+const fn row(
+    id: &'static str,
+    from: &'static [Durable],
+    on: &'static [Runtime],
+    ops: &'static [Op],
+    because: &'static str,
+) -> Row {
+    Row::new(id, from, on, Verdict::Stay, ops, because)
+}
+
+/// Every rule of routing.
+#[rustfmt::skip]
+pub const ROWS: &[Row] = {
+    use Durable::*;
+    use Runtime::*;
+    use Op::*;
+    const WITH_WORKER: &[Durable] = &[Starting, Active, Detached, Suspended, Closing];
+    &[
+    //   id    from                on           ops, in this order           because
+    row("Q1", &[Unknown],          &[Absent],           &[NotFound],                 "an unknown session is not a state; unknown and forbidden look the same"),
+    row("Q2", &[Unknown],          &[Current, Other],   &[Abort, NotFound],          "nobody will ever ask for its work: a zombie is aborted, not forgotten (F-14)"),
+    row("Q3", &[Created, Ended],   &[Absent],           &[Proceed],                  "no worker is expected, and none is there"),
+    row("Q4", &[Created, Ended],   &[Current, Other],   &[Abort, Proceed],           "the record says that no worker is up: what runs is a zombie (F-17, F-19)"),
+    row("Q5", WITH_WORKER,         &[Absent],           &[Recover, Proceed],         "the record counts on a worker that is gone (F-26)"),
+    row("Q6", WITH_WORKER,         &[Current],          &[Proceed],                  "the two agree, and the healthy run is left alone (F-17)"),
+    row("Q7", WITH_WORKER,         &[Other],            &[Abort, Recover, Proceed],  "what runs is not what the record counts on"),
+    ]
+};
+
+/// `[durable][runtime]` → place in [`ROWS`].
+pub const INDEX: [[u8; Runtime::COUNT]; Durable::COUNT] = crate::index!(ROWS, Durable, Runtime);
+
+impl Durable {
+    /// What the store knows.
+    pub const fn of(state: Option<State>) -> Durable {
+        match state {
+            None => Durable::Unknown,
+            Some(State::Created) => Durable::Created,
+            Some(State::Starting) => Durable::Starting,
+            Some(State::Active) => Durable::Active,
+            Some(State::Detached) => Durable::Detached,
+            Some(State::Suspended) => Durable::Suspended,
+            Some(State::Closing) => Durable::Closing,
+            Some(State::Ended) => Durable::Ended,
+        }
+    }
+}
+
+impl Runtime {
+    /// What runs, held against the incarnation in the store.
+    pub fn of(durable: Incarnation, running: Option<Incarnation>) -> Runtime {
+        match running {
+            None => Runtime::Absent,
+            Some(running) if running == durable => Runtime::Current,
+            Some(_) => Runtime::Other,
+        }
+    }
+}
+
+/// What to do before a command.
+///
+/// ```
+/// use outlive::routing::{Durable, Op, Runtime, rule};
+/// use outlive::{State, ids::Incarnation};
+///
+/// // The process was restarted in the middle of a turn: recover first.
+/// let durable = Durable::of(Some(State::Active));
+/// let runtime = Runtime::of(Incarnation(1), None);
+/// assert_eq!(rule(durable, runtime).ops, [Op::Recover, Op::Proceed]);
+/// ```
+pub const fn rule(durable: Durable, runtime: Runtime) -> &'static Row {
+    &ROWS[INDEX[durable as usize][runtime as usize] as usize]
+}

@@ -1,0 +1,446 @@
+//! What each op does. An op works on the step's next session and adds records and effects.
+
+use core::num::NonZeroU32;
+
+use super::event::{Effect, Entry, Event, Record};
+use super::machine::{Step, expected};
+use super::table::{Op, Row};
+use super::{Connection, Prompter, Session, Turn};
+use crate::ids::{ConnectionId, Generation, Incarnation, Seq};
+use crate::limits::Limits;
+use crate::table::Verdict;
+use crate::words::{CloseCode, EndReason, Timer, TurnOutcome};
+
+impl Step {
+    /// Takes a row: its ops in order, then its state. The only place where a state changes.
+    pub(super) fn apply(&mut self, row: &Row, event: &Event, limits: &Limits) {
+        for op in row.ops {
+            self.perform(*op, event, limits);
+        }
+        match row.verdict {
+            Verdict::Go(state) => self.next.state = state,
+            Verdict::Stay | Verdict::Ignore(_) => {}
+            Verdict::Refuse(_) => self.explain(event),
+        }
+    }
+
+    /// That an op finds in the event what it works on is a law at build time
+    /// ([`OpsFitTheEvent`](crate::laws::Law::OpsFitTheEvent)).
+    fn perform(&mut self, op: Op, event: &Event, limits: &Limits) {
+        let incarnation = self.next.incarnation;
+        match op {
+            Op::Commit => self.commit(),
+            Op::Abort => self.effects.push(Effect::Abort { incarnation }),
+            Op::Replace => self.replace(event),
+            Op::Admit => self.admit(event),
+            Op::Drop => self.drop_connection(event),
+            Op::Suspend => self.suspend(event),
+            Op::Unsuspend => self.with_connection(event, |connection| connection.suspended = None),
+            Op::Pin => self.pin(event),
+            Op::Unpin => self.next.pin = None,
+            Op::Credit => self.with_connection(event, |connection| connection.in_flight = None),
+            Op::RenewLog => self.renew_log(event),
+            Op::EndTurn(outcome) => self.end_turn(outcome, limits),
+            Op::EndTurnAsReported => self.end_turn_as_reported(event, limits),
+            Op::EndQueue(outcome) => self.end_queue(outcome, limits),
+            Op::TakeBack => self.take_back(event, limits),
+            Op::LogClosing(why) => _ = self.log(Entry::Closing { why }, limits),
+            Op::LogEnd(why) => self.log_end(why, limits),
+            Op::NextIncarnation => self.next.incarnation = Incarnation(incarnation.0 + 1),
+            Op::Accept => self.accept(event, limits),
+            Op::LogOutput => self.log_output(event, limits),
+            Op::LogAsk => self.log_ask(event, limits),
+            Op::LogAnswer => self.log_answer(event, limits),
+            Op::CloseAll(code) => self.close_all(code),
+            Op::DisarmAll => self.effects.push(Effect::DisarmAll),
+            Op::Disarm(timer) => self.effects.push(Effect::Disarm { timer }),
+            Op::Arm(timer) => self.arm(timer, limits),
+            Op::Start => {
+                let resume = incarnation > Incarnation(1);
+                self.effects.push(Effect::Start {
+                    incarnation,
+                    resume,
+                });
+            }
+            Op::CloseOut => self.effects.push(Effect::CloseOut { incarnation }),
+            Op::Dispatch => self.dispatch(),
+            Op::Interrupt => self.interrupt(),
+            Op::Deliver => self.deliver(event),
+            Op::Reply | Op::ReplyAgain => self.reply(event, op == Op::ReplyAgain),
+            Op::Welcome => self.welcome(event),
+            Op::Fill => self.fill(limits),
+        }
+    }
+
+    /// The commit covers the whole step, so it stands first, once.
+    pub(super) fn commit(&mut self) {
+        if !self.commits() {
+            self.effects.insert(0, Effect::Commit);
+        }
+    }
+
+    fn explain(&mut self, event: &Event) {
+        if let Event::Prompt { client, .. } = *event {
+            self.expected = Some(expected(self.next.high(client)));
+        }
+    }
+
+    // Connections.
+
+    fn replace(&mut self, event: &Event) {
+        let Event::Attach { client, .. } = *event else {
+            return;
+        };
+        let older = self
+            .next
+            .connections
+            .iter()
+            .position(|other| other.client == client);
+        if let Some(place) = older {
+            let connection = self.next.connections.remove(place).id;
+            self.effects.push(Effect::Close {
+                connection,
+                code: CloseCode::Replaced,
+            });
+        }
+    }
+
+    fn admit(&mut self, event: &Event) {
+        let Event::Attach {
+            connection,
+            client,
+            cursor,
+        } = *event
+        else {
+            return;
+        };
+        let (_, next) = self.next.log.attach(cursor);
+        let fresh = Connection {
+            id: connection,
+            client,
+            next,
+            in_flight: None,
+            suspended: None,
+        };
+        self.next.connections.push(fresh);
+    }
+
+    fn drop_connection(&mut self, event: &Event) {
+        let Event::Lost { connection } = *event else {
+            return;
+        };
+        self.next.connections.retain(|other| other.id != connection);
+        self.next.left = Some(connection);
+    }
+
+    fn suspend(&mut self, event: &Event) {
+        let Event::Suspend { seen, .. } = *event else {
+            return;
+        };
+        self.with_connection(event, |connection| {
+            connection.suspended = Some(seen.min(connection.next.previous()));
+        });
+    }
+
+    fn with_connection(&mut self, event: &Event, change: impl FnOnce(&mut Connection)) {
+        let id = named(event);
+        let mut listed = self.next.connections.iter_mut();
+        if let Some(connection) = listed.find(|one| Some(one.id) == id) {
+            change(connection);
+        }
+    }
+
+    /// The least that the suspended viewers have seen; of one that is gone, what its notice says.
+    fn pin(&mut self, event: &Event) {
+        let listed = self.next.connections.iter().filter_map(|one| one.suspended);
+        let late = named(event)
+            .filter(|id| self.next.left == Some(*id))
+            .and(announced(event));
+        self.next.pin = listed
+            .chain(late)
+            .min()
+            .map(|seen| seen.min(self.next.log.head));
+    }
+
+    fn close_all(&mut self, code: CloseCode) {
+        for gone in self.next.connections.drain(..) {
+            self.effects.push(Effect::Close {
+                connection: gone.id,
+                code,
+            });
+        }
+    }
+
+    fn welcome(&mut self, event: &Event) {
+        let Event::Attach {
+            connection, cursor, ..
+        } = *event
+        else {
+            return;
+        };
+        let (outcome, _) = self.next.log.attach(cursor);
+        self.effects.push(Effect::Welcome {
+            connection,
+            outcome,
+        });
+    }
+
+    fn fill(&mut self, limits: &Limits) {
+        let Session {
+            log, connections, ..
+        } = &mut self.next;
+        for one in connections
+            .iter_mut()
+            .filter(|one| one.watches() && one.in_flight.is_none())
+        {
+            let connection = one.id;
+            if one.next <= log.base {
+                let (lost_from, lost_to) = (one.next, log.base);
+                self.effects.push(Effect::Gap {
+                    connection,
+                    lost_from,
+                    lost_to,
+                });
+                one.next = log.base.next();
+            }
+            if one.next <= log.head {
+                let from = one.next;
+                let to = log.head.min(Seq(from.0 + u64::from(limits.batch) - 1));
+                self.effects.push(Effect::Send {
+                    connection,
+                    from,
+                    to,
+                });
+                one.in_flight = Some(from);
+                one.next = to.next();
+            }
+        }
+    }
+
+    // The log.
+
+    fn log(&mut self, entry: Entry, limits: &Limits) -> Seq {
+        let seq = self.next.log.append();
+        self.records.push(Record { seq, entry });
+        self.trim(limits);
+        seq
+    }
+
+    /// What is still needed stays: a queued prompt's body, a pending ask, a range in flight or about to
+    /// be, what a suspended viewer has not seen.
+    fn trim(&mut self, limits: &Limits) {
+        let Session {
+            log,
+            queue,
+            asks,
+            connections,
+            pin,
+            ..
+        } = &mut self.next;
+        let sending = connections
+            .iter()
+            .filter_map(|one| one.in_flight.or_else(|| one.watches().then_some(one.next)));
+        let needed = queue
+            .first()
+            .into_iter()
+            .chain(asks.first())
+            .copied()
+            .chain(sending);
+        let floor = needed.map(Seq::previous).chain(*pin).min();
+        log.trim(limits.retention, floor.unwrap_or(Seq::MAX));
+    }
+
+    fn renew_log(&mut self, event: &Event) {
+        if let Event::Restarted { renew: Some(id) } = *event {
+            self.next.log.id = id;
+        }
+    }
+
+    fn end_turn(&mut self, outcome: TurnOutcome, limits: &Limits) {
+        if let Some(turn) = self.next.turn.id() {
+            self.next.turn = Turn::Idle;
+            self.next.asks.clear();
+            self.log(Entry::TurnEnd { turn, outcome }, limits);
+        }
+    }
+
+    fn end_turn_as_reported(&mut self, event: &Event, limits: &Limits) {
+        let Event::TurnEnded { outcome, .. } = *event else {
+            return;
+        };
+        self.end_turn(outcome.into(), limits);
+    }
+
+    fn end_queue(&mut self, outcome: TurnOutcome, limits: &Limits) {
+        while !self.next.queue.is_empty() {
+            let turn = self.next.queue.remove(0);
+            self.log(Entry::TurnEnd { turn, outcome }, limits);
+        }
+    }
+
+    fn take_back(&mut self, event: &Event, limits: &Limits) {
+        let Event::Interrupt { turn } = *event else {
+            return;
+        };
+        self.next.queue.retain(|queued| *queued != turn);
+        self.log(
+            Entry::TurnEnd {
+                turn,
+                outcome: TurnOutcome::Cancelled,
+            },
+            limits,
+        );
+    }
+
+    fn log_end(&mut self, why: EndReason, limits: &Limits) {
+        self.log(Entry::End { why }, limits);
+    }
+
+    fn accept(&mut self, event: &Event, limits: &Limits) {
+        let Event::Prompt { client, n, digest } = *event else {
+            return;
+        };
+        let seq = self.next.log.append();
+        self.records.push(Record {
+            seq,
+            entry: Entry::Prompt { client, n },
+        });
+        self.next.queue.push(seq);
+        self.trim(limits);
+        let now = Prompter {
+            client,
+            high: n,
+            seq,
+            digest,
+        };
+        match self
+            .next
+            .clients
+            .iter_mut()
+            .find(|known| known.client == client)
+        {
+            Some(known) => *known = now,
+            None => self.next.clients.push(now),
+        }
+    }
+
+    fn log_output(&mut self, event: &Event, limits: &Limits) {
+        let Event::Output { count, .. } = *event else {
+            return;
+        };
+        let seq = self.next.log.extend(NonZeroU32::get(count));
+        self.records.push(Record {
+            seq,
+            entry: Entry::Output { count },
+        });
+        self.trim(limits);
+    }
+
+    fn log_ask(&mut self, event: &Event, limits: &Limits) {
+        let Event::Asked { turn, .. } = *event else {
+            return;
+        };
+        let seq = self.next.log.append();
+        self.records.push(Record {
+            seq,
+            entry: Entry::Ask { turn },
+        });
+        self.next.asks.push(seq);
+        self.trim(limits);
+    }
+
+    fn log_answer(&mut self, event: &Event, limits: &Limits) {
+        let Event::Answer { client, ask } = *event else {
+            return;
+        };
+        self.next.asks.retain(|pending| *pending != ask);
+        self.log(Entry::Answer { client, ask }, limits);
+    }
+
+    // Timers.
+
+    pub(super) fn arm(&mut self, timer: Timer, limits: &Limits) {
+        if let Some(after_ms) = limits.duration(timer) {
+            let slot = &mut self.next.generations[timer as usize];
+            *slot = Generation(slot.0 + 1);
+            self.effects.push(Effect::Arm {
+                timer,
+                generation: *slot,
+                after_ms,
+            });
+        }
+    }
+
+    // The worker, and who prompted it.
+
+    fn dispatch(&mut self) {
+        if self.next.queue.is_empty() {
+            return;
+        }
+        let (turn, incarnation) = (self.next.queue.remove(0), self.next.incarnation);
+        self.next.turn = Turn::Running(turn);
+        self.effects.push(Effect::Dispatch { incarnation, turn });
+    }
+
+    fn interrupt(&mut self) {
+        if let Some(turn) = self.next.turn.id() {
+            let incarnation = self.next.incarnation;
+            self.next.turn = Turn::Interrupting(turn);
+            self.effects.push(Effect::Interrupt { incarnation, turn });
+        }
+    }
+
+    fn deliver(&mut self, event: &Event) {
+        let Event::Answer { ask, .. } = *event else {
+            return;
+        };
+        let incarnation = self.next.incarnation;
+        self.effects.push(Effect::Deliver { incarnation, ask });
+    }
+
+    fn reply(&mut self, event: &Event, again: bool) {
+        let Event::Prompt { client, n, .. } = *event else {
+            return;
+        };
+        let latest = self.next.prompter(client).filter(|known| known.high == n);
+        let seq = latest.map(|known| known.seq);
+        self.effects.push(Effect::Accepted {
+            client,
+            n,
+            seq,
+            again,
+        });
+    }
+}
+
+/// What a suspend notice says its viewer has seen.
+fn announced(event: &Event) -> Option<Seq> {
+    if let Event::Suspend { seen, .. } = *event {
+        Some(seen)
+    } else {
+        None
+    }
+}
+
+/// The connection an event names.
+fn named(event: &Event) -> Option<ConnectionId> {
+    match *event {
+        Event::Attach { connection, .. }
+        | Event::Written { connection, .. }
+        | Event::Suspend { connection, .. }
+        | Event::Resume { connection }
+        | Event::Lost { connection } => Some(connection),
+        Event::Prompt { .. }
+        | Event::Interrupt { .. }
+        | Event::Stop { .. }
+        | Event::Answer { .. }
+        | Event::Started { .. }
+        | Event::StartFailed { .. }
+        | Event::Output { .. }
+        | Event::Asked { .. }
+        | Event::TurnEnded { .. }
+        | Event::Exited { .. }
+        | Event::Expired { .. }
+        | Event::Restarted { .. } => None,
+    }
+}

@@ -1,0 +1,231 @@
+//! A session: what it holds, the table that rules it, and the step.
+//!
+//! * [`ROWS`](table::ROWS) — every rule, one literal;
+//! * [`Machine`] — a table and [`Limits`](crate::Limits): `classify → rule → apply`;
+//! * [`Session`] — the value that a step replaces by the next one;
+//! * [`Event`] goes in, [`Step`] with its [`Effect`]s comes out.
+
+mod apply;
+mod event;
+mod machine;
+pub mod shape;
+mod snapshot;
+pub mod table;
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use strum::EnumCount;
+
+pub use event::{Effect, Entry, Event, Record, WorkerOutcome};
+pub use machine::{Machine, Refusal, Step, TRAIL};
+pub use snapshot::{Impossible, Snapshot};
+
+use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
+use crate::log::{Log, LogId};
+use crate::words::{State, Timer};
+
+/// A session. A value: compare it, clone it, keep a million of them. Only a [`Machine`]'s step makes
+/// the next one.
+///
+/// *Getters* are all it has: events go into [`Machine::step`], effects come out of it. In JSON it is its
+/// [`Snapshot`], and what no session could be does not deserialise.
+#[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Snapshot", into = "Snapshot")]
+pub struct Session {
+    state: State,
+    incarnation: Incarnation,
+    turn: Turn,
+    log: Log,
+    /// Accepted prompts that wait, oldest first.
+    queue: Vec<Seq>,
+    /// Pending asks of the turn, oldest first.
+    asks: Vec<Seq>,
+    /// Who prompted, and how far: kept for ever, so that no prompt runs twice.
+    clients: Vec<Prompter>,
+
+    // Volatile: not in the snapshot.
+    connections: Vec<Connection>,
+    /// The generation each timer was last armed with.
+    generations: [Generation; Timer::COUNT],
+    /// What suspended viewers have seen, while the session is SUSPENDED.
+    pin: Option<Seq>,
+    /// The connection that was lost last: its suspend notice may still come.
+    left: Option<ConnectionId>,
+}
+
+/// What the worker is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// The prompt at this place.
+    Running(Seq),
+    /// The same, and it was asked to stop.
+    Interrupting(Seq),
+}
+
+impl Turn {
+    /// The running turn, interrupted or not.
+    pub const fn id(self) -> Option<Seq> {
+        match self {
+            Turn::Idle => None,
+            Turn::Running(turn) | Turn::Interrupting(turn) => Some(turn),
+        }
+    }
+}
+
+/// A client that prompted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompter {
+    /// Who.
+    pub client: ClientId,
+    /// The highest number accepted.
+    pub high: PromptNumber,
+    /// That prompt's entry.
+    pub seq: Seq,
+    /// That prompt's body.
+    pub digest: Digest,
+}
+
+/// An open connection: a cursor over the log, never a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Connection {
+    /// Its fence.
+    pub id: ConnectionId,
+    /// Whose it is. A client has one connection at most.
+    pub client: ClientId,
+    /// The next entry to send.
+    pub next: Seq,
+    /// The first entry of the range in flight. None: the connection has credit.
+    pub in_flight: Option<Seq>,
+    /// What the client had seen when it went to the background. None: it watches.
+    pub suspended: Option<Seq>,
+}
+
+impl Connection {
+    /// Open, and not suspended.
+    pub const fn watches(&self) -> bool {
+        self.suspended.is_none()
+    }
+}
+
+/// By hand, for `clone_from`: a step that is used again takes over a session without allocating.
+impl Clone for Session {
+    fn clone(&self) -> Session {
+        Session {
+            queue: self.queue.clone(),
+            asks: self.asks.clone(),
+            clients: self.clients.clone(),
+            connections: self.connections.clone(),
+            ..*self
+        }
+    }
+
+    fn clone_from(&mut self, source: &Session) {
+        let Session {
+            queue,
+            asks,
+            clients,
+            connections,
+            ..
+        } = self;
+        queue.clone_from(&source.queue);
+        asks.clone_from(&source.asks);
+        clients.clone_from(&source.clients);
+        connections.clone_from(&source.connections);
+        self.state = source.state;
+        self.incarnation = source.incarnation;
+        self.turn = source.turn;
+        self.log = source.log;
+        self.generations = source.generations;
+        self.pin = source.pin;
+        self.left = source.left;
+    }
+}
+
+impl Session {
+    /// The state.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Which life of the worker this is.
+    pub const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// What the worker is at.
+    pub const fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// The log's edges.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Accepted prompts that wait, oldest first.
+    pub fn queue(&self) -> &[Seq] {
+        &self.queue
+    }
+
+    /// Pending asks, oldest first.
+    pub fn asks(&self) -> &[Seq] {
+        &self.asks
+    }
+
+    /// Who prompted, and how far.
+    pub fn clients(&self) -> &[Prompter] {
+        &self.clients
+    }
+
+    /// The highest prompt number accepted of a client; none if it never prompted.
+    pub fn high(&self, client: ClientId) -> Option<PromptNumber> {
+        self.prompter(client).map(|known| known.high)
+    }
+
+    /// The open connections, in the order in which they came.
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// What is pinned for suspended viewers: entries after this one are not trimmed.
+    pub const fn pin(&self) -> Option<Seq> {
+        self.pin
+    }
+
+    /// The generation a timer was last armed with.
+    pub const fn generation(&self, timer: Timer) -> Generation {
+        self.generations[timer as usize]
+    }
+
+    fn new(log: LogId) -> Session {
+        Session {
+            state: State::Created,
+            incarnation: Incarnation(1),
+            turn: Turn::Idle,
+            log: Log::new(log),
+            queue: Vec::new(),
+            asks: Vec::new(),
+            clients: Vec::new(),
+            connections: Vec::new(),
+            generations: [Generation(0); Timer::COUNT],
+            pin: None,
+            left: None,
+        }
+    }
+
+    fn prompter(&self, client: ClientId) -> Option<&Prompter> {
+        self.clients.iter().find(|known| known.client == client)
+    }
+
+    fn connection(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections
+            .iter()
+            .find(|connection| connection.id == id)
+    }
+}

@@ -1,0 +1,193 @@
+//! What the store keeps of a session, and what it refuses to read back.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Prompter, Session, Turn};
+use crate::ids::{Incarnation, Seq};
+use crate::log::Log;
+use crate::words::State;
+
+/// The durable part of a session. Connections, credit, timers and a pending interrupt are not in it:
+/// they go with the process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// The state.
+    pub state: State,
+    /// Which life of the worker this is.
+    pub incarnation: Incarnation,
+    /// The running turn.
+    pub turn: Option<Seq>,
+    /// The log's edges.
+    pub log: Log,
+    /// Accepted prompts that wait, oldest first.
+    pub queue: Vec<Seq>,
+    /// Pending asks, oldest first.
+    pub asks: Vec<Seq>,
+    /// Who prompted, and how far.
+    pub clients: Vec<Prompter>,
+}
+
+/// A snapshot that no session could have written: it was damaged, or not written by this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("impossible session in {state}: {flaw}")]
+pub struct Impossible {
+    /// The state it claims.
+    pub state: State,
+    /// What cannot be.
+    pub flaw: &'static str,
+}
+
+impl Session {
+    /// The durable part.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            state: self.state,
+            incarnation: self.incarnation,
+            turn: self.turn.id(),
+            log: self.log,
+            queue: self.queue.clone(),
+            asks: self.asks.clone(),
+            clients: self.clients.clone(),
+        }
+    }
+
+    /// The session a store kept. It has no connections and no timers; unless it is ENDED, feed it
+    /// [`Event::Restarted`](super::Event::Restarted) before anything else, as the
+    /// [routing table](crate::routing) says.
+    ///
+    /// # Errors
+    /// [`Impossible`], if no session could have written this.
+    pub fn restore(snapshot: Snapshot) -> Result<Session, Impossible> {
+        let state = snapshot.state;
+        flaw(&snapshot).map_or(Ok(()), |flaw| Err(Impossible { state, flaw }))?;
+        let Snapshot {
+            state,
+            incarnation,
+            turn,
+            log,
+            queue,
+            asks,
+            clients,
+        } = snapshot;
+        let turn = turn.map_or(Turn::Idle, Turn::Running);
+        Ok(Session {
+            state,
+            incarnation,
+            turn,
+            log,
+            queue,
+            asks,
+            clients,
+            ..Session::new(log.id)
+        })
+    }
+
+    /// Whether the durable part of the two is the same.
+    pub(crate) fn same_record(&self, other: &Session) -> bool {
+        self.state == other.state
+            && self.incarnation == other.incarnation
+            && self.turn.id() == other.turn.id()
+            && self.log == other.log
+            && self.queue == other.queue
+            && self.asks == other.asks
+            && self.clients == other.clients
+    }
+}
+
+impl TryFrom<Snapshot> for Session {
+    type Error = Impossible;
+
+    fn try_from(snapshot: Snapshot) -> Result<Session, Impossible> {
+        Session::restore(snapshot)
+    }
+}
+
+impl From<Session> for Snapshot {
+    fn from(session: Session) -> Snapshot {
+        session.snapshot()
+    }
+}
+
+/// What cannot be, if anything.
+fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
+    let Snapshot {
+        state,
+        incarnation,
+        turn,
+        log,
+        queue,
+        asks,
+        clients,
+    } = snapshot;
+    let within = |seq: &Seq| *seq > Seq(0) && *seq <= log.head;
+    let retained = |seq: &Seq| *seq > log.base && *seq <= log.head;
+    let ascending = |list: &[Seq]| list.windows(2).all(|pair| pair[0] < pair[1]);
+    let (may_queue, may_run) = match state {
+        State::Created | State::Closing | State::Ended => (false, false),
+        State::Starting => (true, false),
+        State::Active | State::Detached | State::Suspended => (true, true),
+    };
+    let fresh = *incarnation == Incarnation(1) && log.head == Seq(0);
+    let repeated = |(place, one): (usize, &Prompter)| {
+        let same = |other: &Prompter| other.client == one.client || other.seq == one.seq;
+        clients[..place].iter().any(same)
+    };
+    let flaws = [
+        (incarnation.0 == 0, "incarnations count from 1"),
+        (incarnation.0 > u32::MAX / 2, "no session lives this often"),
+        (log.base > log.head, "the log begins after its end"),
+        (
+            log.head > Seq(Seq::MAX.0 / 2),
+            "the log is longer than any log",
+        ),
+        (*state == State::Created && !fresh, "CREATED has no past"),
+        (
+            *state != State::Created && log.head == Seq(0),
+            "only CREATED has an empty log",
+        ),
+        (!may_run && turn.is_some(), "a turn without a worker"),
+        (
+            !may_queue && !queue.is_empty(),
+            "prompts that wait for no worker",
+        ),
+        (
+            may_run && turn.is_none() && !queue.is_empty(),
+            "prompts that wait for a free worker",
+        ),
+        (
+            turn.is_some_and(|turn| !within(&turn)),
+            "a turn that is not in the log",
+        ),
+        (
+            !queue.iter().all(retained),
+            "a queued prompt that is not retained",
+        ),
+        (!ascending(queue), "queued prompts out of order"),
+        (
+            turn.is_some_and(|turn| queue.first() <= Some(&turn) && !queue.is_empty()),
+            "a queued prompt before the running one",
+        ),
+        (turn.is_none() && !asks.is_empty(), "asks without a turn"),
+        (!asks.iter().all(retained), "an ask that is not retained"),
+        (!ascending(asks), "asks out of order"),
+        (
+            turn.is_some_and(|turn| asks.iter().any(|ask| *ask <= turn)),
+            "an ask before its turn",
+        ),
+        (
+            !clients.iter().all(|known| within(&known.seq)),
+            "a client's prompt that is not in the log",
+        ),
+        (
+            clients.iter().enumerate().any(repeated),
+            "a client twice, or a prompt of two clients",
+        ),
+    ];
+    flaws
+        .iter()
+        .find(|(wrong, _)| *wrong)
+        .map(|(_, flaw)| *flaw)
+}

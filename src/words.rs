@@ -1,0 +1,247 @@
+//! The closed words of the machine: fieldless where they can be, `Copy` always.
+//!
+//! Each word has one spelling, and it is the same in `Display`, in JSON, in the docs and in a database.
+
+/// Declares closed words: one list of names, each with the sentence that explains it.
+///
+/// The sentence is the variant's documentation and what [`meaning`](State::meaning) returns, so that
+/// the generated pages say what rustdoc says.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident as $case:literal { $($variant:ident = $meaning:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            ::serde::Serialize, ::serde::Deserialize, ::strum::Display, ::strum::EnumCount,
+            ::strum::EnumString, ::strum::VariantArray, ::strum::VariantNames,
+        )]
+        #[serde(rename_all = $case)]
+        #[strum(serialize_all = $case)]
+        pub enum $name { $(#[doc = $meaning] $variant,)+ }
+
+        impl $name {
+            /// The word as it is written everywhere.
+            pub const fn into_str(self) -> &'static str {
+                <$name as ::strum::VariantNames>::VARIANTS[self as usize]
+            }
+
+            /// What the word means, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $($name::$variant => $meaning,)+ }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// The state of a session. `ACTIVE` and `DETACHED` differ only in who is watching: the work goes on.
+    State as "SCREAMING_SNAKE_CASE" {
+        Created = "The id and the record exist; no worker has been started in this incarnation.",
+        Starting = "The worker is starting; prompts are accepted and queued.",
+        Active = "The worker is up and at least one open connection watches that is not suspended.",
+        Detached = "The worker is up and nobody is connected. The work goes on.",
+        Suspended = "Every viewer announced that it goes to the background and will be back; its cursor is pinned. The work goes on.",
+        Closing = "The end was asked for: the turn is aborted, the closeout runs. Watching is allowed.",
+        Ended = "Final for this incarnation; the log stays readable. A new prompt reopens the conversation.",
+    }
+}
+
+words! {
+    /// A column of the session's table: an event after it was held against the session's own data.
+    ///
+    /// A guard is another column, never an `if`: that somebody still watches after a loss is `LOST`,
+    /// that nobody does is `LOST_LAST`. [`classify`](crate::session::Machine::classify) is the only
+    /// place where data becomes a column.
+    Trigger as "SCREAMING_SNAKE_CASE" {
+        Attach = "A client's connection said hello, and the client has no other connection here.",
+        AttachAgain = "A client's newer connection said hello while its older one is still listed.",
+        AttachFull = "A hello, but the session has as many connections as its limits allow.",
+        Written = "A connection has written the range it was given: it has credit again.",
+        Suspend = "A connection goes to the background; somebody else still watches, or it was suspended already.",
+        SuspendLast = "The last watching connection goes to the background.",
+        SuspendLate = "A suspend notice that came after its connection was lost.",
+        Resume = "A suspended connection is back in the foreground.",
+        Lost = "A connection is gone; somebody still watches.",
+        LostLast = "A connection is gone, and nobody is connected any more.",
+        LostToSuspended = "A connection is gone, and all that remain are suspended.",
+        Prompt = "The client's next prompt.",
+        PromptAgain = "A prompt that was accepted before: the client never heard the answer.",
+        PromptConflict = "The number of an accepted prompt, with another body.",
+        PromptGap = "A prompt whose predecessor is missing.",
+        PromptFull = "The next prompt, but the queue is full.",
+        PromptCrowded = "The first prompt of a new client, but the session knows as many clients as its limits allow.",
+        Interrupt = "Stop the running turn, keep the session.",
+        InterruptAgain = "Stop the running turn, which is being interrupted already.",
+        InterruptQueued = "Take back a prompt that waits in the queue.",
+        Stop = "End the session.",
+        Answer = "The first valid answer to a pending ask.",
+        AnswerLate = "An answer to an ask that is not pending: answered by another, or ended with its turn.",
+        Started = "The worker is up, and somebody watches.",
+        StartedUnwatched = "The worker is up, and nobody is connected.",
+        StartedSuspended = "The worker is up, and all that are connected are suspended.",
+        StartFailed = "The worker could not be started.",
+        Output = "The worker produced a batch of entries.",
+        Asked = "The worker asks for an approval.",
+        AskedFull = "The worker asks, but as many asks are pending as the limits allow.",
+        TurnEnded = "The worker finished the running turn.",
+        Exited = "The worker is gone: its closeout is done, it crashed, or it left.",
+        StartTimeout = "The start took too long.",
+        InterruptTimeout = "The worker did not react to an interrupt in time.",
+        TurnTimeout = "The turn took longer than its limit.",
+        DetachExpired = "Nobody came back in time, and no turn runs.",
+        DetachExpiredBusy = "Nobody came back in time, but a turn runs.",
+        GraceExpired = "The viewers that promised to be back are not.",
+        CloseoutTimeout = "The closeout took too long.",
+        IdleExpired = "No first prompt came in time.",
+        Restarted = "The process that held the worker and the connections is gone; this is another one.",
+        RestartedLossy = "The same, and the store may have lost the end of the log.",
+        Begin = "Follow-up: a prompt waits in a session that has no worker yet.",
+        Next = "Follow-up: a prompt waits and the worker is free.",
+        Reopen = "Follow-up: a prompt waits in a session that has ended.",
+        StaleConnection = "News of a connection that is not listed: it was replaced, closed or lost before.",
+        StaleWorker = "News of a worker of another incarnation, or of a turn that is over.",
+        StaleTimer = "A timer of an older generation fired.",
+        StaleCommand = "An interrupt of a turn that is over, or a stop of another incarnation.",
+    }
+}
+
+words! {
+    /// Why an event was ignored or refused.
+    Reason as "snake_case" {
+        TooManyConnections = "the session has as many connections as its limits allow",
+        QueueFull = "as many prompts wait as the limits allow; try the same number again later",
+        TooManyClients = "the session knows as many prompting clients as its limits allow",
+        Conflict = "this number was accepted with another body",
+        Gap = "a prompt with a lower number is missing; send the expected number first",
+        TooManyAsks = "as many asks are pending as the limits allow",
+        AskSettled = "the ask was answered already, or ended with its turn",
+        AlreadyInterrupting = "the turn is being interrupted already",
+        AlreadyClosing = "the session is closing already",
+        AlreadyEnded = "the session has ended already",
+        AlreadyStarted = "the worker's start is no news any more",
+        NoWorker = "no worker of this incarnation is left",
+        TooLate = "the timer's state was left before it fired",
+        Stale = "the event names something that is not current any more",
+        Impossible = "the event cannot arise in this state; the checker proves it",
+    }
+}
+
+words! {
+    /// The timers of a session. Each has a duration in [`Limits`](crate::Limits) and a generation.
+    Timer as "snake_case" {
+        Idle = "How long a created session waits for its first prompt.",
+        Start = "How long a worker may take to start.",
+        Turn = "How long a turn may run, if the limits say so.",
+        Interrupt = "How long a worker may take to react to an interrupt.",
+        Detach = "How long the worker is kept while nobody is connected and no turn runs.",
+        Grace = "How long suspended viewers are awaited, their cursors pinned.",
+        Closeout = "How long the closeout may take.",
+    }
+}
+
+words! {
+    /// How a turn ended. Every accepted prompt gets exactly one of these.
+    TurnOutcome as "snake_case" {
+        Completed = "The worker answered.",
+        Empty = "The worker finished without an answer.",
+        Interrupted = "Somebody interrupted the turn or stopped the session.",
+        Failed = "The worker failed, left, could not be started, or was aborted.",
+        Ambiguous = "The process was restarted while the turn ran: it may or may not have had effects, and is not run again.",
+        Cancelled = "The prompt never reached a worker.",
+    }
+}
+
+words! {
+    /// Why an incarnation ended, or why it is closing.
+    EndReason as "snake_case" {
+        Stopped = "Somebody stopped the session.",
+        Expired = "Nobody came back in time, or no first prompt came.",
+        StartFailed = "The worker could not be started.",
+        StartTimeout = "The worker did not start in time and was aborted.",
+        Exited = "The worker left by itself.",
+        Unresponsive = "The worker did not react to an interrupt and was aborted.",
+        TurnTimeout = "The turn took longer than its limit and the worker was aborted.",
+        ClosedOut = "The closeout is done.",
+        CloseoutTimeout = "The closeout took too long and the worker was aborted.",
+        Superseded = "A new prompt arrived during the closeout, which was aborted for it.",
+        Restarted = "The process was restarted.",
+    }
+}
+
+words! {
+    /// What a client is to do after a close (the bands of the close codes).
+    ClientRule as "snake_case" {
+        Stop = "Do not reconnect by yourself.",
+        BackOff = "Reconnect with backoff and resume from the cursor.",
+        Now = "Reconnect at once, one attempt in flight, then with backoff; resume from the cursor.",
+        Fresh = "Reconnect at once, without a cursor.",
+    }
+}
+
+words! {
+    /// Why the server closes a connection. A close code never ends a session.
+    CloseCode as "snake_case" {
+        Normal = "The client asked to detach, or the stream is complete.",
+        GoingAway = "The server goes away and no successor is known.",
+        TooBig = "A frame was larger than the limit.",
+        Error = "The server failed.",
+        Restart = "The server restarts.",
+        Overloaded = "The server is overloaded.",
+        Ended = "The session has ended and its log is complete.",
+        Unauthenticated = "The client is not authenticated.",
+        Protocol = "The client broke the protocol.",
+        Forbidden = "The client may not do this.",
+        NotFound = "There is no such session for this client.",
+        Replaced = "A newer connection of the same client took over.",
+        Expired = "The client's authorisation expired.",
+        Version = "The protocol version is not spoken here.",
+        Limit = "A limit on connections was reached.",
+        IdleTimeout = "No hello in time, or a suspended viewer did not come back in time.",
+        SlowConsumer = "The viewer does not read.",
+        RateLimited = "The client sends too fast.",
+        Moved = "The session moved to another owner.",
+        Reauthenticate = "Authenticate again, then resume.",
+        Liveness = "Nothing was heard of the connection for too long.",
+        Invalidated = "The client's cursor is of no use any more.",
+    }
+}
+
+impl CloseCode {
+    /// The number on the wire: RFC 6455 §7.4.1 below 4000, ours in bands of a hundred from there.
+    pub const fn number(self) -> u16 {
+        match self {
+            CloseCode::Normal => 1000,
+            CloseCode::GoingAway => 1001,
+            CloseCode::TooBig => 1009,
+            CloseCode::Error => 1011,
+            CloseCode::Restart => 1012,
+            CloseCode::Overloaded => 1013,
+            CloseCode::Ended => 4000,
+            CloseCode::Unauthenticated => 4001,
+            CloseCode::Protocol => 4002,
+            CloseCode::Forbidden => 4003,
+            CloseCode::NotFound => 4004,
+            CloseCode::Replaced => 4009,
+            CloseCode::Expired => 4010,
+            CloseCode::Version => 4015,
+            CloseCode::Limit => 4029,
+            CloseCode::IdleTimeout => 4108,
+            CloseCode::SlowConsumer => 4113,
+            CloseCode::RateLimited => 4129,
+            CloseCode::Moved => 4200,
+            CloseCode::Reauthenticate => 4201,
+            CloseCode::Liveness => 4208,
+            CloseCode::Invalidated => 4300,
+        }
+    }
+
+    /// What a client does after this code. Its band says the same, so that an unknown code is safe.
+    pub const fn client_rule(self) -> ClientRule {
+        match self.number() {
+            1000 | 4000..=4099 => ClientRule::Stop,
+            4200..=4299 => ClientRule::Now,
+            4300..=4399 => ClientRule::Fresh,
+            _ => ClientRule::BackOff,
+        }
+    }
+}
