@@ -1,0 +1,299 @@
+//! The states found so far: exact keys in shards, each with an index of 32-bit slots.
+//!
+//! A hash only says where to look; equality is always judged on the key. Shards let several
+//! threads insert without locks, and keep what one of them touches small enough for the caches.
+
+use std::hash::{Hash, Hasher};
+use std::prelude::v1::*;
+
+/// A state: its shard in the upper bits, its place in the shard in the lower ones.
+pub(super) type Id = u32;
+
+/// No state. No shard is filled so far that this would be an [`Id`].
+pub(super) const NO_STATE: Id = Id::MAX;
+
+const SHARD_BITS: u32 = 6;
+const PLACE_BITS: u32 = Id::BITS - SHARD_BITS;
+const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
+/// Slots hold the place plus one, hence one less than the mask.
+const MAX_PLACES: usize = PLACE_MASK as usize - 1;
+
+/// The number of shards.
+pub(super) const SHARDS: usize = 1 << SHARD_BITS;
+
+/// All states found so far.
+pub(super) struct Store<K> {
+    pub(super) shards: Vec<Shard<K>>,
+}
+
+impl<K: Eq + Hash> Store<K> {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::new()).collect(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.keys.len()).sum()
+    }
+
+    /// Bytes in use, capacity included.
+    pub(super) fn bytes(&self) -> usize {
+        self.shards.iter().map(Shard::bytes).sum()
+    }
+
+    /// Whether a shard could not number a state.
+    pub(super) fn overflowed(&self) -> bool {
+        self.shards.iter().any(|shard| shard.overflowed)
+    }
+
+    pub(super) fn key(&self, id: Id) -> &K {
+        &self.shards[shard_of_id(id)].keys[place_of_id(id)]
+    }
+
+    pub(super) fn parent(&self, id: Id) -> Option<Id> {
+        let parent = self.shards[shard_of_id(id)].parents[place_of_id(id)];
+        (parent != NO_STATE).then_some(parent)
+    }
+
+    pub(super) fn find(&self, key: &K) -> Option<Id> {
+        let spot = Spot::of(key);
+        let place = self.shards[spot.shard].find(key, spot.hash)?;
+        Some(id_of(spot.shard, place))
+    }
+}
+
+/// One part of the states, chosen by hash.
+pub(super) struct Shard<K> {
+    keys: Vec<K>,
+    /// The state each was first reached from.
+    parents: Vec<Id>,
+    /// Open addressing with linear probing: 0 is free, otherwise six bits of the hash and the
+    /// place of the key plus one.
+    slots: Vec<u32>,
+    heap_bytes: usize,
+    overflowed: bool,
+}
+
+impl<K: Eq + Hash> Shard<K> {
+    fn new() -> Self {
+        Self {
+            keys: Vec::new(),
+            parents: Vec::new(),
+            slots: Vec::new(),
+            heap_bytes: 0,
+            overflowed: false,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<K>()
+            + self.parents.capacity() * size_of::<Id>()
+            + self.slots.capacity() * size_of::<u32>()
+            + self.heap_bytes
+    }
+
+    pub(super) fn keys(&self) -> &[K] {
+        &self.keys
+    }
+
+    /// The place of a key, if it is known.
+    fn find(&self, key: &K, hash: u32) -> Option<usize> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        self.probe(key, hash).ok()
+    }
+
+    /// Adds a key; its place if it was not known.
+    pub(super) fn insert(
+        &mut self,
+        key: K,
+        hash: u32,
+        parent: Id,
+        heap_bytes: impl FnOnce(&K) -> usize,
+    ) -> Option<usize> {
+        if (self.keys.len() + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+        let slot = self.probe(&key, hash).err()?;
+        let place = self.keys.len();
+        if place >= MAX_PLACES {
+            self.overflowed = true;
+            return None;
+        }
+        self.slots[slot] = entry(hash, place);
+        self.heap_bytes += heap_bytes(&key);
+        push_tight(&mut self.keys, key);
+        push_tight(&mut self.parents, parent);
+        Some(place)
+    }
+
+    /// The place of a key, or else the free slot for it.
+    fn probe(&self, key: &K, hash: u32) -> Result<usize, usize> {
+        let mut slot = home(hash, self.slots.len());
+        loop {
+            let found = self.slots[slot];
+            if found == 0 {
+                return Err(slot);
+            }
+            if same_tag(found, hash) {
+                let place = (found & PLACE_MASK) as usize - 1;
+                if self.keys[place] == *key {
+                    return Ok(place);
+                }
+            }
+            slot += 1;
+            if slot == self.slots.len() {
+                slot = 0;
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        let len = (self.slots.len() + self.slots.len() / 2).max(16);
+        // The old slots go before the new ones come: the keys suffice to fill these.
+        self.slots = Vec::new();
+        self.slots.resize(len, 0);
+        for (place, key) in self.keys.iter().enumerate() {
+            let hash = Spot::of(key).hash;
+            let mut slot = home(hash, len);
+            while self.slots[slot] != 0 {
+                slot = if slot + 1 == len { 0 } else { slot + 1 };
+            }
+            self.slots[slot] = entry(hash, place);
+        }
+    }
+}
+
+/// Pushes and grows by a quarter instead of by twice: memory is what bounds a search.
+fn push_tight<T>(vec: &mut Vec<T>, value: T) {
+    if vec.len() == vec.capacity() {
+        vec.reserve_exact((vec.len() / 4).max(4));
+    }
+    vec.push(value);
+}
+
+/// Where a key belongs.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) shard: usize,
+    pub(super) hash: u32,
+}
+
+impl Spot {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the parts of a hash are what is wanted"
+    )]
+    pub(super) fn of<K: Hash>(key: &K) -> Self {
+        let mut folder = Folder(0);
+        key.hash(&mut folder);
+        let hash = folder.finish();
+        Self {
+            shard: (hash >> (u64::BITS - SHARD_BITS)) as usize,
+            hash: hash as u32,
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "shards and places fit by construction"
+)]
+pub(super) fn id_of(shard: usize, place: usize) -> Id {
+    (shard as u32) << PLACE_BITS | place as u32
+}
+
+pub(super) fn shard_of_id(id: Id) -> usize {
+    (id >> PLACE_BITS) as usize
+}
+
+pub(super) fn place_of_id(id: Id) -> usize {
+    (id & PLACE_MASK) as usize
+}
+
+/// The upper bits of the hash choose the slot (so any length will do) …
+#[expect(clippy::cast_possible_truncation, reason = "less than `len`")]
+fn home(hash: u32, len: usize) -> usize {
+    ((u64::from(hash) * len as u64) >> 32) as usize
+}
+
+/// … and the lowest six go into the slot, to spare most looks at a wrong key.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "places fit by construction"
+)]
+fn entry(hash: u32, place: usize) -> u32 {
+    hash << PLACE_BITS | (place as u32 + 1)
+}
+
+fn same_tag(entry: u32, hash: u32) -> bool {
+    (entry ^ (hash << PLACE_BITS)) >> PLACE_BITS == 0
+}
+
+/// A quick hasher: multiply to 128 bits and fold. It has no secret, as nobody attacks a model.
+struct Folder(u64);
+
+impl Folder {
+    fn fold(&mut self, word: u64) {
+        // The multipliers are the fractions of the golden ratio and of pi.
+        let wide = u128::from(self.0 ^ word ^ 0x243f_6a88_85a3_08d3)
+            * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "both halves are folded together"
+        )]
+        let folded = (wide as u64) ^ ((wide >> 64) as u64);
+        self.0 = folded;
+    }
+}
+
+impl Hasher for Folder {
+    fn finish(&self) -> u64 {
+        // One more round, so that the last word reaches every bit.
+        let mut last = Self(self.0.rotate_left(32));
+        last.fold(0);
+        last.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            self.fold(u64::from_le_bytes(word.try_into().unwrap_or_default()));
+        }
+        let rest = words.remainder();
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            // The length tells trailing zeros from nothing.
+            self.fold(u64::from_le_bytes(word) ^ ((rest.len() as u64) << 56));
+        }
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.fold(u64::from(word));
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.fold(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.fold(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.fold(word);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are folded in")]
+    fn write_u128(&mut self, word: u128) {
+        self.fold(word as u64);
+        self.fold((word >> 64) as u64);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.fold(word as u64);
+    }
+}
