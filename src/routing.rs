@@ -77,6 +77,25 @@ pub const ROWS: &[Row] = {
 /// `[durable][runtime]` → place in [`ROWS`].
 pub const INDEX: [[u8; Runtime::COUNT]; Durable::COUNT] = crate::index!(ROWS, Durable, Runtime);
 
+/// The routing table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The rows.
+    pub rows: &'static [Row],
+    /// `[durable][runtime]` → place in `rows`.
+    pub index: [[u8; Runtime::COUNT]; Durable::COUNT],
+}
+
+/// The shipped table.
+pub static TABLE: Table = Table { rows: ROWS, index: INDEX };
+
+impl Table {
+    /// The row for a cell.
+    pub const fn rule(&self, durable: Durable, runtime: Runtime) -> &'static Row {
+        &self.rows[self.index[durable as usize][runtime as usize] as usize]
+    }
+}
+
 impl Durable {
     /// What the store knows.
     pub const fn of(state: Option<State>) -> Durable {
@@ -115,6 +134,6 @@ impl Runtime {
 /// let runtime = Runtime::of(Incarnation(1), None);
 /// assert_eq!(rule(durable, runtime).ops, [Op::Recover, Op::Proceed]);
 /// ```
-pub const fn rule(durable: Durable, runtime: Runtime) -> &'static Row {
-    &ROWS[INDEX[durable as usize][runtime as usize] as usize]
+pub fn rule(durable: Durable, runtime: Runtime) -> &'static Row {
+    TABLE.rule(durable, runtime)
 }

@@ -150,6 +150,7 @@ mod store;
 mod story;
 mod walk;
 mod worker;
+pub mod world;
 
 pub use laws::{Fairness, Judgement, Laws, LeadsTo, Sometimes, StateLaw, StepLaw, ensure};
 pub use model::{Encoding, Model, Plain, Step};

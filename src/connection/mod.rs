@@ -85,8 +85,8 @@ impl Op {
 /// One connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Connection {
-    phase: Phase,
-    code: Option<CloseCode>,
+    pub(crate) phase: Phase,
+    pub(crate) code: Option<CloseCode>,
 }
 
 impl Default for Connection {

@@ -32,6 +32,7 @@ words! {
         WorkNeedsAWorker = "A turn runs only where a worker is up, a prompt waits only where one will be.",
         NothingDueIsLeft = "What is due is done in the step that made it due.",
         LostConnectionNeverStopsWork = "Nothing that a connection does aborts, interrupts, closes out or ends anything.",
+        TimersActWhereTheyWait = "A timer that fires acts only on the state, or the turn, that waits for it.",
         StopStops = "A stop of the current incarnation leads to CLOSING or ENDED.",
         WorkerIsToldWhatIsTrue = "The worker is asked to close out exactly on the way to CLOSING, and aborted only on the way to ENDED.",
         NoPromptIsSwallowed = "Each prompt is accepted or refused, never passed over.",
@@ -53,6 +54,7 @@ words! {
         WaitingStatesHaveATimer = "The armed timers are exactly those of the state and the turn: no wait without an end, no timer left behind.",
         AcceptedIsKept = "What a client was told is accepted is in the log, also after a crash.",
         WorkerMatchesTheState = "A worker is asked to start in STARTING, is up in ACTIVE, DETACHED and SUSPENDED, is leaving in CLOSING.",
+        ListedMeansOpen = "A connection is listed while it is OPEN, and until the session is told that it is gone.",
         OneGonePerConnection = "Each connection that was open is reported gone, once.",
         FirstCloseCodeWins = "A connection is closed with the first code that was given.",
 

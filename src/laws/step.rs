@@ -8,7 +8,7 @@ use crate::ids::{ConnectionId, Seq};
 use crate::limits::Limits;
 use crate::session::{Connection, Effect, Entry, Event, Record, Session, Step, Turn};
 use crate::table::Verdict;
-use crate::words::{Reason, State};
+use crate::words::{Reason, State, Timer};
 
 /// A step as the laws see it.
 struct View<'a> {
@@ -36,6 +36,7 @@ const STEP_LAWS: &[(Law, StepLaw)] = &[
         Law::LostConnectionNeverStopsWork,
         lost_connection_never_stops_work,
     ),
+    (Law::TimersActWhereTheyWait, timers_act_where_they_wait),
     (Law::StopStops, stop_stops),
     (Law::WorkerIsToldWhatIsTrue, worker_is_told_what_is_true),
     (Law::NoPromptIsSwallowed, no_prompt_is_swallowed),
@@ -337,6 +338,23 @@ fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
     ensure(was == is || (up(was) && up(is)), || {
         format!("{was} became {is}")
     })
+}
+
+fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> {
+    let Event::Expired { timer, .. } = *view.event else { return Ok(()) };
+    let (state, turn) = (view.before.state(), view.before.turn());
+    let waits = match timer {
+        Timer::Idle => state == State::Created,
+        Timer::Start => state == State::Starting,
+        Timer::Turn => matches!(turn, Turn::Running(_)),
+        Timer::Interrupt => matches!(turn, Turn::Interrupting(_)),
+        Timer::Detach => state == State::Detached,
+        Timer::Grace => state == State::Suspended,
+        Timer::Closeout => state == State::Closing,
+    };
+    ensure(waits || unchanged(view), || format!("the {timer} timer acted in {state}"))?;
+    let busy = timer == Timer::Detach && turn != Turn::Idle;
+    ensure(!busy || view.next().turn() == turn, || "a running turn was taken for a zombie".into())
 }
 
 fn stop_stops(view: &View<'_>) -> Result<(), String> {

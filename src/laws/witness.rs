@@ -47,6 +47,27 @@ impl Witness {
         }
     }
 
+    /// As four bytes, where every number is small.
+    #[cfg(feature = "check")]
+    pub(crate) fn packed(&self) -> [u8; 4] {
+        let small = |number: u64| u8::try_from(number).expect("a number in a world outgrew its byte");
+        let worker = self.worker.map_or(0, |(_, worker)| worker as u8 + 1);
+        let incarnation = self.worker.map_or(0, |(incarnation, _)| u64::from(incarnation.0));
+        [self.armed, worker, small(incarnation), small(self.dispatched.0)]
+    }
+
+    #[cfg(feature = "check")]
+    pub(crate) fn unpacked([armed, worker, incarnation, dispatched]: [u8; 4]) -> Witness {
+        let worker = match worker {
+            0 => None,
+            1 => Some(Worker::Starting),
+            2 => Some(Worker::Up),
+            _ => Some(Worker::Leaving),
+        };
+        let worker = worker.map(|worker| (Incarnation(u32::from(incarnation)), worker));
+        Witness { armed, worker, dispatched: Seq(u64::from(dispatched)) }
+    }
+
     /// Takes in a step and holds it against the laws.
     ///
     /// # Errors

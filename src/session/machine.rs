@@ -147,7 +147,12 @@ impl Machine {
                 None
             };
         }
-        debug_assert_eq!(laws::of_step(&self.limits, session, event, step), Ok(()));
+        debug_assert!(
+            !core::ptr::eq(self.table, &TABLE)
+                || laws::of_step(&self.limits, session, event, step) == Ok(()),
+            "{:?}",
+            laws::of_step(&self.limits, session, event, step)
+        );
     }
 
     /// Holds an event against the session's data: the column of the table that answers it. Fences first:

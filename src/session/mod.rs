@@ -33,25 +33,25 @@ use crate::words::{State, Timer};
 #[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct Session {
-    state: State,
-    incarnation: Incarnation,
-    turn: Turn,
-    log: Log,
+    pub(crate) state: State,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) turn: Turn,
+    pub(crate) log: Log,
     /// Accepted prompts that wait, oldest first.
-    queue: Vec<Seq>,
+    pub(crate) queue: Vec<Seq>,
     /// Pending asks of the turn, oldest first.
-    asks: Vec<Seq>,
+    pub(crate) asks: Vec<Seq>,
     /// Who prompted, and how far: kept for ever, so that no prompt runs twice.
-    clients: Vec<Prompter>,
+    pub(crate) clients: Vec<Prompter>,
 
     // Volatile: not in the snapshot.
-    connections: Vec<Connection>,
+    pub(crate) connections: Vec<Connection>,
     /// The generation each timer was last armed with.
-    generations: [Generation; Timer::COUNT],
+    pub(crate) generations: [Generation; Timer::COUNT],
     /// What suspended viewers have seen, while the session is SUSPENDED.
-    pin: Option<Seq>,
+    pub(crate) pin: Option<Seq>,
     /// The connection that was lost last: its suspend notice may still come.
-    left: Option<ConnectionId>,
+    pub(crate) left: Option<ConnectionId>,
 }
 
 /// What the worker is at.
@@ -203,7 +203,7 @@ impl Session {
         self.generations[timer as usize]
     }
 
-    fn new(log: LogId) -> Session {
+    pub(crate) fn new(log: LogId) -> Session {
         Session {
             state: State::Created,
             incarnation: Incarnation(1),

@@ -85,6 +85,21 @@ impl Session {
         })
     }
 
+    /// The session that [`restore`](Session::restore) makes of this one's snapshot.
+    #[cfg(feature = "check")]
+    pub(crate) fn record(&self) -> Session {
+        Session {
+            state: self.state,
+            incarnation: self.incarnation,
+            turn: self.turn.id().map_or(Turn::Idle, Turn::Running),
+            log: self.log,
+            queue: self.queue.clone(),
+            asks: self.asks.clone(),
+            clients: self.clients.clone(),
+            ..Session::new(self.log.id)
+        }
+    }
+
     /// Whether the durable part of the two is the same.
     pub(crate) fn same_record(&self, other: &Session) -> bool {
         self.state == other.state

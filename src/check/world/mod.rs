@@ -1,0 +1,380 @@
+//! The world the machine lives in, played exhaustively: connections that break half-way, clients that
+//! come back, a worker that dies or speaks late, timers that fire late, a store that fails, processes
+//! that crash and take over from each other.
+//!
+//! One [`World`] is the machine and a [`Scope`]: what may happen in it, and how often. The scopes in
+//! [`scopes`] are small enough to be explored completely.
+
+mod action;
+mod moment;
+mod packed;
+mod play;
+pub mod scopes;
+
+use std::prelude::v1::*;
+use std::vec;
+
+
+pub use action::{Action, CLASSES};
+pub use moment::{Budget, Moment};
+pub use packed::Bytes;
+
+use crate::check::{Fairness, Judgement, Laws, Model, Step};
+use crate::connection;
+use crate::ids::Generation;
+use crate::laws::{Breach, Law, Witness};
+use crate::limits::{Limits, ZeroLimit};
+use crate::routing;
+use crate::session::{Machine, table};
+use crate::table::Verdict;
+use crate::words::{Reason, State, Timer, words};
+use moment::{Client, Clock, Node, Phase};
+
+/// The generation that armed timers have in every moment: all that can matter is whether one is current.
+pub(super) const CURRENT: Generation = Generation(2);
+pub(super) const OLD: Generation = Generation(1);
+
+words! {
+    /// A planted bug: a driver that goes wrong as drivers in the field did. The checker finds each.
+    Bug as "snake_case" {
+        LossByClient = "The registry knows clients, not connections: a late close is taken for the newcomer's (race R1).",
+        ReplayThenSubscribe = "The replay is read first and the viewer subscribed afterwards (race R3).",
+        TrimWhatIsInFlight = "The store trims by its own retention, and a reader begins at what is left (race R4).",
+        KeepTheLogId = "A store that lost the end of its log keeps the log's id (race R5).",
+        ForgetTheKeys = "The record of accepted prompts is not in the commit of the prompt (race R6).",
+        RunAgainAfterRestart = "What ran when the process died is given to the next worker (race R8).",
+        WriteWithoutAsking = "A second reference to the connection writes without asking its table (race R9).",
+        EchoTheFence = "To come back, a client must show the fence of its last welcome (race R11).",
+        CommitWithoutFence = "A node goes on although its commit was refused (race R12).",
+    }
+}
+
+/// What may happen in a world, and how often.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    /// How many processes there are: one, or two that may take over from each other.
+    pub nodes: usize,
+    /// How many prompts each client has; its length is the number of clients.
+    pub prompts: &'static [u8],
+    /// The limits of the session.
+    pub limits: Limits,
+    /// How often what may happen.
+    pub budget: Budget,
+    /// The timers that may fire.
+    pub timers: &'static [Timer],
+    /// Frames that a connection holds between server and client.
+    pub pipe: usize,
+    /// Close handshakes, pings and hellos may fail.
+    pub handshakes: bool,
+    /// Suspend notices may go their own way.
+    pub beacons: bool,
+    /// There are stops.
+    pub stops: bool,
+    /// There are interrupts.
+    pub interrupts: bool,
+    /// Timers may be heard of late.
+    pub late_timers: bool,
+    /// Workers speak outside turns.
+    pub asides: bool,
+    /// The store may fail.
+    pub failing_store: bool,
+    /// A new process may recover a session only when somebody asks for it.
+    pub lazy: bool,
+    /// Clients are interchangeable: look at one of several alike.
+    pub symmetric: bool,
+    /// Ask also what must come to pass.
+    pub live: bool,
+}
+
+/// The machine and the connection's table in a scope.
+#[derive(Clone, Debug)]
+pub struct World {
+    scope: Scope,
+    machine: Machine,
+    connections: &'static connection::table::Table,
+    routes: &'static routing::Table,
+    bug: Option<Bug>,
+}
+
+/// What a step did.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    rows: Vec<u16>,
+    breach: Option<Breach>,
+    events: Vec<(usize, crate::session::Event)>,
+}
+
+/// The place of a row in its table.
+fn place<R>(rows: &'static [R], row: &'static R) -> usize {
+    let distance = core::ptr::from_ref(row) as usize - rows.as_ptr() as usize;
+    distance / size_of::<R>()
+}
+
+impl Evidence {
+    fn take(&mut self, place: usize) {
+        self.rows.extend(u16::try_from(place));
+    }
+
+    fn take_session(&mut self, world: &World, row: &'static table::Row) {
+        self.take(place(world.machine.table().rows, row));
+    }
+
+    fn take_connection(&mut self, world: &World, row: &'static connection::table::Row) {
+        let before = world.machine.table().rows.len();
+        self.take(before + place(world.connections.rows, row));
+    }
+
+    fn take_routing(&mut self, world: &World, row: &'static routing::Row) {
+        let before = world.machine.table().rows.len() + world.connections.rows.len();
+        self.take(before + place(world.routes.rows, row));
+    }
+}
+
+impl World {
+    /// The shipped tables in a scope.
+    ///
+    /// # Errors
+    /// A limit of the scope is 0.
+    pub fn new(scope: Scope) -> Result<World, ZeroLimit> {
+        let machine = Machine::new(scope.limits)?;
+        Ok(World { scope, machine, connections: &connection::table::TABLE, routes: &routing::TABLE, bug: None })
+    }
+
+    /// The same world with a planted bug.
+    #[must_use]
+    pub fn with_bug(self, bug: Bug) -> World {
+        World { bug: Some(bug), ..self }
+    }
+
+    /// The same world with another session table.
+    #[must_use]
+    pub fn with_table(self, table: &'static table::Table) -> World {
+        let machine = Machine::with_table(self.scope.limits, table).expect("checked before");
+        World { machine, ..self }
+    }
+
+    /// The same world with another connection table.
+    #[must_use]
+    pub fn with_connections(self, table: &'static connection::table::Table) -> World {
+        World { connections: table, ..self }
+    }
+
+    /// The same world with another routing table.
+    #[must_use]
+    pub fn with_routes(self, table: &'static routing::Table) -> World {
+        World { routes: table, ..self }
+    }
+
+    /// What may happen in it.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn first(&self) -> Moment {
+        let created = self.machine.create(play::log_id(0)).next;
+        let mut timers = [Clock::default(); 7];
+        timers[Timer::Idle as usize].armed = true;
+        let witness = Some(Witness::of(&created, self.machine.limits()));
+        let store = Some(created.record());
+        let mut session = created;
+        session.generations = [Generation(0); 7];
+        session.generations[Timer::Idle as usize] = CURRENT;
+        let mut nodes = vec![Node { up: true, session: Some(session), witness, timers }];
+        nodes.resize(self.scope.nodes, Node::down());
+        let client = Client {
+            link: None,
+            cursor: None,
+            history: 0,
+            prompted: 0,
+            heard: 0,
+            asked: false,
+            hidden: false,
+            away: false,
+            fence: (0, 0),
+        };
+        Moment {
+            store,
+            older: None,
+            history: 0,
+            owner: 0,
+            nodes,
+            links: Vec::new(),
+            clients: vec![client; self.scope.prompts.len()],
+            workers: Vec::new(),
+            posts: Vec::new(),
+            left: self.scope.budget,
+            keys: Vec::new(),
+            rerun: None,
+        }
+    }
+}
+
+/// Whether the step kept one law: the player notes which one it broke, if any.
+fn kept<const LAW: usize>(_: &World, step: &Step<'_, World>) -> Judgement {
+    match &step.evidence.breach {
+        Some(breach) if breach.law as usize == LAW => Err(breach.detail.clone()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+macro_rules! judged {
+    ($laws:ident, $($law:ident)+) => {
+        $laws$(.every_step(Law::$law.into_str(), Law::$law.meaning(), kept::<{ Law::$law as usize }>))+
+    };
+}
+
+impl Model for World {
+    type State = Moment;
+    type Action = Action;
+    type Evidence = Evidence;
+
+    fn name(&self) -> String {
+        self.scope.name.into()
+    }
+
+    fn initial(&self) -> Vec<Moment> {
+        vec![self.first()]
+    }
+
+    fn actions(&self, now: &Moment, out: &mut Vec<Action>) {
+        self.enabled(now, out);
+    }
+
+    fn step(&self, now: &Moment, action: &Action) -> Option<(Moment, Evidence)> {
+        play::Play::new(self, now).play(action)
+    }
+
+    fn laws(&self) -> Laws<World> {
+        let laws = Laws::new();
+        let laws = judged!(laws,
+            ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
+            DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft
+            LostConnectionNeverStopsWork TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
+            NoPromptIsSwallowed OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
+            ReadersReachTheHead EffectsNameOnlyWatchers NothingNeededIsTrimmed BoundedMemory
+            ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
+            NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
+            OneGonePerConnection FirstCloseCodeWins
+        );
+        let law = |law: Law| (law.into_str(), law.meaning());
+        let (name, meaning) = law(Law::AcceptedIsKept);
+        let laws = laws.always(name, meaning, accepted_is_kept);
+        let (name, meaning) = law(Law::StopAbortsTheWorker);
+        let laws = laws.always(name, meaning, stop_aborts_the_worker);
+        let (name, meaning) = law(Law::ListedMeansOpen);
+        let laws = laws.always(name, meaning, listed_means_open);
+        if !self.scope.live {
+            return laws;
+        }
+        let wire = [Fairness::Weak("wire"), Fairness::Weak("notice"), Fairness::Weak("dial")];
+        let work = [Fairness::Strong("work"), Fairness::Weak("timer"), Fairness::Weak("open")];
+        let both: Vec<Fairness> = wire.into_iter().chain(work).collect();
+        let (name, meaning) = law(Law::ClosingEnds);
+        let laws = laws.leads_to(name, meaning, |_, now| is(now, State::Closing), |_, now| !is(now, State::Closing), work);
+        let (name, meaning) = law(Law::StartingResolves);
+        let laws = laws.leads_to(name, meaning, |_, now| is(now, State::Starting), |_, now| !is(now, State::Starting), work);
+        let (name, meaning) = law(Law::ViewersReachTheHead);
+        let laws = laws.leads_to(name, meaning, |_, now| behind(now), |_, now| !behind(now), both.clone());
+        let (name, meaning) = law(Law::AcceptedPromptsEnd);
+        laws.leads_to(name, meaning, |_, now| owed(now), |_, now| !owed(now), both)
+    }
+
+    fn classes(&self) -> Vec<&'static str> {
+        CLASSES.to_vec()
+    }
+
+    fn class(&self, action: &Action) -> usize {
+        action.class()
+    }
+
+    fn counters(&self) -> Vec<String> {
+        let session = self.machine.table().rows.iter().map(|row| ("session", row.id));
+        let connection = self.connections.rows.iter().map(|row| ("connection", row.id));
+        let routing = self.routes.rows.iter().map(|row| ("routing", row.id));
+        let rows = session.chain(connection).chain(routing);
+        rows.map(|(table, id)| std::format!("{table} {id}")).collect()
+    }
+
+    fn count(&self, evidence: &Evidence, hit: &mut dyn FnMut(usize)) {
+        evidence.rows.iter().for_each(|row| hit(usize::from(*row)));
+    }
+
+    fn terminal(&self, now: &Moment) -> bool {
+        now.nodes.iter().any(|node| node.up)
+    }
+
+    fn narrate(&self, step: &Step<'_, World>) -> String {
+        let told = step.action.to_string();
+        let events = step.evidence.events.iter();
+        events.fold(told, |told, (_, event)| std::format!("{told}; {event:?}"))
+    }
+}
+
+fn session(now: &Moment) -> Option<&crate::session::Session> {
+    now.nodes.get(now.owner).and_then(|node| node.session.as_ref())
+}
+
+fn is(now: &Moment, state: State) -> bool {
+    session(now).is_some_and(|session| session.state() == state)
+}
+
+/// Somebody watches, or wants to, and does not have the whole log.
+fn behind(now: &Moment) -> bool {
+    let Some(head) = now.store.as_ref().map(|session| session.log().head) else { return false };
+    now.clients.iter().any(|client| {
+        let wants = client.link.is_some() && !client.hidden && !client.away;
+        wants && client.cursor.is_none_or(|(_, seq)| seq < head)
+    })
+}
+
+/// An accepted prompt has no turn end yet.
+fn owed(now: &Moment) -> bool {
+    now.store.as_ref().is_some_and(|s| s.turn().id().is_some() || !s.queue().is_empty())
+}
+
+fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
+    let Some(store) = now.store.as_ref().filter(|_| now.history == 0) else { return Ok(()) };
+    for (place, client) in now.clients.iter().enumerate() {
+        let who = crate::ids::ClientId(place as u64);
+        let high = store.high(who).map_or(0, core::num::NonZeroU64::get);
+        if high < u64::from(client.heard) {
+            let heard = client.heard;
+            return Err(std::format!("client {place} heard {heard}, the store knows {high}"));
+        }
+    }
+    Ok(())
+}
+
+fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
+    for (place, node) in now.nodes.iter().enumerate() {
+        let Some(session) = &node.session else { continue };
+        let without = matches!(session.state(), State::Created | State::Ended);
+        let alive = now.workers.iter().any(|w| w.node == place && w.phase != Phase::Dead);
+        if without && alive {
+            return Err(std::format!("{} with a living worker", session.state()));
+        }
+    }
+    Ok(())
+}
+
+fn listed_means_open(_: &World, now: &Moment) -> Judgement {
+    for session in now.nodes.iter().filter_map(|node| node.session.as_ref()) {
+        for listed in session.connections() {
+            let link = now.links.iter().find(|link| u64::from(link.id) == listed.id.0);
+            let open = |link: &moment::Link| link.server.phase() == connection::Phase::Open;
+            if !link.is_some_and(|link| open(link) || link.gone == moment::Gone::Untold) {
+                return Err(std::format!("connection {} is listed and not open", listed.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the row is a rule: not a cell that cannot arise.
+pub fn is_rule(row: &table::Row) -> bool {
+    row.verdict != Verdict::Ignore(Reason::Impossible)
+}

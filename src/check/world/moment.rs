@@ -1,0 +1,276 @@
+//! One state of the world: everything that has a future.
+
+use std::prelude::v1::*;
+
+use crate::connection;
+use crate::ids::{ClientId, PromptNumber, Seq};
+use crate::laws::Witness;
+use crate::log::{AttachOutcome, Claim, LogId};
+use crate::session::{Session, WorkerOutcome};
+use crate::words::{CloseCode, Timer};
+
+/// One state of the world.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Moment {
+    /// What the store holds of the session; none if it was purged.
+    pub(super) store: Option<Session>,
+    /// What a store that loses its last commit falls back to. Kept only where that can happen.
+    pub(super) older: Option<Session>,
+    /// How often the store lost the end of a log: entries of one history are not those of another.
+    pub(super) history: u8,
+    /// The node whose commits the store takes.
+    pub(super) owner: usize,
+    /// The processes.
+    pub(super) nodes: Vec<Node>,
+    /// The transports, oldest first; one is forgotten when nobody can speak of it any more.
+    pub(super) links: Vec<Link>,
+    /// The people.
+    pub(super) clients: Vec<Client>,
+    /// The workers that are alive, and the dead whose last words are not heard yet.
+    pub(super) workers: Vec<Worker>,
+    /// Requests outside any connection, on their way.
+    pub(super) posts: Vec<Post>,
+    /// What is left of the scope's budget.
+    pub(super) left: Budget,
+    /// The prompts in the log, by key, and whether they ever ran.
+    pub(super) keys: Vec<Key>,
+    /// The turn that a careless recovery gives to the next worker again: only a planted bug sets it.
+    pub(super) rerun: Option<Seq>,
+}
+
+/// A prompt that is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) client: ClientId,
+    pub(super) n: PromptNumber,
+    pub(super) turn: Seq,
+    pub(super) ran: bool,
+}
+
+/// A process that serves the session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Node {
+    /// Whether it runs.
+    pub(super) up: bool,
+    /// The session in its memory.
+    pub(super) session: Option<Session>,
+    pub(super) witness: Option<Witness>,
+    pub(super) timers: [Clock; 7],
+}
+
+/// One timer of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Clock {
+    pub(super) armed: bool,
+    /// It fired, and the news of it is still on its way, with the generation that is current …
+    pub(super) late: bool,
+    /// … or was, before it was armed again.
+    pub(super) stale: bool,
+}
+
+/// A transport between a client and a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Link {
+    /// The fence. Small numbers are used again when nobody remembers them.
+    pub(super) id: u8,
+    pub(super) client: usize,
+    pub(super) node: usize,
+    /// The server's side.
+    pub(super) server: connection::Connection,
+    /// Whether the server still has the transport.
+    pub(super) held: bool,
+    /// Whether the client still has it.
+    pub(super) alive: bool,
+    /// The range that is being written.
+    pub(super) writing: Option<(Seq, Seq)>,
+    /// The range that was written and not yet reported.
+    pub(super) written: Option<Seq>,
+    /// The session is to be told that the connection is gone.
+    pub(super) gone: Gone,
+    /// To the client.
+    pub(super) down: Vec<Frame>,
+    /// To the server.
+    pub(super) up: Vec<Message>,
+}
+
+/// What the session knows of a connection's loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Gone {
+    No,
+    Untold,
+    Told,
+}
+
+/// From server to client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Frame {
+    Welcome { outcome: AttachOutcome, log: LogId, base: Seq },
+    Entries { from: Seq, to: Seq, history: u8 },
+    Gap { from: Seq, to: Seq },
+    Accepted { n: u8 },
+    Refused,
+    Close(CloseCode),
+}
+
+/// From client to server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Message {
+    Hello(Claim),
+    /// A planted bug's second half of a hello: see `Bug::ReplayThenSubscribe`.
+    Subscribe,
+    Prompt { n: u8, digest: u8 },
+    Suspend { seen: Seq },
+    Resume,
+    Bye,
+}
+
+/// A request of its own, such as an HTTP POST: it may arrive at any time later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Post {
+    Stop { incarnation: u8 },
+    Interrupt { turn: Seq },
+    Answer { client: usize, ask: Seq },
+    /// A suspend notice that does not use the connection it is about.
+    Suspend { link: u8, seen: Seq },
+}
+
+/// A person with a device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Client {
+    /// The transport it believes in.
+    pub(super) link: Option<u8>,
+    /// What it has applied: of which log, up to where.
+    pub(super) cursor: Option<(LogId, Seq)>,
+    /// Of which history that was.
+    pub(super) history: u8,
+    /// The highest prompt number it has given out.
+    pub(super) prompted: u8,
+    /// The highest it was told is accepted.
+    pub(super) heard: u8,
+    /// Whether it asked on this link already.
+    pub(super) asked: bool,
+    pub(super) hidden: bool,
+    /// Whether its last link was cut by the network, or closed by itself: nobody owes it anything.
+    pub(super) away: bool,
+    /// The fence of its last welcome, and the last one that was issued: only a planted bug asks.
+    pub(super) fence: (u8, u8),
+}
+
+/// A worker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Worker {
+    pub(super) node: usize,
+    pub(super) incarnation: u32,
+    pub(super) phase: Phase,
+    /// What it was told and has not taken in.
+    pub(super) inbox: Vec<Order>,
+    /// What it said and nobody has heard.
+    pub(super) said: Option<Word>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    Booting,
+    Idle,
+    Busy { turn: Seq, interrupted: bool },
+    Leaving,
+    /// Aborted, or gone by itself.
+    Dead,
+}
+
+/// From node to worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Order {
+    Turn(Seq),
+    Interrupt(Seq),
+    CloseOut,
+}
+
+/// From worker to node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Word {
+    Started,
+    StartFailed,
+    Output { turn: Option<Seq> },
+    Asked { turn: Seq },
+    TurnEnded { turn: Seq, outcome: WorkerOutcome },
+    Exited,
+}
+
+/// How often the adversary, and the people, may still do what they do. It bounds the world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// Connections.
+    pub dials: u8,
+    /// Entries a worker may write.
+    pub outputs: u8,
+    /// Asks for approval.
+    pub asks: u8,
+    /// Suspend notices.
+    pub hides: u8,
+    /// Connections that the network cuts, or that the client closes.
+    pub cuts: u8,
+    /// Stops, interrupts and answers.
+    pub posts: u8,
+    /// Timers that fire and are heard of later, calls of tasks that hold an old connection.
+    pub late: u8,
+    /// Workers that crash, or leave by themselves.
+    pub exits: u8,
+    /// Processes that crash.
+    pub crashes: u8,
+    /// Stores that lose their last commit in a crash.
+    pub losses: u8,
+    /// Nodes that take the session over from one that still runs.
+    pub takeovers: u8,
+    /// Records that are deleted.
+    pub purges: u8,
+    /// What a hostile or careless client sends.
+    pub forgeries: u8,
+}
+
+impl Moment {
+    pub(super) fn link(&self, id: u8) -> Option<&Link> {
+        self.links.iter().find(|link| link.id == id)
+    }
+
+    /// The least fence that nobody remembers.
+    pub(super) fn free_id(&self) -> u8 {
+        let remembered = |id: u8| {
+            let fence = crate::ids::ConnectionId(u64::from(id));
+            let sessions = self.nodes.iter().filter_map(|node| node.session.as_ref());
+            let mut known = sessions.map(|session| {
+                session.left == Some(fence) || session.connections.iter().any(|c| c.id == fence)
+            });
+            let posted = |post: &Post| matches!(post, Post::Suspend { link, .. } if *link == id);
+            let fenced = |client: &Client| client.fence.0 == id || client.fence.1 == id;
+            self.link(id).is_some()
+                || known.any(|known| known)
+                || self.posts.iter().any(posted)
+                || self.clients.iter().any(fenced)
+        };
+        (1..).find(|id| !remembered(*id)).unwrap_or(u8::MAX)
+    }
+
+    /// The living worker of a node.
+    pub(super) fn worker_on(&self, node: usize) -> Option<usize> {
+        self.workers.iter().position(|w| w.node == node && w.phase != Phase::Dead)
+    }
+}
+
+impl Node {
+    pub(super) fn down() -> Node {
+        Node { up: false, session: None, witness: None, timers: [Clock::default(); 7] }
+    }
+
+    pub(super) fn clock(&mut self, timer: Timer) -> &mut Clock {
+        &mut self.timers[timer as usize]
+    }
+}
+
+impl Link {
+    /// Nobody can speak of it any more.
+    pub(super) fn forgotten(&self) -> bool {
+        let told = self.gone != Gone::Untold;
+        !self.held && !self.alive && told && self.up.is_empty() && self.down.is_empty() && self.written.is_none()
+    }
+}
