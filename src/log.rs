@@ -39,9 +39,7 @@ impl FromStr for LogId {
         if text.is_empty() || !text.bytes().all(digits) {
             return Err(ParseCursorError::Log);
         }
-        u64::from_str_radix(text, 16)
-            .map(LogId)
-            .map_err(|_| ParseCursorError::Log)
+        u64::from_str_radix(text, 16).map(LogId).map_err(|_| ParseCursorError::Log)
     }
 }
 
@@ -70,10 +68,7 @@ impl FromStr for Cursor {
             return Err(ParseCursorError::Cursor);
         }
         let seq = seq.parse().map_err(|_| ParseCursorError::Cursor)?;
-        Ok(Cursor {
-            log: log.parse()?,
-            seq: Seq(seq),
-        })
+        Ok(Cursor { log: log.parse()?, seq: Seq(seq) })
     }
 }
 
@@ -111,9 +106,7 @@ impl Serialize for Claim {
 
 impl<'de> Deserialize<'de> for Claim {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Claim::parse(
-            Option::<String>::deserialize(deserializer)?.as_deref(),
-        ))
+        Ok(Claim::parse(Option::<String>::deserialize(deserializer)?.as_deref()))
     }
 }
 
@@ -126,9 +119,7 @@ impl Serialize for LogId {
 
 impl<'de> Deserialize<'de> for LogId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -181,11 +172,7 @@ pub struct Log {
 impl Log {
     /// An empty log.
     pub const fn new(id: LogId) -> Log {
-        Log {
-            id,
-            base: Seq(0),
-            head: Seq(0),
-        }
+        Log { id, base: Seq(0), head: Seq(0) }
     }
 
     /// What a viewer with this claim is told, and the first entry it is sent.
@@ -199,13 +186,7 @@ impl Log {
             Claim::At(cursor) if cursor.seq > self.head => reset(ResetReason::CursorAhead),
             Claim::At(cursor) if cursor.seq < self.base => {
                 let lost_from = cursor.seq.next();
-                (
-                    AttachOutcome::Gap {
-                        lost_from,
-                        lost_to: self.base,
-                    },
-                    start,
-                )
+                (AttachOutcome::Gap { lost_from, lost_to: self.base }, start)
             }
             Claim::At(cursor) => {
                 let from = cursor.seq.next();

@@ -13,13 +13,13 @@ words! {
     /// What the store knows of a session.
     Durable as "SCREAMING_SNAKE_CASE" {
         Unknown = "The store has no such session.",
-        Created = "CREATED.",
-        Starting = "STARTING.",
-        Active = "ACTIVE.",
-        Detached = "DETACHED.",
-        Suspended = "SUSPENDED.",
-        Closing = "CLOSING.",
-        Ended = "ENDED.",
+        Created = "The record says CREATED.",
+        Starting = "The record says STARTING.",
+        Active = "The record says ACTIVE.",
+        Detached = "The record says DETACHED.",
+        Suspended = "The record says SUSPENDED.",
+        Closing = "The record says CLOSING.",
+        Ended = "The record says ENDED.",
     }
 }
 

@@ -100,14 +100,7 @@ impl<S, T, O, R> Row<S, T, O, R> {
         ops: &'static [O],
         because: &'static str,
     ) -> Self {
-        Row {
-            id,
-            from,
-            on,
-            verdict,
-            ops,
-            because,
-        }
+        Row { id, from, on, verdict, ops, because }
     }
 
     /// The shape every row of every table has: the first of these that is broken.

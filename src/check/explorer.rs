@@ -62,9 +62,8 @@ pub(super) struct Explorer<'a, M: Model, E: Encoding<M>> {
 
 impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     pub(super) fn new(context: Context<'a, M, E>, limits: &'a Limits<'a>) -> Self {
-        let workers: Vec<_> = (0..limits.threads)
-            .map(|_| Worker::new(context.model, context.laws))
-            .collect();
+        let workers: Vec<_> =
+            (0..limits.threads).map(|_| Worker::new(context.model, context.laws)).collect();
         let now = Instant::now();
         Self {
             context,
@@ -182,11 +181,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
 
     /// How many states to expand before the next look at the limits. Depends on counts only.
     fn round_length(&self) -> usize {
-        let transitions: u64 = self
-            .workers
-            .iter()
-            .map(|worker| worker.tally.transitions)
-            .sum();
+        let transitions: u64 = self.workers.iter().map(|worker| worker.tally.transitions).sum();
         let branching = transitions / self.expanded.max(1) + 1;
         let mut length = REACHED_PER_ROUND / branching;
         if let Some(max) = self.limits.max_states {
@@ -277,10 +272,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
         let bytes = self.bytes();
         self.peak_bytes = self.peak_bytes.max(bytes);
         let limits = self.limits;
-        if let Some(max) = limits
-            .max_states
-            .filter(|&max| self.store.len() as u64 >= max)
-        {
+        if let Some(max) = limits.max_states.filter(|&max| self.store.len() as u64 >= max) {
             return Some(format!("the bound of {max} states was reached"));
         }
         if let Some(max) = limits.max_memory.filter(|&max| bytes as u64 >= max) {
@@ -293,12 +285,8 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     }
 
     fn bytes(&self) -> usize {
-        let candidates: usize = self
-            .workers
-            .iter()
-            .flat_map(|worker| &worker.reached)
-            .map(Vec::capacity)
-            .sum();
+        let candidates: usize =
+            self.workers.iter().flat_map(|worker| &worker.reached).map(Vec::capacity).sum();
         let fresh: usize = self.fresh.iter().map(Vec::capacity).sum();
         let levels = self.frontier.capacity() + self.next.capacity();
         self.store.bytes()
@@ -317,11 +305,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
         self.reported = now;
         let states = self.store.len() as u64;
         let elapsed = now - self.started;
-        callback(&Progress {
-            states,
-            depth: self.depth,
-            elapsed,
-        });
+        callback(&Progress { states, depth: self.depth, elapsed });
     }
 }
 
@@ -336,13 +320,7 @@ fn take_in<M: Model, E: Encoding<M>>(
     for (number, (shard, column)) in (first..).zip(shards.iter_mut().zip(columns)) {
         // Workers in order: of two who reached the same state the earlier one is its parent.
         for (reached, fresh) in column.iter_mut().zip(fresh) {
-            for Candidate {
-                key,
-                hash,
-                parent,
-                order,
-            } in reached.drain(..)
-            {
+            for Candidate { key, hash, parent, order } in reached.drain(..) {
                 let heap = |key: &E::Key| encoding.heap_bytes(key);
                 if let Some(place) = shard.insert(key, hash, parent, heap) {
                     fresh[order as usize].store(id_of(number, place), Ordering::Relaxed);

@@ -39,12 +39,7 @@ impl<M: Model> Default for Laws<M> {
 impl<M: Model> Laws<M> {
     /// No laws yet.
     pub fn new() -> Self {
-        Self {
-            state: Vec::new(),
-            step: Vec::new(),
-            leads_to: Vec::new(),
-            sometimes: Vec::new(),
-        }
+        Self { state: Vec::new(), step: Vec::new(), leads_to: Vec::new(), sometimes: Vec::new() }
     }
 
     /// Adds a law about every reachable state.
@@ -55,11 +50,7 @@ impl<M: Model> Laws<M> {
         sentence: &'static str,
         check: fn(&M, &M::State) -> Judgement,
     ) -> Self {
-        self.state.push(StateLaw {
-            name,
-            sentence,
-            check,
-        });
+        self.state.push(StateLaw { name, sentence, check });
         self
     }
 
@@ -71,11 +62,7 @@ impl<M: Model> Laws<M> {
         sentence: &'static str,
         check: fn(&M, &Step<'_, M>) -> Judgement,
     ) -> Self {
-        self.step.push(StepLaw {
-            name,
-            sentence,
-            check,
-        });
+        self.step.push(StepLaw { name, sentence, check });
         self
     }
 
@@ -91,13 +78,7 @@ impl<M: Model> Laws<M> {
         fairness: impl Into<Vec<Fairness>>,
     ) -> Self {
         let fairness = fairness.into();
-        self.leads_to.push(LeadsTo {
-            name,
-            sentence,
-            from,
-            to,
-            fairness,
-        });
+        self.leads_to.push(LeadsTo { name, sentence, from, to, fairness });
         self
     }
 
@@ -109,11 +90,7 @@ impl<M: Model> Laws<M> {
         sentence: &'static str,
         holds: fn(&M, &M::State) -> bool,
     ) -> Self {
-        self.sometimes.push(Sometimes {
-            name,
-            sentence,
-            holds,
-        });
+        self.sometimes.push(Sometimes { name, sentence, holds });
         self
     }
 }

@@ -39,12 +39,7 @@ impl<M: Model> Trace<M> {
     /// The behaviour which has only begun. `None` if there is no such initial state.
     pub fn begin(model: &M, initial_index: usize) -> Option<Self> {
         let initial = model.initial().into_iter().nth(initial_index)?;
-        Some(Self {
-            initial_index,
-            initial,
-            steps: Vec::new(),
-            cycle: None,
-        })
+        Some(Self { initial_index, initial, steps: Vec::new(), cycle: None })
     }
 
     /// The state it has come to.
@@ -79,19 +74,10 @@ impl<M: Model> Trace<M> {
             let Some((after, evidence)) = model.step(self.last(), &action) else {
                 continue;
             };
-            let step = Step {
-                before: self.last(),
-                action: &action,
-                evidence: &evidence,
-                after: &after,
-            };
+            let step =
+                Step { before: self.last(), action: &action, evidence: &evidence, after: &after };
             if wanted(&step) {
-                self.steps.push(Taken {
-                    index,
-                    action,
-                    evidence,
-                    after,
-                });
+                self.steps.push(Taken { index, action, evidence, after });
                 return true;
             }
         }
@@ -109,12 +95,7 @@ impl<M: Model> Trace<M> {
         let Some((after, evidence)) = model.step(self.last(), &action) else {
             return false;
         };
-        self.steps.push(Taken {
-            index,
-            action,
-            evidence,
-            after,
-        });
+        self.steps.push(Taken { index, action, evidence, after });
         true
     }
 
@@ -123,11 +104,7 @@ impl<M: Model> Trace<M> {
         Path {
             initial: self.initial_index,
             picks: self.steps.iter().map(|step| step.index).collect(),
-            actions: self
-                .steps
-                .iter()
-                .map(|step| step.action.to_string())
-                .collect(),
+            actions: self.steps.iter().map(|step| step.action.to_string()).collect(),
             cycle: self.cycle,
         }
     }
@@ -136,13 +113,7 @@ impl<M: Model> Trace<M> {
     pub(super) fn judge_state(&self, model: &M, laws: &Laws<M>) -> Option<Violation> {
         laws.state.iter().find_map(|law| {
             let detail = (law.check)(model, self.last()).err()?;
-            Some(Violation::new(
-                Kind::State,
-                law.name,
-                law.sentence,
-                detail,
-                self,
-            ))
+            Some(Violation::new(Kind::State, law.name, law.sentence, detail, self))
         })
     }
 
@@ -151,13 +122,7 @@ impl<M: Model> Trace<M> {
         let step = self.step(self.steps.len().checked_sub(1)?);
         laws.step.iter().find_map(|law| {
             let detail = (law.check)(model, &step).err()?;
-            Some(Violation::new(
-                Kind::Step,
-                law.name,
-                law.sentence,
-                detail,
-                self,
-            ))
+            Some(Violation::new(Kind::Step, law.name, law.sentence, detail, self))
         })
     }
 }
@@ -229,13 +194,7 @@ pub fn replay<M: Model>(model: &M, initial: usize, actions: &[&str]) -> Replay<M
             missing = Some(number);
             break;
         }
-        violation = trace
-            .judge_step(model, &laws)
-            .or_else(|| trace.judge_state(model, &laws));
+        violation = trace.judge_step(model, &laws).or_else(|| trace.judge_state(model, &laws));
     }
-    Replay {
-        trace,
-        missing,
-        violation,
-    }
+    Replay { trace, missing, violation }
 }

@@ -111,13 +111,7 @@ impl Violation {
         trace: &Trace<M>,
     ) -> Self {
         let path = Some(trace.path());
-        Self {
-            kind,
-            law: law.to_owned(),
-            sentence: sentence.to_owned(),
-            detail,
-            path,
-        }
+        Self { kind, law: law.to_owned(), sentence: sentence.to_owned(), detail, path }
     }
 
     pub(super) fn deadlock<M: Model>(trace: &Trace<M>) -> Self {
@@ -126,13 +120,7 @@ impl Violation {
     }
 
     pub(super) fn never(kind: Kind, law: &str, sentence: &str, detail: String) -> Self {
-        Self {
-            kind,
-            law: law.to_owned(),
-            sentence: sentence.to_owned(),
-            detail,
-            path: None,
-        }
+        Self { kind, law: law.to_owned(), sentence: sentence.to_owned(), detail, path: None }
     }
 }
 
@@ -184,9 +172,7 @@ impl Report {
 
     /// The violation of the law with this name.
     pub fn violation(&self, law: &str) -> Option<&Violation> {
-        self.violations
-            .iter()
-            .find(|violation| violation.law == law)
+        self.violations.iter().find(|violation| violation.law == law)
     }
 
     /// Panics with the report and every story unless everything was seen and every law holds.
@@ -194,11 +180,8 @@ impl Report {
         if self.is_verified() {
             return;
         }
-        let stories: Vec<_> = self
-            .violations
-            .iter()
-            .map(|violation| violation.story(model))
-            .collect();
+        let stories: Vec<_> =
+            self.violations.iter().map(|violation| violation.story(model)).collect();
         std::panic!("{self}\n{}", stories.join("\n"));
     }
 }
@@ -211,16 +194,8 @@ impl fmt::Display for Report {
             Outcome::Incomplete { why } => writeln!(f, "{}: incomplete, {why}", self.name)?,
         }
         let extent = if self.complete { "all" } else { "not all" };
-        let Self {
-            states,
-            transitions,
-            depth,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "  {states} states ({extent}), {transitions} transitions, depth {depth}"
-        )?;
+        let Self { states, transitions, depth, .. } = self;
+        writeln!(f, "  {states} states ({extent}), {transitions} transitions, depth {depth}")?;
         for law in &self.laws {
             let mark = match law.standing {
                 Standing::Holds => "holds   ",

@@ -19,9 +19,7 @@ pub(super) fn trace_to<M: Model, E: Encoding<M>>(
     id: Id,
 ) -> Result<Trace<M>, String> {
     let mut ids = Vec::from([id]);
-    ids.extend(std::iter::successors(store.parent(id), |&id| {
-        store.parent(id)
-    }));
+    ids.extend(std::iter::successors(store.parent(id), |&id| store.parent(id)));
     ids.reverse();
     let keys: Vec<_> = ids.into_iter().map(|id| store.key(id).clone()).collect();
     along(context, &keys)
@@ -63,8 +61,5 @@ pub(super) fn is<M: Model, E: Encoding<M>>(
     key: &E::Key,
     state: &M::State,
 ) -> bool {
-    context
-        .encoding
-        .pack_owned(context.representative(state.clone()))
-        == *key
+    context.encoding.pack_owned(context.representative(state.clone())) == *key
 }

@@ -157,10 +157,7 @@ impl<'a, M: Model, E: Encoding<M>> Search<'a, M, E> {
 
     fn judge(&self, context: Context<'_, M, E>) -> Report {
         let explored = Explorer::new(context, &self.limits).run();
-        let mut verdicts = Verdicts {
-            violations: Vec::new(),
-            fault: None,
-        };
+        let mut verdicts = Verdicts { violations: Vec::new(), fault: None };
         verdicts.safety(context, &explored);
         let mut live = false;
         match &explored.stopped {
@@ -197,13 +194,7 @@ impl<'a, M: Model, E: Encoding<M>> Search<'a, M, E> {
         }
         let classes = self.model.classes().into_iter().map(str::to_owned);
         let demands = [
-            (
-                self.demand_classes,
-                classes.collect(),
-                &tally.classes,
-                "every_class",
-                CLASSES,
-            ),
+            (self.demand_classes, classes.collect(), &tally.classes, "every_class", CLASSES),
             (
                 self.demand_counters,
                 self.model.counters(),
@@ -213,15 +204,10 @@ impl<'a, M: Model, E: Encoding<M>> Search<'a, M, E> {
             ),
         ];
         for (demanded, names, counts, law, sentence) in demands {
-            let idle = names
-                .iter()
-                .zip(counts)
-                .filter(|&(_, &count)| demanded && count == 0);
+            let idle = names.iter().zip(counts).filter(|&(_, &count)| demanded && count == 0);
             for (name, _) in idle {
                 let detail = never(name);
-                verdicts
-                    .violations
-                    .push(Violation::never(Kind::Coverage, law, sentence, detail));
+                verdicts.violations.push(Violation::never(Kind::Coverage, law, sentence, detail));
             }
         }
     }
@@ -257,17 +243,9 @@ impl<'a, M: Model, E: Encoding<M>> Search<'a, M, E> {
         };
         let mut witnesses = tally.sometimes.iter();
         for law in &mut report.laws {
-            let seen = if law.kind == Kind::Sometimes {
-                witnesses.next().copied()
-            } else {
-                None
-            };
+            let seen = if law.kind == Kind::Sometimes { witnesses.next().copied() } else { None };
             law.witnesses = seen;
-            law.standing = if report
-                .violations
-                .iter()
-                .any(|violation| violation.law == law.law)
-            {
+            law.standing = if report.violations.iter().any(|violation| violation.law == law.law) {
                 Standing::Violated
             } else if seen.is_some_and(|count| count > 0)
                 || complete && (live || law.kind != Kind::LeadsTo)
@@ -305,10 +283,7 @@ impl Verdicts {
         }
         // Shortest first; the order of the laws decides among equals.
         self.violations.sort_by_key(|violation| {
-            violation
-                .path
-                .as_ref()
-                .map_or(usize::MAX, |path| path.picks.len())
+            violation.path.as_ref().map_or(usize::MAX, |path| path.picks.len())
         });
     }
 }
@@ -327,13 +302,7 @@ fn safety_violation<M: Model, E: Encoding<M>>(
     }
     if let Some(law) = context.laws.state.get(law) {
         let detail = (law.check)(model, trace.last()).err().ok_or(NO_SYMMETRY)?;
-        return Ok(Violation::new(
-            Kind::State,
-            law.name,
-            law.sentence,
-            detail,
-            &trace,
-        ));
+        return Ok(Violation::new(Kind::State, law.name, law.sentence, detail, &trace));
     }
     let law = &context.laws.step[law - index.state];
     let mut detail = None;
@@ -342,13 +311,7 @@ fn safety_violation<M: Model, E: Encoding<M>>(
         detail.is_some()
     });
     let detail = detail.ok_or(NO_SYMMETRY)?;
-    Ok(Violation::new(
-        Kind::Step,
-        law.name,
-        law.sentence,
-        detail,
-        &trace,
-    ))
+    Ok(Violation::new(Kind::Step, law.name, law.sentence, detail, &trace))
 }
 
 /// States which should be alike are told apart, by a law or by a step.
@@ -365,35 +328,20 @@ fn list_laws<M: Model>(laws: &Laws<M>) -> Vec<LawReport> {
         witnesses: None,
     };
     let mut list = Vec::new();
-    list.extend(
-        laws.state
-            .iter()
-            .map(|law| entry(Kind::State, law.name, law.sentence)),
-    );
-    list.extend(
-        laws.step
-            .iter()
-            .map(|law| entry(Kind::Step, law.name, law.sentence)),
-    );
+    list.extend(laws.state.iter().map(|law| entry(Kind::State, law.name, law.sentence)));
+    list.extend(laws.step.iter().map(|law| entry(Kind::Step, law.name, law.sentence)));
     list.push(entry(Kind::Deadlock, DEADLOCK, DEADLOCK_SENTENCE));
     list.extend(laws.leads_to.iter().map(|law| LawReport {
         fairness: law.fairness.clone(),
         ..entry(Kind::LeadsTo, law.name, law.sentence)
     }));
-    list.extend(
-        laws.sometimes
-            .iter()
-            .map(|law| entry(Kind::Sometimes, law.name, law.sentence)),
-    );
+    list.extend(laws.sometimes.iter().map(|law| entry(Kind::Sometimes, law.name, law.sentence)));
     list
 }
 
 fn counts<N: Into<String>>(names: Vec<N>, counts: &[u64]) -> Vec<Count> {
     let names = names.into_iter().map(Into::into);
-    names
-        .zip(counts)
-        .map(|(name, &count)| Count { name, count })
-        .collect()
+    names.zip(counts).map(|(name, &count)| Count { name, count }).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people to read")]

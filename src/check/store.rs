@@ -28,9 +28,7 @@ pub(super) struct Store<K> {
 
 impl<K: Eq + Hash> Store<K> {
     pub(super) fn new() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Shard::new()).collect(),
-        }
+        Self { shards: (0..SHARDS).map(|_| Shard::new()).collect() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -182,25 +180,16 @@ pub(super) struct Spot {
 }
 
 impl Spot {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the parts of a hash are what is wanted"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the parts of a hash are what is wanted")]
     pub(super) fn of<K: Hash>(key: &K) -> Self {
         let mut folder = Folder(0);
         key.hash(&mut folder);
         let hash = folder.finish();
-        Self {
-            shard: (hash >> (u64::BITS - SHARD_BITS)) as usize,
-            hash: hash as u32,
-        }
+        Self { shard: (hash >> (u64::BITS - SHARD_BITS)) as usize, hash: hash as u32 }
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "shards and places fit by construction"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "shards and places fit by construction")]
 pub(super) fn id_of(shard: usize, place: usize) -> Id {
     (shard as u32) << PLACE_BITS | place as u32
 }
@@ -220,10 +209,7 @@ fn home(hash: u32, len: usize) -> usize {
 }
 
 /// … and the lowest six go into the slot, to spare most looks at a wrong key.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "places fit by construction"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "places fit by construction")]
 fn entry(hash: u32, place: usize) -> u32 {
     hash << PLACE_BITS | (place as u32 + 1)
 }
@@ -240,10 +226,7 @@ impl Folder {
         // The multipliers are the fractions of the golden ratio and of pi.
         let wide = u128::from(self.0 ^ word ^ 0x243f_6a88_85a3_08d3)
             * u128::from(0x9e37_79b9_7f4a_7c15_u64);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "both halves are folded together"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are folded together")]
         let folded = (wide as u64) ^ ((wide >> 64) as u64);
         self.0 = folded;
     }

@@ -28,9 +28,7 @@ impl Violation {
 
     /// The behaviour as a Mermaid sequence diagram; empty if there is no behaviour.
     pub fn sequence_diagram<M: Model>(&self, model: &M) -> String {
-        self.trace(model)
-            .map(|trace| draw(model, self, &trace))
-            .unwrap_or_default()
+        self.trace(model).map(|trace| draw(model, self, &trace)).unwrap_or_default()
     }
 
     /// The behaviour as JSON Lines, one step per line; empty if there is no behaviour.
@@ -58,9 +56,7 @@ impl Violation {
         let Some(trace) = self.trace(model) else {
             return String::new();
         };
-        model
-            .test_code(&self.law, &trace)
-            .unwrap_or_else(|| write_test(model, self, &trace))
+        model.test_code(&self.law, &trace).unwrap_or_else(|| write_test(model, self, &trace))
     }
 }
 
@@ -84,11 +80,7 @@ fn tell<M: Model>(model: &M, trace: &Trace<M>, text: &mut String) {
 }
 
 fn draw<M: Model>(model: &M, violation: &Violation, trace: &Trace<M>) -> String {
-    let lanes: Vec<_> = trace
-        .steps
-        .iter()
-        .map(|step| model.lane(&step.action))
-        .collect();
+    let lanes: Vec<_> = trace.steps.iter().map(|step| model.lane(&step.action)).collect();
     let mut names: Vec<&str> = Vec::new();
     for name in lanes.iter().flat_map(|(from, to)| [from, to]) {
         if !names.contains(&name.as_str()) {
@@ -102,12 +94,7 @@ fn draw<M: Model>(model: &M, violation: &Violation, trace: &Trace<M>) -> String 
     for (number, name) in names.iter().enumerate() {
         let _ = writeln!(text, "    participant p{number} as {}", escape(name));
     }
-    let lane = |name: &str| {
-        names
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or_default()
-    };
+    let lane = |name: &str| names.iter().position(|known| *known == name).unwrap_or_default();
     for (number, (from, to)) in lanes.iter().enumerate() {
         if trace.cycle == Some(number) {
             text.push_str("    loop for ever\n");
@@ -118,16 +105,8 @@ fn draw<M: Model>(model: &M, violation: &Violation, trace: &Trace<M>) -> String 
     if trace.cycle.is_some_and(|cycle| cycle < lanes.len()) {
         text.push_str("    end\n");
     }
-    let span = if names.len() > 1 {
-        format!("p0,p{}", names.len() - 1)
-    } else {
-        "p0".to_owned()
-    };
-    let _ = writeln!(
-        text,
-        "    Note over {span}: {}",
-        escape(&verdict(violation))
-    );
+    let span = if names.len() > 1 { format!("p0,p{}", names.len() - 1) } else { "p0".to_owned() };
+    let _ = writeln!(text, "    Note over {span}: {}", escape(&verdict(violation)));
     text
 }
 
@@ -153,10 +132,7 @@ fn escape(text: &str) -> String {
 
 fn write_test<M: Model>(model: &M, violation: &Violation, trace: &Trace<M>) -> String {
     let path = trace.path();
-    let mut code = format!(
-        "/// {}\n#[test]\nfn {}() {{\n",
-        violation.sentence, violation.law
-    );
+    let mut code = format!("/// {}\n#[test]\nfn {}() {{\n", violation.sentence, violation.law);
     let _ = writeln!(code, "    let model = {};", model.expression());
     code.push_str("    let actions = [\n");
     for action in &path.actions {
@@ -170,16 +146,8 @@ fn write_test<M: Model>(model: &M, violation: &Violation, trace: &Trace<M>) -> S
     );
     code.push_str("    replay.assert_lawful(&model);\n");
     if let (Kind::LeadsTo, Some(cycle)) = (violation.kind, path.cycle) {
-        let why = if cycle < path.actions.len() {
-            "repeats for ever"
-        } else {
-            "ends there"
-        };
-        let _ = writeln!(
-            code,
-            "    // Counterexample to {}: the behaviour {why}.",
-            violation.law
-        );
+        let why = if cycle < path.actions.len() { "repeats for ever" } else { "ends there" };
+        let _ = writeln!(code, "    // Counterexample to {}: the behaviour {why}.", violation.law);
         let _ = writeln!(code, "    assert!(!replay.returns_to({cycle}));");
     }
     code.push_str("}\n");

@@ -44,11 +44,7 @@ pub fn walk_weighted<M: Model>(
     let laws = model.laws();
     let mut picks = picks.into_iter();
     let initials = model.initial().len();
-    let first = if initials > 1 {
-        picks.next().unwrap_or_default() as usize % initials
-    } else {
-        0
-    };
+    let first = if initials > 1 { picks.next().unwrap_or_default() as usize % initials } else { 0 };
     let mut trace = Trace::begin(model, first).expect("a model has an initial state");
     let mut violation = trace.judge_state(model, &laws);
     while violation.is_none() {
@@ -57,9 +53,7 @@ pub fn walk_weighted<M: Model>(
             violation = stuck(model, &trace);
             break;
         }
-        violation = trace
-            .judge_step(model, &laws)
-            .or_else(|| trace.judge_state(model, &laws));
+        violation = trace.judge_step(model, &laws).or_else(|| trace.judge_state(model, &laws));
     }
     Walk { trace, violation }
 }
@@ -89,12 +83,7 @@ fn choose<M: Model>(
         let (index, _, action) = options.remove(chosen.unwrap_or_default());
         // An action which is not enabled after all is no option: the pick falls on the rest.
         if let Some((after, evidence)) = model.step(trace.last(), &action) {
-            trace.steps.push(Taken {
-                index,
-                action,
-                evidence,
-                after,
-            });
+            trace.steps.push(Taken { index, action, evidence, after });
             return true;
         }
     }
@@ -104,8 +93,6 @@ fn choose<M: Model>(
 fn stuck<M: Model>(model: &M, trace: &Trace<M>) -> Option<Violation> {
     let mut actions = Vec::new();
     model.actions(trace.last(), &mut actions);
-    let able = actions
-        .iter()
-        .any(|action| model.step(trace.last(), action).is_some());
+    let able = actions.iter().any(|action| model.step(trace.last(), action).is_some());
     (!able && !model.terminal(trace.last())).then(|| Violation::deadlock(trace))
 }

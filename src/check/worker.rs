@@ -26,11 +26,7 @@ impl<M: Model, E: Encoding<M>> Copy for Context<'_, M, E> {}
 
 impl<M: Model, E: Encoding<M>> Context<'_, M, E> {
     pub(super) fn representative(&self, state: M::State) -> M::State {
-        if self.symmetric {
-            self.model.canonical(state)
-        } else {
-            state
-        }
+        if self.symmetric { self.model.canonical(state) } else { state }
     }
 
     /// Why the encoding cannot be trusted with `state`, if it cannot.
@@ -51,10 +47,7 @@ pub(super) struct LawIndex {
 
 impl LawIndex {
     pub(super) fn of<M: Model>(laws: &Laws<M>) -> Self {
-        Self {
-            state: laws.state.len(),
-            step: laws.step.len(),
-        }
+        Self { state: laws.state.len(), step: laws.step.len() }
     }
 
     pub(super) fn deadlock(self) -> usize {
@@ -209,12 +202,7 @@ impl<M: Model, K> Worker<M, K> {
             self.tally.classes[model.class(action)] += 1;
             let counters = &mut self.tally.counters;
             model.count(&evidence, &mut |counter| counters[counter] += 1);
-            let step = Step {
-                before: state,
-                action,
-                evidence: &evidence,
-                after: &after,
-            };
+            let step = Step { before: state, action, evidence: &evidence, after: &after };
             self.judge_step(context, id, &step);
             self.reach(context, id, context.representative(after));
         }
@@ -251,12 +239,7 @@ impl<M: Model, K> Worker<M, K> {
         let spot = Spot::of(&key);
         let order = self.reached_count;
         self.reached_count += 1;
-        self.reached[spot.shard].push(Candidate {
-            key,
-            hash: spot.hash,
-            parent,
-            order,
-        });
+        self.reached[spot.shard].push(Candidate { key, hash: spot.hash, parent, order });
     }
 
     fn can_step<E: Encoding<M, Key = K>>(
@@ -266,8 +249,6 @@ impl<M: Model, K> Worker<M, K> {
     ) -> bool {
         self.actions.clear();
         context.model.actions(state, &mut self.actions);
-        self.actions
-            .iter()
-            .any(|action| context.model.step(state, action).is_some())
+        self.actions.iter().any(|action| context.model.step(state, action).is_some())
     }
 }

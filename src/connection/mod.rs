@@ -98,10 +98,7 @@ impl Default for Connection {
 impl Connection {
     /// A transport that was just accepted: CONNECTING. Arm its hello timer.
     pub const fn new() -> Connection {
-        Connection {
-            phase: Phase::Connecting,
-            code: None,
-        }
+        Connection { phase: Phase::Connecting, code: None }
     }
 
     /// Its phase.

@@ -31,7 +31,7 @@ pub const ROWS: &[Row] = &[
     //   id    from                      on                           verdict                    ops, in this order                                   because
     // CONNECTING
     row("K1", &[Connecting],             &[Hello],                    Go(Open),                  &[Admit, DisarmHello],                               "the hello names the session; from here on it is a viewer"),
-    row("K2", &[Connecting],             &[HelloTimeout],             Go(Closing),               &[Code(CloseCode::IdleTimeout), SendClose, ArmClose], "no hello is no other protocol: it is closed (F-97)"),
+    row("K2", &[Connecting],             &[HelloTimeout],             Go(Closing),               &[Code(CloseCode::IdleTimeout), SendClose, ArmClose], "a connection without a hello is closed, never taken for another protocol (F-97)"),
     row("K3", &[Connecting],             &[Prompt, Control],          Go(Closing),               &[Code(CloseCode::Protocol), SendClose, DisarmHello, ArmClose], "nothing is heard from a connection that has not said who it is"),
     row("K4", &[Connecting],             &[Close],                    Go(Closing),               &[CodeAsAsked, SendClose, DisarmHello, ArmClose],    "refused before it was open: limits, rights, drain"),
     row("K5", &[Connecting],             &[PeerClosed, Lost, Silent], Go(Closed),                &[DisarmHello, Release],                             "gone before it was open: no session ever knew it (F-63)"),
@@ -44,19 +44,20 @@ pub const ROWS: &[Row] = &[
     row("O6", &[Open],                   &[Silent],                   Go(Closing),               &[Code(CloseCode::Liveness), SendClose, ArmClose, Gone], "a half-open connection is a lost one; it may come back and resume"),
     row("O7", &[Open],                   &[PeerClosed, Lost],         Go(Closed),                &[Gone, Release],                                    "closed or cut, it is the same loss; a close code never ends a session"),
     // CLOSING
-    row("L1", &[Closing],                &[Prompt],                   Ignore(Reason::TooLate),   &[],                                                 "no answer could be sent; the client sends it again by its key"),
-    row("L2", &[Closing],                &[Control],                  Stay,                      &[Pass],                                             "an interrupt needs no answer, and the user meant it"),
-    row("L3", &[Closing],                &[Close],                    Ignore(Reason::AlreadyClosing), &[],                                            "the first close code wins"),
-    row("L4", &[Closing],                &[PeerClosed, Lost, Silent, CloseTimeout], Go(Closed),  &[DisarmClose, Release],                             "closed, cut or not answered in time: over"),
-    row("L5", &[Closing],                &[Hello],                    Ignore(Reason::TooLate),   &[],                                                 "a hello after its time is not heard (F-97)"),
+    row("L1", &[Closing],                &[Prompt, Control],          Ignore(Reason::NotOpen),   &[],                                                 "a closed connection is not heard: it may never have been anybody's; a client sends again, by key, by turn or by incarnation"),
+    row("L2", &[Closing],                &[Close],                    Ignore(Reason::AlreadyClosing), &[],                                            "the first close code wins"),
+    row("L3", &[Closing],                &[PeerClosed, Lost, Silent, CloseTimeout], Go(Closed),  &[DisarmClose, Release],                             "closed, cut or not answered in time: over"),
+    row("L4", &[Closing],                &[Hello],                    Ignore(Reason::NotOpen),   &[],                                                 "a hello after its time is not heard (F-97)"),
     // no writing unless OPEN
-    row("N1", &[Connecting, Closing, Closed], &[Send],                Ignore(Reason::TooLate),   &[],                                                 "nothing is written before the hello or after the close, whoever still holds the connection (F-01 to F-09, race R9)"),
-    row("N2", &[Connecting, Closing, Closed], &[Written],             Ignore(Reason::TooLate),   &[],                                                 "credit is of no use to a connection that is not open"),
+    row("N1", &[Connecting, Closing, Closed], &[Send],                Ignore(Reason::NotOpen),   &[],                                                 "nothing is written before the hello or after the close, whoever still holds the connection (F-01 to F-09, race R9)"),
+    row("N2", &[Closing, Closed],        &[Written],                       Ignore(Reason::NotOpen),   &[],                                                 "credit is of no use to a connection that is not open"),
     // timers that fired before they were disarmed
     row("N3", &[Open, Closing, Closed],  &[HelloTimeout],             Ignore(Reason::TooLate),   &[],                                                 "the hello, or the close, was there first"),
-    row("N4", &[Connecting, Open, Closed], &[CloseTimeout],           Ignore(Reason::TooLate),   &[],                                                 "the close was there first"),
+    row("N4", &[Closed],                 &[CloseTimeout],             Ignore(Reason::TooLate),   &[],                                                 "the close was there first"),
+    row("N5", &[Connecting, Open],       &[CloseTimeout],             Ignore(Reason::Impossible), &[],                                                "nothing was closed"),
+    row("N6", &[Connecting],             &[Written],                  Ignore(Reason::Impossible), &[],                                                "nothing was written"),
     // CLOSED
-    row("Z1", &[Closed],                 &[Hello, Prompt, Control, Close, PeerClosed, Lost, Silent], Ignore(Reason::TooLate), &[],                   "over: whatever comes now changes nothing"),
+    row("Z1", &[Closed],                 &[Hello, Prompt, Control, Close, PeerClosed, Lost, Silent], Ignore(Reason::NotOpen), &[],                   "over: whatever comes now changes nothing"),
 ];
 
 /// `[phase][trigger]` → place in [`ROWS`].
@@ -72,10 +73,7 @@ pub struct Table {
 }
 
 /// The shipped table.
-pub static TABLE: Table = Table {
-    rows: ROWS,
-    index: INDEX,
-};
+pub static TABLE: Table = Table { rows: ROWS, index: INDEX };
 
 impl Table {
     /// The row for a cell.
@@ -130,14 +128,7 @@ const _: () = {
     let mut r = 0;
     while r < ROWS.len() {
         if let Some(law) = broken(&ROWS[r]) {
-            fail(&[
-                "row ",
-                ROWS[r].id,
-                " breaks ",
-                law.into_str(),
-                ": ",
-                law.meaning(),
-            ]);
+            fail(&["row ", ROWS[r].id, " breaks ", law.into_str(), ": ", law.meaning()]);
         }
         r += 1;
     }

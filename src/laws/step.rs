@@ -32,10 +32,7 @@ const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::ActiveMeansWatched, active_means_watched),
     (Law::EndedHoldsNothing, ended_holds_nothing),
     (Law::WorkNeedsAWorker, work_needs_a_worker),
-    (
-        Law::LostConnectionNeverStopsWork,
-        lost_connection_never_stops_work,
-    ),
+    (Law::LostConnectionNeverStopsWork, lost_connection_never_stops_work),
     (Law::TimersActWhereTheyWait, timers_act_where_they_wait),
     (Law::StopStops, stop_stops),
     (Law::WorkerIsToldWhatIsTrue, worker_is_told_what_is_true),
@@ -45,6 +42,7 @@ const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::EffectsNameOnlyWatchers, effects_name_only_watchers),
     (Law::InOrderWithoutSilentGaps, in_order_without_silent_gaps),
     (Law::ReadersReachTheHead, readers_reach_the_head),
+    (Law::PinsAreKept, pins_are_kept),
     (Law::NothingNeededIsTrimmed, nothing_needed_is_trimmed),
     (Law::BoundedMemory, bounded_memory),
 ];
@@ -64,12 +62,7 @@ pub fn of_step(
     event: &Event,
     step: &Step,
 ) -> Result<(), Breach> {
-    let view = View {
-        limits,
-        before,
-        event,
-        step,
-    };
+    let view = View { limits, before, event, step };
     for (law, holds) in STEP_LAWS {
         holds(&view).map_err(|detail| Breach { law: *law, detail })?;
     }
@@ -106,34 +99,23 @@ impl View<'_> {
 fn impossible_never_happens(view: &View<'_>) -> Result<(), String> {
     let mut rows = view.step.rules();
     let row = rows.find(|row| row.verdict == Verdict::Ignore(Reason::Impossible));
-    row.map_or(Ok(()), |row| {
-        Err(format!("row {} was taken: {}", row.id, row.because))
-    })
+    row.map_or(Ok(()), |row| Err(format!("row {} was taken: {}", row.id, row.because)))
 }
 
 fn closing_only_ends(view: &View<'_>) -> Result<(), String> {
-    let wrong = view
-        .hops()
-        .find(|(from, to)| *from == State::Closing && *to != State::Ended);
+    let wrong = view.hops().find(|(from, to)| *from == State::Closing && *to != State::Ended);
     wrong.map_or(Ok(()), |(_, to)| Err(format!("CLOSING went to {to}")))
 }
 
 fn ended_only_reopens(view: &View<'_>) -> Result<(), String> {
-    let wrong = view
-        .hops()
-        .find(|(from, to)| *from == State::Ended && *to != State::Created);
+    let wrong = view.hops().find(|(from, to)| *from == State::Ended && *to != State::Created);
     wrong.map_or(Ok(()), |(_, to)| Err(format!("ENDED went to {to}")))?;
     let waits = matches!(view.event, Event::Prompt { .. }) || !view.before.queue().is_empty();
-    ensure(!view.passes(State::Created) || waits, || {
-        "reopened without a prompt".into()
-    })?;
+    ensure(!view.passes(State::Created) || waits, || "reopened without a prompt".into())?;
     let reopened = u32::from(view.passes(State::Created));
     let incarnation = view.before.incarnation().0 + reopened;
     ensure(view.next().incarnation().0 == incarnation, || {
-        format!(
-            "incarnation {} instead of {incarnation}",
-            view.next().incarnation()
-        )
+        format!("incarnation {} instead of {incarnation}", view.next().incarnation())
     })
 }
 
@@ -142,9 +124,7 @@ fn unchanged(view: &View<'_>) -> bool {
 }
 
 fn refused_changes_nothing(view: &View<'_>) -> Result<(), String> {
-    ensure(view.step.verdict().acts() || unchanged(view), || {
-        "something changed".into()
-    })
+    ensure(view.step.verdict().acts() || unchanged(view), || "something changed".into())
 }
 
 /// Asked anew of the event, not of the column it was put in.
@@ -158,7 +138,8 @@ fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
         | Event::Resume { connection }
         | Event::Lost { connection } => !listed(connection),
         Event::Suspend { connection, .. } => {
-            !listed(connection) && before.state() != State::Detached
+            let awaited = matches!(before.state(), State::Detached | State::Suspended);
+            !listed(connection) && !awaited
         }
         Event::Prompt { .. } | Event::Restarted { .. } => false,
         Event::Interrupt { turn } => {
@@ -169,18 +150,15 @@ fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
         | Event::StartFailed { incarnation }
         | Event::Exited { incarnation } => !current(incarnation),
         Event::Answer { ask, .. } => !before.asks().contains(&ask),
-        Event::Output {
-            incarnation, turn, ..
-        } => !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn)),
-        Event::Asked { incarnation, turn }
-        | Event::TurnEnded {
-            incarnation, turn, ..
-        } => !current(incarnation) || before.turn().id() != Some(turn),
+        Event::Output { incarnation, turn, .. } => {
+            !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn))
+        }
+        Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
+            !current(incarnation) || before.turn().id() != Some(turn)
+        }
         Event::Expired { timer, generation } => before.generation(timer) != generation,
     };
-    ensure(!stale || unchanged(view), || {
-        "late news changed something".into()
-    })
+    ensure(!stale || unchanged(view), || "late news changed something".into())
 }
 
 fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
@@ -192,41 +170,23 @@ fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
         State::Active | State::Detached | State::Suspended => waits && idle,
         State::Starting => false,
     };
-    ensure(!due, || {
-        format!("a prompt waits in {} for nothing", next.state())
-    })
+    ensure(!due, || format!("a prompt waits in {} for nothing", next.state()))
 }
 
 fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before, view.next());
-    let commits = view
-        .effects()
-        .iter()
-        .filter(|effect| **effect == Effect::Commit)
-        .count();
+    let commits = view.effects().iter().filter(|effect| **effect == Effect::Commit).count();
     let changed = !before.same_record(next) || !view.step.records.is_empty();
-    ensure(commits == usize::from(changed), || {
-        format!("{commits} commits, changed: {changed}")
-    })?;
-    ensure(!changed || view.step.commits(), || {
-        "the commit is not first".into()
-    })?;
+    ensure(commits == usize::from(changed), || format!("{commits} commits, changed: {changed}"))?;
+    ensure(!changed || view.step.commits(), || "the commit is not first".into())?;
     let mut place = before.log().head;
     for Record { seq, entry } in &view.step.records {
-        ensure(*seq == place.next(), || {
-            format!("a record at {seq} after {place}")
-        })?;
-        let length = if let Entry::Output { count } = entry {
-            u64::from(count.get())
-        } else {
-            1
-        };
+        ensure(*seq == place.next(), || format!("a record at {seq} after {place}"))?;
+        let length = if let Entry::Output { count } = entry { u64::from(count.get()) } else { 1 };
         place = Seq(place.0 + length);
     }
     let head = next.log().head;
-    ensure(place == head, || {
-        format!("the log ends at {head}, its records at {place}")
-    })?;
+    ensure(place == head, || format!("the log ends at {head}, its records at {place}"))?;
     let beyond = |effect: &&Effect| matches!(effect, Effect::Send { to, .. } if *to > head);
     let beyond = view.effects().iter().find(beyond);
     beyond.map_or(Ok(()), |send| Err(format!("{send:?} beyond {head}")))
@@ -244,13 +204,9 @@ fn active_means_watched(view: &View<'_>) -> Result<(), String> {
     };
     ensure(fits, || format!("{} with {connections:?}", next.state()))?;
     let pinned = next.pin().is_some();
-    ensure(!pinned || next.state() == State::Suspended, || {
-        "pinned for nobody".into()
-    })?;
+    ensure(!pinned || next.state() == State::Suspended, || "pinned for nobody".into())?;
     let announced = connections.iter().filter_map(|one| one.suspended);
-    let late = announced
-        .chain(next.pin())
-        .any(|seen| seen > next.log().head);
+    let late = announced.chain(next.pin()).any(|seen| seen > next.log().head);
     ensure(!late, || "pinned beyond the log".into())
 }
 
@@ -259,17 +215,9 @@ fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
     match next.state() {
         State::Created | State::Ended => {
             let empty = next.turn() == Turn::Idle && next.queue().is_empty();
-            ensure(
-                empty && next.asks().is_empty() && next.pin().is_none(),
-                || {
-                    format!(
-                        "{} holds {:?} {:?}",
-                        next.state(),
-                        next.turn(),
-                        next.queue()
-                    )
-                },
-            )
+            ensure(empty && next.asks().is_empty() && next.pin().is_none(), || {
+                format!("{} holds {:?} {:?}", next.state(), next.turn(), next.queue())
+            })
         }
         State::Starting | State::Active | State::Detached | State::Suspended | State::Closing => {
             Ok(())
@@ -285,15 +233,9 @@ fn work_needs_a_worker(view: &View<'_>) -> Result<(), String> {
         State::Active | State::Detached | State::Suspended => (true, true),
     };
     let turn = next.turn().id();
-    ensure(runs || turn.is_none(), || {
-        format!("a turn runs in {}", next.state())
-    })?;
-    ensure(waits || next.queue().is_empty(), || {
-        format!("a prompt waits in {}", next.state())
-    })?;
-    ensure(turn.is_some() || next.asks().is_empty(), || {
-        "an ask without a turn".into()
-    })
+    ensure(runs || turn.is_none(), || format!("a turn runs in {}", next.state()))?;
+    ensure(waits || next.queue().is_empty(), || format!("a prompt waits in {}", next.state()))?;
+    ensure(turn.is_some() || next.asks().is_empty(), || "an ask without a turn".into())
 }
 
 fn ends_something(effect: &Effect) -> bool {
@@ -330,14 +272,10 @@ fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
     let harm = view.effects().iter().find(|effect| ends_something(effect));
     harm.map_or(Ok(()), |effect| Err(format!("{effect:?}")))?;
     let same = before.turn() == next.turn() && before.queue() == next.queue();
-    ensure(same && view.step.records.is_empty(), || {
-        "the work changed".into()
-    })?;
+    ensure(same && view.step.records.is_empty(), || "the work changed".into())?;
     let up = |state| matches!(state, State::Active | State::Detached | State::Suspended);
     let (was, is) = (before.state(), next.state());
-    ensure(was == is || (up(was) && up(is)), || {
-        format!("{was} became {is}")
-    })
+    ensure(was == is || (up(was) && up(is)), || format!("{was} became {is}"))
 }
 
 fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> {
@@ -363,73 +301,39 @@ fn stop_stops(view: &View<'_>) -> Result<(), String> {
     };
     let over = matches!(view.next().state(), State::Closing | State::Ended);
     let stale = incarnation != view.before.incarnation();
-    ensure(stale || over, || {
-        format!("stopped, and still {}", view.next().state())
-    })
+    ensure(stale || over, || format!("stopped, and still {}", view.next().state()))
 }
 
 fn worker_is_told_what_is_true(view: &View<'_>) -> Result<(), String> {
     let count = |wanted: fn(&Effect) -> bool| view.effects().iter().filter(|e| wanted(e)).count();
     let closeouts = count(|effect| matches!(effect, Effect::CloseOut { .. }));
     let closing = usize::from(view.passes(State::Closing));
-    ensure(closeouts == closing, || {
-        format!("{closeouts} closeouts on the way to CLOSING")
-    })?;
+    ensure(closeouts == closing, || format!("{closeouts} closeouts on the way to CLOSING"))?;
     let starts = count(|effect| matches!(effect, Effect::Start { .. }));
     let starting = usize::from(view.passes(State::Starting));
-    ensure(starts == starting, || {
-        format!("{starts} starts on the way to STARTING")
-    })?;
+    ensure(starts == starting, || format!("{starts} starts on the way to STARTING"))?;
     let aborts = count(|effect| matches!(effect, Effect::Abort { .. }));
-    ensure(aborts == 0 || view.passes(State::Ended), || {
-        "aborted, and not ENDED".into()
-    })?;
+    ensure(aborts == 0 || view.passes(State::Ended), || "aborted, and not ENDED".into())?;
     let interrupted = count(|effect| matches!(effect, Effect::Interrupt { .. })) == 1;
     let is = matches!(view.next().turn(), Turn::Interrupting(_));
     let newly = is && view.before.turn() != view.next().turn();
-    ensure(interrupted == newly, || {
-        format!("interrupted: {interrupted}, newly: {newly}")
-    })?;
+    ensure(interrupted == newly, || format!("interrupted: {interrupted}, newly: {newly}"))?;
     let dispatched = view.effects().iter().filter_map(|effect| {
-        if let Effect::Dispatch { turn, .. } = effect {
-            Some(*turn)
-        } else {
-            None
-        }
+        if let Effect::Dispatch { turn, .. } = effect { Some(*turn) } else { None }
     });
-    let running = view
-        .next()
-        .turn()
-        .id()
-        .filter(|turn| view.before.turn().id() != Some(*turn));
-    ensure(dispatched.eq(running), || {
-        "the turn that runs is not the one dispatched".into()
-    })?;
+    let running = view.next().turn().id().filter(|turn| view.before.turn().id() != Some(*turn));
+    ensure(dispatched.eq(running), || "the turn that runs is not the one dispatched".into())?;
     let delivered = view.effects().iter().filter_map(|effect| {
-        if let Effect::Deliver { ask, .. } = effect {
-            Some(*ask)
-        } else {
-            None
-        }
+        if let Effect::Deliver { ask, .. } = effect { Some(*ask) } else { None }
     });
-    let answered = view.entries().filter_map(|entry| {
-        if let Entry::Answer { ask, .. } = entry {
-            Some(*ask)
-        } else {
-            None
-        }
-    });
-    ensure(delivered.eq(answered), || {
-        "an answer was logged and not delivered".into()
-    })
+    let answered = view
+        .entries()
+        .filter_map(|entry| if let Entry::Answer { ask, .. } = entry { Some(*ask) } else { None });
+    ensure(delivered.eq(answered), || "an answer was logged and not delivered".into())
 }
 
 fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
-    let replies = view
-        .effects()
-        .iter()
-        .filter(|e| matches!(e, Effect::Accepted { .. }))
-        .count();
+    let replies = view.effects().iter().filter(|e| matches!(e, Effect::Accepted { .. })).count();
     let Event::Prompt { client, n, .. } = *view.event else {
         return ensure(replies == 0, || "accepted without a prompt".into());
     };
@@ -441,17 +345,10 @@ fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
     if refused {
         return Ok(());
     }
-    ensure(high(view.next()) >= Some(n), || {
-        "accepted and not remembered".into()
-    })?;
-    let logged = view
-        .entries()
-        .filter(|e| matches!(e, Entry::Prompt { .. }))
-        .count();
+    ensure(high(view.next()) >= Some(n), || "accepted and not remembered".into())?;
+    let logged = view.entries().filter(|e| matches!(e, Entry::Prompt { .. })).count();
     let new = high(view.before) < Some(n);
-    ensure(logged == usize::from(new), || {
-        format!("logged {logged} times, new: {new}")
-    })
+    ensure(logged == usize::from(new), || format!("logged {logged} times, new: {new}"))
 }
 
 /// The books balance: open before, plus accepted, minus ended, is open after.
@@ -466,14 +363,10 @@ fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
                 let ends = view.step.records.iter().filter(again).count();
                 let was = open(view.before, turn);
                 let right = ends == 1 && was && !open(view.next(), turn);
-                ensure(right, || {
-                    format!("turn {turn} ended {ends} times, was open: {was}")
-                })?;
+                ensure(right, || format!("turn {turn} ended {ends} times, was open: {was}"))?;
             }
             Entry::Prompt { .. } => {
-                ensure(open(view.next(), *seq), || {
-                    format!("prompt {seq} is not open")
-                })?;
+                ensure(open(view.next(), *seq), || format!("prompt {seq} is not open"))?;
             }
             Entry::Output { .. }
             | Entry::Ask { .. }
@@ -484,14 +377,8 @@ fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
     }
     let count =
         |session: &Session| session.queue().len() + usize::from(session.turn().id().is_some());
-    let accepted = view
-        .entries()
-        .filter(|e| matches!(e, Entry::Prompt { .. }))
-        .count();
-    let ended = view
-        .entries()
-        .filter(|e| matches!(e, Entry::TurnEnd { .. }))
-        .count();
+    let accepted = view.entries().filter(|e| matches!(e, Entry::Prompt { .. })).count();
+    let ended = view.entries().filter(|e| matches!(e, Entry::TurnEnd { .. })).count();
     let (was, is) = (count(view.before), count(view.next()));
     ensure(was + accepted == is + ended, || {
         format!("{was} open, {accepted} accepted, {ended} ended, {is} open")
@@ -499,22 +386,12 @@ fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
 }
 
 fn end_is_logged_once(view: &View<'_>) -> Result<(), String> {
-    let ends = view
-        .entries()
-        .filter(|e| matches!(e, Entry::End { .. }))
-        .count();
+    let ends = view.entries().filter(|e| matches!(e, Entry::End { .. })).count();
     let ended = view.hops().filter(|(_, to)| *to == State::Ended).count();
-    ensure(ends == ended, || {
-        format!("{ended} ends, {ends} of them logged")
-    })?;
-    let closings = view
-        .entries()
-        .filter(|e| matches!(e, Entry::Closing { .. }))
-        .count();
+    ensure(ends == ended, || format!("{ended} ends, {ends} of them logged"))?;
+    let closings = view.entries().filter(|e| matches!(e, Entry::Closing { .. })).count();
     let closed = view.hops().filter(|(_, to)| *to == State::Closing).count();
-    ensure(closings == closed, || {
-        format!("{closed} closings, {closings} of them logged")
-    })
+    ensure(closings == closed, || format!("{closed} closings, {closings} of them logged"))
 }
 
 /// The connection an effect names.
@@ -557,48 +434,28 @@ fn effects_name_only_watchers(view: &View<'_>) -> Result<(), String> {
 /// Whoever is new was welcomed, whoever is gone was lost or closed, and a client has one connection.
 fn connections_come_and_go_with_notice(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before.connections(), view.next().connections());
-    for one in next
-        .iter()
-        .filter(|one| before.iter().all(|other| other.id != one.id))
-    {
+    for one in next.iter().filter(|one| before.iter().all(|other| other.id != one.id)) {
         let told =
             |e: &Effect| matches!(e, Effect::Welcome { connection, .. } if *connection == one.id);
-        ensure(view.effects().iter().any(told), || {
-            format!("{} was not welcomed", one.id)
-        })?;
-        let twin = next
-            .iter()
-            .find(|other| other.client == one.client && other.id != one.id);
-        twin.map_or(Ok(()), |twin| {
-            Err(format!("{} and {} are one client's", one.id, twin.id))
-        })?;
+        ensure(view.effects().iter().any(told), || format!("{} was not welcomed", one.id))?;
+        let twin = next.iter().find(|other| other.client == one.client && other.id != one.id);
+        twin.map_or(Ok(()), |twin| Err(format!("{} and {} are one client's", one.id, twin.id)))?;
     }
-    for one in before
-        .iter()
-        .filter(|one| next.iter().all(|other| other.id != one.id))
-    {
+    for one in before.iter().filter(|one| next.iter().all(|other| other.id != one.id)) {
         let lost = *view.event == Event::Lost { connection: one.id };
         let told =
             |e: &Effect| matches!(e, Effect::Close { connection, .. } if *connection == one.id);
         let closed = view.effects().iter().any(told);
-        ensure(lost != closed, || {
-            format!("{} is gone, lost: {lost}, closed: {closed}", one.id)
-        })?;
+        ensure(lost != closed, || format!("{} is gone, lost: {lost}, closed: {closed}", one.id))?;
     }
     let lost = |one: &Connection| *view.event == Event::Lost { connection: one.id };
-    ensure(!next.iter().any(lost), || {
-        "a lost connection is still listed".into()
-    })
+    ensure(!next.iter().any(lost), || "a lost connection is still listed".into())
 }
 
 /// Cursors move by what is sent or declared lost, and by nothing else.
 fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
     for one in view.next().connections() {
-        let old = view
-            .before
-            .connections()
-            .iter()
-            .find(|other| other.id == one.id);
+        let old = view.before.connections().iter().find(|other| other.id == one.id);
         let next = match (old, *view.event) {
             (Some(old), _) => old.next,
             (None, Event::Attach { cursor, .. }) => view.before.log().attach(cursor).1,
@@ -606,21 +463,12 @@ fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
         };
         let credit_back =
             |e: &Event| matches!(*e, Event::Written { connection, .. } if connection == one.id);
-        let in_flight = old
-            .and_then(|old| old.in_flight)
-            .filter(|_| !credit_back(view.event));
+        let in_flight = old.and_then(|old| old.in_flight).filter(|_| !credit_back(view.event));
         let start = Cursoring { next, in_flight };
-        let end = view
-            .effects()
-            .iter()
-            .try_fold(start, |at, effect| at.follow(one.id, effect, view))?;
-        let is = Cursoring {
-            next: one.next,
-            in_flight: one.in_flight,
-        };
-        ensure(is == end, || {
-            format!("connection {} is at {is:?} instead of {end:?}", one.id)
-        })?;
+        let end =
+            view.effects().iter().try_fold(start, |at, effect| at.follow(one.id, effect, view))?;
+        let is = Cursoring { next: one.next, in_flight: one.in_flight };
+        ensure(is == end, || format!("connection {} is at {is:?} instead of {end:?}", one.id))?;
     }
     Ok(())
 }
@@ -635,28 +483,17 @@ struct Cursoring {
 impl Cursoring {
     fn follow(self, id: ConnectionId, effect: &Effect, view: &View<'_>) -> Result<Self, String> {
         let told = || format!("{effect:?} at {self:?}");
-        if let (
-            true,
-            Effect::Gap {
-                lost_from, lost_to, ..
-            },
-        ) = (named(effect) == Some(id), *effect)
+        if let (true, Effect::Gap { lost_from, lost_to, .. }) = (named(effect) == Some(id), *effect)
         {
             let right = lost_from == self.next && lost_to == view.next().log().base;
             ensure(right && lost_from <= lost_to, told)?;
-            return Ok(Cursoring {
-                next: lost_to.next(),
-                ..self
-            });
+            return Ok(Cursoring { next: lost_to.next(), ..self });
         }
         if let (true, Effect::Send { from, to, .. }) = (named(effect) == Some(id), *effect) {
             let whole = from == self.next && from > view.next().log().base && from <= to;
             let batch = to.0.saturating_sub(from.0) < u64::from(view.limits.batch);
             ensure(whole && batch && self.in_flight.is_none(), told)?;
-            return Ok(Cursoring {
-                next: to.next(),
-                in_flight: Some(from),
-            });
+            return Ok(Cursoring { next: to.next(), in_flight: Some(from) });
         }
         Ok(self)
     }
@@ -665,40 +502,37 @@ impl Cursoring {
 fn readers_reach_the_head(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     let idle = |c: &&Connection| c.watches() && c.in_flight.is_none();
-    let lagging = next
-        .connections()
-        .iter()
-        .filter(idle)
-        .find(|c| c.next <= next.log().head);
-    lagging.map_or(Ok(()), |c| {
-        Err(format!("{} waits at {} for nothing", c.id, c.next))
-    })
+    let lagging = next.connections().iter().filter(idle).find(|c| c.next <= next.log().head);
+    lagging.map_or(Ok(()), |c| Err(format!("{} waits at {} for nothing", c.id, c.next)))
+}
+
+fn pins_are_kept(view: &View<'_>) -> Result<(), String> {
+    let (before, next) = (view.before, view.next());
+    let lasts = before.state() == State::Suspended && next.state() == State::Suspended;
+    ensure(!lasts || next.pin() <= before.pin(), || {
+        format!("pinned at {:?}, then at {:?}", before.pin(), next.pin())
+    })?;
+    let announced = next.connections().iter().filter_map(|one| one.suspended).min();
+    let covered = announced.is_none_or(|seen| next.pin() <= Some(seen));
+    ensure(next.state() != State::Suspended || covered, || {
+        format!("pinned at {:?}, announced {announced:?}", next.pin())
+    })?;
+    let Event::Suspend { seen, .. } = *view.event else { return Ok(()) };
+    let heard = next.state() == State::Suspended && view.step.verdict().acts();
+    ensure(!heard || next.pin() <= Some(seen), || format!("{seen} announced, and not pinned"))
 }
 
 fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     let base = next.log().base;
-    ensure(base >= view.before.log().base, || {
-        "the base went back".into()
-    })?;
+    ensure(base >= view.before.log().base, || "the base went back".into())?;
     let in_flight = next.connections().iter().filter_map(|one| one.in_flight);
-    let needed = next
-        .queue()
-        .iter()
-        .chain(next.asks())
-        .copied()
-        .chain(in_flight);
-    let lost = needed
-        .chain(next.pin().map(Seq::next))
-        .find(|seq| *seq <= base);
+    let needed = next.queue().iter().chain(next.asks()).copied().chain(in_flight);
+    let lost = needed.chain(next.pin().map(Seq::next)).find(|seq| *seq <= base);
     let already = view.before.log().base == base;
-    ensure(already || lost.is_none(), || {
-        format!("{lost:?} is needed and was trimmed")
-    })?;
+    ensure(already || lost.is_none(), || format!("{lost:?} is needed and was trimmed"))?;
     let newest = next.log().head.0.saturating_sub(view.limits.retention);
-    ensure(base.0 <= newest, || {
-        format!("trimmed to {base}, although {newest} would do")
-    })
+    ensure(base.0 <= newest, || format!("trimmed to {base}, although {newest} would do"))
 }
 
 fn bounded_memory(view: &View<'_>) -> Result<(), String> {
@@ -706,30 +540,11 @@ fn bounded_memory(view: &View<'_>) -> Result<(), String> {
     let grown = |was: usize, is: usize, limit: u16| is > was && is > usize::from(limit);
     let before = view.before;
     let over = [
-        (
-            "connections",
-            before.connections().len(),
-            next.connections().len(),
-            limits.connections,
-        ),
-        (
-            "queued prompts",
-            before.queue().len(),
-            next.queue().len(),
-            limits.queued,
-        ),
+        ("connections", before.connections().len(), next.connections().len(), limits.connections),
+        ("queued prompts", before.queue().len(), next.queue().len(), limits.queued),
         ("asks", before.asks().len(), next.asks().len(), limits.asks),
-        (
-            "clients",
-            before.clients().len(),
-            next.clients().len(),
-            limits.clients,
-        ),
+        ("clients", before.clients().len(), next.clients().len(), limits.clients),
     ];
-    let over = over
-        .into_iter()
-        .find(|(_, was, is, limit)| grown(*was, *is, *limit));
-    over.map_or(Ok(()), |(what, _, is, limit)| {
-        Err(format!("{is} {what}, the limit is {limit}"))
-    })
+    let over = over.into_iter().find(|(_, was, is, limit)| grown(*was, *is, *limit));
+    over.map_or(Ok(()), |(what, _, is, limit)| Err(format!("{is} {what}, the limit is {limit}")))
 }

@@ -34,23 +34,17 @@ impl Witness {
     pub fn of(session: &Session, limits: &Limits) -> Witness {
         let dispatched = match session.turn().id() {
             Some(turn) => turn,
-            None => session
-                .queue()
-                .first()
-                .map_or(session.log().head, |first| first.previous()),
+            None => session.queue().first().map_or(session.log().head, |first| first.previous()),
         };
         let worker = worker_in(session.state()).map(|worker| (session.incarnation(), worker));
-        Witness {
-            armed: timers_of(session, limits),
-            worker,
-            dispatched,
-        }
+        Witness { armed: timers_of(session, limits), worker, dispatched }
     }
 
     /// As four bytes, where every number is small.
     #[cfg(feature = "check")]
     pub(crate) fn packed(&self) -> [u8; 4] {
-        let small = |number: u64| u8::try_from(number).expect("a number in a world outgrew its byte");
+        let small =
+            |number: u64| u8::try_from(number).expect("a number in a world outgrew its byte");
         let worker = self.worker.map_or(0, |(_, worker)| worker as u8 + 1);
         let incarnation = self.worker.map_or(0, |(incarnation, _)| u64::from(incarnation.0));
         [self.armed, worker, small(incarnation), small(self.dispatched.0)]
@@ -85,9 +79,7 @@ impl Witness {
         let law = |law, held: Result<(), String>| held.map_err(|detail| Breach { law, detail });
         law(
             Law::NothingFromAnAbortedWorkerIsLogged,
-            ensure(!spoke || self.worker.is_some(), || {
-                "logged, and no worker is alive".into()
-            }),
+            ensure(!spoke || self.worker.is_some(), || "logged, and no worker is alive".into()),
         )?;
         for effect in &step.effects {
             self.obey(effect)?;
@@ -97,12 +89,7 @@ impl Witness {
         law(
             Law::WaitingStatesHaveATimer,
             ensure(armed == due, || {
-                format!(
-                    "{} has {:?} armed instead of {:?}",
-                    next.state(),
-                    names(armed),
-                    names(due)
-                )
+                format!("{} has {:?} armed instead of {:?}", next.state(), names(armed), names(due))
             }),
         )?;
         let worker = worker_in(next.state()).map(|worker| (next.incarnation(), worker));
@@ -232,8 +219,5 @@ const fn bit(timer: Timer) -> u8 {
 fn names(set: u8) -> impl core::fmt::Debug {
     use alloc::vec::Vec;
     use strum::VariantArray;
-    Timer::VARIANTS
-        .iter()
-        .filter(|timer| set & bit(**timer) != 0)
-        .collect::<Vec<_>>()
+    Timer::VARIANTS.iter().filter(|timer| set & bit(**timer) != 0).collect::<Vec<_>>()
 }

@@ -57,10 +57,7 @@ impl Step {
             Op::Arm(timer) => self.arm(timer, limits),
             Op::Start => {
                 let resume = incarnation > Incarnation(1);
-                self.effects.push(Effect::Start {
-                    incarnation,
-                    resume,
-                });
+                self.effects.push(Effect::Start { incarnation, resume });
             }
             Op::CloseOut => self.effects.push(Effect::CloseOut { incarnation }),
             Op::Dispatch => self.dispatch(),
@@ -91,37 +88,19 @@ impl Step {
         let Event::Attach { client, .. } = *event else {
             return;
         };
-        let older = self
-            .next
-            .connections
-            .iter()
-            .position(|other| other.client == client);
+        let older = self.next.connections.iter().position(|other| other.client == client);
         if let Some(place) = older {
             let connection = self.next.connections.remove(place).id;
-            self.effects.push(Effect::Close {
-                connection,
-                code: CloseCode::Replaced,
-            });
+            self.effects.push(Effect::Close { connection, code: CloseCode::Replaced });
         }
     }
 
     fn admit(&mut self, event: &Event) {
-        let Event::Attach {
-            connection,
-            client,
-            cursor,
-        } = *event
-        else {
+        let Event::Attach { connection, client, cursor } = *event else {
             return;
         };
         let (_, next) = self.next.log.attach(cursor);
-        let fresh = Connection {
-            id: connection,
-            client,
-            next,
-            in_flight: None,
-            suspended: None,
-        };
+        let fresh = Connection { id: connection, client, next, in_flight: None, suspended: None };
         self.next.connections.push(fresh);
     }
 
@@ -150,67 +129,41 @@ impl Step {
         }
     }
 
-    /// The least that the suspended viewers have seen; of one that is gone, what its notice says.
+    /// The least that the suspended viewers have seen; of one that is gone, what its notice says or said.
     fn pin(&mut self, event: &Event) {
         let listed = self.next.connections.iter().filter_map(|one| one.suspended);
-        let late = named(event)
-            .filter(|id| self.next.left == Some(*id))
-            .and(announced(event));
-        self.next.pin = listed
-            .chain(late)
-            .min()
-            .map(|seen| seen.min(self.next.log.head));
+        let late = named(event).filter(|id| self.next.left == Some(*id)).and(announced(event));
+        let seen = listed.chain(late).chain(self.next.pin).min();
+        self.next.pin = seen.map(|seen| seen.min(self.next.log.head));
     }
 
     fn close_all(&mut self, code: CloseCode) {
         for gone in self.next.connections.drain(..) {
-            self.effects.push(Effect::Close {
-                connection: gone.id,
-                code,
-            });
+            self.effects.push(Effect::Close { connection: gone.id, code });
         }
     }
 
     fn welcome(&mut self, event: &Event) {
-        let Event::Attach {
-            connection, cursor, ..
-        } = *event
-        else {
+        let Event::Attach { connection, cursor, .. } = *event else {
             return;
         };
         let (outcome, _) = self.next.log.attach(cursor);
-        self.effects.push(Effect::Welcome {
-            connection,
-            outcome,
-        });
+        self.effects.push(Effect::Welcome { connection, outcome });
     }
 
     fn fill(&mut self, limits: &Limits) {
-        let Session {
-            log, connections, ..
-        } = &mut self.next;
-        for one in connections
-            .iter_mut()
-            .filter(|one| one.watches() && one.in_flight.is_none())
-        {
+        let Session { log, connections, .. } = &mut self.next;
+        for one in connections.iter_mut().filter(|one| one.watches() && one.in_flight.is_none()) {
             let connection = one.id;
             if one.next <= log.base {
                 let (lost_from, lost_to) = (one.next, log.base);
-                self.effects.push(Effect::Gap {
-                    connection,
-                    lost_from,
-                    lost_to,
-                });
+                self.effects.push(Effect::Gap { connection, lost_from, lost_to });
                 one.next = log.base.next();
             }
             if one.next <= log.head {
                 let from = one.next;
                 let to = log.head.min(Seq(from.0 + u64::from(limits.batch) - 1));
-                self.effects.push(Effect::Send {
-                    connection,
-                    from,
-                    to,
-                });
+                self.effects.push(Effect::Send { connection, from, to });
                 one.in_flight = Some(from);
                 one.next = to.next();
             }
@@ -229,23 +182,11 @@ impl Step {
     /// What is still needed stays: a queued prompt's body, a pending ask, a range in flight or about to
     /// be, what a suspended viewer has not seen.
     fn trim(&mut self, limits: &Limits) {
-        let Session {
-            log,
-            queue,
-            asks,
-            connections,
-            pin,
-            ..
-        } = &mut self.next;
+        let Session { log, queue, asks, connections, pin, .. } = &mut self.next;
         let sending = connections
             .iter()
             .filter_map(|one| one.in_flight.or_else(|| one.watches().then_some(one.next)));
-        let needed = queue
-            .first()
-            .into_iter()
-            .chain(asks.first())
-            .copied()
-            .chain(sending);
+        let needed = queue.first().into_iter().chain(asks.first()).copied().chain(sending);
         let floor = needed.map(Seq::previous).chain(*pin).min();
         log.trim(limits.retention, floor.unwrap_or(Seq::MAX));
     }
@@ -283,13 +224,7 @@ impl Step {
             return;
         };
         self.next.queue.retain(|queued| *queued != turn);
-        self.log(
-            Entry::TurnEnd {
-                turn,
-                outcome: TurnOutcome::Cancelled,
-            },
-            limits,
-        );
+        self.log(Entry::TurnEnd { turn, outcome: TurnOutcome::Cancelled }, limits);
     }
 
     fn log_end(&mut self, why: EndReason, limits: &Limits) {
@@ -301,24 +236,11 @@ impl Step {
             return;
         };
         let seq = self.next.log.append();
-        self.records.push(Record {
-            seq,
-            entry: Entry::Prompt { client, n },
-        });
+        self.records.push(Record { seq, entry: Entry::Prompt { client, n } });
         self.next.queue.push(seq);
         self.trim(limits);
-        let now = Prompter {
-            client,
-            high: n,
-            seq,
-            digest,
-        };
-        match self
-            .next
-            .clients
-            .iter_mut()
-            .find(|known| known.client == client)
-        {
+        let now = Prompter { client, high: n, seq, digest };
+        match self.next.clients.iter_mut().find(|known| known.client == client) {
             Some(known) => *known = now,
             None => self.next.clients.push(now),
         }
@@ -329,10 +251,7 @@ impl Step {
             return;
         };
         let seq = self.next.log.extend(NonZeroU32::get(count));
-        self.records.push(Record {
-            seq,
-            entry: Entry::Output { count },
-        });
+        self.records.push(Record { seq, entry: Entry::Output { count } });
         self.trim(limits);
     }
 
@@ -341,10 +260,7 @@ impl Step {
             return;
         };
         let seq = self.next.log.append();
-        self.records.push(Record {
-            seq,
-            entry: Entry::Ask { turn },
-        });
+        self.records.push(Record { seq, entry: Entry::Ask { turn } });
         self.next.asks.push(seq);
         self.trim(limits);
     }
@@ -363,11 +279,7 @@ impl Step {
         if let Some(after_ms) = limits.duration(timer) {
             let slot = &mut self.next.generations[timer as usize];
             *slot = Generation(slot.0 + 1);
-            self.effects.push(Effect::Arm {
-                timer,
-                generation: *slot,
-                after_ms,
-            });
+            self.effects.push(Effect::Arm { timer, generation: *slot, after_ms });
         }
     }
 
@@ -404,22 +316,13 @@ impl Step {
         };
         let latest = self.next.prompter(client).filter(|known| known.high == n);
         let seq = latest.map(|known| known.seq);
-        self.effects.push(Effect::Accepted {
-            client,
-            n,
-            seq,
-            again,
-        });
+        self.effects.push(Effect::Accepted { client, n, seq, again });
     }
 }
 
 /// What a suspend notice says its viewer has seen.
 fn announced(event: &Event) -> Option<Seq> {
-    if let Event::Suspend { seen, .. } = *event {
-        Some(seen)
-    } else {
-        None
-    }
+    if let Event::Suspend { seen, .. } = *event { Some(seen) } else { None }
 }
 
 /// The connection an event names.

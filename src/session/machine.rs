@@ -79,8 +79,7 @@ struct Expected(Option<PromptNumber>);
 
 impl core::fmt::Display for Expected {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0
-            .map_or(Ok(()), |n| write!(f, "; expected number {n}"))
+        self.0.map_or(Ok(()), |n| write!(f, "; expected number {n}"))
     }
 }
 
@@ -115,10 +114,7 @@ impl Machine {
     /// A new session, CREATED, with an empty log. `log` is 64 random bits from the driver. Perform its
     /// effects as those of any other step.
     pub fn create(&self, log: LogId) -> Step {
-        let mut step = Step {
-            next: Session::new(log),
-            ..Step::default()
-        };
+        let mut step = Step { next: Session::new(log), ..Step::default() };
         step.commit();
         step.arm(Timer::Idle, &self.limits);
         step
@@ -141,11 +137,7 @@ impl Machine {
             let row = self.table.rule(step.next.state, trigger);
             step.trail[place] = Some(row);
             step.apply(row, event, &self.limits);
-            due = if row.verdict.acts() {
-                step.next.due()
-            } else {
-                None
-            };
+            due = if row.verdict.acts() { step.next.due() } else { None };
         }
         debug_assert!(
             !core::ptr::eq(self.table, &TABLE)
@@ -159,31 +151,15 @@ impl Machine {
     /// what is stale is stale whatever else it is.
     pub fn classify(&self, session: &Session, event: &Event) -> Trigger {
         let worker = |incarnation, trigger| {
-            if incarnation == session.incarnation {
-                trigger
-            } else {
-                Trigger::StaleWorker
-            }
+            if incarnation == session.incarnation { trigger } else { Trigger::StaleWorker }
         };
         let of_turn = |incarnation, turn, trigger| {
             let current = session.turn.id() == Some(turn);
-            worker(
-                incarnation,
-                if current {
-                    trigger
-                } else {
-                    Trigger::StaleWorker
-                },
-            )
+            worker(incarnation, if current { trigger } else { Trigger::StaleWorker })
         };
         match *event {
-            Event::Attach {
-                connection, client, ..
-            } => self.attach(session, connection, client),
-            Event::Written {
-                connection,
-                through,
-            } => written(session, connection, through),
+            Event::Attach { connection, client, .. } => self.attach(session, connection, client),
+            Event::Written { connection, through } => written(session, connection, through),
             Event::Suspend { connection, .. } => suspend(session, connection),
             Event::Resume { connection } => match session.connection(connection) {
                 Some(_) => Trigger::Resume,
@@ -198,31 +174,17 @@ impl Machine {
             Event::Answer { .. } => Trigger::AnswerLate,
             Event::Started { incarnation } => worker(incarnation, started(session)),
             Event::StartFailed { incarnation } => worker(incarnation, Trigger::StartFailed),
-            Event::Output {
-                incarnation,
-                turn: None,
-                ..
-            } => worker(incarnation, Trigger::Output),
-            Event::Output {
-                incarnation,
-                turn: Some(turn),
-                ..
-            } => of_turn(incarnation, turn, Trigger::Output),
+            Event::Output { incarnation, turn: None, .. } => worker(incarnation, Trigger::Output),
+            Event::Output { incarnation, turn: Some(turn), .. } => {
+                of_turn(incarnation, turn, Trigger::Output)
+            }
             Event::Asked { incarnation, turn } => {
                 let full = session.asks.len() >= usize::from(self.limits.asks);
-                of_turn(
-                    incarnation,
-                    turn,
-                    if full {
-                        Trigger::AskedFull
-                    } else {
-                        Trigger::Asked
-                    },
-                )
+                of_turn(incarnation, turn, if full { Trigger::AskedFull } else { Trigger::Asked })
             }
-            Event::TurnEnded {
-                incarnation, turn, ..
-            } => of_turn(incarnation, turn, Trigger::TurnEnded),
+            Event::TurnEnded { incarnation, turn, .. } => {
+                of_turn(incarnation, turn, Trigger::TurnEnded)
+            }
             Event::Exited { incarnation } => worker(incarnation, Trigger::Exited),
             Event::Expired { timer, generation } => expired(session, timer, generation),
             Event::Restarted { renew: None } => Trigger::Restarted,
@@ -233,11 +195,7 @@ impl Machine {
     fn attach(&self, session: &Session, id: ConnectionId, client: ClientId) -> Trigger {
         if session.connection(id).is_some() {
             Trigger::StaleConnection
-        } else if session
-            .connections
-            .iter()
-            .any(|other| other.client == client)
-        {
+        } else if session.connections.iter().any(|other| other.client == client) {
             Trigger::AttachAgain
         } else if session.connections.len() >= usize::from(self.limits.connections) {
             Trigger::AttachFull

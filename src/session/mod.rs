@@ -126,13 +126,7 @@ impl Clone for Session {
     }
 
     fn clone_from(&mut self, source: &Session) {
-        let Session {
-            queue,
-            asks,
-            clients,
-            connections,
-            ..
-        } = self;
+        let Session { queue, asks, clients, connections, .. } = self;
         queue.clone_from(&source.queue);
         asks.clone_from(&source.asks);
         clients.clone_from(&source.clients);
@@ -224,8 +218,6 @@ impl Session {
     }
 
     fn connection(&self, id: ConnectionId) -> Option<&Connection> {
-        self.connections
-            .iter()
-            .find(|connection| connection.id == id)
+        self.connections.iter().find(|connection| connection.id == id)
     }
 }

@@ -92,7 +92,7 @@ const fn carries(trigger: Trigger, op: Op) -> bool {
         Op::Suspend => matches!(trigger, Suspend | SuspendLast),
         Op::Unsuspend => matches!(trigger, Resume),
         Op::Credit => matches!(trigger, Written),
-        Op::RenewLog => matches!(trigger, Restarted | RestartedLossy),
+        Op::RenewLog => matches!(trigger, RestartedLossy),
         Op::EndTurnAsReported => matches!(trigger, TurnEnded),
         Op::TakeBack => matches!(trigger, InterruptQueued),
         Op::Interrupt => matches!(trigger, Interrupt),
@@ -235,14 +235,7 @@ const _: () = {
     let mut r = 0;
     while r < ROWS.len() {
         if let Some(law) = broken(&ROWS[r]) {
-            fail(&[
-                "row ",
-                ROWS[r].id,
-                " breaks ",
-                law.into_str(),
-                ": ",
-                law.meaning(),
-            ]);
+            fail(&["row ", ROWS[r].id, " breaks ", law.into_str(), ": ", law.meaning()]);
         }
         r += 1;
     }

@@ -63,26 +63,9 @@ impl Session {
     pub fn restore(snapshot: Snapshot) -> Result<Session, Impossible> {
         let state = snapshot.state;
         flaw(&snapshot).map_or(Ok(()), |flaw| Err(Impossible { state, flaw }))?;
-        let Snapshot {
-            state,
-            incarnation,
-            turn,
-            log,
-            queue,
-            asks,
-            clients,
-        } = snapshot;
+        let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
         let turn = turn.map_or(Turn::Idle, Turn::Running);
-        Ok(Session {
-            state,
-            incarnation,
-            turn,
-            log,
-            queue,
-            asks,
-            clients,
-            ..Session::new(log.id)
-        })
+        Ok(Session { state, incarnation, turn, log, queue, asks, clients, ..Session::new(log.id) })
     }
 
     /// The session that [`restore`](Session::restore) makes of this one's snapshot.
@@ -128,15 +111,7 @@ impl From<Session> for Snapshot {
 
 /// What cannot be, if anything.
 fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
-    let Snapshot {
-        state,
-        incarnation,
-        turn,
-        log,
-        queue,
-        asks,
-        clients,
-    } = snapshot;
+    let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
     let within = |seq: &Seq| *seq > Seq(0) && *seq <= log.head;
     let retained = |seq: &Seq| *seq > log.base && *seq <= log.head;
     let ascending = |list: &[Seq]| list.windows(2).all(|pair| pair[0] < pair[1]);
@@ -154,32 +129,14 @@ fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
         (incarnation.0 == 0, "incarnations count from 1"),
         (incarnation.0 > u32::MAX / 2, "no session lives this often"),
         (log.base > log.head, "the log begins after its end"),
-        (
-            log.head > Seq(Seq::MAX.0 / 2),
-            "the log is longer than any log",
-        ),
+        (log.head > Seq(Seq::MAX.0 / 2), "the log is longer than any log"),
         (*state == State::Created && !fresh, "CREATED has no past"),
-        (
-            *state != State::Created && log.head == Seq(0),
-            "only CREATED has an empty log",
-        ),
+        (*state != State::Created && log.head == Seq(0), "only CREATED has an empty log"),
         (!may_run && turn.is_some(), "a turn without a worker"),
-        (
-            !may_queue && !queue.is_empty(),
-            "prompts that wait for no worker",
-        ),
-        (
-            may_run && turn.is_none() && !queue.is_empty(),
-            "prompts that wait for a free worker",
-        ),
-        (
-            turn.is_some_and(|turn| !within(&turn)),
-            "a turn that is not in the log",
-        ),
-        (
-            !queue.iter().all(retained),
-            "a queued prompt that is not retained",
-        ),
+        (!may_queue && !queue.is_empty(), "prompts that wait for no worker"),
+        (may_run && turn.is_none() && !queue.is_empty(), "prompts that wait for a free worker"),
+        (turn.is_some_and(|turn| !within(&turn)), "a turn that is not in the log"),
+        (!queue.iter().all(retained), "a queued prompt that is not retained"),
         (!ascending(queue), "queued prompts out of order"),
         (
             turn.is_some_and(|turn| queue.first() <= Some(&turn) && !queue.is_empty()),
@@ -188,21 +145,12 @@ fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
         (turn.is_none() && !asks.is_empty(), "asks without a turn"),
         (!asks.iter().all(retained), "an ask that is not retained"),
         (!ascending(asks), "asks out of order"),
-        (
-            turn.is_some_and(|turn| asks.iter().any(|ask| *ask <= turn)),
-            "an ask before its turn",
-        ),
+        (turn.is_some_and(|turn| asks.iter().any(|ask| *ask <= turn)), "an ask before its turn"),
         (
             !clients.iter().all(|known| within(&known.seq)),
             "a client's prompt that is not in the log",
         ),
-        (
-            clients.iter().enumerate().any(repeated),
-            "a client twice, or a prompt of two clients",
-        ),
+        (clients.iter().enumerate().any(repeated), "a client twice, or a prompt of two clients"),
     ];
-    flaws
-        .iter()
-        .find(|(wrong, _)| *wrong)
-        .map(|(_, flaw)| *flaw)
+    flaws.iter().find(|(wrong, _)| *wrong).map(|(_, flaw)| *flaw)
 }

@@ -98,7 +98,8 @@ pub enum Action {
 
 /// The classes of actions: fairness is promised by class.
 pub const CLASSES: [&str; 12] = [
-    "dial", "wire", "cut", "notice", "prompt", "forge", "hide", "post", "work", "timer", "crash", "open",
+    "dial", "wire", "cut", "notice", "prompt", "forge", "hide", "post", "work", "timer", "crash",
+    "open",
 ];
 
 impl Action {
@@ -152,12 +153,16 @@ impl fmt::Display for Action {
             Action::LateCall(link, trigger) => {
                 write!(f, "an old task still uses connection {link}: {trigger}")
             }
-            Action::TellGone(link) => write!(f, "the session is told that connection {link} is gone"),
+            Action::TellGone(link) => {
+                write!(f, "the session is told that connection {link} is gone")
+            }
             Action::Prompt(client) => write!(f, "client {client} prompts"),
             Action::Forge(client, n, digest) => {
                 write!(f, "client {client} forges prompt {n} with body {digest}")
             }
-            Action::Hide { client, posted: false } => write!(f, "client {client} goes to the background"),
+            Action::Hide { client, posted: false } => {
+                write!(f, "client {client} goes to the background")
+            }
             Action::Hide { client, posted: true } => {
                 write!(f, "client {client} goes to the background and posts a notice")
             }
@@ -176,8 +181,12 @@ impl fmt::Display for Action {
                 write!(f, "node {node} hears late of {which} {timer} timer")
             }
             Action::Crash { lossy: false } => f.write_str("the process is killed"),
-            Action::Crash { lossy: true } => f.write_str("the power fails, and the last commit with it"),
-            Action::Open { eager: true } => f.write_str("a new process opens the store and recovers"),
+            Action::Crash { lossy: true } => {
+                f.write_str("the power fails, and the last commit with it")
+            }
+            Action::Open { eager: true } => {
+                f.write_str("a new process opens the store and recovers")
+            }
             Action::Open { eager: false } => f.write_str("a new process opens the store"),
             Action::TakeOver => f.write_str("another node takes over"),
             Action::Purge => f.write_str("the record is deleted"),
@@ -265,7 +274,13 @@ impl World {
         }
     }
 
-    fn handshakes_may(&self, now: &Moment, id: u8, phase: connection::Phase, out: &mut Vec<Action>) {
+    fn handshakes_may(
+        &self,
+        now: &Moment,
+        id: u8,
+        phase: connection::Phase,
+        out: &mut Vec<Action>,
+    ) {
         match phase {
             connection::Phase::Connecting => {
                 if now.left.late > 0 {
@@ -322,14 +337,18 @@ impl World {
     fn posts_may(&self, now: &Moment, out: &mut Vec<Action>) {
         out.extend(now.posts.iter().map(|post| Action::Arrive(*post)));
         let session = now.nodes.iter().find_map(|node| node.session.as_ref());
-        let Some(session) = session.filter(|_| now.left.posts > 0 && now.posts.len() < 2) else { return };
+        let Some(session) = session.filter(|_| now.left.posts > 0 && now.posts.len() < 2) else {
+            return;
+        };
         let mut post = |post: Post| {
             if !now.posts.contains(&post) {
                 out.push(Action::Send(post));
             }
         };
         if self.scope.stops {
-            post(Post::Stop { incarnation: u8::try_from(session.incarnation.0).unwrap_or(u8::MAX) });
+            post(Post::Stop {
+                incarnation: u8::try_from(session.incarnation.0).unwrap_or(u8::MAX),
+            });
         }
         if self.scope.interrupts {
             if let Some(turn) = session.turn.id() {
@@ -373,7 +392,11 @@ impl World {
                     if left.asks > 0 {
                         say(Word::Asked { turn });
                     }
-                    let outcome = if interrupted { WorkerOutcome::Interrupted } else { WorkerOutcome::Completed };
+                    let outcome = if interrupted {
+                        WorkerOutcome::Interrupted
+                    } else {
+                        WorkerOutcome::Completed
+                    };
                     if worker.inbox.is_empty() {
                         say(Word::TurnEnded { turn, outcome });
                     }
@@ -391,7 +414,8 @@ impl World {
     }
 
     fn timers_may(&self, now: &Moment, out: &mut Vec<Action>) {
-        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.session.is_some()) {
+        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.session.is_some())
+        {
             for timer in self.scope.timers {
                 let clock = node.timers[*timer as usize];
                 if clock.armed {
@@ -447,8 +471,8 @@ impl World {
 const fn late_calls(phase: connection::Phase) -> &'static [Trigger] {
     use Trigger::*;
     match phase {
-        connection::Phase::Connecting => &[Send, Written, CloseTimeout],
-        connection::Phase::Open => &[Hello, HelloTimeout, CloseTimeout],
+        connection::Phase::Connecting => &[Prompt, Send],
+        connection::Phase::Open => &[Hello, HelloTimeout],
         connection::Phase::Closing => &[Hello, Prompt, Control, Send, Written, Close, HelloTimeout],
         connection::Phase::Closed => Trigger::VARIANTS,
     }

@@ -14,7 +14,6 @@ pub mod scopes;
 use std::prelude::v1::*;
 use std::vec;
 
-
 pub use action::{Action, CLASSES};
 pub use moment::{Budget, Moment};
 pub use packed::Bytes;
@@ -68,6 +67,8 @@ pub struct Scope {
     pub timers: &'static [Timer],
     /// Frames that a connection holds between server and client.
     pub pipe: usize,
+    /// What is written arrives at once: the world is about something else.
+    pub quick_wire: bool,
     /// Close handshakes, pings and hellos may fail.
     pub handshakes: bool,
     /// Suspend notices may go their own way.
@@ -141,7 +142,13 @@ impl World {
     /// A limit of the scope is 0.
     pub fn new(scope: Scope) -> Result<World, ZeroLimit> {
         let machine = Machine::new(scope.limits)?;
-        Ok(World { scope, machine, connections: &connection::table::TABLE, routes: &routing::TABLE, bug: None })
+        Ok(World {
+            scope,
+            machine,
+            connections: &connection::table::TABLE,
+            routes: &routing::TABLE,
+            bug: None,
+        })
     }
 
     /// The same world with a planted bug.
@@ -255,10 +262,10 @@ impl Model for World {
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft
             LostConnectionNeverStopsWork TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
             NoPromptIsSwallowed OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
-            ReadersReachTheHead EffectsNameOnlyWatchers NothingNeededIsTrimmed BoundedMemory
+            ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
-            OneGonePerConnection FirstCloseCodeWins
+            OneGonePerConnection FirstCloseCodeWins OnlyOpenIsHeard
         );
         let law = |law: Law| (law.into_str(), law.meaning());
         let (name, meaning) = law(Law::AcceptedIsKept);
@@ -274,11 +281,24 @@ impl Model for World {
         let work = [Fairness::Strong("work"), Fairness::Weak("timer"), Fairness::Weak("open")];
         let both: Vec<Fairness> = wire.into_iter().chain(work).collect();
         let (name, meaning) = law(Law::ClosingEnds);
-        let laws = laws.leads_to(name, meaning, |_, now| is(now, State::Closing), |_, now| !is(now, State::Closing), work);
+        let laws = laws.leads_to(
+            name,
+            meaning,
+            |_, now| is(now, State::Closing),
+            |_, now| !is(now, State::Closing),
+            work,
+        );
         let (name, meaning) = law(Law::StartingResolves);
-        let laws = laws.leads_to(name, meaning, |_, now| is(now, State::Starting), |_, now| !is(now, State::Starting), work);
+        let laws = laws.leads_to(
+            name,
+            meaning,
+            |_, now| is(now, State::Starting),
+            |_, now| !is(now, State::Starting),
+            work,
+        );
         let (name, meaning) = law(Law::ViewersReachTheHead);
-        let laws = laws.leads_to(name, meaning, |_, now| behind(now), |_, now| !behind(now), both.clone());
+        let laws =
+            laws.leads_to(name, meaning, |_, now| behind(now), |_, now| !behind(now), both.clone());
         let (name, meaning) = law(Law::AcceptedPromptsEnd);
         laws.leads_to(name, meaning, |_, now| owed(now), |_, now| !owed(now), both)
     }
@@ -305,6 +325,10 @@ impl Model for World {
 
     fn terminal(&self, now: &Moment) -> bool {
         now.nodes.iter().any(|node| node.up)
+    }
+
+    fn describe(&self, now: &Moment) -> String {
+        now.to_string()
     }
 
     fn narrate(&self, step: &Step<'_, World>) -> String {

@@ -1,12 +1,13 @@
 //! One state of the world: everything that has a future.
 
+use std::fmt;
 use std::prelude::v1::*;
 
 use crate::connection;
 use crate::ids::{ClientId, PromptNumber, Seq};
 use crate::laws::Witness;
 use crate::log::{AttachOutcome, Claim, LogId};
-use crate::session::{Session, WorkerOutcome};
+use crate::session::{Session, Turn, WorkerOutcome};
 use crate::words::{CloseCode, Timer};
 
 /// One state of the world.
@@ -118,8 +119,13 @@ pub(super) enum Message {
     Hello(Claim),
     /// A planted bug's second half of a hello: see `Bug::ReplayThenSubscribe`.
     Subscribe,
-    Prompt { n: u8, digest: u8 },
-    Suspend { seen: Seq },
+    Prompt {
+        n: u8,
+        digest: u8,
+    },
+    Suspend {
+        seen: Seq,
+    },
     Resume,
     Bye,
 }
@@ -127,11 +133,21 @@ pub(super) enum Message {
 /// A request of its own, such as an HTTP POST: it may arrive at any time later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Post {
-    Stop { incarnation: u8 },
-    Interrupt { turn: Seq },
-    Answer { client: usize, ask: Seq },
+    Stop {
+        incarnation: u8,
+    },
+    Interrupt {
+        turn: Seq,
+    },
+    Answer {
+        client: usize,
+        ask: Seq,
+    },
     /// A suspend notice that does not use the connection it is about.
-    Suspend { link: u8, seen: Seq },
+    Suspend {
+        link: u8,
+        seen: Seq,
+    },
 }
 
 /// A person with a device.
@@ -172,7 +188,10 @@ pub(super) struct Worker {
 pub(super) enum Phase {
     Booting,
     Idle,
-    Busy { turn: Seq, interrupted: bool },
+    Busy {
+        turn: Seq,
+        interrupted: bool,
+    },
     Leaving,
     /// Aborted, or gone by itself.
     Dead,
@@ -228,6 +247,65 @@ pub struct Budget {
     pub forgeries: u8,
 }
 
+/// One line of a story: what matters to a reader, not everything.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.up) {
+            let owner = if place == self.owner { "" } else { ", not the owner" };
+            if self.nodes.len() > 1 {
+                write!(f, "node {place}{owner}: ")?;
+            }
+            match &node.session {
+                Some(session) => show(session, f)?,
+                None => f.write_str("no session; ")?,
+            }
+        }
+        if self.nodes.iter().all(|node| !node.up) {
+            let state = self.store.as_ref().map_or("nothing", |s| s.state().into_str());
+            write!(f, "no process; the store holds {state}; ")?;
+        }
+        for (place, client) in self.clients.iter().enumerate() {
+            let seen = client.cursor.map_or(0, |(_, seq)| seq.0);
+            write!(f, "client {place} has seen {seen}")?;
+            match client.link {
+                Some(link) => write!(f, " on connection {link}; ")?,
+                None => f.write_str(", not connected; ")?,
+            }
+        }
+        let alive = self.workers.iter().filter(|worker| worker.phase != Phase::Dead);
+        for worker in alive {
+            write!(f, "worker of incarnation {} is {:?}; ", worker.incarnation, worker.phase)?;
+        }
+        Ok(())
+    }
+}
+
+fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let log = session.log();
+    write!(
+        f,
+        "{} {}, log {}..={}",
+        session.state(),
+        session.incarnation(),
+        log.base.next(),
+        log.head
+    )?;
+    match session.turn() {
+        Turn::Idle => {}
+        Turn::Running(turn) => write!(f, ", turn {turn}")?,
+        Turn::Interrupting(turn) => write!(f, ", turn {turn} interrupted")?,
+    }
+    if !session.queue().is_empty() {
+        let queue: Vec<u64> = session.queue().iter().map(|seq| seq.0).collect();
+        write!(f, ", queued {queue:?}")?;
+    }
+    for one in session.connections() {
+        let quiet = if one.watches() { "" } else { " suspended" };
+        write!(f, ", connection {}{quiet} next {}", one.id, one.next)?;
+    }
+    f.write_str("; ")
+}
+
 impl Moment {
     pub(super) fn link(&self, id: u8) -> Option<&Link> {
         self.links.iter().find(|link| link.id == id)
@@ -271,6 +349,11 @@ impl Link {
     /// Nobody can speak of it any more.
     pub(super) fn forgotten(&self) -> bool {
         let told = self.gone != Gone::Untold;
-        !self.held && !self.alive && told && self.up.is_empty() && self.down.is_empty() && self.written.is_none()
+        !self.held
+            && !self.alive
+            && told
+            && self.up.is_empty()
+            && self.down.is_empty()
+            && self.written.is_none()
     }
 }

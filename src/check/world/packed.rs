@@ -10,7 +10,8 @@ use strum::VariantArray;
 
 use super::World;
 use super::moment::{
-    Budget, Client, Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word, Worker,
+    Budget, Client, Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word,
+    Worker,
 };
 use crate::check::Encoding;
 use crate::connection;
@@ -299,7 +300,8 @@ impl Code for Session {
         let clients = Code::get(from);
         let connections = Code::get(from);
         let current: u8 = Code::get(from);
-        let generation = |bit: usize| if current & (1 << bit) != 0 { super::CURRENT } else { Generation(0) };
+        let generation =
+            |bit: usize| if current & (1 << bit) != 0 { super::CURRENT } else { Generation(0) };
         let generations = core::array::from_fn(generation);
         let (pin, left) = (Code::get(from), Code::get(from));
         Session {
@@ -352,8 +354,20 @@ impl Code for [u8; 4] {
 
 impl Code for Moment {
     fn put(&self, to: &mut Vec<u8>) {
-        let Moment { store, older, history, owner, nodes, links, clients, workers, posts, left, keys, rerun } =
-            self;
+        let Moment {
+            store,
+            older,
+            history,
+            owner,
+            nodes,
+            links,
+            clients,
+            workers,
+            posts,
+            left,
+            keys,
+            rerun,
+        } = self;
         nodes.put(to);
         owner.put(to);
         // Nearly always the store holds what the owner's session is.

@@ -6,7 +6,9 @@ use std::format;
 use std::prelude::v1::*;
 
 use super::action::Action;
-use super::moment::{Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word, Worker};
+use super::moment::{
+    Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word, Worker,
+};
 use super::{Bug, CURRENT, Evidence, OLD, World};
 use crate::connection::{self, Connection, Trigger};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
@@ -24,7 +26,6 @@ pub(super) struct Play<'a> {
     /// The link whose message is being answered.
     via: Option<u8>,
 }
-
 
 impl<'a> Play<'a> {
     pub(super) fn new(world: &'a World, now: &Moment) -> Play<'a> {
@@ -87,6 +88,9 @@ impl<'a> Play<'a> {
                 self.now.left.purges -= 1;
                 self.now.store = None;
             }
+        }
+        if self.world.scope.quick_wire {
+            self.deliver();
         }
         self.now.links.retain(|link| !link.forgotten());
         self.now.workers.retain(|worker| worker.phase != Phase::Dead || worker.said.is_some());
@@ -318,6 +322,9 @@ impl<'a> Play<'a> {
         if held == (after == connection::Phase::Closed) {
             self.breach(Law::OneGonePerConnection, format!("{after}, transport held: {held}"));
         }
+        if did.passes && !is_open && !was_open {
+            self.breach(Law::OnlyOpenIsHeard, format!("{trigger} in {before} is handed on"));
+        }
         if did.writes && !is_open {
             self.breach(Law::NoSendAfterClose, format!("{trigger} in {before} writes"));
         }
@@ -372,6 +379,30 @@ impl<'a> Play<'a> {
         Some(())
     }
 
+    /// A wire that is not what the world is about: what is written arrives at once.
+    fn deliver(&mut self) {
+        while let Some(action) = self.now.links.iter().find_map(|link| {
+            let open = link.server.phase() == connection::Phase::Open;
+            if link.alive && !link.down.is_empty() {
+                Some(Action::Receive(link.id))
+            } else if link.held && open && link.writing.is_some() {
+                Some(Action::Flush(link.id))
+            } else {
+                link.written.map(|_| Action::Written(link.id))
+            }
+        }) {
+            let done = match action {
+                Action::Receive(link) => self.receive(link),
+                Action::Flush(link) => self.flush(link),
+                Action::Written(link) => self.written(link),
+                _ => None,
+            };
+            if done.is_none() {
+                break;
+            }
+        }
+    }
+
     fn written(&mut self, id: u8) -> Option<()> {
         let link = self.link(id)?;
         let (through, node) = (link.written.take()?, link.node);
@@ -413,7 +444,9 @@ impl<'a> Play<'a> {
         self.via = Some(id);
         let (connection, client) = (fence(id), ClientId(client as u64));
         match message {
-            Message::Hello(cursor) => self.hello(id, node, Event::Attach { connection, client, cursor }),
+            Message::Hello(cursor) => {
+                self.hello(id, node, Event::Attach { connection, client, cursor })
+            }
             Message::Subscribe => {
                 let log = *self.now.nodes[node].session.as_ref()?.log();
                 let cursor = Claim::At(Cursor { log: log.id, seq: log.head });
@@ -490,7 +523,8 @@ impl<'a> Play<'a> {
         let stored = self.now.store.as_ref();
         let durable = Durable::of(stored.map(Session::state));
         let incarnation = stored.map_or(Incarnation(0), Session::incarnation);
-        let running = self.now.worker_on(node).map(|w| Incarnation(self.now.workers[w].incarnation));
+        let running =
+            self.now.worker_on(node).map(|w| Incarnation(self.now.workers[w].incarnation));
         let row = self.world.routes.rule(durable, Runtime::of(incarnation, running));
         self.evidence.take_routing(self.world, row);
         let owner = self.now.owner == node;
@@ -586,7 +620,8 @@ impl<'a> Play<'a> {
 
     /// Generations matter only to those that can still come back.
     fn forget_generations(&mut self, node: usize, session: &mut Session) {
-        for (clock, generation) in self.now.nodes[node].timers.iter().zip(&mut session.generations) {
+        for (clock, generation) in self.now.nodes[node].timers.iter().zip(&mut session.generations)
+        {
             let remembered = clock.armed || clock.late || clock.stale;
             *generation = if remembered { CURRENT } else { Generation(0) };
         }
@@ -612,7 +647,9 @@ impl<'a> Play<'a> {
                 clock.armed = true;
             }
             Effect::Disarm { timer } => self.now.nodes[node].clock(timer).armed = false,
-            Effect::DisarmAll => self.now.nodes[node].timers.iter_mut().for_each(|c| c.armed = false),
+            Effect::DisarmAll => {
+                self.now.nodes[node].timers.iter_mut().for_each(|c| c.armed = false)
+            }
             Effect::Start { incarnation, .. } => self.start(node, incarnation),
             Effect::CloseOut { .. } => self.order(node, Order::CloseOut),
             Effect::Dispatch { turn, .. } => self.order(node, Order::Turn(turn)),
@@ -620,10 +657,15 @@ impl<'a> Play<'a> {
             Effect::Deliver { .. } => {}
             Effect::Accepted { n, .. } => {
                 if let Some(link) = self.via {
-                    self.write(link, Frame::Accepted { n: u8::try_from(n.get()).unwrap_or(u8::MAX) });
+                    self.write(
+                        link,
+                        Frame::Accepted { n: u8::try_from(n.get()).unwrap_or(u8::MAX) },
+                    );
                 }
             }
-            Effect::Close { connection, code } => self.connection(id(connection), Trigger::Close, code),
+            Effect::Close { connection, code } => {
+                self.connection(id(connection), Trigger::Close, code)
+            }
             Effect::Welcome { connection, outcome } => {
                 let log = self.now.store.as_ref().map(|session| *session.log());
                 let Some(log) = log else { return };
@@ -655,7 +697,8 @@ impl<'a> Play<'a> {
         self.now.nodes[node].session = None;
         self.now.nodes[node].witness = None;
         self.now.nodes[node].timers = [Clock::default(); 7];
-        let links: Vec<u8> = self.now.links.iter().filter(|l| l.node == node).map(|l| l.id).collect();
+        let links: Vec<u8> =
+            self.now.links.iter().filter(|l| l.node == node).map(|l| l.id).collect();
         for id in links {
             self.connection(id, Trigger::Close, CloseCode::Moved);
         }
@@ -818,8 +861,8 @@ impl<'a> Play<'a> {
     fn take_over(&mut self) -> Option<()> {
         self.now.left.takeovers -= 1;
         let other = 1 - self.now.owner;
-        *self.now.nodes.get_mut(other)? = Node::down();
-        self.now.nodes[other].up = true;
+        self.fence_off(other);
+        self.now.nodes.get_mut(other)?.up = true;
         self.now.owner = other;
         self.claim(other);
         self.feed(other, Event::Restarted { renew: None });

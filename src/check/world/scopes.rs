@@ -47,6 +47,7 @@ const QUIET: Scope = Scope {
     budget: NOTHING,
     timers: &[],
     pipe: 2,
+    quick_wire: false,
     handshakes: false,
     beacons: false,
     stops: false,
@@ -60,28 +61,69 @@ const QUIET: Scope = Scope {
 };
 
 /// The worlds of every run.
-pub const DEFAULT: &[Scope] = &[RECONNECTS, TURNS, CLOSING];
+pub const DEFAULT: &[Scope] = &[
+    RECONNECTS,
+    SUSPENDS,
+    TURNS,
+    APPROVALS,
+    CLOSING,
+    CRASHES,
+    LOSSES,
+    TWO_CLIENTS,
+    CROWDED,
+    HOSTILE,
+    HANDSHAKES,
+    TAKEOVERS,
+    EVERYTHING,
+];
 
-/// Connections break half-way and come back: cursors, replay, retention, suspends.
+/// Connections break half-way and come back: cursors, replay, retention.
 pub const RECONNECTS: Scope = Scope {
     name: "reconnects",
     about: "connections break half-way and come back; the log is trimmed under slow viewers",
-    budget: Budget { dials: 3, outputs: 3, cuts: 2, hides: 1, ..NOTHING },
+    budget: Budget { dials: 2, outputs: 4, cuts: 1, ..NOTHING },
+    timers: &[Timer::Detach],
+    live: true,
+    ..QUIET
+};
+
+/// Phones go into pockets.
+pub const SUSPENDS: Scope = Scope {
+    name: "suspends",
+    about: "viewers go to the background and come back, on the same connection or another, or never",
+    budget: Budget { dials: 2, outputs: 2, cuts: 1, hides: 2, late: 1, ..NOTHING },
     timers: &[Timer::Detach, Timer::Grace],
+    quick_wire: true,
+    late_timers: true,
     beacons: true,
     live: true,
     ..QUIET
 };
 
-/// Prompts, turns, interrupts, approvals.
+/// Prompts, turns, interrupts.
 pub const TURNS: Scope = Scope {
     name: "turns",
-    about: "prompts, queues, interrupts, approvals, a worker that crashes",
-    prompts: &[2],
-    budget: Budget { dials: 2, outputs: 1, asks: 1, cuts: 1, posts: 2, exits: 1, late: 1, ..NOTHING },
+    about: "prompts, queues, interrupts, a worker that crashes or hangs",
+    prompts: &[3],
+    budget: Budget { dials: 1, outputs: 1, posts: 2, exits: 1, late: 1, ..NOTHING },
     timers: &[Timer::Start, Timer::Turn, Timer::Interrupt],
+    quick_wire: true,
     interrupts: true,
     late_timers: true,
+    failing_store: true,
+    live: true,
+    ..QUIET
+};
+
+/// A worker asks, people answer.
+pub const APPROVALS: Scope = Scope {
+    name: "approvals",
+    about: "a worker asks, two people answer, the turn ends under them",
+    prompts: &[1, 0],
+    budget: Budget { dials: 2, asks: 2, posts: 2, ..NOTHING },
+    timers: &[],
+    quick_wire: true,
+    interrupts: true,
     live: true,
     ..QUIET
 };
@@ -90,12 +132,128 @@ pub const TURNS: Scope = Scope {
 pub const CLOSING: Scope = Scope {
     name: "closing",
     about: "stops, expiry, closeouts, prompts against CLOSING",
-    prompts: &[2],
-    budget: Budget { dials: 2, outputs: 1, cuts: 1, posts: 2, late: 1, exits: 1, ..NOTHING },
+    prompts: &[3],
+    budget: Budget { dials: 2, outputs: 1, cuts: 1, posts: 2, late: 1, ..NOTHING },
     timers: &[Timer::Idle, Timer::Start, Timer::Detach, Timer::Closeout],
+    quick_wire: true,
     stops: true,
     late_timers: true,
     asides: true,
     live: true,
+    ..QUIET
+};
+
+/// The process dies at any moment.
+pub const CRASHES: Scope = Scope {
+    name: "crashes",
+    about: "the process dies at any moment; answers are lost, prompts are sent again",
+    prompts: &[2],
+    budget: Budget { dials: 3, outputs: 0, crashes: 1, ..NOTHING },
+    timers: &[Timer::Start, Timer::Detach],
+    failing_store: true,
+    lazy: true,
+    live: true,
+    ..QUIET
+};
+
+/// The power fails, and the last commit with it.
+pub const LOSSES: Scope = Scope {
+    name: "losses",
+    about: "the power fails and the last commit with it; cursors of before come back",
+    prompts: &[2],
+    budget: Budget { dials: 2, outputs: 1, crashes: 1, losses: 1, ..NOTHING },
+    timers: &[Timer::Idle],
+    quick_wire: false,
+    ..QUIET
+};
+
+/// Two people.
+pub const TWO_CLIENTS: Scope = Scope {
+    name: "two_clients",
+    about: "two people watch and prompt, come and go",
+    prompts: &[1, 1],
+    budget: Budget { dials: 3, outputs: 0, cuts: 1, hides: 1, ..NOTHING },
+    timers: &[Timer::Detach, Timer::Grace],
+    quick_wire: true,
+    symmetric: true,
+    ..QUIET
+};
+
+/// Too many people.
+pub const CROWDED: Scope = Scope {
+    name: "crowded",
+    about: "one more client than the limits allow",
+    prompts: &[2, 1],
+    limits: Limits { connections: 1, clients: 1, ..SMALL },
+    budget: Budget { dials: 2, outputs: 0, cuts: 1, hides: 1, ..NOTHING },
+    timers: &[Timer::Grace],
+    quick_wire: true,
+    ..QUIET
+};
+
+/// A hostile client.
+pub const HOSTILE: Scope = Scope {
+    name: "hostile",
+    about: "made-up cursors, numbers out of order, other bodies under old numbers",
+    prompts: &[2],
+    budget: Budget { dials: 1, outputs: 0, forgeries: 2, ..NOTHING },
+    timers: &[],
+    ..QUIET
+};
+
+/// Hellos, pings and closes.
+pub const HANDSHAKES: Scope = Scope {
+    name: "handshakes",
+    about: "hellos, pings and closes fail, and old tasks use old connections",
+    prompts: &[1],
+    budget: Budget { dials: 1, outputs: 1, cuts: 1, late: 2, ..NOTHING },
+    timers: &[],
+    handshakes: true,
+    ..QUIET
+};
+
+/// Two nodes.
+pub const TAKEOVERS: Scope = Scope {
+    name: "takeovers",
+    about: "another node takes over while the old one still runs; records are deleted under a worker",
+    nodes: 2,
+    prompts: &[2],
+    budget: Budget { dials: 3, outputs: 0, takeovers: 2, purges: 1, ..NOTHING },
+    timers: &[],
+    quick_wire: true,
+    ..QUIET
+};
+
+/// Everything at once.
+pub const EVERYTHING: Scope = Scope {
+    name: "everything",
+    about: "everything at once, within small bounds",
+    prompts: &[1],
+    budget: Budget {
+        dials: 1,
+        outputs: 0,
+        asks: 0,
+        hides: 1,
+        cuts: 1,
+        posts: 1,
+        late: 1,
+        exits: 1,
+        crashes: 1,
+        ..NOTHING
+    },
+    timers: &[
+        Timer::Idle,
+        Timer::Start,
+        Timer::Turn,
+        Timer::Interrupt,
+        Timer::Detach,
+        Timer::Grace,
+        Timer::Closeout,
+    ],
+    quick_wire: true,
+    beacons: true,
+    stops: true,
+    interrupts: true,
+    late_timers: true,
     ..QUIET
 };
