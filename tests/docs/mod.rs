@@ -7,7 +7,7 @@ mod words;
 use std::fs;
 use std::path::Path;
 
-use outlive::docs::{REFRESH, Sheet, pages};
+use outlive::docs::{Page, REFRESH, Sheet, pages};
 
 /// A file of the package.
 fn file(path: &str) -> String {
@@ -95,8 +95,8 @@ fn the_matrix_has_every_cell_and_links_it_to_its_row() {
             assert_eq!(cells.len(), sheet.states.len(), "{line}");
             for (s, cell) in cells.iter().enumerate() {
                 let row = sheet.rule(s, t);
-                let link = format!("(#{}-{})", sheet.name, row.id.to_lowercase());
-                assert!(cell.contains(&link), "{cell} is not {}", row.id);
+                let target = format!("(#{}-{})", sheet.name, row.id.to_lowercase());
+                assert!(cell.contains(&target), "{cell} is not {}", row.id);
                 assert_eq!(row.is_impossible(), cell.contains('—'), "{cell}");
             }
         }
@@ -105,7 +105,12 @@ fn the_matrix_has_every_cell_and_links_it_to_its_row() {
 
 #[test]
 fn every_link_to_an_anchor_finds_it() {
-    for page in pages().iter().filter(|page| page.path.ends_with(".md")) {
+    let markdown = |page: &Page| {
+        Path::new(page.path)
+            .extension()
+            .is_some_and(|of| of == "md")
+    };
+    for page in pages().into_iter().filter(markdown) {
         for link in page.text.split("](#").skip(1) {
             let anchor = link.split(')').next().unwrap();
             let placed = page.text.contains(&format!("<a id=\"{anchor}\"></a>"));

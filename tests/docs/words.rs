@@ -17,7 +17,7 @@ fn ops_of(source: &str) -> Vec<(String, String)> {
     let mut doc = String::new();
     for line in body.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("/// ") {
-            doc = text.to_owned();
+            doc = String::from(text);
         } else if !line.is_empty() {
             let name = line.split(['(', ',']).next().unwrap();
             ops.push((snake(name), std::mem::take(&mut doc)));
