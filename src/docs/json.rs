@@ -15,7 +15,7 @@ use crate::log::ResetReason;
 use crate::table::Verdict;
 use crate::words::{ClientRule, CloseCode, EndReason, Reason, Timer, TurnOutcome};
 
-/// The version of the form. It goes up when a program that reads the old one could misread the new one.
+/// The version of the form. It goes up when a program that reads the old one could misread the new.
 const FORMAT: u32 = 1;
 
 #[derive(Serialize)]

@@ -1,4 +1,5 @@
-//! Where things are drawn: placed by hand, as data, so that a picture changes only where its table does.
+//! Where things are drawn: placed by hand, as data, so that a picture changes only where its table
+//! does.
 
 /// A point, in pixels from the upper left.
 pub(super) type Point = (i32, i32);

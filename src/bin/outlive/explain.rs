@@ -171,8 +171,10 @@ impl<'a> Cell<'a> {
     }
 
     fn json(&self) -> Value {
-        let ops = self.row.ops.iter();
-        let ops = ops.map(|op| json!({ "op": op.to_string(), "meaning": op.meaning }));
+        let ops = self.row.ops.iter().map(|op| {
+            let argument = op.argument.map(|(_, argument)| argument);
+            json!({ "op": op.name, "argument": argument, "meaning": op.meaning })
+        });
         let (verdict, to) = match self.row.verdict {
             Verdict::Go(state) => ("go", Some(state)),
             Verdict::Stay => ("stay", None),
