@@ -9,6 +9,8 @@ extern crate std;
 #[cfg(feature = "check")]
 pub mod check;
 pub mod connection;
+#[cfg(feature = "docs")]
+pub mod docs;
 pub mod ids;
 pub mod laws;
 mod limits;

@@ -1,1 +1,6 @@
 //! One test binary: with one `tests/main.rs` proptest keeps its regressions in `proptest-regressions/`.
+
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "docs")]
+mod docs;

@@ -1,6 +1,51 @@
 //! The command line `outlive`: check, read and replay the tables.
 
+mod docs;
+mod explain;
+mod output;
+mod table;
+
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sessions that outlive their connections: check, read and replay the tables.
+#[derive(Parser)]
+#[command(version, after_help = EXITS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One file per command, each with its arguments and a `run(&self) -> Exit`.
+#[derive(Subcommand)]
+enum Command {
+    Table(table::Table),
+    Explain(explain::Explain),
+    Docs(docs::Docs),
+}
+
+impl Command {
+    fn run(&self) -> Exit {
+        match self {
+            Command::Table(command) => command.run(),
+            Command::Explain(command) => command.run(),
+            Command::Docs(command) => command.run(),
+        }
+    }
+}
+
+const EXITS: &str = "\
+Exit codes:
+  0  everything that was asked holds
+  1  a law is broken, a trace diverges, a page is stale
+  2  the input cannot be used: arguments, files, limits
+  3  a bound was reached before the answer
+
+Examples:
+  outlive table                      the session's table, as Markdown
+  outlive explain closing prompt     what happens in a cell, and why
+  outlive docs --check               whether docs/generated is up to date";
 
 /// How a command ended, for CI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +57,10 @@ enum Exit {
     /// The input cannot be used: arguments, files, limits.
     Unusable = 2,
     /// A bound was reached before the answer.
+    #[allow(dead_code, reason = "for commands that search")]
     Incomplete = 3,
 }
 
 fn main() -> ExitCode {
-    ExitCode::from(Exit::Holds as u8)
+    ExitCode::from(Cli::parse().command.run() as u8)
 }

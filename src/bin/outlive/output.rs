@@ -1,0 +1,23 @@
+//! What is printed, and where.
+
+use std::io::{self, ErrorKind, Write};
+
+use crate::Exit;
+
+/// Prints a command's answer and ends with `exit`. A reader that has read enough (`| head`) is no error.
+pub(crate) fn say(text: &str, exit: Exit) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!("the answer cannot be written: {error}"))
+        }
+        Ok(()) | Err(_) => exit,
+    }
+}
+
+/// Prints what was wrong with the input, and what would be right.
+pub(crate) fn complain(text: &str) -> Exit {
+    // Nobody is left to be told that the complaint could not be written.
+    let _ = writeln!(io::stderr(), "error: {text}");
+    Exit::Unusable
+}

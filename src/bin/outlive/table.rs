@@ -1,0 +1,73 @@
+//! `outlive table`: a table as text.
+
+use clap::{Args, ValueEnum};
+use outlive::docs::{Sheet, dot, json, markdown, mermaid};
+
+use crate::Exit;
+use crate::output::say;
+
+/// Print a table: legend, rows, and every cell.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Table {
+    /// Which table.
+    #[arg(value_enum, default_value_t = Which::Session)]
+    table: Which,
+    /// As what. A table that goes nowhere (routing) has no diagram.
+    #[arg(long, value_enum, default_value_t = Format::Markdown)]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  outlive table
+  outlive table connection --format mermaid
+  outlive table --format dot | dot -Tsvg > session.svg
+  outlive table routing --format json";
+
+/// A table, by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Which {
+    /// What a session does on each event.
+    Session,
+    /// What one connection does.
+    Connection,
+    /// What is done before any command.
+    Routing,
+}
+
+impl Which {
+    /// The table.
+    pub(crate) fn sheet(self) -> Sheet {
+        match self {
+            Which::Session => Sheet::session(),
+            Which::Connection => Sheet::connection(),
+            Which::Routing => Sheet::routing(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Legend, rows, matrix and edges.
+    Markdown,
+    /// A Mermaid state diagram.
+    Mermaid,
+    /// A Graphviz source.
+    Dot,
+    /// For programs.
+    Json,
+}
+
+impl Table {
+    pub(crate) fn run(&self) -> Exit {
+        let sheet = self.table.sheet();
+        let text = match self.format {
+            Format::Markdown => markdown::page(&sheet),
+            Format::Mermaid => mermaid::render(&sheet),
+            Format::Dot => dot::render(&sheet),
+            Format::Json => json::table(&sheet),
+        };
+        say(&text, Exit::Holds)
+    }
+}

@@ -1,0 +1,64 @@
+//! The tables as text: pages, diagrams and JSON. Pure: the tables in, text out, no I/O.
+//!
+//! A [`Sheet`] is any of the three tables in one form; the renderers know sheets and nothing else, so
+//! that nothing is written thrice. [`pages`] is all of `docs/generated`.
+#![allow(
+    clippy::format_push_string,
+    reason = "text that is rendered once is written as it reads"
+)]
+
+mod diagram;
+pub mod dot;
+pub mod json;
+pub mod laws;
+mod layout;
+pub mod markdown;
+pub mod mermaid;
+mod ops;
+mod sheet;
+pub mod svg;
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+pub use diagram::{Arrow, By, Edge};
+pub use ops::Op;
+pub use sheet::{Group, Line, Named, Section, Sheet};
+
+/// The command that writes [`pages`] to `docs/generated`.
+pub const REFRESH: &str = "cargo run --features cli -- docs";
+
+/// A file of `docs/generated`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page {
+    /// Its name in the folder.
+    pub path: &'static str,
+    /// All of it.
+    pub text: String,
+}
+
+/// Everything in `docs/generated`.
+pub fn pages() -> Vec<Page> {
+    let (session, connection, routing) = (Sheet::session(), Sheet::connection(), Sheet::routing());
+    let page = |path, text| Page { path, text };
+    vec![
+        page("README.md", markdown::index(&Sheet::all())),
+        page("close-codes.md", markdown::close_codes()),
+        page("connection.dot", dot::render(&connection)),
+        page("connection.json", json::table(&connection)),
+        page("connection.md", markdown::page(&connection)),
+        page("connection.mmd", mermaid::render(&connection)),
+        page("connection.svg", svg::render(&connection)),
+        page("laws.md", laws::page()),
+        page("routing.json", json::table(&routing)),
+        page("routing.md", markdown::page(&routing)),
+        page("session.dot", dot::render(&session)),
+        page("session.json", json::table(&session)),
+        page("session.md", markdown::page(&session)),
+        page("session.mmd", mermaid::render(&session)),
+        page("session.svg", svg::render(&session)),
+        page("words.json", json::words()),
+    ]
+}

@@ -1,0 +1,93 @@
+//! `outlive docs`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use outlive::docs::{REFRESH, pages};
+
+use super::run;
+
+/// A folder of its own for a test, empty.
+fn folder(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    dir
+}
+
+#[test]
+fn what_was_written_is_up_to_date() {
+    let dir = folder("docs-fresh");
+    let path = dir.to_str().unwrap();
+    assert_eq!(run(&["docs", "--dir", path]).code, 0);
+    for page in pages() {
+        assert_eq!(fs::read_to_string(dir.join(page.path)).unwrap(), page.text);
+    }
+    let check = run(&["docs", "--check", "--dir", path]);
+    assert_eq!(
+        (check.code, check.out.as_str()),
+        (0, "every page is up to date\n")
+    );
+}
+
+#[test]
+fn stale_missing_and_surplus_pages_are_named_with_the_command_that_refreshes() {
+    let dir = folder("docs-stale");
+    let path = dir.to_str().unwrap();
+    assert_eq!(run(&["docs", "--dir", path]).code, 0);
+    fs::write(dir.join("session.md"), "as it was once").unwrap();
+    fs::remove_file(dir.join("laws.md")).unwrap();
+    fs::write(dir.join("old.md"), "of a table that is gone").unwrap();
+
+    let check = run(&["docs", "--check", "--dir", path]);
+    assert_eq!(check.code, 1);
+    let fault = |word: &str, name: &str| format!("{word}: {}\n", dir.join(name).display());
+    assert!(
+        check.out.contains(&fault("stale", "session.md")),
+        "{}",
+        check.out
+    );
+    assert!(
+        check.out.contains(&fault("missing", "laws.md")),
+        "{}",
+        check.out
+    );
+    assert!(
+        check.out.contains(&fault("surplus, remove it", "old.md")),
+        "{}",
+        check.out
+    );
+    assert!(!check.out.contains("routing.md"), "{}", check.out);
+    assert!(
+        check
+            .out
+            .contains(&format!("refresh with: {REFRESH} --dir {path}\n")),
+        "{}",
+        check.out
+    );
+    assert_eq!(
+        fs::read_to_string(dir.join("session.md")).unwrap(),
+        "as it was once"
+    );
+}
+
+#[test]
+fn a_folder_that_is_missing_lacks_every_page() {
+    let dir = folder("docs-none");
+    let check = run(&["docs", "--check", "--dir", dir.to_str().unwrap()]);
+    assert_eq!(check.code, 1);
+    assert_eq!(check.out.matches("missing: ").count(), pages().len());
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_ends_with_2() {
+    let dir = folder("docs-file");
+    fs::write(&dir, "a file").unwrap();
+    for args in [&["docs", "--dir"][..], &["docs", "--check", "--dir"]] {
+        let mut args = args.to_vec();
+        args.push(dir.to_str().unwrap());
+        let run = run(&args);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{args:?}");
+        assert!(run.err.starts_with("error: "), "{}", run.err);
+    }
+}

@@ -1,0 +1,102 @@
+//! `outlive explain`.
+
+use outlive::docs::Sheet;
+use outlive::session::table::TABLE;
+use outlive::{State, Trigger};
+use serde_json::Value;
+
+use super::run;
+
+#[test]
+fn a_refused_cell_is_explained_with_what_would_have_been_accepted() {
+    let row = TABLE.rule(State::Active, Trigger::PromptFull);
+    let run = run(&["explain", "active", "Prompt_Full"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let head = format!("ACTIVE x PROMPT_FULL: {} (rule {})\n", row.verdict, row.id);
+    assert!(run.out.starts_with(&head), "{}", run.out);
+    for part in [
+        row.because,
+        Trigger::PromptFull.meaning(),
+        "try the same number again later",
+    ] {
+        assert!(run.out.contains(part), "{}", run.out);
+    }
+    assert!(run.out.contains("Nothing is done"), "{}", run.out);
+    assert!(
+        run.out.contains("accepted instead:\n  ACTIVE acts on: "),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("PROMPT_FULL is acted on in: nothing"),
+        "{}",
+        run.out
+    );
+}
+
+#[test]
+fn a_cell_that_acts_is_explained_op_by_op() {
+    let run = run(&["explain", "DETACHED", "detach-expired"]);
+    assert!(run.out.contains("go CLOSING"), "{}", run.out);
+    assert!(run.out.contains("1. commit: "), "{}", run.out);
+    assert!(
+        run.out.contains("log_closing(expired): Log that"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out
+            .contains("DETACH_EXPIRED is acted on in: DETACHED\n"),
+        "{}",
+        run.out
+    );
+}
+
+#[test]
+fn every_cell_of_every_table_can_be_explained_for_programs() {
+    // A process for each cell of the session's table would take long: a state of it is enough.
+    for (sheet, most) in Sheet::all().iter().zip([1, 4, 8]) {
+        for (s, state) in sheet.states.iter().enumerate().take(most) {
+            for (t, trigger) in sheet.triggers.iter().enumerate() {
+                let args = [
+                    "explain",
+                    "--table",
+                    sheet.name,
+                    state.name,
+                    trigger.name,
+                    "--format",
+                    "json",
+                ];
+                let run = run(&args);
+                let json: Value = serde_json::from_str(&run.out).unwrap();
+                let row = sheet.rule(s, t);
+                assert_eq!(json["rule"], row.id, "{args:?}");
+                assert_eq!(json["because"], row.because, "{args:?}");
+                assert_eq!(
+                    json["ops"].as_array().unwrap().len(),
+                    row.ops.len(),
+                    "{args:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_word_ends_with_2_and_names_the_nearest_and_all() {
+    let run = run(&["explain", "closed", "promt"]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    assert!(
+        run.err
+            .contains("error: `closed` is no state; did you mean CLOSING?"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err
+            .contains("error: `promt` is no trigger; did you mean PROMPT?"),
+        "{}",
+        run.err
+    );
+    assert!(run.err.contains("CREATED, STARTING, ACTIVE"), "{}", run.err);
+}
