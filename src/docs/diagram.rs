@@ -53,10 +53,7 @@ impl Sheet {
                 let goes = |t: usize| self.rule(s, t).verdict == Verdict::Go(to.name);
                 let by: Vec<By> = (0..self.triggers.len())
                     .filter(|t| goes(*t))
-                    .map(|t| By {
-                        trigger: self.triggers[t].name,
-                        rows: vec![self.rule(s, t).id],
-                    })
+                    .map(|t| By { trigger: self.triggers[t].name, rows: vec![self.rule(s, t).id] })
                     .collect();
                 if !by.is_empty() {
                     let (from, to) = (from.name, to.name);
@@ -71,10 +68,7 @@ impl Sheet {
     pub fn arrows(&self) -> Vec<Arrow> {
         let edges = self.edges();
         let lifted = self.lifted(&edges);
-        let mut arrows: Vec<Arrow> = edges
-            .iter()
-            .filter_map(|edge| rest(edge, &lifted))
-            .collect();
+        let mut arrows: Vec<Arrow> = edges.iter().filter_map(|edge| rest(edge, &lifted)).collect();
         arrows.extend(lifted);
         arrows
     }
@@ -93,11 +87,7 @@ impl Sheet {
                     group.states.iter().map(|from| of(from)).collect();
                 let members = members?;
                 let (first, others) = members.split_first()?;
-                let by: Vec<By> = first
-                    .by
-                    .iter()
-                    .filter_map(|by| common(by, others))
-                    .collect();
+                let by: Vec<By> = first.by.iter().filter_map(|by| common(by, others)).collect();
                 (!by.is_empty()).then(|| Arrow {
                     tail: group.name,
                     from: group.states.to_vec(),
@@ -120,10 +110,7 @@ fn common(by: &By, others: &[&Edge]) -> Option<By> {
             }
         }
     }
-    Some(By {
-        trigger: by.trigger,
-        rows,
-    })
+    Some(By { trigger: by.trigger, rows })
 }
 
 /// What of an edge is not drawn from the group.
@@ -136,12 +123,7 @@ fn rest(edge: &Edge, lifted: &[Arrow]) -> Option<Arrow> {
         })
     };
     let by: Vec<By> = edge.by.iter().filter(|by| !drawn(by)).cloned().collect();
-    (!by.is_empty()).then(|| Arrow {
-        tail: edge.from,
-        from: vec![edge.from],
-        to: edge.to,
-        by,
-    })
+    (!by.is_empty()).then(|| Arrow { tail: edge.from, from: vec![edge.from], to: edge.to, by })
 }
 
 /// The triggers of an arrow, broken into lines of at most `width` characters where words allow it.

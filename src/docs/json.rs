@@ -102,11 +102,7 @@ pub fn table(sheet: &Sheet) -> String {
         initial: sheet.initial,
         states: &sheet.states,
         triggers: &sheet.triggers,
-        reasons: Reason::VARIANTS
-            .iter()
-            .filter(used)
-            .map(|reason| reason.named())
-            .collect(),
+        reasons: Reason::VARIANTS.iter().filter(used).map(|reason| reason.named()).collect(),
         ops: sheet.ops.iter().map(word).collect(),
         rows: sheet.rows.iter().map(|row| self::row(sheet, row)).collect(),
         index: Ordered(states.map(|(s, state)| (state.name, cells(s))).collect()),
@@ -120,10 +116,7 @@ fn row<'a>(sheet: &'a Sheet, row: &'a super::Line) -> Row<'a> {
         Verdict::Ignore(reason) => ("ignore", None, Some(reason)),
         Verdict::Refuse(reason) => ("refuse", None, Some(reason)),
     };
-    let call = |op: &Op| Call {
-        op: op.name,
-        argument: op.argument.map(|(_, argument)| argument),
-    };
+    let call = |op: &Op| Call { op: op.name, argument: op.argument.map(|(_, argument)| argument) };
     Row {
         id: row.id,
         section: sheet.section_of(row).map(|section| section.title),
@@ -190,10 +183,7 @@ pub fn words() -> String {
     let law = |law: &Law| LawWord {
         name: law.into_str(),
         meaning: law.meaning(),
-        checked: super::laws::checked(*law)
-            .iter()
-            .map(|at| at.into_str())
-            .collect(),
+        checked: super::laws::checked(*law).iter().map(|at| at.into_str()).collect(),
     };
     text(&Words {
         format: FORMAT,

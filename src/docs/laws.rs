@@ -64,7 +64,9 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::StopAbortsTheWorker
         | Law::AcceptedIsKept
         | Law::OneGonePerConnection
-        | Law::FirstCloseCodeWins => Some(Place::World),
+        | Law::FirstCloseCodeWins
+        | Law::ListedMeansOpen
+        | Law::OnlyOpenIsHeard => Some(Place::World),
         Law::ClosingEnds
         | Law::StartingResolves
         | Law::ViewersReachTheHead
@@ -83,6 +85,8 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::WorkNeedsAWorker
         | Law::NothingDueIsLeft
         | Law::LostConnectionNeverStopsWork
+        | Law::TimersActWhereTheyWait
+        | Law::PinsAreKept
         | Law::StopStops
         | Law::NoPromptIsSwallowed
         | Law::OneTurnEndPerPrompt

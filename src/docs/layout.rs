@@ -43,14 +43,7 @@ const fn route(
     path: &'static [Point],
     (align, label, width): (Align, Point, usize),
 ) -> Route {
-    Route {
-        tail,
-        to,
-        path,
-        label,
-        align,
-        width,
-    }
+    Route { tail, to, path, label, align, width }
 }
 
 /// The layout for a table; none if it has no diagram.

@@ -89,10 +89,7 @@ fn reasons(sheet: &Sheet) -> Vec<Named> {
         })
     };
     let reasons = Reason::VARIANTS.iter().filter(named);
-    let word = |reason: &Reason| Named {
-        name: reason.into_str(),
-        meaning: reason.meaning(),
-    };
+    let word = |reason: &Reason| Named { name: reason.into_str(), meaning: reason.meaning() };
     reasons.map(word).collect()
 }
 
@@ -130,10 +127,7 @@ pub fn rows(sheet: &Sheet) -> String {
 
 /// All cells: complete by construction, since the index is.
 pub fn matrix(sheet: &Sheet) -> String {
-    let mut text = format!(
-        "## Matrix\n\nEvery {} in every {}.\n\n|",
-        sheet.trigger, sheet.state
-    );
+    let mut text = format!("## Matrix\n\nEvery {} in every {}.\n\n|", sheet.trigger, sheet.state);
     for state in &sheet.states {
         text += &format!(" | {}", state.name);
     }
@@ -173,10 +167,7 @@ pub fn edges(sheet: &Sheet) -> String {
             .by
             .iter()
             .map(|by| {
-                let rows = by
-                    .rows
-                    .iter()
-                    .map(|id| format!("[{id}](#{})", anchor_of(sheet, id)));
+                let rows = by.rows.iter().map(|id| format!("[{id}](#{})", anchor_of(sheet, id)));
                 let rows: Vec<String> = rows.collect();
                 format!("`{}` {}", by.trigger, rows.join(", "))
             })
@@ -213,10 +204,7 @@ pub fn close_codes() -> String {
             ClientRule::Fresh => "4300–4399",
         };
         let name = rule.into_str();
-        text += &format!(
-            "| <a id=\"{name}\"></a>`{name}` | {} | {band} |\n",
-            cell(rule.meaning())
-        );
+        text += &format!("| <a id=\"{name}\"></a>`{name}` | {} | {band} |\n", cell(rule.meaning()));
     }
     text
 }
@@ -230,9 +218,7 @@ pub fn index(sheets: &[Sheet]) -> String {
          program does.\n\n"
     );
     for sheet in sheets {
-        let Sheet {
-            name, title, about, ..
-        } = sheet;
+        let Sheet { name, title, about, .. } = sheet;
         let more = if sheet.edges().is_empty() {
             String::new()
         } else {

@@ -2,10 +2,7 @@
 //!
 //! A [`Sheet`] is any of the three tables in one form; the renderers know sheets and nothing else, so
 //! that nothing is written thrice. [`pages`] is all of `docs/generated`.
-#![allow(
-    clippy::format_push_string,
-    reason = "text that is rendered once is written as it reads"
-)]
+#![allow(clippy::format_push_string, reason = "text that is rendered once is written as it reads")]
 
 mod diagram;
 pub mod dot;

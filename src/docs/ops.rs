@@ -28,11 +28,7 @@ impl fmt::Display for Op {
 
 impl Op {
     const fn plain(name: &'static str, meaning: &'static str) -> Op {
-        Op {
-            name,
-            argument: None,
-            meaning,
-        }
+        Op { name, argument: None, meaning }
     }
 
     const fn with(
@@ -41,11 +37,7 @@ impl Op {
         argument: &'static str,
         meaning: &'static str,
     ) -> Op {
-        Op {
-            name,
-            argument: Some((list, argument)),
-            meaning,
-        }
+        Op { name, argument: Some((list, argument)), meaning }
     }
 }
 

@@ -105,10 +105,7 @@ const SESSION: &[Section] = &[
     section("W", "everywhere: watching"),
     section("P", "everywhere: prompts and answers"),
     section("X", "everywhere: late news"),
-    section(
-        "T",
-        "a worker is up: ACTIVE, DETACHED and SUSPENDED treat it alike",
-    ),
+    section("T", "a worker is up: ACTIVE, DETACHED and SUSPENDED treat it alike"),
     section("C", "CREATED"),
     section("S", "STARTING"),
     section("A", "ACTIVE"),
@@ -117,10 +114,7 @@ const SESSION: &[Section] = &[
     section("L", "CLOSING: only to ENDED"),
     section("E", "ENDED: only to CREATED"),
     section("R", "the process"),
-    section(
-        "F",
-        "follow-ups: what is due is done in the same step and the same commit",
-    ),
+    section("F", "follow-ups: what is due is done in the same step and the same commit"),
     section("N", "cells that cannot arise; the checker proves it"),
 ];
 
@@ -129,10 +123,7 @@ const CONNECTION: &[Section] = &[
     section("K", "CONNECTING"),
     section("O", "OPEN"),
     section("L", "CLOSING: only to CLOSED"),
-    section(
-        "N",
-        "no writing unless OPEN, and timers that fired before they were disarmed",
-    ),
+    section("N", "no writing unless OPEN, and timers that fired before they were disarmed"),
     section("Z", "CLOSED"),
 ];
 
@@ -302,9 +293,4 @@ word!(
     Law,
     ResetReason
 );
-word!(
-    connection::Phase,
-    connection::Trigger,
-    routing::Durable,
-    routing::Runtime
-);
+word!(connection::Phase, connection::Trigger, routing::Durable, routing::Runtime);

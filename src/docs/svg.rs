@@ -118,17 +118,9 @@ fn draw(sheet: &Sheet, layout: &Layout, arrow: &Arrow) -> String {
         Some(route) => (curve(route.path), route.label, route.align, route.width),
         None => straight(layout, arrow),
     };
-    let by = arrow
-        .by
-        .iter()
-        .map(|by| format!("{} ({})", by.trigger, by.rows.join(", ")));
+    let by = arrow.by.iter().map(|by| format!("{} ({})", by.trigger, by.rows.join(", ")));
     let by: Vec<String> = by.collect();
-    let title = format!(
-        "{} to {}: {}",
-        arrow.from.join(", "),
-        arrow.to,
-        by.join(", ")
-    );
+    let title = format!("{} to {}: {}", arrow.from.join(", "), arrow.to, by.join(", "));
     let lines = lines(&arrow.by, width);
     let anchor = match align {
         Align::Left => "start",
@@ -142,10 +134,7 @@ fn draw(sheet: &Sheet, layout: &Layout, arrow: &Arrow) -> String {
          <text text-anchor=\"{anchor}\" fill=\"currentColor\" stroke=\"none\">",
         sheet.name
     );
-    for (y, line) in (first..)
-        .step_by(LINE_HEIGHT.unsigned_abs() as usize)
-        .zip(&lines)
-    {
+    for (y, line) in (first..).step_by(LINE_HEIGHT.unsigned_abs() as usize).zip(&lines) {
         text += &format!("<tspan x=\"{0}\" y=\"{y}\">{line}</tspan>", at.0);
     }
     text + "</text></g>\n"

@@ -23,10 +23,7 @@ fn what_was_written_is_up_to_date() {
         assert_eq!(fs::read_to_string(dir.join(page.path)).unwrap(), page.text);
     }
     let check = run(&["docs", "--check", "--dir", path]);
-    assert_eq!(
-        (check.code, check.out.as_str()),
-        (0, "every page is up to date\n")
-    );
+    assert_eq!((check.code, check.out.as_str()), (0, "every page is up to date\n"));
 }
 
 #[test]
@@ -41,33 +38,16 @@ fn stale_missing_and_surplus_pages_are_named_with_the_command_that_refreshes() {
     let check = run(&["docs", "--check", "--dir", path]);
     assert_eq!(check.code, 1);
     let fault = |word: &str, name: &str| format!("{word}: {}\n", dir.join(name).display());
-    assert!(
-        check.out.contains(&fault("stale", "session.md")),
-        "{}",
-        check.out
-    );
-    assert!(
-        check.out.contains(&fault("missing", "laws.md")),
-        "{}",
-        check.out
-    );
-    assert!(
-        check.out.contains(&fault("surplus, remove it", "old.md")),
-        "{}",
-        check.out
-    );
+    assert!(check.out.contains(&fault("stale", "session.md")), "{}", check.out);
+    assert!(check.out.contains(&fault("missing", "laws.md")), "{}", check.out);
+    assert!(check.out.contains(&fault("surplus, remove it", "old.md")), "{}", check.out);
     assert!(!check.out.contains("routing.md"), "{}", check.out);
     assert!(
-        check
-            .out
-            .contains(&format!("refresh with: {REFRESH} --dir {path}\n")),
+        check.out.contains(&format!("refresh with: {REFRESH} --dir {path}\n")),
         "{}",
         check.out
     );
-    assert_eq!(
-        fs::read_to_string(dir.join("session.md")).unwrap(),
-        "as it was once"
-    );
+    assert_eq!(fs::read_to_string(dir.join("session.md")).unwrap(), "as it was once");
 }
 
 #[test]

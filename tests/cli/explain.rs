@@ -14,24 +14,12 @@ fn a_refused_cell_is_explained_with_what_would_have_been_accepted() {
     assert_eq!((run.code, run.err.as_str()), (0, ""));
     let head = format!("ACTIVE x PROMPT_FULL: {} (rule {})\n", row.verdict, row.id);
     assert!(run.out.starts_with(&head), "{}", run.out);
-    for part in [
-        row.because,
-        Trigger::PromptFull.meaning(),
-        "try the same number again later",
-    ] {
+    for part in [row.because, Trigger::PromptFull.meaning(), "try the same number again later"] {
         assert!(run.out.contains(part), "{}", run.out);
     }
     assert!(run.out.contains("Nothing is done"), "{}", run.out);
-    assert!(
-        run.out.contains("accepted instead:\n  ACTIVE acts on: "),
-        "{}",
-        run.out
-    );
-    assert!(
-        run.out.contains("PROMPT_FULL is acted on in: nothing"),
-        "{}",
-        run.out
-    );
+    assert!(run.out.contains("accepted instead:\n  ACTIVE acts on: "), "{}", run.out);
+    assert!(run.out.contains("PROMPT_FULL is acted on in: nothing"), "{}", run.out);
 }
 
 #[test]
@@ -39,17 +27,8 @@ fn a_cell_that_acts_is_explained_op_by_op() {
     let run = run(&["explain", "DETACHED", "detach-expired"]);
     assert!(run.out.contains("go CLOSING"), "{}", run.out);
     assert!(run.out.contains("1. commit: "), "{}", run.out);
-    assert!(
-        run.out.contains("log_closing(expired): Log that"),
-        "{}",
-        run.out
-    );
-    assert!(
-        run.out
-            .contains("DETACH_EXPIRED is acted on in: DETACHED\n"),
-        "{}",
-        run.out
-    );
+    assert!(run.out.contains("log_closing(expired): Log that"), "{}", run.out);
+    assert!(run.out.contains("DETACH_EXPIRED is acted on in: DETACHED\n"), "{}", run.out);
 }
 
 #[test]
@@ -72,11 +51,7 @@ fn every_cell_of_every_table_can_be_explained_for_programs() {
                 let row = sheet.rule(s, t);
                 assert_eq!(json["rule"], row.id, "{args:?}");
                 assert_eq!(json["because"], row.because, "{args:?}");
-                assert_eq!(
-                    json["ops"].as_array().unwrap().len(),
-                    row.ops.len(),
-                    "{args:?}"
-                );
+                assert_eq!(json["ops"].as_array().unwrap().len(), row.ops.len(), "{args:?}");
             }
         }
     }
@@ -86,17 +61,7 @@ fn every_cell_of_every_table_can_be_explained_for_programs() {
 fn a_wrong_word_ends_with_2_and_names_the_nearest_and_all() {
     let run = run(&["explain", "closed", "promt"]);
     assert_eq!((run.code, run.out.as_str()), (2, ""));
-    assert!(
-        run.err
-            .contains("error: `closed` is no state; did you mean CLOSING?"),
-        "{}",
-        run.err
-    );
-    assert!(
-        run.err
-            .contains("error: `promt` is no trigger; did you mean PROMPT?"),
-        "{}",
-        run.err
-    );
+    assert!(run.err.contains("error: `closed` is no state; did you mean CLOSING?"), "{}", run.err);
+    assert!(run.err.contains("error: `promt` is no trigger; did you mean PROMPT?"), "{}", run.err);
     assert!(run.err.contains("CREATED, STARTING, ACTIVE"), "{}", run.err);
 }

@@ -17,12 +17,7 @@ fn each_table_is_printed_in_each_format() {
         ];
         for (format, text) in formats {
             let run = run(&["table", sheet.name, "--format", format]);
-            assert_eq!(
-                (run.code, run.err.as_str()),
-                (0, ""),
-                "{} {format}",
-                sheet.name
-            );
+            assert_eq!((run.code, run.err.as_str()), (0, ""), "{} {format}", sheet.name);
             assert_eq!(run.out, text, "{} {format}", sheet.name);
         }
     }
@@ -37,18 +32,10 @@ fn without_arguments_it_is_the_session_in_markdown() {
 #[test]
 fn a_reader_that_has_read_enough_is_no_error() {
     let mut reader = command(&["--version"]);
-    let mut reader = reader
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut reader = reader.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let pipe = reader.stdin.take().unwrap();
     reader.wait().unwrap();
-    let run = command(&["table"])
-        .stdout(pipe)
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
+    let run = command(&["table"]).stdout(pipe).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(String::from_utf8(run.stderr).unwrap(), "");
     assert_eq!(run.status.code(), Some(0));
 }

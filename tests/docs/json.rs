@@ -14,9 +14,7 @@ fn read(path: &str) -> Value {
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
-    value[key]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list {key}"))
+    value[key].as_array().unwrap_or_else(|| panic!("no list {key}"))
 }
 
 fn names(value: &Value, key: &str) -> Vec<String> {
@@ -30,10 +28,7 @@ fn from_rows(table: &Value) -> BTreeMap<(String, String), String> {
     for row in list(table, "rows") {
         for from in list(row, "from") {
             for on in list(row, "on") {
-                let cell = (
-                    from.as_str().unwrap().to_owned(),
-                    on.as_str().unwrap().to_owned(),
-                );
+                let cell = (from.as_str().unwrap().to_owned(), on.as_str().unwrap().to_owned());
                 let id = row["id"].as_str().unwrap().to_owned();
                 let other = cells.insert(cell.clone(), id);
                 assert_eq!(other, None, "two rows for {cell:?}");
@@ -64,10 +59,7 @@ fn the_index_in_each_file_is_the_one_its_rows_give() {
         let mut cells = BTreeMap::new();
         for state in names(&table, "states") {
             for trigger in names(&table, "triggers") {
-                let id = table["index"][&state][&trigger]
-                    .as_str()
-                    .unwrap()
-                    .to_owned();
+                let id = table["index"][&state][&trigger].as_str().unwrap().to_owned();
                 cells.insert((state.clone(), trigger), id);
             }
         }
@@ -82,34 +74,19 @@ fn every_word_in_a_row_is_explained() {
         let table = read(path);
         for row in list(&table, "rows") {
             if let Some(to) = row["to"].as_str() {
-                assert!(
-                    names(&table, "states").iter().any(|name| name == to),
-                    "{row}"
-                );
+                assert!(names(&table, "states").iter().any(|name| name == to), "{row}");
             }
             if let Some(reason) = row["reason"].as_str() {
-                assert!(
-                    names(&table, "reasons").iter().any(|name| name == reason),
-                    "{row}"
-                );
+                assert!(names(&table, "reasons").iter().any(|name| name == reason), "{row}");
             }
             for call in list(row, "ops") {
-                let op = list(&table, "ops")
-                    .iter()
-                    .find(|op| op["name"] == call["op"]);
+                let op = list(&table, "ops").iter().find(|op| op["name"] == call["op"]);
                 let op = op.unwrap_or_else(|| panic!("{call} is not explained"));
-                assert_eq!(
-                    op.get("argument").is_some(),
-                    call.get("argument").is_some(),
-                    "{call}"
-                );
+                assert_eq!(op.get("argument").is_some(), call.get("argument").is_some(), "{call}");
                 if let (Some(list), Some(word)) =
                     (op["argument"].as_str(), call["argument"].as_str())
                 {
-                    assert!(
-                        names(&words, list).iter().any(|name| name == word),
-                        "{call}"
-                    );
+                    assert!(names(&words, list).iter().any(|name| name == word), "{call}");
                 }
             }
         }
@@ -123,11 +100,7 @@ fn the_rows_say_what_the_source_says() {
         assert_eq!(json["id"], row.id);
         assert_eq!(json["because"], row.because);
         assert_eq!(list(json, "ops").len(), row.ops.len(), "{}", row.id);
-        let said = match (
-            json["verdict"].as_str().unwrap(),
-            &json["to"],
-            &json["reason"],
-        ) {
+        let said = match (json["verdict"].as_str().unwrap(), &json["to"], &json["reason"]) {
             ("go", to, Value::Null) => format!("go {}", to.as_str().unwrap()),
             ("stay", Value::Null, Value::Null) => "stay".to_owned(),
             (verdict, Value::Null, reason) => format!("{verdict} ({})", reason.as_str().unwrap()),
@@ -146,13 +119,8 @@ fn every_close_code_stands_in_the_words_and_on_its_page() {
         assert_eq!(json["number"], code.number());
         assert_eq!(json["client_rule"], code.client_rule().into_str());
         let rule = code.client_rule().into_str();
-        let line = page
-            .lines()
-            .find(|line| line.starts_with(&format!("| {} |", code.number())));
+        let line = page.lines().find(|line| line.starts_with(&format!("| {} |", code.number())));
         let line = line.unwrap_or_else(|| panic!("{code} is not on its page"));
-        assert!(
-            line.contains(code.into_str()) && line.contains(rule),
-            "{line}"
-        );
+        assert!(line.contains(code.into_str()) && line.contains(rule), "{line}");
     }
 }

@@ -41,11 +41,8 @@ fn snake(name: &str) -> String {
 fn every_op_is_spelled_and_explained_as_in_the_source() {
     let sources = ["src/session/table.rs", "src/connection/mod.rs"];
     for (sheet, source) in [Sheet::session(), Sheet::connection()].iter().zip(sources) {
-        let said: Vec<(String, String)> = sheet
-            .ops
-            .iter()
-            .map(|op| (op.name.to_owned(), op.meaning.to_owned()))
-            .collect();
+        let said: Vec<(String, String)> =
+            sheet.ops.iter().map(|op| (op.name.to_owned(), op.meaning.to_owned())).collect();
         assert_eq!(said, ops_of(&file(source)), "{source}");
     }
 }

@@ -50,11 +50,7 @@ impl Docs {
         }
         let mut text = format!("{} pages in {}\n", pages.len(), self.dir.display());
         for name in surplus(&self.dir, pages)? {
-            let _ = writeln!(
-                text,
-                "surplus, remove it: {}",
-                self.dir.join(name).display()
-            );
+            let _ = writeln!(text, "surplus, remove it: {}", self.dir.join(name).display());
         }
         Ok(say(&text, Exit::Holds))
     }
@@ -103,11 +99,7 @@ fn surplus(dir: &Path, pages: &[Page]) -> Result<Vec<String>, (PathBuf, io::Erro
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry
-            .map_err(failed)?
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
         if !name.starts_with('.') && pages.iter().all(|page| page.path != name) {
             names.push(name);
         }

@@ -90,9 +90,7 @@ fn find(kind: &str, word: &str, words: &[Named]) -> Result<usize, String> {
     let nearest = nearest.map_or("", |known| known.name);
     let all: Vec<&str> = words.iter().map(|known| known.name).collect();
     let all = all.join(", ");
-    Err(format!(
-        "`{word}` is no {kind}; did you mean {nearest}? It must be one of: {all}"
-    ))
+    Err(format!("`{word}` is no {kind}; did you mean {nearest}? It must be one of: {all}"))
 }
 
 /// How many letters must be added, removed or replaced to come from one word to the other.
@@ -134,16 +132,9 @@ impl<'a> Cell<'a> {
     }
 
     fn text(&self) -> String {
-        let Cell {
-            state,
-            trigger,
-            row,
-            ..
-        } = self;
-        let mut text = format!(
-            "{} x {}: {} (rule {})\n",
-            state.name, trigger.name, row.verdict, row.id
-        );
+        let Cell { state, trigger, row, .. } = self;
+        let mut text =
+            format!("{} x {}: {} (rule {})\n", state.name, trigger.name, row.verdict, row.id);
         let _ = writeln!(text, "\n  {}: {}", state.name, state.meaning);
         let _ = writeln!(text, "  {}: {}", trigger.name, trigger.meaning);
         let _ = writeln!(text, "\nBecause: {}.", row.because);
@@ -199,9 +190,5 @@ impl<'a> Cell<'a> {
 }
 
 fn listed(words: &[&str]) -> String {
-    if words.is_empty() {
-        String::from("nothing")
-    } else {
-        words.join(", ")
-    }
+    if words.is_empty() { String::from("nothing") } else { words.join(", ") }
 }
