@@ -113,8 +113,8 @@ const SESSION: &[Section] = &[
     section("U", "SUSPENDED"),
     section("L", "CLOSING: only to ENDED"),
     section("E", "ENDED: only to CREATED"),
-    section("R", "the process"),
-    section("F", "follow-ups: what is due is done in the same step and the same commit"),
+    section("B", "the process"),
+    section("G", "follow-ups: what is due is done in the same step and the same commit"),
     section("N", "cells that cannot arise; the checker proves it"),
 ];
 

@@ -15,7 +15,7 @@ use std::prelude::v1::*;
 use std::vec;
 
 pub use action::{Action, CLASSES};
-pub use moment::{Budget, Moment};
+pub use moment::{Budget, Moment, Post, Word};
 pub use packed::Bytes;
 
 use crate::check::{Fairness, Judgement, Laws, Model, Step};

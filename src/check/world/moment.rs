@@ -207,12 +207,29 @@ pub(super) enum Order {
 
 /// From worker to node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Word {
+pub enum Word {
+    /// It is up.
     Started,
+    /// It cannot start.
     StartFailed,
-    Output { turn: Option<Seq> },
-    Asked { turn: Seq },
-    TurnEnded { turn: Seq, outcome: WorkerOutcome },
+    /// An entry.
+    Output {
+        /// Of this turn, or of none.
+        turn: Option<Seq>,
+    },
+    /// It asks.
+    Asked {
+        /// In this turn.
+        turn: Seq,
+    },
+    /// The turn is over.
+    TurnEnded {
+        /// This turn.
+        turn: Seq,
+        /// How it went.
+        outcome: WorkerOutcome,
+    },
+    /// It leaves.
     Exited,
 }
 
