@@ -132,20 +132,29 @@ pub(super) enum Message {
 
 /// A request of its own, such as an HTTP POST: it may arrive at any time later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Post {
+pub enum Post {
+    /// A stop.
     Stop {
+        /// Of this incarnation.
         incarnation: u8,
     },
+    /// An interrupt.
     Interrupt {
+        /// Of this turn.
         turn: Seq,
     },
+    /// An answer.
     Answer {
+        /// Who answers.
         client: usize,
+        /// Which ask.
         ask: Seq,
     },
     /// A suspend notice that does not use the connection it is about.
     Suspend {
+        /// The connection.
         link: u8,
+        /// What its client has seen.
         seen: Seq,
     },
 }
