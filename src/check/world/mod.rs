@@ -7,6 +7,7 @@
 
 mod action;
 mod moment;
+pub mod mutants;
 mod packed;
 mod play;
 pub mod scopes;
