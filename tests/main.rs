@@ -1,1 +1,4 @@
 //! One test binary: with one `tests/main.rs` proptest keeps its regressions in `proptest-regressions/`.
+
+#[cfg(feature = "check")]
+mod engine;

@@ -17,9 +17,9 @@ use super::store::{Id, NO_STATE, SHARDS, Shard, Spot, Store, id_of};
 use super::worker::{Candidate, Context, LawIndex, Mode, Tally, Worker};
 
 /// States expanded between two looks at the limits.
-const ROUND: usize = 1 << 16;
+const ROUND: usize = 1 << 14;
 /// States reached between two looks at the limits, roughly.
-const REACHED_PER_ROUND: u64 = 1 << 21;
+const REACHED_PER_ROUND: u64 = 1 << 17;
 /// Fewer states than this are not worth another thread.
 const WORTH_A_THREAD: usize = 512;
 

@@ -138,10 +138,14 @@
 //! ");
 //! ```
 
+mod components;
 mod explorer;
+mod graph;
+mod lasso;
 mod laws;
 mod liveness;
 mod model;
+mod obligation;
 mod path;
 mod report;
 mod retrace;

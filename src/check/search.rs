@@ -149,24 +149,26 @@ impl<'a, M: Model, E: Encoding<M>> Search<'a, M, E> {
         };
         let mut report = match liveness::refusal(&context) {
             Some(why) => incomplete_from_the_start(self.model, why),
-            None => self.judge(context),
+            None => self.judge(context, started),
         };
         report.seconds = started.elapsed().as_secs_f64();
         report
     }
 
-    fn judge(&self, context: Context<'_, M, E>) -> Report {
+    fn judge(&self, context: Context<'_, M, E>, started: Instant) -> Report {
         let explored = Explorer::new(context, &self.limits).run();
         let mut verdicts = Verdicts {
             violations: Vec::new(),
             fault: None,
         };
         verdicts.safety(context, &explored);
+        let transitions = explored.tally.transitions;
         let mut live = false;
         match &explored.stopped {
             None => {
                 self.coverage(&explored, context.laws, &mut verdicts);
-                match liveness::judge(context, &explored.store, &self.limits) {
+                match liveness::judge(context, &explored.store, transitions, &self.limits, started)
+                {
                     Ok(violations) => {
                         live = true;
                         verdicts.violations.extend(violations);

@@ -216,7 +216,13 @@ impl<M: Model, K> Worker<M, K> {
                 after: &after,
             };
             self.judge_step(context, id, &step);
-            self.reach(context, id, context.representative(after));
+            let key = if context.symmetric {
+                self.key_of(context, model.canonical(after))
+            } else {
+                // Moved as seldom as may be: this is the hottest line of a search.
+                self.key_of(context, after)
+            };
+            self.reach(id, key);
         }
         self.actions = actions;
         stepped
@@ -236,18 +242,23 @@ impl<M: Model, K> Worker<M, K> {
         }
     }
 
-    fn reach<E: Encoding<M, Key = K>>(
+    #[inline]
+    fn key_of<E: Encoding<M, Key = K>>(
         &mut self,
         context: &Context<'_, M, E>,
-        parent: Id,
         state: M::State,
-    ) where
-        K: std::hash::Hash,
-    {
+    ) -> K {
         if context.verify_encoding && self.fault.is_none() {
             self.fault = context.encoding_fault(&state);
         }
-        let key = context.encoding.pack_owned(state);
+        context.encoding.pack_owned(state)
+    }
+
+    #[inline]
+    fn reach(&mut self, parent: Id, key: K)
+    where
+        K: std::hash::Hash,
+    {
         let spot = Spot::of(&key);
         let order = self.reached_count;
         self.reached_count += 1;

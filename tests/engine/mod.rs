@@ -1,0 +1,4 @@
+//! The checking engine, against brute force, against another checker, and against pinned results.
+
+mod rates;
+mod ring;
