@@ -105,6 +105,32 @@ impl<K: Eq + Hash> Shard<K> {
         self.probe(key, hash).ok()
     }
 
+    /// Of each candidate, whether a first glance shows that its key is known. `false` says
+    /// nothing.
+    ///
+    /// Nearly all that is reached is known, and looking it up is waiting for memory. Here no look
+    /// depends on another, so that the processor waits for many at once.
+    pub(super) fn glance<'k>(
+        &self,
+        candidates: impl Iterator<Item = (&'k K, u32)> + Clone,
+    ) -> Vec<bool>
+    where
+        K: 'k,
+    {
+        if self.slots.is_empty() {
+            return candidates.map(|_| false).collect();
+        }
+        let heads = candidates
+            .clone()
+            .map(|(_, hash)| self.slots[home(hash, self.slots.len())]);
+        let heads: Vec<u32> = heads.collect();
+        let is_known = |((key, hash), head): ((&K, u32), u32)| {
+            let place = (head & PLACE_MASK) as usize;
+            place != 0 && same_tag(head, hash) && self.keys[place - 1] == *key
+        };
+        candidates.zip(heads).map(is_known).collect()
+    }
+
     /// Adds a key; its place if it was not known.
     pub(super) fn insert(
         &mut self,
@@ -262,12 +288,17 @@ impl Hasher for Folder {
         for word in &mut words {
             self.fold(u64::from_le_bytes(word.try_into().unwrap_or_default()));
         }
-        let rest = words.remainder();
+        let mut rest = words.remainder();
+        if let Some((half, end)) = rest.split_first_chunk() {
+            self.fold(u64::from(u32::from_le_bytes(*half)));
+            rest = end;
+        }
         if !rest.is_empty() {
-            let mut word = [0; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            // The length tells trailing zeros from nothing.
-            self.fold(u64::from_le_bytes(word) ^ ((rest.len() as u64) << 56));
+            let word = rest
+                .iter()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte));
+            // The length tells zeros from nothing.
+            self.fold(word ^ ((rest.len() as u64) << 56));
         }
     }
 

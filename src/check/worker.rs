@@ -217,10 +217,17 @@ impl<M: Model, K> Worker<M, K> {
             };
             self.judge_step(context, id, &step);
             let key = if context.symmetric {
-                self.key_of(context, model.canonical(after))
+                let after = model.canonical(after);
+                self.verify(context, &after);
+                context.encoding.pack_owned(after)
             } else {
-                // Moved as seldom as may be: this is the hottest line of a search.
-                self.key_of(context, after)
+                self.verify(context, &after);
+                // To move a state that was just written is to wait until it is written.
+                if E::KEEPS_STATES {
+                    context.encoding.pack_owned(after)
+                } else {
+                    context.encoding.pack(&after)
+                }
             };
             self.reach(id, key);
         }
@@ -242,16 +249,10 @@ impl<M: Model, K> Worker<M, K> {
         }
     }
 
-    #[inline]
-    fn key_of<E: Encoding<M, Key = K>>(
-        &mut self,
-        context: &Context<'_, M, E>,
-        state: M::State,
-    ) -> K {
+    fn verify<E: Encoding<M, Key = K>>(&mut self, context: &Context<'_, M, E>, state: &M::State) {
         if context.verify_encoding && self.fault.is_none() {
-            self.fault = context.encoding_fault(&state);
+            self.fault = context.encoding_fault(state);
         }
-        context.encoding.pack_owned(state)
     }
 
     #[inline]
