@@ -12,7 +12,10 @@ use super::ring::{Packed, Ring};
 #[test]
 #[ignore = "prints rates and judges nothing"]
 fn rates_of_the_search() {
-    let model = Ring { cells: 11 };
+    let model = Ring {
+        cells: 11,
+        forbidden: None,
+    };
     let started = Instant::now();
     let states = model_alone(&model);
     show(

@@ -4,13 +4,14 @@ use std::fmt;
 
 use outlive::check::{Encoding, Laws, Model, ensure};
 
-/// Of how many cells the ring is.
-pub struct Ring {
+pub(crate) struct Ring {
     pub cells: u8,
+    /// Counts which the laws forbid.
+    pub forbidden: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Cells {
+pub(crate) struct Cells {
     /// Two bits for each.
     pub counts: u32,
     /// Real states are wider than what changes in this one.
@@ -24,7 +25,7 @@ impl Cells {
 }
 
 #[derive(Clone)]
-pub struct CountOn(pub u8);
+pub(crate) struct CountOn(pub u8);
 
 impl fmt::Display for CountOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,9 +70,25 @@ impl Model for Ring {
     }
 
     fn laws(&self) -> Laws<Self> {
-        Laws::<Self>::new().always("still", "what should not change does not", |_, state| {
-            ensure(state.still == [0; 7], "something changed")
-        })
+        Laws::<Self>::new()
+            .always("still", "what should not change does not", |_, state| {
+                ensure(state.still == [0; 7], "something changed")
+            })
+            .always(
+                "allowed",
+                "the forbidden state is never reached",
+                |ring, state| ensure(Some(state.counts) != ring.forbidden, "it is"),
+            )
+            .every_step(
+                "gradual",
+                "the forbidden state is never left by cell 1",
+                |ring, step| {
+                    ensure(
+                        Some(step.before.counts) != ring.forbidden || step.action.0 != 1,
+                        "it is",
+                    )
+                },
+            )
     }
 
     fn terminal(&self, state: &Cells) -> bool {
@@ -80,7 +97,7 @@ impl Model for Ring {
 }
 
 /// The counts alone.
-pub struct Packed;
+pub(crate) struct Packed;
 
 impl Encoding<Ring> for Packed {
     type Key = u64;
