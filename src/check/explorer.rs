@@ -336,16 +336,15 @@ fn take_in<M: Model, E: Encoding<M>>(
     for (number, (shard, column)) in (first..).zip(shards.iter_mut().zip(columns)) {
         // Workers in order: of two who reached the same state the earlier one is its parent.
         for (reached, fresh) in column.iter_mut().zip(fresh) {
-            for Candidate {
-                key,
-                hash,
-                parent,
-                order,
-            } in reached.drain(..)
-            {
+            let looks = reached.iter().map(|one| (&one.key, one.hash));
+            let known = shard.glance(looks);
+            for (one, known) in reached.drain(..).zip(known) {
+                if known {
+                    continue;
+                }
                 let heap = |key: &E::Key| encoding.heap_bytes(key);
-                if let Some(place) = shard.insert(key, hash, parent, heap) {
-                    fresh[order as usize].store(id_of(number, place), Ordering::Relaxed);
+                if let Some(place) = shard.insert(one.key, one.hash, one.parent, heap) {
+                    fresh[one.order as usize].store(id_of(number, place), Ordering::Relaxed);
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::prelude::v1::*;
 use std::{thread, vec};
 
 use super::model::{Encoding, Model};
-use super::store::{Id, SHARDS, Store, id_of, place_of_id, shard_of_id};
+use super::store::{Id, SHARDS, Shard, Store, id_of, place_of_id, shard_of_id};
 use super::worker::Context;
 
 /// A state of a [`Graph`].
@@ -180,7 +180,7 @@ impl Part {
             labels: Vec::new(),
         };
         let mut actions = Vec::new();
-        for key in store.shards[shards].iter().flat_map(|shard| shard.keys()) {
+        for key in store.shards[shards].iter().flat_map(Shard::keys) {
             let state = context.encoding.unpack(key);
             let before = part.targets.len();
             actions.clear();

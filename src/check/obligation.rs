@@ -6,7 +6,7 @@ use std::vec;
 use super::graph::{Graph, Node};
 use super::laws::LeadsTo;
 use super::model::{Encoding, Model};
-use super::store::Store;
+use super::store::{Shard, Store};
 use super::worker::Context;
 
 const UNSEEN: u32 = u32::MAX;
@@ -93,7 +93,7 @@ fn judge_states<M: Model, E: Encoding<M>>(
     store: &Store<E::Key>,
     law: &LeadsTo<M>,
 ) -> Vec<u8> {
-    let keys = store.shards.iter().flat_map(|shard| shard.keys());
+    let keys = store.shards.iter().flat_map(Shard::keys);
     keys.map(|key| {
         let state = context.encoding.unpack(key);
         let from = if (law.from)(context.model, &state) {

@@ -29,13 +29,15 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
+type Callback<'a> = Box<dyn Fn(&Progress) + 'a>;
+
 pub(super) struct Limits<'a> {
     pub(super) threads: usize,
     pub(super) max_states: Option<u64>,
     pub(super) max_memory: Option<u64>,
     pub(super) max_time: Option<Duration>,
     pub(super) stop_at_first: bool,
-    pub(super) progress: Option<Box<dyn Fn(&Progress) + 'a>>,
+    pub(super) progress: Option<Callback<'a>>,
 }
 
 /// An exhaustive search through the states of a model.

@@ -240,7 +240,6 @@ pub(super) fn place_of_id(id: Id) -> usize {
 }
 
 /// The upper bits of the hash choose the slot (so any length will do) …
-#[expect(clippy::cast_possible_truncation, reason = "less than `len`")]
 fn home(hash: u32, len: usize) -> usize {
     ((u64::from(hash) * len as u64) >> 32) as usize
 }

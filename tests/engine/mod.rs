@@ -3,7 +3,13 @@
 mod brute_force;
 mod graph;
 mod liveness;
-
+mod lock;
+mod options;
+#[rustfmt::skip]
+mod printed;
 mod rates;
 mod ring;
 mod safety;
+mod spin;
+mod stories;
+mod walks;

@@ -104,7 +104,7 @@ proptest! {
 fn the_number_of_threads_does_not_show() {
     let ring = Ring {
         cells: 8,
-        forbidden: Some(0x2d71),
+        forbidden: Some(9),
     };
     let reports = [1, 2, 3].map(|threads| {
         let search = Search::packed(&ring, Packed)
@@ -126,7 +126,7 @@ fn the_number_of_threads_does_not_show() {
 fn a_search_which_stops_does_not_show_the_number_of_threads_either() {
     let ring = Ring {
         cells: 8,
-        forbidden: Some(0x2d71),
+        forbidden: Some(9),
     };
     let [one, two] =
         [1, 2].map(|threads| comparable(Search::packed(&ring, Packed).threads(threads).run()));
@@ -145,6 +145,6 @@ fn the_ring_has_its_known_size() {
     // All but the state in which every cell is full: the last step to it is never free.
     assert_eq!(
         (report.states, report.transitions),
-        ((1 << 16) - 1, 8 * 3 << 14)
+        ((1 << 16) - 1, (8 * 3) << 14)
     );
 }
