@@ -142,7 +142,8 @@ impl Model for Lock {
     }
 
     fn canonical(&self, mut state: Vec<Client>) -> Vec<Client> {
-        state.sort_unstable();
+        // Who holds the lock comes first: not where a step of another client would put it.
+        state.sort_by_key(|client| (*client != Holds, *client));
         state
     }
 

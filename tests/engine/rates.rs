@@ -12,10 +12,7 @@ use super::ring::{Packed, Ring};
 #[test]
 #[ignore = "prints rates and judges nothing"]
 fn rates_of_the_search() {
-    let model = Ring {
-        cells: 11,
-        forbidden: None,
-    };
+    let model = Ring::of(11);
     let started = Instant::now();
     let states = model_alone(&model);
     show(

@@ -7,6 +7,8 @@ use outlive::check::{Encoding, Laws, Model, ensure};
 pub(crate) struct Ring {
     pub cells: u8,
     /// A sum of all counts which the laws forbid.
+    pub forbidden_sum: Option<u32>,
+    /// A state which the laws forbid.
     pub forbidden: Option<u32>,
 }
 
@@ -34,6 +36,14 @@ impl fmt::Display for CountOn {
 }
 
 impl Ring {
+    pub(crate) fn of(cells: u8) -> Self {
+        Self {
+            cells,
+            forbidden_sum: None,
+            forbidden: None,
+        }
+    }
+
     fn sum(&self, state: &Cells) -> u32 {
         (0..self.cells).map(|cell| state.count(cell)).sum()
     }
@@ -83,14 +93,19 @@ impl Model for Ring {
             .always(
                 "allowed",
                 "the forbidden sum is never reached",
-                |ring, state| ensure(Some(ring.sum(state)) != ring.forbidden, "it is"),
+                |ring, state| ensure(Some(ring.sum(state)) != ring.forbidden_sum, "it is"),
+            )
+            .always(
+                "not_there",
+                "the forbidden state is never reached",
+                |ring, state| ensure(Some(state.counts) != ring.forbidden, "it is"),
             )
             .every_step(
                 "gradual",
                 "the forbidden sum is never left by cell 1",
                 |ring, step| {
                     ensure(
-                        Some(step.before.counts) != ring.forbidden || step.action.0 != 1,
+                        Some(ring.sum(step.before)) != ring.forbidden_sum || step.action.0 != 1,
                         "it is",
                     )
                 },

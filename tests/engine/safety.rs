@@ -104,7 +104,8 @@ proptest! {
 fn the_number_of_threads_does_not_show() {
     let ring = Ring {
         cells: 8,
-        forbidden: Some(9),
+        forbidden_sum: Some(9),
+        forbidden: Some(0x2d71),
     };
     let reports = [1, 2, 3].map(|threads| {
         let search = Search::packed(&ring, Packed)
@@ -126,7 +127,8 @@ fn the_number_of_threads_does_not_show() {
 fn a_search_which_stops_does_not_show_the_number_of_threads_either() {
     let ring = Ring {
         cells: 8,
-        forbidden: Some(9),
+        forbidden_sum: Some(9),
+        forbidden: Some(0x2d71),
     };
     let [one, two] =
         [1, 2].map(|threads| comparable(Search::packed(&ring, Packed).threads(threads).run()));
@@ -136,10 +138,7 @@ fn a_search_which_stops_does_not_show_the_number_of_threads_either() {
 
 #[test]
 fn the_ring_has_its_known_size() {
-    let ring = Ring {
-        cells: 8,
-        forbidden: None,
-    };
+    let ring = Ring::of(8);
     let report = Search::packed(&ring, Packed).threads(2).run();
     report.assert_verified(&ring);
     // All but the state in which every cell is full: the last step to it is never free.
