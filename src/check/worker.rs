@@ -201,35 +201,31 @@ impl<M: Model, K> Worker<M, K> {
         model.actions(state, &mut actions);
         let mut stepped = false;
         for action in &actions {
-            let Some((after, evidence)) = model.step(state, action) else {
+            // Borrowed: to move a state that was just written is to wait until it is written.
+            let taken = model.step(state, action);
+            let Some((after, evidence)) = &taken else {
                 continue;
             };
             stepped = true;
             self.tally.transitions += 1;
             self.tally.classes[model.class(action)] += 1;
             let counters = &mut self.tally.counters;
-            model.count(&evidence, &mut |counter| counters[counter] += 1);
+            model.count(evidence, &mut |counter| counters[counter] += 1);
             let step = Step {
                 before: state,
                 action,
-                evidence: &evidence,
-                after: &after,
+                evidence,
+                after,
             };
             self.judge_step(context, id, &step);
-            let key = if context.symmetric {
-                let after = model.canonical(after);
+            if !context.symmetric && !E::KEEPS_STATES {
+                self.verify(context, after);
+                self.reach(id, context.encoding.pack(after));
+            } else if let Some((after, _)) = taken {
+                let after = context.representative(after);
                 self.verify(context, &after);
-                context.encoding.pack_owned(after)
-            } else {
-                self.verify(context, &after);
-                // To move a state that was just written is to wait until it is written.
-                if E::KEEPS_STATES {
-                    context.encoding.pack_owned(after)
-                } else {
-                    context.encoding.pack(&after)
-                }
-            };
-            self.reach(id, key);
+                self.reach(id, context.encoding.pack_owned(after));
+            }
         }
         self.actions = actions;
         stepped
