@@ -8,7 +8,6 @@ use super::liveness::Assumed;
 use super::model::{Encoding, Model};
 use super::path::Trace;
 use super::retrace;
-use super::search::NO_SYMMETRY;
 use super::store::Store;
 use super::worker::Context;
 
@@ -155,6 +154,6 @@ pub(super) fn behaviour<M: Model, E: Encoding<M>>(
     if whole {
         Ok(trace)
     } else {
-        Err(NO_SYMMETRY.to_owned())
+        Err(retrace::NO_SYMMETRY.to_owned())
     }
 }

@@ -8,16 +8,15 @@
 use std::collections::HashSet;
 use std::format;
 use std::prelude::v1::*;
-use std::time::Instant;
 
 use super::components::{Components, SetNumber};
 use super::graph::{ClassSet, FairClasses, Graph, Node};
 use super::lasso::{Lasso, behaviour};
 use super::laws::{Fairness, LeadsTo};
+use super::limits::Limits;
 use super::model::{Encoding, Model};
 use super::obligation::Obliged;
 use super::report::{Kind, Violation};
-use super::search::Limits;
 use super::store::Store;
 use super::worker::Context;
 
@@ -35,7 +34,6 @@ pub(super) fn judge<M: Model, E: Encoding<M>>(
     store: &Store<E::Key>,
     transitions: u64,
     limits: &Limits<'_>,
-    started: Instant,
 ) -> Result<Vec<Violation>, String> {
     if context.laws.leads_to.is_empty() {
         return Ok(Vec::new());
@@ -51,8 +49,8 @@ pub(super) fn judge<M: Model, E: Encoding<M>>(
     let graph = Graph::build(context, store, &classes, limits.threads);
     let mut violations = Vec::new();
     for law in &context.laws.leads_to {
-        if let Some(max) = limits.max_time.filter(|&max| started.elapsed() >= max) {
-            return Err(format!("the bound of {max:?} was reached"));
+        if let Some(why) = limits.out_of_time() {
+            return Err(why);
         }
         let assumed = Assumed::by(law, context.model, &classes);
         let obliged = Obliged::explore(context, store, &graph, law);

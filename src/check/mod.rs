@@ -141,8 +141,11 @@
 mod components;
 mod explorer;
 mod graph;
+mod hash;
+mod intake;
 mod lasso;
 mod laws;
+mod limits;
 mod liveness;
 mod model;
 mod obligation;
@@ -152,12 +155,14 @@ mod retrace;
 mod search;
 mod store;
 mod story;
+mod verdict;
 mod walk;
 mod worker;
 
 pub use laws::{Fairness, Judgement, Laws, LeadsTo, Sometimes, StateLaw, StepLaw, ensure};
+pub use limits::Progress;
 pub use model::{Encoding, Model, Plain, Step};
 pub use path::{Path, Replay, Taken, Trace, replay};
 pub use report::{Count, Kind, LawReport, Outcome, Report, Standing, Violation};
-pub use search::{Progress, Search};
+pub use search::Search;
 pub use walk::{Walk, walk, walk_weighted};

@@ -3,6 +3,7 @@
 use std::prelude::v1::*;
 use std::{format, mem, vec};
 
+use super::intake::Candidate;
 use super::laws::Laws;
 use super::model::{Encoding, Model, Step};
 use super::store::{Id, SHARDS, Spot, Store};
@@ -69,15 +70,6 @@ impl LawIndex {
     pub(super) fn is_step(self, law: usize) -> bool {
         (self.state..self.deadlock()).contains(&law)
     }
-}
-
-/// A state reached, on its way to the shard it belongs to.
-pub(super) struct Candidate<K> {
-    pub(super) key: K,
-    pub(super) hash: u32,
-    pub(super) parent: Id,
-    /// Its number among all that this worker reached in this round.
-    pub(super) order: u32,
 }
 
 /// Whether states are expanded, or only judged (the last level before a search stops).
