@@ -4,3 +4,5 @@
 mod cli;
 #[cfg(feature = "docs")]
 mod docs;
+#[cfg(feature = "check")]
+mod engine;
