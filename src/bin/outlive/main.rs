@@ -1,6 +1,10 @@
 //! The command line `outlive`: check, read and replay the tables.
 
+mod replay;
+
 use std::process::ExitCode;
+
+use clap::Parser;
 
 /// How a command ended, for CI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +19,16 @@ enum Exit {
     Incomplete = 3,
 }
 
+/// Sessions that outlive their connections.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+enum Outlive {
+    Replay(replay::Replay),
+}
+
 fn main() -> ExitCode {
-    ExitCode::from(Exit::Holds as u8)
+    let exit = match Outlive::parse() {
+        Outlive::Replay(replay) => replay.run(),
+    };
+    ExitCode::from(exit as u8)
 }

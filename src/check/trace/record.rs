@@ -47,6 +47,14 @@ impl<W: Write> Recorder<W> {
         self.line(&Line::Fed(Fed::event(*event).expecting(Expect::of(step))))
     }
 
+    /// Writes text that is no line of a trace, such as a comment.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.sink.write_all(text.as_bytes())
+    }
+
     /// Writes any line.
     ///
     /// # Errors

@@ -1,0 +1,1 @@
+//! Reading, replaying and explaining traces.
