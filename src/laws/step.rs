@@ -586,8 +586,10 @@ fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
             (None, Event::Attach { cursor, .. }) => view.before.log().attach(cursor).1,
             (None, _) => return Err(format!("connection {} out of nowhere", one.id)),
         };
-        let credit_back =
-            |e: &Event| matches!(*e, Event::Written { connection, .. } if connection == one.id);
+        let credit_back = |e: &Event| {
+            matches!(*e, Event::Written { connection, through }
+                if connection == one.id && through == next.previous())
+        };
         let in_flight = old
             .and_then(|old| old.in_flight)
             .filter(|_| !credit_back(view.event));
