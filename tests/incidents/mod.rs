@@ -28,7 +28,7 @@ fn folder() -> PathBuf {
 }
 
 /// The traces by name, in order.
-fn traces() -> Vec<(String, Trace)> {
+pub(crate) fn traces() -> Vec<(String, Trace)> {
     let mut traces: Vec<_> = fs::read_dir(folder())
         .expect("the folder is there")
         .map(|entry| entry.expect("it can be listed").file_name())

@@ -205,8 +205,20 @@ fn many(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// How a session begins; its limits are for those who want the JSON.
 fn begins(number: u64, line: &Line) -> String {
-    format!("{number:>5}  {}\n", spelled(line))
+    let Line::Begin(begin) = line else {
+        return String::new();
+    };
+    let how = begin.start.as_ref().map_or_else(
+        || format!("a new session, log {}", begin.log),
+        |start| format!("a session restored in {}, log {}", start.state, begin.log),
+    );
+    format!("{number:>5}  {how}{}\n", remark(begin.note.as_deref()))
+}
+
+fn remark(note: Option<&str>) -> String {
+    note.map_or_else(String::new, |note| format!("  # {note}"))
 }
 
 fn spelled(what: &impl serde::Serialize) -> String {
@@ -220,12 +232,13 @@ fn step(taken: &Taken) -> String {
     let reason = got.reason.map_or(String::new(), |r| format!(" ({r})"));
     let state = got.state.map_or("", outlive::State::into_str);
     let mut text = format!(
-        "{:>5}  {:<9} {:<8} {:<9} {}\n",
+        "{:>5}  {:<9} {:<8} {:<9} {}{}\n",
         taken.line,
         state,
         taken.rules(),
         format!("{verdict}{reason}"),
         spelled(&taken.fed.event),
+        remark(taken.fed.note.as_deref()),
     );
     for effect in got.effects.iter().flatten() {
         let _ = writeln!(text, "{:>27}      → {}", "", spelled(effect));
@@ -244,7 +257,7 @@ fn narrowed(number: u64, line: &Line, partial: &Partial) -> String {
         }
     }
     let event = match line {
-        Line::Begin(_) => spelled(line),
+        Line::Begin(_) => return begins(number, line),
         Line::Fed(fed) => spelled(&fed.event),
     };
     format!(
