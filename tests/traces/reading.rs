@@ -149,7 +149,7 @@ fn a_line_that_does_not_end_is_refused_without_being_read_to_its_end() {
     let endless = io::BufReader::new(io::repeat(b'{'));
     let first = Reader::new(endless).next().expect("it has a line");
     assert_eq!(first.expect_err("it never ends").flaw, Flaw::TooLong);
-    let error = refused(&[b'7'; MAX_LINE + 1]);
+    let error = refused(&vec![b'7'; MAX_LINE + 1]);
     assert_eq!((error.line, error.flaw), (1, Flaw::TooLong));
 }
 

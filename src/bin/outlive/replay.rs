@@ -147,14 +147,14 @@ impl Replay {
                 (false, Format::Text, None) => out.text(&begins(number, &line))?,
             }
         }
-        let replayed = replayer.finish();
+        let whole = replayer.finish();
         if self.quiet || self.format == Format::Text {
             out.text(&format!(
                 "{name}: holds: {}, {}, {} taken, ends in {}\n",
-                many(replayed.sessions, "session"),
-                many(replayed.steps, "step"),
-                many(replayed.rules.len() as u64, "row"),
-                replayed.state,
+                many(whole.sessions, "session"),
+                many(whole.steps, "step"),
+                many(whole.rules.len() as u64, "row"),
+                whole.state,
             ))?;
         }
         Ok(out.into_inner().flush()?)

@@ -1,5 +1,6 @@
 //! The sessions that could stand behind a log with missing events.
 
+use std::boxed::Box;
 use std::collections::HashSet;
 use std::vec::Vec;
 
@@ -119,18 +120,20 @@ impl Candidate {
         run: &Run,
         fed: &Fed,
         options: &Options,
-    ) -> Result<Candidate, Rejected> {
+    ) -> Result<Candidate, Box<Rejected>> {
         let lenient = options.hidden.iter().any(|kind| kind.arms());
         let mut ahead = self.ahead;
         let event = self.translate(fed.event, lenient, &mut ahead);
         let step = run.machine.step(&self.session, &event);
-        let rejected = |why| Rejected {
-            count: 1,
-            session: self.session.clone(),
-            trigger: step.trigger(),
-            rule: step.rules().next().map_or("", |row| row.id),
-            verdict: step.verdict(),
-            why,
+        let rejected = |why| {
+            Box::new(Rejected {
+                count: 1,
+                session: self.session.clone(),
+                trigger: step.trigger(),
+                rule: step.rules().next().map_or("", |row| row.id),
+                verdict: step.verdict(),
+                why,
+            })
         };
         laws::of_step(run.machine.limits(), &self.session, &event, &step)
             .map_err(|breach| rejected(Some(Why::Breaks(breach))))?;
@@ -149,10 +152,10 @@ impl Candidate {
     }
 
     fn after(&self, event: &Event, step: Step) -> Candidate {
-        let left = match *event {
-            Event::Lost { connection } if step.verdict().acts() => Some(connection),
-            _ => self.left,
-        };
+        let mut left = self.left;
+        if let (Event::Lost { connection }, true) = (*event, step.verdict().acts()) {
+            left = Some(connection);
+        }
         Candidate {
             session: step.next,
             left,

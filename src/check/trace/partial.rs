@@ -203,10 +203,9 @@ impl Partial {
         };
         let options = &self.options;
         if run.orphaned {
-            let restored = run.candidates.iter();
+            let mut restored = run.candidates.iter();
             restored
-                .map(|one| orphan(true, &one.session, &fed.event))
-                .collect::<Result<(), _>>()
+                .try_for_each(|one| orphan(true, &one.session, &fed.event))
                 .map_err(|why| Unsettled::Unfit { line, why })?;
         } else {
             run.close(options)
@@ -221,7 +220,7 @@ impl Partial {
                         next.push(after);
                     }
                 }
-                Err(no) => count(&mut rejected, no),
+                Err(no) => count(&mut rejected, *no),
             }
         }
         if next.is_empty() {
