@@ -62,6 +62,17 @@ fn a_loss_and_a_timer_that_are_missing_are_found() {
     assert!(ends.iter().all(|session| session.state() == State::Ended));
 }
 
+/// The loss is in the log, the notice that came after it is not.
+#[test]
+fn a_late_suspend_notice_that_is_missing_is_found() {
+    let text = format!(
+        "{UP}{}",
+        r#"{"event":"lost","connection":1,"expect":{"state":"DETACHED"}}
+        {"event":"attach","connection":2,"client":7,"expect":{"rule":"U1"}}"#
+    );
+    explained(&text);
+}
+
 #[test]
 fn a_log_that_nothing_explains_is_refused_with_what_each_candidate_has_against_it() {
     let text = format!(

@@ -63,6 +63,11 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
         events.push(Event::Resume { connection });
         events.push(Event::Lost { connection });
     }
+    // Of a connection that may be gone: the notice that comes late.
+    events.push(Event::Suspend {
+        connection: ConnectionId(fresh.0.saturating_sub(2)),
+        seen: log.head,
+    });
     events.push(Event::Started { incarnation });
     events.push(Event::StartFailed { incarnation });
     events.push(Event::Exited { incarnation });
