@@ -108,6 +108,18 @@ fn an_acknowledgement_of_another_range_is_late_news() {
     trace::replay(&trace::parse(text.as_bytes()).expect("it can be read")).expect("it is right");
 }
 
+/// Found by fuzzing: limits may be others after a restart, and a law asked why the older ones had trimmed
+/// more.
+#[test]
+fn a_session_that_was_trimmed_by_a_smaller_limit_is_restored_under_a_larger_one() {
+    let text =
+        r#"{"outlive":1,"limits":{"retention":100},"start":{"state":"DETACHED","incarnation":1,
+        "turn":null,"log":{"id":"1","base":7,"head":9},"queue":[],"asks":[],"clients":[]}}
+        {"event":"restarted","expect":{"state":"ENDED","rule":"R1"}}"#
+            .replace(",\n", ",");
+    trace::replay(&trace::parse(text.as_bytes()).expect("it can be read")).expect("it is right");
+}
+
 proptest! {
     #[test]
     fn what_a_driver_records_is_what_the_table_does(
