@@ -1,5 +1,5 @@
-//! What can be restored is a session: driven by whatever events, it keeps every law over steps, and what
-//! it says of itself can be restored again.
+//! What can be restored is a session: driven by whatever events, it keeps every law over steps, and
+//! what it says of itself can be restored again.
 //!
 //! `cargo +nightly fuzz run restore`
 #![no_main]

@@ -1,5 +1,5 @@
-//! What went wrong elsewhere, and what happens here: the traces beside this file, and what no trace of
-//! one session can show. `README.md` says which scenario stands where.
+//! What went wrong elsewhere, and what happens here: the traces beside this file, and what no trace
+//! of one session can show. `README.md` says which scenario stands where.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,8 @@ const NUMBERS: &[u32] = &[
     69, 70, 72, 73, 75, 76, 79, 80, 81, 83, 85, 86, 89, 90, 95,
 ];
 
-/// Each system that stands behind the collection, and each letter of what was measured of another one.
+/// Each system that stands behind the collection, and each letter of what was measured of another
+/// one.
 const NAMED: &[&str] = &[
     "d-", "m-", "a-", "p-", "s-", "rmcp-a-", "rmcp-b-", "rmcp-c-", "rmcp-d-", "rmcp-e-",
 ];
@@ -149,14 +150,15 @@ fn a_zombie_is_aborted_before_the_prompt() {
     assert_eq!(first(Some(State::Closing), Some(2)), [Op::Proceed]);
 }
 
-/// Scenario 7: something runs for a session that nobody knows. It is aborted; but where that system then
-/// made a session of it, ours says that there is none: ids are ours to give.
+/// Scenario 7: something runs for a session that nobody knows. It is aborted; but where that system
+/// then made a session of it, ours says that there is none: ids are ours to give.
 #[test]
 fn what_runs_for_no_session_is_aborted() {
     assert_eq!(first(None, Some(2)), [Op::Abort, Op::NotFound]);
 }
 
-/// Scenario 8: nothing runs, whatever the record says: what it counts on is recovered, then the prompt.
+/// Scenario 8: nothing runs, whatever the record says: what it counts on is recovered, then the
+/// prompt.
 #[test]
 fn nothing_runs_and_the_record_counts_on_it() {
     for state in [
@@ -180,8 +182,8 @@ fn a_command_for_no_session_is_answered_and_nothing_else() {
     assert_eq!(first(None, None), [Op::NotFound]);
 }
 
-/// Scenario 15, Scenario 23: the record says that the session is over, memory says that it runs. Memory
-/// is not asked: the zombie is aborted, and the viewer sees the record.
+/// Scenario 15, Scenario 23: the record says that the session is over, memory says that it runs.
+/// Memory is not asked: the zombie is aborted, and the viewer sees the record.
 #[test]
 fn whether_something_runs_is_in_the_record() {
     assert_eq!(first(Some(State::Ended), Some(2))[0], Op::Abort);
@@ -200,8 +202,8 @@ fn a_second_hello_is_not_heard() {
     assert_eq!(connection.step(Trigger::Hello, CloseCode::Normal).ops, []);
 }
 
-/// Scenario 69: no hello in time is a close with its code, and no other protocol; a hello that comes
-/// afterwards is not heard.
+/// Scenario 69: no hello in time is a close with its code, and no other protocol; a hello that
+/// comes afterwards is not heard.
 #[test]
 fn a_connection_that_says_nothing_is_closed() {
     let mut connection = Connection::new();
@@ -212,8 +214,8 @@ fn a_connection_that_says_nothing_is_closed() {
     assert_eq!(connection.phase(), Phase::Closing);
 }
 
-/// Scenario 89: whoever still holds the connection may try to send; nothing is written, however often.
-/// Scenario 90: the same when the peer closed it.
+/// Scenario 89: whoever still holds the connection may try to send; nothing is written, however
+/// often. Scenario 90: the same when the peer closed it.
 #[test]
 fn thousands_of_sends_after_the_close_write_nothing() {
     for close in [Trigger::Close, Trigger::PeerClosed, Trigger::Lost] {

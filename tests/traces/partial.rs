@@ -192,8 +192,8 @@ fn completed(trace: &Trace) -> Trace {
     }
 }
 
-/// No false alarm: the incidents' traces, with everything expected, and every ack, timer and loss left
-/// out.
+/// No false alarm: the incidents' traces, with everything expected, and every ack, timer and loss
+/// left out.
 #[test]
 fn the_incidents_are_explained_without_their_acks_timers_and_losses() {
     for (name, trace) in crate::incidents::traces() {
@@ -233,6 +233,7 @@ proptest! {
     fn nothing_missing_is_one_candidate(picks in prop::collection::vec(any::<Index>(), 0..40)) {
         let options = Options { hidden: Vec::new(), ..Options::default() };
         let explained = trace::explain(&walk::recorded(&picks), &options);
-        prop_assert_eq!(explained.expect("it is the run itself").most, usize::from(!picks.is_empty()));
+        let most = explained.expect("it is the run itself").most;
+        prop_assert_eq!(most, usize::from(!picks.is_empty()));
     }
 }

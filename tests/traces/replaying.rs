@@ -54,8 +54,8 @@ fn a_second_beginning_is_a_second_session() {
     );
 }
 
-/// A table that forgets to disarm the start timer breaks no law over a step: only whoever followed the
-/// session's effects can tell.
+/// A table that forgets to disarm the start timer breaks no law over a step: only whoever followed
+/// the session's effects can tell.
 #[test]
 fn a_timer_that_is_left_behind_is_a_broken_law() {
     const FORGETFUL: [Row; ROWS.len()] = {
@@ -96,8 +96,8 @@ fn a_timer_that_is_left_behind_is_a_broken_law() {
     );
 }
 
-/// Found by changing a digit of a recorded trace: the machine ignored the acknowledgement, and a law took
-/// it for credit.
+/// Found by changing a digit of a recorded trace: the machine ignored the acknowledgement, and a
+/// law took it for credit.
 #[test]
 fn an_acknowledgement_of_another_range_is_late_news() {
     let text = r#"{"event":"attach","connection":1,"client":7}
@@ -108,8 +108,8 @@ fn an_acknowledgement_of_another_range_is_late_news() {
     trace::replay(&trace::parse(text.as_bytes()).expect("it can be read")).expect("it is right");
 }
 
-/// Found by fuzzing: limits may be others after a restart, and a law asked why the older ones had trimmed
-/// more.
+/// Found by fuzzing: limits may be others after a restart, and a law asked why the older ones had
+/// trimmed more.
 #[test]
 fn a_session_that_was_trimmed_by_a_smaller_limit_is_restored_under_a_larger_one() {
     let text =

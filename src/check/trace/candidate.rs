@@ -34,8 +34,8 @@ pub(super) struct Candidate {
     pub(super) session: Session,
     /// The connection lost last: its suspend notice may still come.
     pub(super) left: Option<ConnectionId>,
-    /// By how much the log's generations are ahead of this session's: timers that hidden events armed
-    /// and that left no other trace.
+    /// By how much the log's generations are ahead of this session's: timers that hidden events
+    /// armed and that left no other trace.
     pub(super) ahead: [u32; Timer::COUNT],
 }
 

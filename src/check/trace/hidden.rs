@@ -43,8 +43,8 @@ impl Hidden {
         !matches!(self, Hidden::Written | Hidden::Resume)
     }
 
-    /// Every event of this kind that could mean something to the session. Of a suspended viewer, what it
-    /// has seen is guessed: all it was sent, or all it has written.
+    /// Every event of this kind that could mean something to the session. Of a suspended viewer,
+    /// what it has seen is guessed: all it was sent, or all it has written.
     pub(super) fn events(self, session: &Session, left: Option<ConnectionId>) -> Vec<Event> {
         let incarnation = session.incarnation();
         match self {

@@ -30,8 +30,8 @@ pub enum Line {
     Fed(Fed),
 }
 
-/// The line with which a session begins. A trace that begins without one is about a new session with the
-/// default limits.
+/// The line with which a session begins. A trace that begins without one is about a new session
+/// with the default limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "Spelled")]
 #[non_exhaustive]
@@ -230,7 +230,8 @@ fn not_json(error: &serde_json::Error) -> Flaw {
     Flaw::NotJson(format!("{text} (column {column})"))
 }
 
-/// The largest place in the log that an event names, if it names one. A cursor is text and may name any.
+/// The largest place in the log that an event names, if it names one. A cursor is text and may name
+/// any.
 fn largest(event: &Event) -> Option<Seq> {
     match *event {
         Event::Written { through: seq, .. }

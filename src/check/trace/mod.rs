@@ -1,11 +1,13 @@
 //! Recorded runs, held against the table.
 //!
-//! A trace is JSON Lines: what a driver fed to the machine, an event a line, and, where somebody cares,
-//! what must have come of it. The format is described in `docs/traces.md`. There are two questions:
+//! A trace is JSON Lines: what a driver fed to the machine, an event a line, and, where somebody
+//! cares, what must have come of it. The format is described in `docs/traces.md`. There are two
+//! questions:
 //!
-//! * [`replay`], or a [`Replayer`] fed line by line: is this log, complete as it is, what the table does?
-//! * [`explain`], or a [`Partial`] fed line by line: could this log, in which timers, acks and losses may
-//!   be missing, be what the table does?
+//! * [`replay`], or a [`Replayer`] fed line by line: is this log, complete as it is, what the table
+//!   does?
+//! * [`explain`], or a [`Partial`] fed line by line: could this log, in which timers, acks and
+//!   losses may be missing, be what the table does?
 //!
 //! A driver writes its traces with a [`Recorder`] and replays them in its own tests:
 //!

@@ -1,5 +1,5 @@
-//! Explains a log in which events are missing: every session that could stand behind the log so far is
-//! kept, with whatever hidden events may have happened in between.
+//! Explains a log in which events are missing: every session that could stand behind the log so far
+//! is kept, with whatever hidden events may have happened in between.
 
 use std::boxed::Box;
 use std::collections::HashSet;

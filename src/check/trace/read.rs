@@ -59,8 +59,8 @@ pub struct Unreadable {
     pub found: String,
 }
 
-/// Reads the lines of a trace with their numbers. Blank lines and lines that begin with `#` or `//` are
-/// left out. Ends after the first line that is none.
+/// Reads the lines of a trace with their numbers. Blank lines and lines that begin with `#` or `//`
+/// are left out. Ends after the first line that is none.
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,

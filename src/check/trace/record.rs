@@ -8,8 +8,8 @@ use crate::limits::Limits;
 use crate::log::LogId;
 use crate::session::{Event, Snapshot, Step};
 
-/// Writes what a driver feeds to the machine and what comes back, a line each. One recorder, one session
-/// after the other; a driver with many sessions at once has a recorder for each.
+/// Writes what a driver feeds to the machine and what comes back, a line each. One recorder, one
+/// session after the other; a driver with many sessions at once has a recorder for each.
 ///
 /// Record a step when its commit has succeeded: one whose commit failed did not happen.
 #[derive(Debug)]
