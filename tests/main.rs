@@ -6,3 +6,7 @@ mod cli;
 mod docs;
 #[cfg(feature = "check")]
 mod engine;
+#[cfg(feature = "check")]
+mod incidents;
+#[cfg(feature = "check")]
+mod trace;

@@ -155,6 +155,7 @@ mod retrace;
 mod search;
 mod store;
 mod story;
+pub mod trace;
 mod verdict;
 mod walk;
 mod worker;
