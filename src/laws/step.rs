@@ -203,7 +203,8 @@ fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
         .iter()
         .filter(|effect| **effect == Effect::Commit)
         .count();
-    let changed = !before.same_record(next) || !view.step.records.is_empty();
+    let renewed = matches!(view.event, Event::Restarted { renew: Some(_) });
+    let changed = !before.same_record(next) || !view.step.records.is_empty() || renewed;
     ensure(commits == usize::from(changed), || {
         format!("{commits} commits, changed: {changed}")
     })?;
