@@ -44,7 +44,7 @@ words! {
         ReadersReachTheHead = "A watching connection with credit lacks nothing.",
         EffectsNameOnlyWatchers = "Only listed connections are sent to, and a closed one is listed no more.",
         PinsAreKept = "What suspended viewers have not seen stays pinned while SUSPENDED lasts.",
-        NothingNeededIsTrimmed = "What waits, is asked, is in flight or pinned is not trimmed; what is beyond retention and not needed is.",
+        NothingNeededIsTrimmed = "What waits, is asked or pinned is not trimmed; what is beyond retention and needed by nobody is.",
         BoundedMemory = "No collection grows beyond its limit.",
         ImpossibleNeverHappens = "A cell that cannot arise does not.",
 

@@ -143,6 +143,10 @@ fn is_stale(view: &View<'_>) -> bool {
         Event::Written { connection, .. }
         | Event::Resume { connection }
         | Event::Lost { connection } => !listed(connection),
+        Event::Missed { connection, from } => {
+            let right = |one: &Connection| one.id == connection && one.in_flight == Some(from);
+            !before.connections().iter().any(right)
+        }
         Event::Suspend { connection, .. } => {
             let awaited = matches!(before.state(), State::Detached | State::Suspended);
             !listed(connection) && !awaited
@@ -180,7 +184,8 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Event::Attach { connection, .. } => {
             view.step.refusal().is_some() || listed(connection).is_some()
         }
-        Event::Written { .. } => true,
+        // Asked more closely by `in_order_without_silent_gaps`.
+        Event::Written { .. } | Event::Missed { .. } => true,
         Event::Suspend { connection, .. } => listed(connection).is_none_or(|one| !one.watches()),
         Event::Resume { connection } => listed(connection).is_none_or(Connection::watches),
         Event::Lost { connection } => listed(connection).is_none(),
@@ -251,7 +256,8 @@ fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
 fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before, view.next());
     let commits = view.effects().iter().filter(|effect| **effect == Effect::Commit).count();
-    let changed = !before.same_record(next) || !view.step.records.is_empty();
+    let renewed = matches!(view.event, Event::Restarted { renew: Some(_) });
+    let changed = !before.same_record(next) || !view.step.records.is_empty() || renewed;
     ensure(commits == usize::from(changed), || format!("{commits} commits, changed: {changed}"))?;
     ensure(!changed || view.step.commits(), || "the commit is not first".into())?;
     let mut place = before.log().head;
@@ -336,6 +342,7 @@ fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
         view.event,
         Event::Attach { .. }
             | Event::Written { .. }
+            | Event::Missed { .. }
             | Event::Suspend { .. }
             | Event::Resume { .. }
             | Event::Lost { .. }
@@ -543,12 +550,16 @@ fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
             (None, Event::Attach { cursor, .. }) => view.before.log().attach(cursor).1,
             (None, _) => return Err(format!("connection {} out of nowhere", one.id)),
         };
-        let credit_back = |e: &Event| {
-            matches!(*e, Event::Written { connection, through }
-                if connection == one.id && through == next.previous())
+        let in_flight = old.and_then(|old| old.in_flight);
+        let written = Event::Written { connection: one.id, through: next.previous() };
+        let missed = in_flight.map(|from| Event::Missed { connection: one.id, from });
+        let start = if *view.event == written {
+            Cursoring { next, in_flight: None }
+        } else if Some(*view.event) == missed {
+            Cursoring { next: in_flight.unwrap_or(next), in_flight: None }
+        } else {
+            Cursoring { next, in_flight }
         };
-        let in_flight = old.and_then(|old| old.in_flight).filter(|_| !credit_back(view.event));
-        let start = Cursoring { next, in_flight };
         let end =
             view.effects().iter().try_fold(start, |at, effect| at.follow(one.id, effect, view))?;
         let is = Cursoring { next: one.next, in_flight: one.in_flight };
@@ -607,16 +618,20 @@ fn pins_are_kept(view: &View<'_>) -> Result<(), String> {
 }
 
 fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
-    let next = view.next();
-    let base = next.log().base;
-    ensure(base >= view.before.log().base, || "the base went back".into())?;
-    let in_flight = next.connections().iter().filter_map(|one| one.in_flight);
-    let needed = next.queue().iter().chain(next.asks()).copied().chain(in_flight);
-    let lost = needed.chain(next.pin().map(Seq::next)).find(|seq| *seq <= base);
-    let already = view.before.log().base == base;
-    ensure(already || lost.is_none(), || format!("{lost:?} is needed and was trimmed"))?;
-    let newest = next.log().head.0.saturating_sub(view.limits.retention);
-    ensure(base.0 <= newest, || format!("trimmed to {base}, although {newest} would do"))
+    let (before, next) = (view.before, view.next());
+    let (was, base) = (before.log().base, next.log().base);
+    ensure(base >= was, || "the base went back".into())?;
+    if base == was && view.step.records.is_empty() {
+        return Ok(());
+    }
+    let needed = next.queue().iter().chain(next.asks()).copied().chain(next.pin().map(Seq::next));
+    let floor = needed.min().unwrap_or(Seq::MAX).previous();
+    ensure(base == was || base <= floor, || format!("trimmed to {base}, {floor} is needed"))?;
+    let surplus = Seq(next.log().head.0.saturating_sub(view.limits.retention));
+    ensure(base == was || base <= surplus, || format!("trimmed to {base}, {surplus} would do"))?;
+    // What was there before this step, is beyond retention and needed by nobody, is gone.
+    let least = surplus.min(floor).min(before.log().head);
+    ensure(base >= least, || format!("trimmed to {base} only, {least} is needed by nobody"))
 }
 
 fn bounded_memory(view: &View<'_>) -> Result<(), String> {

@@ -125,6 +125,7 @@ impl Witness {
             | Event::Expired { .. }
             | Event::Attach { .. }
             | Event::Written { .. }
+            | Event::Missed { .. }
             | Event::Suspend { .. }
             | Event::Resume { .. }
             | Event::Lost { .. }

@@ -204,6 +204,7 @@ fn not_json(error: &serde_json::Error) -> Flaw {
 fn largest(event: &Event) -> Option<Seq> {
     match *event {
         Event::Written { through: seq, .. }
+        | Event::Missed { from: seq, .. }
         | Event::Suspend { seen: seq, .. }
         | Event::Interrupt { turn: seq }
         | Event::Answer { ask: seq, .. }
