@@ -4,3 +4,9 @@
 mod cli;
 #[cfg(feature = "docs")]
 mod docs;
+#[cfg(feature = "check")]
+mod engine;
+#[cfg(feature = "check")]
+mod incidents;
+#[cfg(feature = "check")]
+mod trace;

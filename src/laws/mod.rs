@@ -36,6 +36,8 @@ words! {
         StopStops = "A stop of the current incarnation leads to CLOSING or ENDED.",
         WorkerIsToldWhatIsTrue = "The worker is asked to close out exactly on the way to CLOSING, and aborted only on the way to ENDED.",
         NoPromptIsSwallowed = "Each prompt is accepted or refused, never passed over.",
+        NewsIsTaken = "What is current and has its place is taken: a loss, an output, a turn's end, a timer that is waited for.",
+        RefusalsAreTrue = "The reason of a refusal can be seen in the session.",
         OneTurnEndPerPrompt = "Each accepted prompt waits, runs or has ended, exactly once.",
         EndIsLoggedOnce = "Each incarnation's end is in the log, once, and so is each closing.",
         InOrderWithoutSilentGaps = "A viewer is sent each entry in order, once; what it cannot be sent is declared lost.",

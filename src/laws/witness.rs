@@ -118,10 +118,7 @@ impl Witness {
             Event::Expired { timer, generation } if before.generation(timer) == generation => {
                 self.armed &= !bit(timer);
             }
-            Event::Restarted { .. } => {
-                self.worker = None;
-                self.armed = 0;
-            }
+            Event::Restarted { .. } => self.worker = None,
             Event::Started { .. }
             | Event::StartFailed { .. }
             | Event::Exited { .. }

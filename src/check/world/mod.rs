@@ -7,6 +7,7 @@
 
 mod action;
 mod moment;
+pub mod mutants;
 mod packed;
 mod play;
 pub mod scopes;
@@ -261,7 +262,7 @@ impl Model for World {
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft
             LostConnectionNeverStopsWork TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
-            NoPromptIsSwallowed OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
+            NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
             ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
