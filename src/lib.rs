@@ -58,13 +58,13 @@
 //!             match effect {
 //!                 Effect::Commit => {} // done above
 //!                 // the worker
-//!                 Effect::Start { .. } | Effect::Dispatch { .. } | Effect::Deliver { .. } => self.told.push(effect),
-//!                 Effect::Interrupt { .. } | Effect::CloseOut { .. } | Effect::Abort { .. } => self.told.push(effect),
-//!                 // timers: they come back as `Event::Expired`, with their generation
-//!                 Effect::Arm { .. } | Effect::Disarm { .. } | Effect::DisarmAll => {}
+//!                 Effect::Start { .. } | Effect::Dispatch { .. } | Effect::Deliver { .. }
+//!                 | Effect::Interrupt { .. } | Effect::CloseOut { .. } | Effect::Abort { .. }
 //!                 // viewers; a range that was written comes back as `Event::Written`
-//!                 Effect::Welcome { .. } | Effect::Send { .. } | Effect::Gap { .. } => self.told.push(effect),
-//!                 Effect::Accepted { .. } | Effect::Close { .. } => self.told.push(effect),
+//!                 | Effect::Welcome { .. } | Effect::Send { .. } | Effect::Gap { .. }
+//!                 | Effect::Accepted { .. } | Effect::Close { .. } => self.told.push(effect),
+//!                 // timers come back as `Event::Expired`, with their generation
+//!                 Effect::Arm { .. } | Effect::Disarm { .. } | Effect::DisarmAll => {}
 //!             }
 //!         }
 //!     }
