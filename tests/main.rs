@@ -9,4 +9,4 @@ mod engine;
 #[cfg(feature = "check")]
 mod incidents;
 #[cfg(feature = "check")]
-mod trace;
+mod traces;

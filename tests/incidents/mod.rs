@@ -20,9 +20,8 @@ const NUMBERS: &[u32] = &[
 
 /// Each system that stands behind the collection, and each letter of what was measured of another
 /// one.
-const NAMED: &[&str] = &[
-    "d-", "m-", "a-", "p-", "s-", "rmcp-a-", "rmcp-b-", "rmcp-c-", "rmcp-d-", "rmcp-e-",
-];
+const NAMED: &[&str] =
+    &["d-", "m-", "a-", "p-", "s-", "rmcp-a-", "rmcp-b-", "rmcp-c-", "rmcp-d-", "rmcp-e-"];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/incidents")
@@ -34,11 +33,7 @@ pub(crate) fn traces() -> Vec<(String, Trace)> {
         .expect("the folder is there")
         .map(|entry| entry.expect("it can be listed").file_name())
         .filter_map(|name| name.into_string().ok())
-        .filter(|name| {
-            Path::new(name)
-                .extension()
-                .is_some_and(|end| end == "jsonl")
-        })
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "jsonl"))
         .map(|name| (name.clone(), read(&name)))
         .collect();
     traces.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -126,10 +121,7 @@ fn every_scenario_has_its_place() {
             assert!(cited, "{place} does not cite {number}");
         }
         let reason = cells.next().unwrap_or_default();
-        assert!(
-            shown.contains('`') || !reason.is_empty(),
-            "{number} is nowhere, without a reason"
-        );
+        assert!(shown.contains('`') || !reason.is_empty(), "{number} is nowhere, without a reason");
     }
     assert_eq!(found, NUMBERS.iter().copied().collect());
 }
@@ -161,13 +153,8 @@ fn what_runs_for_no_session_is_aborted() {
 /// prompt.
 #[test]
 fn nothing_runs_and_the_record_counts_on_it() {
-    for state in [
-        State::Starting,
-        State::Active,
-        State::Detached,
-        State::Suspended,
-        State::Closing,
-    ] {
+    for state in [State::Starting, State::Active, State::Detached, State::Suspended, State::Closing]
+    {
         assert_eq!(first(Some(state), None), [Op::Recover, Op::Proceed]);
     }
     assert_eq!(first(Some(State::Ended), None), [Op::Proceed]);
@@ -187,10 +174,7 @@ fn a_command_for_no_session_is_answered_and_nothing_else() {
 #[test]
 fn whether_something_runs_is_in_the_record() {
     assert_eq!(first(Some(State::Ended), Some(2))[0], Op::Abort);
-    assert_eq!(
-        first(Some(State::Closing), Some(1)),
-        [Op::Abort, Op::Recover, Op::Proceed]
-    );
+    assert_eq!(first(Some(State::Closing), Some(1)), [Op::Abort, Op::Recover, Op::Proceed]);
 }
 
 /// Scenario 33: the second hello of one connection is not heard, so that there is one place.

@@ -12,21 +12,11 @@ fn exercise(bytes: &[u8]) -> Result<(), TestCaseError> {
         return Ok(());
     };
     let strict = trace::replay(&trace);
-    let options = Options {
-        candidates: 50,
-        late: true,
-        ..Options::default()
-    };
+    let options = Options { candidates: 50, late: true, ..Options::default() };
     let partial = trace::explain(&trace, &options);
     if strict.is_ok() {
         let bound = |unsettled: &Unsettled| {
-            matches!(
-                unsettled,
-                Unsettled::Incomplete {
-                    bound: Bound::Candidates(_),
-                    ..
-                }
-            )
+            matches!(unsettled, Unsettled::Incomplete { bound: Bound::Candidates(_), .. })
         };
         prop_assert!(partial.as_ref().map_or_else(bound, |_| true), "{partial:?}");
     }

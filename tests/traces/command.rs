@@ -14,11 +14,7 @@ fn replay(arguments: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the command runs");
     // It may have stopped reading at a bad line.
-    let _ = child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(input.as_bytes());
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
     child.wait_with_output().expect("it ends")
 }
 
@@ -39,16 +35,10 @@ fn the_exit_code_says_how_it_went() {
     assert_eq!(code(&replay(&["-"], WRONG)), Some(1));
     assert_eq!(code(&replay(&["-"], "no")), Some(2));
     assert_eq!(code(&replay(&["nowhere.jsonl"], "")), Some(2));
-    assert_eq!(
-        code(&replay(&["--max-candidates", "1", "-"], GOOD)),
-        Some(2)
-    );
+    assert_eq!(code(&replay(&["--max-candidates", "1", "-"], GOOD)), Some(2));
     let bounded = ["--partial", "--max-candidates", "1", "-"];
     assert_eq!(code(&replay(&bounded, GOOD)), Some(3));
-    assert_eq!(
-        code(&replay(&["--partial", "--hidden", "lunch", "-"], GOOD)),
-        Some(2)
-    );
+    assert_eq!(code(&replay(&["--partial", "--hidden", "lunch", "-"], GOOD)), Some(2));
 }
 
 #[test]
@@ -77,14 +67,7 @@ fn steps_are_printed_to_be_read() {
 
 #[test]
 fn json_output_is_a_trace_that_holds() {
-    let complete = replay(
-        &[
-            "--format",
-            "json",
-            "tests/incidents/scenarios-suspend.jsonl",
-        ],
-        "",
-    );
+    let complete = replay(&["--format", "json", "tests/incidents/scenarios-suspend.jsonl"], "");
     let again = replay(&["--format", "json", "-"], said(&complete.stdout));
     assert_eq!(code(&again), Some(0));
     assert_eq!(said(&again.stdout), said(&complete.stdout));

@@ -43,17 +43,11 @@ fn the_snapshot_can_be_restored() {
 fn listed(heading: &str) -> Vec<(String, String)> {
     let page = page();
     let (_, section) = page.split_once(heading).expect("the heading is there");
-    let rows = section
-        .lines()
-        .skip_while(|line| !line.starts_with("|---"))
-        .skip(1);
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     rows.take_while(|line| line.starts_with('|'))
         .filter_map(|row| {
             let mut cells = row.split('|').skip(1);
-            Some((
-                cells.next()?.replace('`', "").trim().to_owned(),
-                cells.next()?.to_owned(),
-            ))
+            Some((cells.next()?.replace('`', "").trim().to_owned(), cells.next()?.to_owned()))
         })
         .collect()
 }
@@ -61,14 +55,9 @@ fn listed(heading: &str) -> Vec<(String, String)> {
 #[test]
 fn the_events_are_all_there_with_their_fields() {
     let listed = listed("## Events");
-    let refused = Line::parse(r#"{"event":"?"}"#)
-        .expect_err("no such event")
-        .to_string();
+    let refused = Line::parse(r#"{"event":"?"}"#).expect_err("no such event").to_string();
     let known: Vec<_> = refused.split('`').skip(3).step_by(2).collect();
-    assert_eq!(
-        listed.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-        known
-    );
+    assert_eq!(listed.iter().map(|(name, _)| name).collect::<Vec<_>>(), known);
     for (name, fields) in listed {
         let refused = serde_json::from_str::<Event>(&format!(r#"{{"event":"{name}","?":0}}"#));
         let refused = refused.expect_err("no such field").to_string();
@@ -83,11 +72,7 @@ fn the_names_are_all_there() {
     let page = page();
     let limits = serde_json::to_value(Limits::default()).expect("it is JSON");
     let limits = limits.as_object().expect("it has fields");
-    for name in limits
-        .keys()
-        .map(String::as_str)
-        .chain(Hidden::VARIANTS.iter().copied())
-    {
+    for name in limits.keys().map(String::as_str).chain(Hidden::VARIANTS.iter().copied()) {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }
     for timer in Timer::VARIANTS {
@@ -96,9 +81,6 @@ fn the_names_are_all_there() {
     let unknown = Line::parse(r#"{"event":"lost","connection":1,"expect":{"?":0}}"#);
     let refused = unknown.expect_err("no such field").to_string();
     let known: Vec<_> = refused.split('`').skip(3).step_by(2).collect();
-    let listed: Vec<_> = listed("## What is expected")
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let listed: Vec<_> = listed("## What is expected").into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed, known);
 }

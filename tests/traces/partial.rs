@@ -75,19 +75,12 @@ fn a_late_suspend_notice_that_is_missing_is_found() {
 
 #[test]
 fn a_log_that_nothing_explains_is_refused_with_what_each_candidate_has_against_it() {
-    let text = format!(
-        "{UP}{}",
-        r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#
-    );
+    let text = format!("{UP}{}", r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#);
     let no = refused(&text, &Options::default());
     assert_eq!((no.line, no.explained), (4, 3));
     let states: Vec<_> = no.rejected.iter().map(|one| one.session.state()).collect();
     assert_eq!(states, [State::Active, State::Detached, State::Suspended]);
-    assert!(
-        no.rejected
-            .iter()
-            .all(|one| one.rule == "X2" && one.why.is_none())
-    );
+    assert!(no.rejected.iter().all(|one| one.rule == "X2" && one.why.is_none()));
 }
 
 #[test]
@@ -103,15 +96,10 @@ fn an_expectation_that_no_candidate_meets_is_refused() {
 /// The same log, and the loss is of a kind that this log never leaves out.
 #[test]
 fn what_cannot_be_missing_explains_nothing() {
-    let text = format!(
-        "{UP}{}",
-        r#"{"event":"attach","connection":2,"client":7,"expect":{"rule":"D1"}}"#
-    );
+    let text =
+        format!("{UP}{}", r#"{"event":"attach","connection":2,"client":7,"expect":{"rule":"D1"}}"#);
     explained(&text);
-    let options = Options {
-        hidden: [Hidden::Written].into(),
-        ..Options::default()
-    };
+    let options = Options { hidden: [Hidden::Written].into(), ..Options::default() };
     assert_eq!(refused(&text, &options).rejected[0].rule, "W2");
 }
 
@@ -119,14 +107,7 @@ fn what_cannot_be_missing_explains_nothing() {
 fn late_news_must_be_said_or_allowed() {
     let text = format!("{UP}{}", r#"{"event":"lost","connection":9}"#);
     refused(&text, &Options::default());
-    trace::explain(
-        &parsed(&text),
-        &Options {
-            late: true,
-            ..Options::default()
-        },
-    )
-    .expect("late");
+    trace::explain(&parsed(&text), &Options { late: true, ..Options::default() }).expect("late");
     explained(&text.replace(":9}", r#":9,"expect":{"verdict":"ignore"}}"#));
 }
 
@@ -138,20 +119,14 @@ fn a_generation_may_be_ahead_where_timers_may_have_been_armed_unseen() {
         r#"{"rule":"X3"}"#,
     );
     explained(&format!("{UP}{fired}\n{stale}"));
-    let options = Options {
-        hidden: [Hidden::Written].into(),
-        ..Options::default()
-    };
+    let options = Options { hidden: [Hidden::Written].into(), ..Options::default() };
     let lost = r#"{"event":"lost","connection":1}"#;
     refused(&format!("{UP}{lost}\n{fired}"), &options);
 }
 
 #[test]
 fn too_many_candidates_are_no_answer() {
-    let options = Options {
-        candidates: 2,
-        ..Options::default()
-    };
+    let options = Options { candidates: 2, ..Options::default() };
     let answer = trace::explain(&parsed(UP), &options);
     let Err(Unsettled::Incomplete { line, bound }) = answer else {
         panic!("{answer:?}");
@@ -162,14 +137,8 @@ fn too_many_candidates_are_no_answer() {
 /// A refusal is only one if nothing was left out of the search.
 #[test]
 fn too_many_missing_events_are_no_refusal() {
-    let text = format!(
-        "{UP}{}",
-        r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#
-    );
-    let options = Options {
-        between: 1,
-        ..Options::default()
-    };
+    let text = format!("{UP}{}", r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#);
+    let options = Options { between: 1, ..Options::default() };
     let answer = trace::explain(&parsed(&text), &options);
     let Err(Unsettled::Incomplete { line, bound }) = answer else {
         panic!("{answer:?}");
@@ -182,14 +151,9 @@ fn completed(trace: &Trace) -> Trace {
     let mut replayer = Replayer::new();
     let complete = |(number, line): &(u64, Line)| {
         let taken = replayer.feed(*number, line).expect("it holds");
-        (
-            *number,
-            taken.map_or_else(|| line.clone(), |taken| taken.complete()),
-        )
+        (*number, taken.map_or_else(|| line.clone(), |taken| taken.complete()))
     };
-    Trace {
-        lines: trace.lines.iter().map(complete).collect(),
-    }
+    Trace { lines: trace.lines.iter().map(complete).collect() }
 }
 
 /// No false alarm: the incidents' traces, with everything expected, and every ack, timer and loss
@@ -198,8 +162,7 @@ fn completed(trace: &Trace) -> Trace {
 fn the_incidents_are_explained_without_their_acks_timers_and_losses() {
     for (name, trace) in crate::incidents::traces() {
         let mut thin = completed(&trace);
-        thin.lines
-            .retain(|(_, line)| !matches!(line, Line::Fed(fed) if hidden(&fed.event)));
+        thin.lines.retain(|(_, line)| !matches!(line, Line::Fed(fed) if hidden(&fed.event)));
         assert!(thin.lines.len() <= trace.lines.len());
         if let Err(why) = trace::explain(&thin, &Options::default()) {
             panic!("{name}: {why:#?}");

@@ -31,9 +31,7 @@ fn a_restored_session_is_told_that_its_process_is_gone_before_anything_else() {
     let start = r#"{"outlive":1,"start":{"state":"DETACHED","incarnation":1,"turn":null,
         "log":{"id":"1","base":0,"head":2},"queue":[],"asks":[],"clients":[]}}"#
         .replace('\n', "");
-    let wrong = diverges(&format!(
-        "{start}\n{{\"event\":\"exited\",\"incarnation\":1}}"
-    ));
+    let wrong = diverges(&format!("{start}\n{{\"event\":\"exited\",\"incarnation\":1}}"));
     assert_eq!(wrong.why, Why::NotRestarted(State::Detached));
     assert_eq!(wrong.line, 2);
 }
@@ -48,10 +46,7 @@ fn a_second_beginning_is_a_second_session() {
     let replayed = trace::replay(&trace::parse(text.as_bytes()).expect("it can be read"));
     let replayed = replayed.expect("it is right");
     assert_eq!((replayed.sessions, replayed.steps), (2, 2));
-    assert_eq!(
-        replayed.rules.keys().copied().collect::<Vec<_>>(),
-        ["C1", "W1"]
-    );
+    assert_eq!(replayed.rules.keys().copied().collect::<Vec<_>>(), ["C1", "W1"]);
 }
 
 /// A table that forgets to disarm the start timer breaks no law over a step: only whoever followed
@@ -70,30 +65,20 @@ fn a_timer_that_is_left_behind_is_a_broken_law() {
         }
         rows
     };
-    static TABLE: Table = Table {
-        rows: &FORGETFUL,
-        index: INDEX,
-    };
+    static TABLE: Table = Table { rows: &FORGETFUL, index: INDEX };
     let text = r#"{"event":"attach","connection":1,"client":7}
         {"event":"prompt","client":7,"n":1,"digest":1}
         {"event":"started","incarnation":1}"#;
     let mut replayer = Replayer::by(&TABLE);
     let trace = trace::parse(text.as_bytes()).expect("it can be read");
-    let fed: Result<Vec<_>, _> = trace
-        .lines
-        .iter()
-        .map(|(n, line)| replayer.feed(*n, line))
-        .collect();
+    let fed: Result<Vec<_>, _> =
+        trace.lines.iter().map(|(n, line)| replayer.feed(*n, line)).collect();
     let wrong = fed.expect_err("the timer is still armed");
     let Why::Breaks(breach) = wrong.why else {
         panic!("{wrong}");
     };
     assert_eq!((wrong.line, breach.law), (3, Law::WaitingStatesHaveATimer));
-    assert!(
-        breach.detail.contains(&format!("{:?}", Timer::Start)),
-        "{}",
-        breach.detail
-    );
+    assert!(breach.detail.contains(&format!("{:?}", Timer::Start)), "{}", breach.detail);
 }
 
 /// Found by changing a digit of a recorded trace: the machine ignored the acknowledgement, and a

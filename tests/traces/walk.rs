@@ -32,34 +32,18 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
     for client in [ClientId(1), ClientId(2), ClientId(3)] {
         for seq in [log.base, log.head] {
             let cursor = Claim::At(Cursor { log: log.id, seq });
-            events.push(Event::Attach {
-                connection: fresh,
-                client,
-                cursor,
-            });
+            events.push(Event::Attach { connection: fresh, client, cursor });
         }
-        let next = session
-            .high(client)
-            .map_or(PromptNumber::MIN, |n| n.saturating_add(1));
+        let next = session.high(client).map_or(PromptNumber::MIN, |n| n.saturating_add(1));
         for n in [next, next, next.saturating_add(1)] {
-            events.push(Event::Prompt {
-                client,
-                n,
-                digest: Digest(n.get()),
-            });
+            events.push(Event::Prompt { client, n, digest: Digest(n.get()) });
         }
     }
     for one in session.connections() {
         let connection = one.id;
         let through = one.next.previous();
-        events.push(Event::Written {
-            connection,
-            through,
-        });
-        events.push(Event::Suspend {
-            connection,
-            seen: through,
-        });
+        events.push(Event::Written { connection, through });
+        events.push(Event::Suspend { connection, seen: through });
         events.push(Event::Resume { connection });
         events.push(Event::Lost { connection });
     }
@@ -75,46 +59,23 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
     events.push(Event::Restarted { renew: None });
     for count in [1, 3] {
         let count = NonZeroU32::new(count).expect("not 0");
-        events.push(Event::Output {
-            incarnation,
-            turn: session.turn().id(),
-            count,
-        });
+        events.push(Event::Output { incarnation, turn: session.turn().id(), count });
     }
     if let Some(turn) = session.turn().id() {
         let outcome = WorkerOutcome::Completed;
         events.push(Event::Asked { incarnation, turn });
-        events.push(Event::TurnEnded {
-            incarnation,
-            turn,
-            outcome,
-        });
-        events.push(Event::TurnEnded {
-            incarnation,
-            turn,
-            outcome,
-        });
+        events.push(Event::TurnEnded { incarnation, turn, outcome });
+        events.push(Event::TurnEnded { incarnation, turn, outcome });
         events.push(Event::Interrupt { turn });
     }
-    events.extend(
-        session
-            .queue()
-            .iter()
-            .map(|turn| Event::Interrupt { turn: *turn }),
-    );
+    events.extend(session.queue().iter().map(|turn| Event::Interrupt { turn: *turn }));
     for ask in session.asks().iter().chain([&Seq(1)]) {
-        events.push(Event::Answer {
-            client: ClientId(1),
-            ask: *ask,
-        });
+        events.push(Event::Answer { client: ClientId(1), ask: *ask });
     }
     for timer in Timer::VARIANTS {
         let generation = session.generation(*timer);
         if generation > Generation(0) {
-            events.push(Event::Expired {
-                timer: *timer,
-                generation,
-            });
+            events.push(Event::Expired { timer: *timer, generation });
         }
     }
     events

@@ -203,5 +203,5 @@ impl Mutant {
 
 /// The worlds in which mutants are looked for: small first.
 pub fn worlds() -> Vec<&'static Scope> {
-    scopes::DEFAULT.iter().collect()
+    scopes::SMALL_WORLDS.iter().collect()
 }
