@@ -141,7 +141,7 @@
 //! | [`laws`] | the laws over steps, and the witness |
 //! | [`table`] | the form of all three tables, and the proof that one is total |
 //! | [`ids`] | ids and fences |
-//! | `check` (feature) | the model checker, and the world that drivers live in |
+//! | `check` (feature) | the model checker, the world that drivers live in, and the replay of traces |
 //! | `docs` (feature) | the tables as Markdown, Mermaid, Graphviz, SVG and JSON |
 //!
 //! Features only add: `check`, `docs`, and `cli` for the program `outlive`. The default library is
