@@ -105,6 +105,7 @@ impl Step {
         let (_, next) = self.next.log.attach(cursor);
         let fresh = Connection { id: connection, client, next, in_flight: None, suspended: None };
         self.next.connections.push(fresh);
+        self.next.left = None;
     }
 
     fn drop_connection(&mut self, event: &Event) {

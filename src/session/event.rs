@@ -37,7 +37,10 @@ pub enum Event {
         /// The first entry of the range.
         from: Seq,
     },
-    /// A client goes to the background and will be back. May arrive after the connection's loss.
+    /// A client goes to the background and will be back. The notice may arrive after the connection's
+    /// loss. One that went its own way (a request) might also overtake, or be overtaken by, what its
+    /// connection carries: a client that posted it comes back on a new connection, not by
+    /// [`Event::Resume`].
     Suspend {
         /// The connection.
         connection: ConnectionId,

@@ -201,6 +201,7 @@ impl World {
             heard: 0,
             asked: false,
             hidden: false,
+            posted: false,
             away: false,
             fence: (0, 0),
         };
