@@ -57,7 +57,7 @@ words! {
         WaitingStatesHaveATimer = "The armed timers are exactly those of the state and the turn: no wait without an end, no timer left behind.",
         AcceptedIsKept = "What a client was told is accepted is in the log, also after a crash.",
         WorkerMatchesTheState = "A worker is asked to start in STARTING, is up in ACTIVE, DETACHED and SUSPENDED, is leaving in CLOSING.",
-        ListedMeansOpen = "A connection is listed while it is OPEN, and until the session is told that it is gone.",
+        ListedMeansOpen = "A connection is listed exactly while it is OPEN, and until the session is told that it is gone.",
         OneGonePerConnection = "Each connection that was open is reported gone, once.",
         OnlyOpenIsHeard = "Nothing is handed on from a connection that has not said hello, or was closed.",
         FirstCloseCodeWins = "A connection is closed with the first code that was given.",

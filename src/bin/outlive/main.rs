@@ -1,5 +1,6 @@
 //! The command line `outlive`: check, read and replay the tables.
 
+mod check;
 mod docs;
 mod explain;
 mod output;
@@ -21,6 +22,7 @@ struct Cli {
 /// One file per command, each with its arguments and a `run(&self) -> Exit`.
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Check),
     Table(table::Table),
     Explain(explain::Explain),
     Docs(docs::Docs),
@@ -30,6 +32,7 @@ enum Command {
 impl Command {
     fn run(&self) -> Exit {
         match self {
+            Command::Check(command) => command.run(),
             Command::Table(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Docs(command) => command.run(),
@@ -46,6 +49,7 @@ Exit codes:
   3  a bound was reached before the answer
 
 Examples:
+  outlive check                      whether every law holds in every world
   outlive table                      the session's table, as Markdown
   outlive explain closing prompt     what happens in a cell, and why
   outlive docs --check               whether docs/generated is up to date";

@@ -8,8 +8,10 @@
 mod action;
 mod moment;
 pub mod mutants;
+mod narrate;
 mod packed;
 mod play;
+pub mod races;
 pub mod scopes;
 
 use std::prelude::v1::*;
@@ -182,6 +184,25 @@ impl World {
         &self.scope
     }
 
+    /// The rules of its tables, as the search counts them: every row but the cells that cannot arise.
+    pub fn rules(&self) -> Vec<String> {
+        let possible = |verdict: Option<Reason>| verdict != Some(Reason::Impossible);
+        let session = self.machine.table().rows.iter();
+        let session = session.map(|row| ("session", row.id, ignored(&row.verdict)));
+        let connection = self.connections.rows.iter();
+        let connection = connection.map(|row| ("connection", row.id, ignored(&row.verdict)));
+        let routing = self.routes.rows.iter().map(|row| ("routing", row.id, None));
+        let rows = session.chain(connection).chain(routing);
+        rows.filter(|(.., verdict)| possible(*verdict))
+            .map(|(table, id, _)| std::format!("{table} {id}"))
+            .collect()
+    }
+
+    /// A counterexample as a trace for the replay: what the first node's session was fed.
+    pub fn recorded(&self, violation: &crate::check::Violation) -> String {
+        narrate::recorded(self, violation)
+    }
+
     fn first(&self) -> Moment {
         let created = self.machine.create(play::log_id(0)).next;
         let mut timers = [Clock::default(); 7];
@@ -333,10 +354,16 @@ impl Model for World {
         now.to_string()
     }
 
+    fn lane(&self, action: &Action) -> (String, String) {
+        narrate::lane(action)
+    }
+
     fn narrate(&self, step: &Step<'_, World>) -> String {
-        let told = step.action.to_string();
-        let events = step.evidence.events.iter();
-        events.fold(told, |told, (_, event)| std::format!("{told}; {event:?}"))
+        narrate::narrate(self, step)
+    }
+
+    fn expression(&self) -> String {
+        narrate::expression(self)
     }
 }
 
@@ -388,16 +415,30 @@ fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
 }
 
 fn listed_means_open(_: &World, now: &Moment) -> Judgement {
-    for session in now.nodes.iter().filter_map(|node| node.session.as_ref()) {
-        for listed in session.connections() {
-            let link = now.links.iter().find(|link| u64::from(link.id) == listed.id.0);
-            let open = |link: &moment::Link| link.server.phase() == connection::Phase::Open;
+    for (place, node) in now.nodes.iter().enumerate() {
+        let Some(session) = &node.session else { continue };
+        let open = |link: &moment::Link| link.server.phase() == connection::Phase::Open;
+        let listed = |id: u8| session.connections().iter().any(|one| one.id.0 == u64::from(id));
+        for one in session.connections() {
+            let link = now.links.iter().find(|link| u64::from(link.id) == one.id.0);
             if !link.is_some_and(|link| open(link) || link.gone == moment::Gone::Untold) {
-                return Err(std::format!("connection {} is listed and not open", listed.id));
+                return Err(std::format!("connection {} is listed and not open", one.id));
+            }
+        }
+        for link in now.links.iter().filter(|link| link.node == place && open(link)) {
+            if !listed(link.id) && !link.up.contains(&moment::Message::Subscribe) {
+                return Err(std::format!("connection {} is open and not listed", link.id));
             }
         }
     }
     Ok(())
+}
+
+fn ignored<S>(verdict: &Verdict<S, Reason>) -> Option<Reason> {
+    match verdict {
+        Verdict::Ignore(reason) => Some(*reason),
+        Verdict::Go(_) | Verdict::Stay | Verdict::Refuse(_) => None,
+    }
 }
 
 /// Whether the row is a rule: not a cell that cannot arise.

@@ -201,7 +201,27 @@ impl Mutant {
     }
 }
 
-/// The worlds in which mutants are looked for: small first.
-pub fn worlds() -> Vec<&'static Scope> {
-    scopes::SMALL_WORLDS.iter().collect()
+/// What becomes of every mutant. Each is looked for in the small worlds that take its row, the smallest
+/// first. `progress` is told how many are done, and of how many.
+pub fn survey(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, Fate)> {
+    let explored = scopes::SMALL_WORLDS.iter().map(|scope| {
+        let world = World::new(scope.clone()).expect("the scopes' limits are not 0");
+        let search = Search::packed(&world, Bytes).threads(threads);
+        (scope, search.allow_idle_classes().allow_idle_counters().run())
+    });
+    let mut explored: Vec<_> = explored.collect();
+    explored.sort_by_key(|(_, report)| report.states);
+    let mutants = all();
+    let total = mutants.len();
+    let fates = mutants.into_iter().enumerate().map(|(done, mutant)| {
+        progress(done, total);
+        let takes = |report: &crate::check::Report| {
+            report.counters.iter().any(|row| row.name == mutant.row() && row.count > 0)
+        };
+        let worlds: Vec<&Scope> =
+            explored.iter().filter(|(_, report)| takes(report)).map(|(scope, _)| *scope).collect();
+        let fate = mutant.fate(&worlds, threads);
+        (mutant, fate)
+    });
+    fates.collect()
 }

@@ -47,6 +47,10 @@ impl<'a> Play<'a> {
             Action::Silent(link) => self.budgeted(link, Trigger::Silent),
             Action::HelloTimeout(link) => self.budgeted(link, Trigger::HelloTimeout),
             Action::Drain(link) => self.budgeted(link, Trigger::Close),
+            Action::LateCall(link, Trigger::Send) => {
+                self.now.left.late -= 1;
+                self.write(link, Frame::Refused);
+            }
             Action::LateCall(link, trigger) => self.budgeted(link, trigger),
             Action::CloseTimeout(link) => {
                 self.connection(link, Trigger::CloseTimeout, CloseCode::Normal);
@@ -489,6 +493,7 @@ impl<'a> Play<'a> {
         if self.bug(Bug::EchoTheFence) {
             let (heard, issued) = self.now.clients[place].fence;
             if heard != issued {
+                self.breach(Law::NewsIsTaken, format!("{attach:?} never reaches the session"));
                 return self.connection(id, Trigger::Close, CloseCode::Error);
             }
             self.now.clients[place].fence.1 = id;
@@ -576,8 +581,9 @@ impl<'a> Play<'a> {
     fn claim(&mut self, node: usize) {
         if self.now.owner != node {
             self.now.left.takeovers = self.now.left.takeovers.saturating_sub(1);
+            // What it holds is not what the store holds: its viewers come back and find the truth.
+            self.fence_off(node);
             self.now.owner = node;
-            self.now.nodes[node].session = None;
         }
         if self.now.nodes[node].session.is_none() {
             self.now.nodes[node].session.clone_from(&self.now.store);
@@ -868,7 +874,9 @@ impl<'a> Play<'a> {
         if self.bug(Bug::RunAgainAfterRestart) {
             self.now.rerun = self.now.store.as_ref().and_then(|session| session.turn().id());
         }
-        let renew = (lost && !self.bug(Bug::KeepTheLogId)).then(|| log_id(self.now.history));
+        let kept = self.now.store.as_ref().map(|session| session.log().id);
+        let id = kept.filter(|_| self.bug(Bug::KeepTheLogId)).unwrap_or(log_id(self.now.history));
+        let renew = lost.then_some(id);
         if self.bug(Bug::ForgetTheKeys) {
             if let Some(session) = &mut self.now.nodes[0].session {
                 session.clients.clear();

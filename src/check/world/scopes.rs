@@ -67,6 +67,7 @@ pub const DEFAULT: &[Scope] = &[
     TURNS,
     APPROVALS,
     CLOSING,
+    ENDINGS,
     CRASHES,
     LOSSES,
     TWO_CLIENTS,
@@ -76,6 +77,58 @@ pub const DEFAULT: &[Scope] = &[
     TAKEOVERS,
     EVERYTHING,
 ];
+
+/// The worlds of the nightly run: the same, with more of everything. Many minutes, many gigabytes.
+pub const NIGHTLY: &[Scope] = &[
+    Scope {
+        name: "nightly_reconnects",
+        budget: Budget { dials: 3, outputs: 4, cuts: 2, hides: 1, ..NOTHING },
+        timers: &[Timer::Detach, Timer::Grace],
+        live: false,
+        ..RECONNECTS
+    },
+    Scope {
+        name: "nightly_turns",
+        budget: Budget { dials: 2, outputs: 1, cuts: 1, posts: 2, exits: 1, late: 1, ..NOTHING },
+        live: false,
+        ..TURNS
+    },
+    Scope {
+        name: "nightly_closing",
+        budget: Budget { dials: 2, outputs: 1, cuts: 1, posts: 2, late: 1, ..NOTHING },
+        ..CLOSING
+    },
+    Scope {
+        name: "nightly_two_clients",
+        budget: Budget { dials: 3, outputs: 1, cuts: 1, hides: 1, ..NOTHING },
+        ..TWO_CLIENTS
+    },
+    Scope {
+        name: "nightly_everything",
+        budget: Budget {
+            dials: 2,
+            outputs: 0,
+            hides: 1,
+            cuts: 1,
+            posts: 1,
+            late: 1,
+            exits: 1,
+            crashes: 1,
+            ..NOTHING
+        },
+        ..EVERYTHING
+    },
+];
+
+/// Every scope there is.
+pub fn all() -> impl Iterator<Item = &'static Scope> {
+    DEFAULT.iter().chain(NIGHTLY).chain(SMALL_WORLDS)
+}
+
+/// The scope with this name.
+pub fn named(name: &str) -> Option<Scope> {
+    all().find(|scope| scope.name == name).cloned()
+}
 
 /// Connections break half-way and come back: cursors, replay, retention.
 pub const RECONNECTS: Scope = Scope {
@@ -111,7 +164,6 @@ pub const TURNS: Scope = Scope {
     interrupts: true,
     late_timers: true,
     failing_store: true,
-    live: true,
     ..QUIET
 };
 
@@ -132,15 +184,28 @@ pub const APPROVALS: Scope = Scope {
 pub const CLOSING: Scope = Scope {
     name: "closing",
     about: "stops, expiry, closeouts, prompts against CLOSING",
-    prompts: &[3],
+    prompts: &[2],
     budget: Budget { dials: 2, outputs: 0, cuts: 1, posts: 1, late: 1, ..NOTHING },
     timers: &[Timer::Idle, Timer::Start, Timer::Detach, Timer::Closeout],
     quick_wire: true,
     stops: true,
     late_timers: true,
     asides: true,
-    live: true,
     ..QUIET
+};
+
+/// Every end comes.
+pub const ENDINGS: Scope = Scope {
+    name: "endings",
+    about: "a session that is closing comes to its end, whoever hangs",
+    prompts: &[2],
+    budget: Budget { dials: 1, cuts: 1, posts: 1, exits: 1, ..NOTHING },
+    timers: &[Timer::Start, Timer::Turn, Timer::Interrupt, Timer::Detach, Timer::Closeout],
+    interrupts: true,
+    late_timers: false,
+    asides: false,
+    live: true,
+    ..CLOSING
 };
 
 /// The process dies at any moment.
@@ -172,7 +237,7 @@ pub const TWO_CLIENTS: Scope = Scope {
     name: "two_clients",
     about: "two people watch and prompt, come and go",
     prompts: &[1, 1],
-    budget: Budget { dials: 3, outputs: 0, cuts: 1, ..NOTHING },
+    budget: Budget { dials: 2, outputs: 1, cuts: 1, hides: 1, ..NOTHING },
     timers: &[Timer::Detach, Timer::Grace],
     quick_wire: true,
     symmetric: true,

@@ -1,0 +1,416 @@
+//! `outlive check`: explores the worlds, finds mutants and races.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use outlive::check::world::mutants::{self, Fate};
+use outlive::check::world::races::RACES;
+use outlive::check::world::{Bytes, Scope, World, scopes};
+use outlive::check::{Outcome, Progress, Report, Search, Standing};
+use serde_json::{Value, json};
+
+use crate::Exit;
+use crate::output::{complain, say};
+
+/// Explore the worlds completely and hold every law against them.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Check {
+    /// Only this world; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    world: Vec<String>,
+    /// List the worlds and end.
+    #[arg(long)]
+    list: bool,
+    /// The large worlds as well: many minutes and about ten gigabytes.
+    #[arg(long)]
+    nightly: bool,
+    /// Instead: change every row in every small way and see which law notices.
+    #[arg(long, conflicts_with_all = ["world", "nightly", "races"])]
+    mutants: bool,
+    /// Instead: find the twelve races, each let in by a planted bug.
+    #[arg(long, conflicts_with_all = ["world", "nightly"])]
+    races: bool,
+    /// How many threads search; as many as there are cores if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// End as incomplete beyond this many states in a world.
+    #[arg(long, value_name = "N")]
+    max_states: Option<u64>,
+    /// End as incomplete beyond this much memory in a world.
+    #[arg(long, value_name = "MIB")]
+    max_memory: Option<u64>,
+    /// End as incomplete beyond this time in a world.
+    #[arg(long, value_name = "SECONDS")]
+    max_seconds: Option<u64>,
+    /// Write the first counterexample here as a Mermaid sequence diagram.
+    #[arg(long, value_name = "FILE")]
+    diagram: Option<PathBuf>,
+    /// Write the first counterexample here as a trace for `outlive replay`.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write the first counterexample here as a Rust test.
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// How the answer is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  outlive check                               every world of every run
+  outlive check --world reconnects            one world
+  outlive check --nightly                     the large worlds as well
+  outlive check --mutants                     whether the laws notice every changed row
+  outlive check --races                       the shortest story of each race
+  outlive check --format json | jq .worlds
+  outlive check --world turns --max-seconds 5 an answer within a bound, or none (exit code 3)";
+
+impl Check {
+    pub(crate) fn run(&self) -> Exit {
+        if self.list {
+            return list();
+        }
+        if self.mutants {
+            return self.mutants();
+        }
+        if self.races {
+            return self.races();
+        }
+        match self.scopes() {
+            Ok(scopes) => self.worlds(&scopes),
+            Err(unknown) => complain(&unknown),
+        }
+    }
+
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
+
+    fn scopes(&self) -> Result<Vec<Scope>, String> {
+        if self.world.is_empty() {
+            let nightly = if self.nightly { scopes::NIGHTLY } else { &[] };
+            return Ok(scopes::DEFAULT.iter().chain(nightly).cloned().collect());
+        }
+        let names = || scopes::all().map(|scope| scope.name).collect::<Vec<_>>().join(", ");
+        let find = |name: &String| {
+            scopes::named(name)
+                .ok_or_else(|| format!("there is no world `{name}`; there are: {}", names()))
+        };
+        self.world.iter().map(find).collect()
+    }
+
+    fn worlds(&self, scopes: &[Scope]) -> Exit {
+        let mut found = Found::default();
+        for scope in scopes {
+            let world = match World::new(scope.clone()) {
+                Ok(world) => world,
+                Err(zero) => return complain(&format!("world {}: {zero}", scope.name)),
+            };
+            let report = self.search(&world);
+            if self.format == Format::Text {
+                // A line as soon as it is known: the search may take a while.
+                let line = row(scope, &report) + &stories(&world, &report);
+                if say(&line, Exit::Holds) != Exit::Holds {
+                    return Exit::Unusable;
+                }
+            }
+            if let Err(error) = self.write_counterexample(&world, &report) {
+                return complain(&error);
+            }
+            found.take(&world, scope, report);
+        }
+        // Only together do the worlds take every row.
+        let whole = self.world.is_empty();
+        let exit = found.exit(whole);
+        match self.format {
+            Format::Text => say(&found.summary(whole), exit),
+            Format::Json => say(&found.json(whole), exit),
+        }
+    }
+
+    fn search(&self, world: &World) -> Report {
+        let began = Instant::now();
+        let terminal = io::stderr().is_terminal();
+        let name = world.scope().name;
+        let show = |progress: &Progress| {
+            if terminal {
+                let (states, depth) = (thousands(progress.states), progress.depth);
+                let seconds = began.elapsed().as_secs();
+                let _ =
+                    write!(io::stderr(), "\r{name}: {states} states, depth {depth}, {seconds} s ");
+            }
+        };
+        let mut search = Search::packed(world, Bytes).threads(self.threads()).progress(show);
+        search = search.allow_idle_classes().allow_idle_counters();
+        if let Some(states) = self.max_states {
+            search = search.max_states(states);
+        }
+        if let Some(mebibytes) = self.max_memory {
+            search = search.max_memory(mebibytes.saturating_mul(1 << 20));
+        }
+        if let Some(seconds) = self.max_seconds {
+            search = search.max_time(Duration::from_secs(seconds));
+        }
+        let report = search.run();
+        if terminal {
+            let _ = write!(io::stderr(), "\r{:60}\r", "");
+        }
+        report
+    }
+
+    fn write_counterexample(&self, world: &World, report: &Report) -> Result<(), String> {
+        let Some(violation) = report.violations.iter().find(|violation| violation.path.is_some())
+        else {
+            return Ok(());
+        };
+        let write = |path: &Option<PathBuf>, text: &dyn Fn() -> String| match path {
+            None => Ok(()),
+            Some(path) => std::fs::write(path, text()).map_err(|error| unwritable(path, &error)),
+        };
+        write(&self.diagram, &|| violation.sequence_diagram(world))?;
+        write(&self.trace, &|| world.recorded(violation))?;
+        write(&self.test, &|| violation.test_code(world))
+    }
+
+    fn mutants(&self) -> Exit {
+        let began = Instant::now();
+        let survey = mutants::survey(self.threads(), |done, total| {
+            if io::stderr().is_terminal() {
+                let _ = write!(io::stderr(), "\r{done} of {total} mutants ");
+            }
+        });
+        let of = |wanted: fn(&Fate) -> bool| survey.iter().filter(|(_, fate)| wanted(fate)).count();
+        let killed = of(|fate| matches!(fate, Fate::Killed { .. }));
+        let by_shape = of(|fate| matches!(fate, Fate::Killed { world: None, .. }));
+        let equivalent = of(|fate| matches!(fate, Fate::Equivalent { .. }));
+        let survivor = |(mutant, fate): &(mutants::Mutant, Fate)| {
+            (*fate == Fate::Survived).then(|| mutant.name.clone())
+        };
+        let survived: Vec<String> = survey.iter().filter_map(survivor).collect();
+        let total = survey.len();
+        let exit = if survived.is_empty() { Exit::Holds } else { Exit::Violated };
+        if self.format == Format::Json {
+            let told = json!({ "worlds": [], "violations": [], "mutants": {
+                "total": total, "killed": killed, "killed_by_shape": by_shape,
+                "equivalent": equivalent, "survived": survived,
+                "seconds": began.elapsed().as_secs_f64(),
+            }});
+            return say(&format!("{told:#}\n"), exit);
+        }
+        let mut text = format!(
+            "{total} mutants: {killed} killed ({by_shape} do not compile, {} break a law in a world), \
+             {equivalent} equivalent, {} survived; {:.0} s\n",
+            killed - by_shape,
+            survived.len(),
+            began.elapsed().as_secs_f64(),
+        );
+        for (mutant, fate) in &survey {
+            match fate {
+                Fate::Equivalent { why } => {
+                    _ = writeln!(text, "equivalent: {}: {why}", mutant.name)
+                }
+                Fate::Survived => _ = writeln!(text, "SURVIVED: {}", mutant.name),
+                Fate::Killed { .. } => {}
+            }
+        }
+        say(&text, exit)
+    }
+
+    fn races(&self) -> Exit {
+        let mut exit = Exit::Holds;
+        let (mut text, mut told) = (String::new(), Vec::new());
+        for race in RACES {
+            let world = race.world();
+            let report = race.find(&world);
+            let Some(violation) = report.violations.first() else {
+                exit = Exit::Violated;
+                let _ = writeln!(text, "{} {}: NOT FOUND\n", race.id, race.title);
+                continue;
+            };
+            let story = violation.story(&world);
+            let _ = writeln!(text, "{} {}\n{}\n{story}", race.id, race.title, race.about());
+            told.push(json!({ "race": race.id, "title": race.title, "bug": race.about(),
+                "law": violation.law, "story": story.lines().collect::<Vec<_>>() }));
+        }
+        match self.format {
+            Format::Text => say(&text, exit),
+            Format::Json => say(&format!("{:#}\n", json!({ "races": told })), exit),
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn list() -> Exit {
+    let line = |scope: &Scope| format!("{:20} {}\n", scope.name, scope.about);
+    let part = |title: &str, scopes: &[Scope]| {
+        format!("{title}\n{}", scopes.iter().map(line).collect::<String>())
+    };
+    let text = part("every run:", scopes::DEFAULT) + &part("\nnightly:", scopes::NIGHTLY);
+    say(&text, Exit::Holds)
+}
+
+/// What all worlds together showed.
+#[derive(Default)]
+struct Found {
+    worlds: Vec<Value>,
+    violations: Vec<Value>,
+    /// Every rule of the tables, and those that were taken.
+    rules: BTreeSet<String>,
+    taken: BTreeSet<String>,
+    states: u64,
+    laws: BTreeSet<String>,
+    fairness: BTreeSet<String>,
+    violated: bool,
+    incomplete: Vec<String>,
+    seconds: f64,
+}
+
+impl Found {
+    fn take(&mut self, world: &World, scope: &Scope, report: Report) {
+        let rules = world.rules();
+        let taken = rules.iter().filter(|rule| {
+            report.counters.iter().any(|counter| counter.name == **rule && counter.count > 0)
+        });
+        let taken: BTreeSet<String> = taken.cloned().collect();
+        let fair = |law: &outlive::check::LawReport| {
+            let fairness: Vec<String> = law.fairness.iter().map(ToString::to_string).collect();
+            (!fairness.is_empty()).then(|| format!("{} under {}", law.law, fairness.join(", ")))
+        };
+        self.fairness.extend(report.laws.iter().filter_map(fair));
+        self.laws.extend(report.laws.iter().map(|law| law.law.clone()));
+        let laws: Vec<Value> = report
+            .laws
+            .iter()
+            .map(|law| {
+                json!({
+                    "law": law.law, "holds": law.standing == Standing::Holds, "fairness":
+                    law.fairness.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        self.worlds.push(json!({
+            "name": scope.name, "about": scope.about, "states": report.states,
+            "transitions": report.transitions, "depth": report.depth, "complete": report.complete,
+            "laws": laws, "rows_taken": taken.len(), "rows_total": rules.len(),
+            "seconds": report.seconds, "bytes_per_state": report.bytes_per_state,
+        }));
+        for violation in &report.violations {
+            let story = violation.story(world);
+            self.violations.push(json!({
+                "world": scope.name, "law": violation.law, "sentence": violation.sentence,
+                "detail": violation.detail, "trace": story.lines().collect::<Vec<_>>(),
+            }));
+        }
+        self.rules.extend(rules);
+        self.taken.extend(taken);
+        self.states += report.states;
+        self.seconds += report.seconds;
+        match report.outcome {
+            Outcome::Verified => {}
+            Outcome::Violated => self.violated = true,
+            Outcome::Incomplete { why } => self.incomplete.push(format!("{}: {why}", scope.name)),
+        }
+    }
+
+    fn never(&self) -> Vec<&str> {
+        self.rules.difference(&self.taken).map(String::as_str).collect()
+    }
+
+    fn exit(&self, whole: bool) -> Exit {
+        if self.violated {
+            Exit::Violated
+        } else if !self.incomplete.is_empty() {
+            Exit::Incomplete
+        } else if whole && !self.never().is_empty() {
+            Exit::Violated
+        } else {
+            Exit::Holds
+        }
+    }
+
+    fn summary(&self, whole: bool) -> String {
+        let (states, taken, rules) = (thousands(self.states), self.taken.len(), self.rules.len());
+        let mut text =
+            format!("\n{states} states in {:.0} s; {taken} of {rules} rows taken\n", self.seconds);
+        let never = self.never();
+        if whole && !never.is_empty() {
+            let _ = writeln!(text, "no world takes: {}", never.join(", "));
+        }
+        for why in &self.incomplete {
+            let _ = writeln!(text, "INCOMPLETE {why}");
+        }
+        for law in &self.fairness {
+            let _ = writeln!(text, "{law}");
+        }
+        let laws = self.laws.len();
+        let verdict = match self.exit(whole) {
+            Exit::Holds => format!("all {laws} laws hold, in every state and every step\n"),
+            Exit::Incomplete => {
+                "no violation was found, and not everything was seen: this is no pass\n".into()
+            }
+            Exit::Violated | Exit::Unusable => {
+                format!("{} violations\n", self.violations.len().max(1))
+            }
+        };
+        text + &verdict
+    }
+
+    fn json(&self, whole: bool) -> String {
+        let never = if whole { self.never() } else { Vec::new() };
+        let told = json!({
+            "worlds": self.worlds, "violations": self.violations, "rows_never_taken": never,
+            "incomplete": self.incomplete, "states": self.states,
+            "holds": self.exit(whole) == Exit::Holds,
+        });
+        format!("{told:#}\n")
+    }
+}
+
+/// One world, on one line.
+fn row(scope: &Scope, report: &Report) -> String {
+    let verdict = match &report.outcome {
+        Outcome::Verified => "holds",
+        Outcome::Violated => "VIOLATED",
+        Outcome::Incomplete { .. } => "INCOMPLETE",
+    };
+    format!(
+        "{:20} {:>11} states {:>11} steps  depth {:>3}  {:>5.1} s  {verdict}\n",
+        scope.name,
+        thousands(report.states),
+        thousands(report.transitions),
+        report.depth,
+        report.seconds,
+    )
+}
+
+fn stories(world: &World, report: &Report) -> String {
+    report.violations.iter().map(|violation| format!("\n{}\n", violation.story(world))).collect()
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}

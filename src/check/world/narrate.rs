@@ -1,0 +1,112 @@
+//! A world's steps in words, for stories, diagrams and tests.
+
+use std::format;
+use std::prelude::v1::*;
+
+use super::{Action, World};
+use crate::check::trace::Recorder;
+use crate::check::{Model, Step, Violation};
+use crate::ids::Generation;
+use crate::session::{Event, Session};
+
+/// The action, and the rows that were taken.
+pub(super) fn narrate(world: &World, step: &Step<'_, World>) -> String {
+    let names = world.counters();
+    let rows: Vec<&str> = step
+        .evidence
+        .rows
+        .iter()
+        .filter_map(|row| names.get(usize::from(*row)))
+        .map(String::as_str)
+        .collect();
+    if rows.is_empty() {
+        step.action.to_string()
+    } else {
+        format!("{} ({})", step.action, rows.join(", "))
+    }
+}
+
+/// Who acts on whom.
+pub(super) fn lane(action: &Action) -> (String, String) {
+    let client = |who: usize| format!("client {who}");
+    let connection = |id: u8| format!("connection {id}");
+    let server = || "server".to_owned();
+    match *action {
+        Action::Dial { client: who, .. }
+        | Action::Prompt(who)
+        | Action::Forge(who, ..)
+        | Action::Hide { client: who, .. }
+        | Action::Show(who) => (client(who), server()),
+        Action::Hear(id)
+        | Action::Unavailable(id)
+        | Action::Written(id)
+        | Action::TellGone(id)
+        | Action::Bye(id)
+        | Action::LateCall(id, _) => (connection(id), server()),
+        Action::Receive(id)
+        | Action::Flush(id)
+        | Action::Notice(id)
+        | Action::Silent(id)
+        | Action::CloseTimeout(id)
+        | Action::HelloTimeout(id)
+        | Action::Drain(id) => (server(), connection(id)),
+        Action::Cut(id) => ("network".to_owned(), connection(id)),
+        Action::Send(_) | Action::Arrive(_) => ("somebody".to_owned(), server()),
+        Action::Obey(_) => (server(), "worker".to_owned()),
+        Action::Say(..) | Action::Listen(_) => ("worker".to_owned(), server()),
+        Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => {
+            ("timer".to_owned(), server())
+        }
+        Action::Crash { .. } | Action::Open { .. } | Action::TakeOver | Action::Purge => {
+            ("process".to_owned(), server())
+        }
+    }
+}
+
+/// The Rust expression that makes the world again.
+pub(super) fn expression(world: &World) -> String {
+    let scope = world.scope.name;
+    let path = "outlive::check::world";
+    let made = format!("{path}::World::new({path}::scopes::named(\"{scope}\").unwrap()).unwrap()");
+    match world.bug {
+        Some(bug) => format!("{made}.with_bug({path}::Bug::{bug:?})"),
+        None => made,
+    }
+}
+
+/// What the first node's session was fed, with the generations that its timers really had.
+pub(super) fn recorded(world: &World, violation: &Violation) -> String {
+    let Some(trace) = violation.trace(world) else { return String::new() };
+    let limits = world.machine.limits();
+    let mut recorder = Recorder::new(Vec::new());
+    let mut session = world.machine.create(super::play::log_id(0)).next;
+    let written = (|| {
+        recorder.text(&format!("# {}: {}\n", violation.law, violation.detail))?;
+        recorder.created(limits, super::play::log_id(0))?;
+        for number in 0..trace.steps.len() {
+            let step = trace.step(number);
+            for (_, event) in step.evidence.events.iter().filter(|(node, _)| *node == 0) {
+                let event = with_generation(*event, &session);
+                let taken = world.machine.step(&session, &event);
+                recorder.text(&format!("# {}\n", step.action))?;
+                recorder.step(&event, &taken)?;
+                session = taken.next;
+            }
+        }
+        Ok::<(), std::io::Error>(())
+    })();
+    let bytes = recorder.into_inner();
+    debug_assert!(written.is_ok(), "writing to memory cannot fail");
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A world forgets how often a timer was armed; a session does not.
+fn with_generation(event: Event, session: &Session) -> Event {
+    let Event::Expired { timer, generation } = event else { return event };
+    let current = session.generation(timer);
+    let before = Generation(current.0.saturating_sub(1));
+    Event::Expired {
+        timer,
+        generation: if generation == super::CURRENT { current } else { before },
+    }
+}
