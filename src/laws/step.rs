@@ -624,13 +624,16 @@ fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
     if base == was && view.step.records.is_empty() {
         return Ok(());
     }
-    let needed = next.queue().iter().chain(next.asks()).copied().chain(next.pin().map(Seq::next));
-    let floor = needed.min().unwrap_or(Seq::MAX).previous();
+    let needed = |session: &Session| {
+        let kept = session.queue().iter().chain(session.asks()).copied();
+        kept.chain(session.pin().map(Seq::next)).min().unwrap_or(Seq::MAX).previous()
+    };
+    let floor = needed(next);
     ensure(base == was || base <= floor, || format!("trimmed to {base}, {floor} is needed"))?;
     let surplus = Seq(next.log().head.0.saturating_sub(view.limits.retention));
     ensure(base == was || base <= surplus, || format!("trimmed to {base}, {surplus} would do"))?;
-    // What was there before this step, is beyond retention and needed by nobody, is gone.
-    let least = surplus.min(floor).min(before.log().head);
+    // What was there before this step, is beyond retention and was needed by nobody, is gone.
+    let least = surplus.min(floor).min(needed(before)).min(before.log().head);
     ensure(base >= least, || format!("trimmed to {base} only, {least} is needed by nobody"))
 }
 

@@ -18,11 +18,11 @@ fn diverges(text: &str) -> Divergence {
 fn a_wrong_expectation_is_reported_with_both_sides() {
     let wrong = diverges(
         r#"{"event":"attach","connection":1,"client":7}
-           {"event":"prompt","client":7,"n":1,"digest":1,"expect":{"state":"ACTIVE","rule":["P1","F2"]}}"#,
+           {"event":"prompt","client":7,"n":1,"digest":1,"expect":{"state":"ACTIVE","rule":["P1","G2"]}}"#,
     );
     assert_eq!(
         wrong.to_string(),
-        r#"line 2: state: expected "ACTIVE", got "STARTING"; rule: expected ["P1","F2"], got ["P1","F1"]"#
+        r#"line 2: state: expected "ACTIVE", got "STARTING"; rule: expected ["P1","G2"], got ["P1","G1"]"#
     );
 }
 
@@ -100,7 +100,7 @@ fn a_session_that_was_trimmed_by_a_smaller_limit_is_restored_under_a_larger_one(
     let text =
         r#"{"outlive":1,"limits":{"retention":100},"start":{"state":"DETACHED","incarnation":1,
         "turn":null,"log":{"id":"1","base":7,"head":9},"queue":[],"asks":[],"clients":[]}}
-        {"event":"restarted","expect":{"state":"ENDED","rule":"R1"}}"#
+        {"event":"restarted","expect":{"state":"ENDED","rule":"B1"}}"#
             .replace(",\n", ",");
     trace::replay(&trace::parse(text.as_bytes()).expect("it can be read")).expect("it is right");
 }
