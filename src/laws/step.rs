@@ -461,9 +461,8 @@ fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
             (None, Event::Attach { cursor, .. }) => view.before.log().attach(cursor).1,
             (None, _) => return Err(format!("connection {} out of nowhere", one.id)),
         };
-        let credit_back =
-            |e: &Event| matches!(*e, Event::Written { connection, .. } if connection == one.id);
-        let in_flight = old.and_then(|old| old.in_flight).filter(|_| !credit_back(view.event));
+        let credit = Event::Written { connection: one.id, through: next.previous() };
+        let in_flight = old.and_then(|old| old.in_flight).filter(|_| *view.event != credit);
         let start = Cursoring { next, in_flight };
         let end =
             view.effects().iter().try_fold(start, |at, effect| at.follow(one.id, effect, view))?;

@@ -226,7 +226,7 @@ pub(super) fn expected(high: Option<PromptNumber>) -> PromptNumber {
 
 fn written(session: &Session, id: ConnectionId, through: Seq) -> Trigger {
     match session.connection(id) {
-        Some(c) if c.in_flight.is_some() && through.next() == c.next => Trigger::Written,
+        Some(c) if c.in_flight.is_some() && through == c.next.previous() => Trigger::Written,
         Some(_) | None => Trigger::StaleConnection,
     }
 }
