@@ -1,6 +1,14 @@
 //! One test binary: with one `tests/main.rs` proptest keeps its regressions in `proptest-regressions/`.
 
+mod build;
 #[cfg(feature = "cli")]
 mod cli;
+mod connection;
 #[cfg(feature = "docs")]
 mod docs;
+mod kit;
+mod laws;
+mod layers;
+mod routing;
+mod session;
+mod wire;
