@@ -42,6 +42,11 @@ impl Play {
     /// Created by this machine.
     pub(crate) fn by(machine: Machine) -> Play {
         let session = machine.create(LOG).next;
+        Play::restored(machine, session)
+    }
+
+    /// A session that a store gave back.
+    pub(crate) fn restored(machine: Machine, session: Session) -> Play {
         let witness = Witness::of(&session, machine.limits());
         Play { machine, session, witness }
     }
@@ -54,7 +59,7 @@ impl Play {
         assert_eq!(judged, Ok(()), "{event:?} in {:?}", self.session);
         let judged = self.witness.observe(&limits, &self.session, &event, &step);
         assert_eq!(judged, Ok(()), "{event:?} in {:?}", self.session);
-        self.session = step.next.clone();
+        self.session.clone_from(&step.next);
         step
     }
 
