@@ -1,8 +1,10 @@
 //! Limits are data, and a limit of 0 is none that a session can live with.
 
-use outlive::session::Machine;
-use outlive::{Limits, Timer};
+use outlive::session::{Machine, Session};
+use outlive::{Limits, State, Timer};
 use strum::VariantArray;
+
+use crate::kit::*;
 
 #[test]
 fn a_limit_of_0_is_refused_by_its_name() {
@@ -27,5 +29,23 @@ fn only_a_turn_may_run_for_ever() {
     for timer in Timer::VARIANTS {
         let endless = Limits::default().duration(*timer).is_none();
         assert_eq!(endless, *timer == Timer::Turn, "{timer}");
+    }
+}
+
+#[test]
+fn with_other_limits_after_a_restart_nothing_is_lost_only_no_more_is_taken() {
+    let play = active().after([lost(1), output(1, 30), prompt(1, 2), prompt(1, 3)]);
+    let snapshot = play.session.snapshot();
+    let wide = Limits { retention: 1000, ..small() };
+    let tight = Limits { queued: 1, clients: 1, connections: 1, retention: 1, ..small() };
+    for limits in [wide, tight] {
+        let session = Session::restore(snapshot.clone()).unwrap();
+        let mut play = Play::restored(Machine::new(limits).unwrap(), session);
+        play = play.after([RESTARTED, attach(9, 1)]);
+        assert_eq!((play.state(), play.session.queue().len()), (State::Starting, 2));
+        let taken = play.feed(prompt(1, 4)).refusal().is_none();
+        assert_eq!(taken, limits.queued > 2, "the queue is as long as it was");
+        play = play.after([started(2), aside(2, 3), lost(9)]);
+        assert!(play.session.log().base >= snapshot.log.base);
     }
 }
