@@ -19,8 +19,8 @@ pub struct Limits {
     pub clients: u16,
     /// Entries in one [`Send`](crate::session::Effect::Send), at least 1.
     pub batch: u32,
-    /// Entries the log retains, at least 1. More are kept while a queued prompt, a pending ask, a range
-    /// in flight or a suspended viewer needs them.
+    /// Entries the log retains, at least 1. More are kept while a queued prompt, a pending ask or a
+    /// suspended viewer needs them, and of a batch that is larger for as long as it is the newest.
     pub retention: u64,
     /// [`Timer::Idle`], in milliseconds, at least 1, as all that follow.
     pub idle_ms: u32,

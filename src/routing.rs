@@ -6,7 +6,8 @@
 use strum::EnumCount;
 
 use crate::ids::Incarnation;
-use crate::table::{self, Verdict};
+use crate::laws::Law;
+use crate::table::{self, Verdict, fail};
 use crate::words::{Reason, State, words};
 
 words! {
@@ -95,6 +96,35 @@ impl Table {
         &self.rows[self.index[durable as usize][runtime as usize] as usize]
     }
 }
+
+/// The law that the row breaks by its shape: ops stand in the order in which [`Op`] declares them, and
+/// the last one says what becomes of the command.
+pub const fn broken(row: &Row) -> Option<Law> {
+    if row.misshapen().is_some() {
+        return Some(Law::RefusedChangesNothing);
+    }
+    let mut o = 1;
+    while o < row.ops.len() {
+        if row.ops[o - 1] as u8 >= row.ops[o] as u8 {
+            return Some(Law::OpsInOrder);
+        }
+        o += 1;
+    }
+    match row.ops {
+        [.., Op::Proceed | Op::NotFound] => None,
+        [] | [.., Op::Abort | Op::Recover] => Some(Law::NoPromptIsSwallowed),
+    }
+}
+
+const _: () = {
+    let mut r = 0;
+    while r < ROWS.len() {
+        if let Some(law) = broken(&ROWS[r]) {
+            fail(&["row ", ROWS[r].id, " breaks ", law.into_str(), ": ", law.meaning()]);
+        }
+        r += 1;
+    }
+};
 
 impl Durable {
     /// What the store knows.

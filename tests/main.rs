@@ -6,9 +6,15 @@ mod cli;
 mod connection;
 #[cfg(feature = "docs")]
 mod docs;
+#[cfg(feature = "check")]
+mod engine;
+#[cfg(feature = "check")]
+mod incidents;
 mod kit;
 mod laws;
 mod layers;
 mod routing;
 mod session;
+#[cfg(feature = "check")]
+mod traces;
 mod wire;

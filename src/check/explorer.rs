@@ -7,19 +7,20 @@
 //! found to a state is the least of the shortest ones.
 
 use std::prelude::v1::*;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
-use std::{format, mem, thread};
+use std::{mem, thread};
 
+use super::intake::{Candidate, take_in};
+use super::limits::{Limits, PROGRESS_INTERVAL, Progress};
 use super::model::{Encoding, Model};
-use super::search::{Limits, Progress};
-use super::store::{Id, NO_STATE, SHARDS, Shard, Spot, Store, id_of};
-use super::worker::{Candidate, Context, LawIndex, Mode, Tally, Worker};
+use super::store::{Id, NO_STATE, SHARDS, Spot, Store, id_of};
+use super::worker::{Context, LawIndex, Mode, Tally, Worker};
 
 /// States expanded between two looks at the limits.
-const ROUND: usize = 1 << 16;
+const ROUND: usize = 1 << 14;
 /// States reached between two looks at the limits, roughly.
-const REACHED_PER_ROUND: u64 = 1 << 21;
+const REACHED_PER_ROUND: u64 = 1 << 17;
 /// Fewer states than this are not worth another thread.
 const WORTH_A_THREAD: usize = 512;
 
@@ -56,7 +57,6 @@ pub(super) struct Explorer<'a, M: Model, E: Encoding<M>> {
     depth: u32,
     expanded: u64,
     peak_bytes: usize,
-    started: Instant,
     reported: Instant,
 }
 
@@ -64,7 +64,6 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     pub(super) fn new(context: Context<'a, M, E>, limits: &'a Limits<'a>) -> Self {
         let workers: Vec<_> =
             (0..limits.threads).map(|_| Worker::new(context.model, context.laws)).collect();
-        let now = Instant::now();
         Self {
             context,
             limits,
@@ -76,8 +75,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             depth: 0,
             expanded: 0,
             peak_bytes: 0,
-            started: now,
-            reported: now,
+            reported: limits.started,
         }
     }
 
@@ -271,17 +269,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     fn out_of_bounds(&mut self) -> Option<String> {
         let bytes = self.bytes();
         self.peak_bytes = self.peak_bytes.max(bytes);
-        let limits = self.limits;
-        if let Some(max) = limits.max_states.filter(|&max| self.store.len() as u64 >= max) {
-            return Some(format!("the bound of {max} states was reached"));
-        }
-        if let Some(max) = limits.max_memory.filter(|&max| bytes as u64 >= max) {
-            return Some(format!("the bound of {max} bytes was reached"));
-        }
-        if let Some(max) = limits.max_time.filter(|&max| self.started.elapsed() >= max) {
-            return Some(format!("the bound of {max:?} was reached"));
-        }
-        None
+        self.limits.reached(self.store.len() as u64, bytes as u64)
     }
 
     fn bytes(&self) -> usize {
@@ -299,33 +287,12 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             return;
         };
         let now = Instant::now();
-        if now - self.reported < super::search::PROGRESS_INTERVAL {
+        if now - self.reported < PROGRESS_INTERVAL {
             return;
         }
         self.reported = now;
         let states = self.store.len() as u64;
-        let elapsed = now - self.started;
+        let elapsed = now - self.limits.started;
         callback(&Progress { states, depth: self.depth, elapsed });
-    }
-}
-
-/// Takes what was reached into a run of shards which starts with number `first`.
-fn take_in<M: Model, E: Encoding<M>>(
-    encoding: &E,
-    fresh: &[Vec<AtomicU32>],
-    first: usize,
-    shards: &mut [Shard<E::Key>],
-    columns: &mut [Vec<Vec<Candidate<E::Key>>>],
-) {
-    for (number, (shard, column)) in (first..).zip(shards.iter_mut().zip(columns)) {
-        // Workers in order: of two who reached the same state the earlier one is its parent.
-        for (reached, fresh) in column.iter_mut().zip(fresh) {
-            for Candidate { key, hash, parent, order } in reached.drain(..) {
-                let heap = |key: &E::Key| encoding.heap_bytes(key);
-                if let Some(place) = shard.insert(key, hash, parent, heap) {
-                    fresh[order as usize].store(id_of(number, place), Ordering::Relaxed);
-                }
-            }
-        }
     }
 }

@@ -138,23 +138,33 @@
 //! ");
 //! ```
 
+mod components;
 mod explorer;
+mod graph;
+mod hash;
+mod intake;
+mod lasso;
 mod laws;
+mod limits;
 mod liveness;
 mod model;
+mod obligation;
 mod path;
 mod report;
 mod retrace;
 mod search;
 mod store;
 mod story;
+pub mod trace;
+mod verdict;
 mod walk;
 mod worker;
 pub mod world;
 
 pub use laws::{Fairness, Judgement, Laws, LeadsTo, Sometimes, StateLaw, StepLaw, ensure};
+pub use limits::Progress;
 pub use model::{Encoding, Model, Plain, Step};
 pub use path::{Path, Replay, Taken, Trace, replay};
 pub use report::{Count, Kind, LawReport, Outcome, Report, Standing, Violation};
-pub use search::{Progress, Search};
+pub use search::Search;
 pub use walk::{Walk, walk, walk_weighted};

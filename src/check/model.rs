@@ -131,6 +131,10 @@ pub trait Encoding<M: Model>: Sync {
     /// What is kept of each state.
     type Key: Clone + Eq + Hash + Send + Sync;
 
+    /// Whether [`pack_owned`](Encoding::pack_owned) is cheaper than [`pack`](Encoding::pack),
+    /// because the state becomes part of the key.
+    const KEEPS_STATES: bool = false;
+
     /// The key of a state.
     fn pack(&self, state: &M::State) -> Self::Key;
 
@@ -154,6 +158,8 @@ pub struct Plain;
 
 impl<M: Model> Encoding<M> for Plain {
     type Key = M::State;
+
+    const KEEPS_STATES: bool = true;
 
     fn pack(&self, state: &M::State) -> M::State {
         state.clone()

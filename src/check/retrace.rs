@@ -5,9 +5,13 @@ use std::prelude::v1::*;
 
 use super::model::{Encoding, Model};
 use super::path::Trace;
-use super::search::NO_SYMMETRY;
 use super::store::{Id, Store};
 use super::worker::Context;
+
+/// Why a behaviour cannot be found again: states which should be alike are told apart, by a law or
+/// by a step.
+pub(super) const NO_SYMMETRY: &str =
+    "`canonical` is no symmetry of this model (or the model is not deterministic)";
 
 /// The least of the shortest behaviours which lead to a state, or to one like it.
 ///

@@ -3,8 +3,10 @@
 //! A hash only says where to look; equality is always judged on the key. Shards let several
 //! threads insert without locks, and keep what one of them touches small enough for the caches.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::prelude::v1::*;
+
+use super::hash::hash_of;
 
 /// A state: its shard in the upper bits, its place in the shard in the lower ones.
 pub(super) type Id = u32;
@@ -103,6 +105,30 @@ impl<K: Eq + Hash> Shard<K> {
         self.probe(key, hash).ok()
     }
 
+    /// Of each candidate, whether a first glance shows that its key is known. `false` says
+    /// nothing.
+    ///
+    /// Nearly all that is reached is known, and looking it up is waiting for memory. Here no look
+    /// depends on another, so that the processor waits for many at once.
+    pub(super) fn glance<'k>(
+        &self,
+        candidates: impl Iterator<Item = (&'k K, u32)> + Clone,
+    ) -> Vec<bool>
+    where
+        K: 'k,
+    {
+        if self.slots.is_empty() {
+            return candidates.map(|_| false).collect();
+        }
+        let heads = candidates.clone().map(|(_, hash)| self.slots[home(hash, self.slots.len())]);
+        let heads: Vec<u32> = heads.collect();
+        let is_known = |((key, hash), head): ((&K, u32), u32)| {
+            let place = (head & PLACE_MASK) as usize;
+            place != 0 && same_tag(head, hash) && self.keys[place - 1] == *key
+        };
+        candidates.zip(heads).map(is_known).collect()
+    }
+
     /// Adds a key; its place if it was not known.
     pub(super) fn insert(
         &mut self,
@@ -182,9 +208,7 @@ pub(super) struct Spot {
 impl Spot {
     #[expect(clippy::cast_possible_truncation, reason = "the parts of a hash are what is wanted")]
     pub(super) fn of<K: Hash>(key: &K) -> Self {
-        let mut folder = Folder(0);
-        key.hash(&mut folder);
-        let hash = folder.finish();
+        let hash = hash_of(key);
         Self { shard: (hash >> (u64::BITS - SHARD_BITS)) as usize, hash: hash as u32 }
     }
 }
@@ -203,7 +227,6 @@ pub(super) fn place_of_id(id: Id) -> usize {
 }
 
 /// The upper bits of the hash choose the slot (so any length will do) …
-#[expect(clippy::cast_possible_truncation, reason = "less than `len`")]
 fn home(hash: u32, len: usize) -> usize {
     ((u64::from(hash) * len as u64) >> 32) as usize
 }
@@ -216,67 +239,4 @@ fn entry(hash: u32, place: usize) -> u32 {
 
 fn same_tag(entry: u32, hash: u32) -> bool {
     (entry ^ (hash << PLACE_BITS)) >> PLACE_BITS == 0
-}
-
-/// A quick hasher: multiply to 128 bits and fold. It has no secret, as nobody attacks a model.
-struct Folder(u64);
-
-impl Folder {
-    fn fold(&mut self, word: u64) {
-        // The multipliers are the fractions of the golden ratio and of pi.
-        let wide = u128::from(self.0 ^ word ^ 0x243f_6a88_85a3_08d3)
-            * u128::from(0x9e37_79b9_7f4a_7c15_u64);
-        #[expect(clippy::cast_possible_truncation, reason = "both halves are folded together")]
-        let folded = (wide as u64) ^ ((wide >> 64) as u64);
-        self.0 = folded;
-    }
-}
-
-impl Hasher for Folder {
-    fn finish(&self) -> u64 {
-        // One more round, so that the last word reaches every bit.
-        let mut last = Self(self.0.rotate_left(32));
-        last.fold(0);
-        last.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            self.fold(u64::from_le_bytes(word.try_into().unwrap_or_default()));
-        }
-        let rest = words.remainder();
-        if !rest.is_empty() {
-            let mut word = [0; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            // The length tells trailing zeros from nothing.
-            self.fold(u64::from_le_bytes(word) ^ ((rest.len() as u64) << 56));
-        }
-    }
-
-    fn write_u8(&mut self, word: u8) {
-        self.fold(u64::from(word));
-    }
-
-    fn write_u16(&mut self, word: u16) {
-        self.fold(u64::from(word));
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.fold(u64::from(word));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.fold(word);
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are folded in")]
-    fn write_u128(&mut self, word: u128) {
-        self.fold(word as u64);
-        self.fold((word >> 64) as u64);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.fold(word as u64);
-    }
 }

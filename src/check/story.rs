@@ -22,7 +22,7 @@ impl Violation {
         if let Some(trace) = self.trace(model) {
             tell(model, &trace, &mut text);
         }
-        text.push_str(&format!("violated: {}\n", self.detail));
+        let _ = writeln!(text, "violated: {}", self.detail);
         text
     }
 

@@ -58,7 +58,7 @@ pub fn walk_weighted<M: Model>(
     Walk { trace, violation }
 }
 
-/// Takes the action that `pick` falls on; whether there was any to take.
+/// Takes the enabled action that `pick` falls on; whether there was any to take.
 fn choose<M: Model>(
     model: &M,
     trace: &mut Trace<M>,
@@ -67,26 +67,22 @@ fn choose<M: Model>(
 ) -> bool {
     let mut actions = Vec::new();
     model.actions(trace.last(), &mut actions);
-    let weigh = |(index, action): (usize, M::Action)| (index, u64::from(weight(&action)), action);
-    let mut options: Vec<_> = actions.into_iter().enumerate().map(weigh).collect();
-    loop {
-        let total: u64 = options.iter().map(|&(_, weight, _)| weight).sum();
-        if total == 0 {
-            return false;
-        }
-        let mut left = u64::from(pick) % total;
-        let chosen = options.iter().position(|&(_, weight, _)| {
-            let here = left < weight;
-            left = left.saturating_sub(weight);
-            here
-        });
-        let (index, _, action) = options.remove(chosen.unwrap_or_default());
-        // An action which is not enabled after all is no option: the pick falls on the rest.
-        if let Some((after, evidence)) = model.step(trace.last(), &action) {
-            trace.steps.push(Taken { index, action, evidence, after });
-            return true;
-        }
+    let mut total = 0;
+    let mut options = Vec::new();
+    for (index, action) in actions.into_iter().enumerate() {
+        let Some((after, evidence)) = model.step(trace.last(), &action) else {
+            continue;
+        };
+        total += u64::from(weight(&action));
+        // An action has the picks from the total before it up to the total with it.
+        options.push((total, Taken { index, action, evidence, after }));
     }
+    let Some(fallen_on) = u64::from(pick).checked_rem(total) else {
+        return false;
+    };
+    let chosen = options.into_iter().find(|&(upper, _)| fallen_on < upper);
+    trace.steps.extend(chosen.map(|(_, taken)| taken));
+    true
 }
 
 /// The violation, if a walk ended where something should be able to happen.

@@ -3,6 +3,7 @@
 use std::prelude::v1::*;
 use std::{format, mem, vec};
 
+use super::intake::Candidate;
 use super::laws::Laws;
 use super::model::{Encoding, Model, Step};
 use super::store::{Id, SHARDS, Spot, Store};
@@ -62,15 +63,6 @@ impl LawIndex {
     pub(super) fn is_step(self, law: usize) -> bool {
         (self.state..self.deadlock()).contains(&law)
     }
-}
-
-/// A state reached, on its way to the shard it belongs to.
-pub(super) struct Candidate<K> {
-    pub(super) key: K,
-    pub(super) hash: u32,
-    pub(super) parent: Id,
-    /// Its number among all that this worker reached in this round.
-    pub(super) order: u32,
 }
 
 /// Whether states are expanded, or only judged (the last level before a search stops).
@@ -194,17 +186,26 @@ impl<M: Model, K> Worker<M, K> {
         model.actions(state, &mut actions);
         let mut stepped = false;
         for action in &actions {
-            let Some((after, evidence)) = model.step(state, action) else {
+            // Borrowed: to move a state that was just written is to wait until it is written.
+            let taken = model.step(state, action);
+            let Some((after, evidence)) = &taken else {
                 continue;
             };
             stepped = true;
             self.tally.transitions += 1;
             self.tally.classes[model.class(action)] += 1;
             let counters = &mut self.tally.counters;
-            model.count(&evidence, &mut |counter| counters[counter] += 1);
-            let step = Step { before: state, action, evidence: &evidence, after: &after };
+            model.count(evidence, &mut |counter| counters[counter] += 1);
+            let step = Step { before: state, action, evidence, after };
             self.judge_step(context, id, &step);
-            self.reach(context, id, context.representative(after));
+            if !context.symmetric && !E::KEEPS_STATES {
+                self.verify(context, after);
+                self.reach(id, context.encoding.pack(after));
+            } else if let Some((after, _)) = taken {
+                let after = context.representative(after);
+                self.verify(context, &after);
+                self.reach(id, context.encoding.pack_owned(after));
+            }
         }
         self.actions = actions;
         stepped
@@ -224,18 +225,17 @@ impl<M: Model, K> Worker<M, K> {
         }
     }
 
-    fn reach<E: Encoding<M, Key = K>>(
-        &mut self,
-        context: &Context<'_, M, E>,
-        parent: Id,
-        state: M::State,
-    ) where
+    fn verify<E: Encoding<M, Key = K>>(&mut self, context: &Context<'_, M, E>, state: &M::State) {
+        if context.verify_encoding && self.fault.is_none() {
+            self.fault = context.encoding_fault(state);
+        }
+    }
+
+    #[inline]
+    fn reach(&mut self, parent: Id, key: K)
+    where
         K: std::hash::Hash,
     {
-        if context.verify_encoding && self.fault.is_none() {
-            self.fault = context.encoding_fault(&state);
-        }
-        let key = context.encoding.pack_owned(state);
         let spot = Spot::of(&key);
         let order = self.reached_count;
         self.reached_count += 1;

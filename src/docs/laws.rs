@@ -87,6 +87,8 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::LostConnectionNeverStopsWork
         | Law::TimersActWhereTheyWait
         | Law::PinsAreKept
+        | Law::NewsIsTaken
+        | Law::RefusalsAreTrue
         | Law::StopStops
         | Law::NoPromptIsSwallowed
         | Law::OneTurnEndPerPrompt

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Breach, Law, ensure};
-use crate::ids::{ConnectionId, Seq};
+use crate::ids::{ConnectionId, Generation, Seq};
 use crate::limits::Limits;
 use crate::session::{Connection, Effect, Entry, Event, Record, Session, Step, Turn};
 use crate::table::Verdict;
@@ -37,6 +37,8 @@ const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::StopStops, stop_stops),
     (Law::WorkerIsToldWhatIsTrue, worker_is_told_what_is_true),
     (Law::NoPromptIsSwallowed, no_prompt_is_swallowed),
+    (Law::NewsIsTaken, news_is_taken),
+    (Law::RefusalsAreTrue, refusals_are_true),
     (Law::OneTurnEndPerPrompt, one_turn_end_per_prompt),
     (Law::EndIsLoggedOnce, end_is_logged_once),
     (Law::EffectsNameOnlyWatchers, effects_name_only_watchers),
@@ -127,16 +129,24 @@ fn refused_changes_nothing(view: &View<'_>) -> Result<(), String> {
     ensure(view.step.verdict().acts() || unchanged(view), || "something changed".into())
 }
 
-/// Asked anew of the event, not of the column it was put in.
 fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
+    ensure(!is_stale(view) || unchanged(view), || "late news changed something".into())
+}
+
+/// Asked anew of the event, not of the column it was put in.
+fn is_stale(view: &View<'_>) -> bool {
     let before = view.before;
     let listed = |id| before.connections().iter().any(|one| one.id == id);
     let current = |incarnation| incarnation == before.incarnation();
-    let stale = match *view.event {
+    match *view.event {
         Event::Attach { connection, .. } => listed(connection),
         Event::Written { connection, .. }
         | Event::Resume { connection }
         | Event::Lost { connection } => !listed(connection),
+        Event::Missed { connection, from } => {
+            let right = |one: &Connection| one.id == connection && one.in_flight == Some(from);
+            !before.connections().iter().any(right)
+        }
         Event::Suspend { connection, .. } => {
             let awaited = matches!(before.state(), State::Detached | State::Suspended);
             !listed(connection) && !awaited
@@ -156,9 +166,81 @@ fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
         Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
             !current(incarnation) || before.turn().id() != Some(turn)
         }
-        Event::Expired { timer, generation } => before.generation(timer) != generation,
+        Event::Expired { timer, generation } => {
+            generation == Generation(0) || before.generation(timer) != generation
+        }
+    }
+}
+
+/// What happened is so afterwards: nothing that is current and has its place is passed over.
+fn news_is_taken(view: &View<'_>) -> Result<(), String> {
+    if is_stale(view) {
+        return Ok(());
+    }
+    let (before, next) = (view.before, view.next());
+    let listed = |id| next.connections().iter().find(|one| one.id == id);
+    let up = matches!(before.state(), State::Active | State::Detached | State::Suspended);
+    let alive = up || matches!(before.state(), State::Starting | State::Closing);
+    let logged = |wanted: fn(&Entry) -> bool| view.entries().any(wanted);
+    let taken = match *view.event {
+        Event::Attach { connection, .. } => {
+            view.step.refusal().is_some() || listed(connection).is_some()
+        }
+        // Asked more closely by `in_order_without_silent_gaps`.
+        Event::Written { .. } | Event::Missed { .. } => true,
+        Event::Suspend { connection, .. } => listed(connection).is_none_or(|one| !one.watches()),
+        Event::Resume { connection } => listed(connection).is_none_or(Connection::watches),
+        Event::Lost { connection } => listed(connection).is_none(),
+        Event::Prompt { .. } => true,
+        Event::Interrupt { turn } => {
+            next.turn() != Turn::Running(turn) && !next.queue().contains(&turn)
+        }
+        Event::Stop { .. } => matches!(next.state(), State::Closing | State::Ended),
+        Event::Answer { ask, .. } => !next.asks().contains(&ask),
+        Event::Started { .. } => next.state() != State::Starting,
+        Event::StartFailed { .. } | Event::Exited { .. } => !alive || view.passes(State::Ended),
+        Event::Output { .. } => !alive || logged(|entry| matches!(entry, Entry::Output { .. })),
+        Event::Asked { .. } => {
+            view.step.refusal().is_some() || logged(|entry| matches!(entry, Entry::Ask { .. }))
+        }
+        Event::TurnEnded { turn, .. } => next.turn().id() != Some(turn),
+        Event::Expired { timer, .. } => !waits(before, timer) || view.step.verdict().acts(),
+        Event::Restarted { renew } => {
+            let left = alive || before.state() == State::Created;
+            let renewed = renew.is_none_or(|id| next.log().id == id);
+            renewed && (!left || view.passes(State::Ended))
+        }
     };
-    ensure(!stale || unchanged(view), || "late news changed something".into())
+    ensure(taken, || "it happened, and nothing came of it".into())
+}
+
+/// Each reason can be seen in the session.
+fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
+    let Some(refusal) = view.step.refusal() else { return Ok(()) };
+    let (before, limits) = (view.before, view.limits);
+    let full = |length: usize, limit: u16| length >= usize::from(limit);
+    let high = |client| before.high(client).map_or(0, |n| n.get());
+    let is_true = match (refusal.reason, *view.event) {
+        (Reason::TooManyConnections, Event::Attach { .. }) => {
+            full(before.connections().len(), limits.connections)
+        }
+        (Reason::QueueFull, Event::Prompt { client, n, .. }) => {
+            n.get() == high(client) + 1 && full(before.queue().len(), limits.queued)
+        }
+        (Reason::TooManyClients, Event::Prompt { client, n, .. }) => {
+            n.get() == 1 && high(client) == 0 && full(before.clients().len(), limits.clients)
+        }
+        (Reason::Conflict, Event::Prompt { client, n, digest }) => {
+            let same =
+                |known: &&crate::session::Prompter| known.client == client && known.high == n;
+            before.clients().iter().find(same).is_some_and(|known| known.digest != digest)
+        }
+        (Reason::Gap, Event::Prompt { client, n, .. }) => n.get() > high(client) + 1,
+        (Reason::AskSettled, Event::Answer { ask, .. }) => !before.asks().contains(&ask),
+        (Reason::TooManyAsks, Event::Asked { .. }) => full(before.asks().len(), limits.asks),
+        (_, _) => false,
+    };
+    ensure(is_true, || format!("{refusal}"))
 }
 
 fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
@@ -176,7 +258,8 @@ fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
 fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before, view.next());
     let commits = view.effects().iter().filter(|effect| **effect == Effect::Commit).count();
-    let changed = !before.same_record(next) || !view.step.records.is_empty();
+    let renewed = matches!(view.event, Event::Restarted { renew: Some(_) });
+    let changed = !before.same_record(next) || !view.step.records.is_empty() || renewed;
     ensure(commits == usize::from(changed), || format!("{commits} commits, changed: {changed}"))?;
     ensure(!changed || view.step.commits(), || "the commit is not first".into())?;
     let mut place = before.log().head;
@@ -261,6 +344,7 @@ fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
         view.event,
         Event::Attach { .. }
             | Event::Written { .. }
+            | Event::Missed { .. }
             | Event::Suspend { .. }
             | Event::Resume { .. }
             | Event::Lost { .. }
@@ -278,10 +362,10 @@ fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
     ensure(was == is || (up(was) && up(is)), || format!("{was} became {is}"))
 }
 
-fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> {
-    let Event::Expired { timer, .. } = *view.event else { return Ok(()) };
-    let (state, turn) = (view.before.state(), view.before.turn());
-    let waits = match timer {
+/// Whether the state, or the turn, waits for the timer.
+fn waits(session: &Session, timer: Timer) -> bool {
+    let (state, turn) = (session.state(), session.turn());
+    match timer {
         Timer::Idle => state == State::Created,
         Timer::Start => state == State::Starting,
         Timer::Turn => matches!(turn, Turn::Running(_)),
@@ -289,8 +373,15 @@ fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> {
         Timer::Detach => state == State::Detached,
         Timer::Grace => state == State::Suspended,
         Timer::Closeout => state == State::Closing,
-    };
-    ensure(waits || unchanged(view), || format!("the {timer} timer acted in {state}"))?;
+    }
+}
+
+fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> {
+    let Event::Expired { timer, .. } = *view.event else { return Ok(()) };
+    let (state, turn) = (view.before.state(), view.before.turn());
+    ensure(waits(view.before, timer) || unchanged(view), || {
+        format!("the {timer} timer acted in {state}")
+    })?;
     let busy = timer == Timer::Detach && turn != Turn::Idle;
     ensure(!busy || view.next().turn() == turn, || "a running turn was taken for a zombie".into())
 }
@@ -461,9 +552,16 @@ fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
             (None, Event::Attach { cursor, .. }) => view.before.log().attach(cursor).1,
             (None, _) => return Err(format!("connection {} out of nowhere", one.id)),
         };
-        let credit = Event::Written { connection: one.id, through: next.previous() };
-        let in_flight = old.and_then(|old| old.in_flight).filter(|_| *view.event != credit);
-        let start = Cursoring { next, in_flight };
+        let in_flight = old.and_then(|old| old.in_flight);
+        let written = Event::Written { connection: one.id, through: next.previous() };
+        let missed = in_flight.map(|from| Event::Missed { connection: one.id, from });
+        let start = if *view.event == written {
+            Cursoring { next, in_flight: None }
+        } else if Some(*view.event) == missed {
+            Cursoring { next: in_flight.unwrap_or(next), in_flight: None }
+        } else {
+            Cursoring { next, in_flight }
+        };
         let end =
             view.effects().iter().try_fold(start, |at, effect| at.follow(one.id, effect, view))?;
         let is = Cursoring { next: one.next, in_flight: one.in_flight };
@@ -522,16 +620,22 @@ fn pins_are_kept(view: &View<'_>) -> Result<(), String> {
 }
 
 fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
-    let next = view.next();
-    let base = next.log().base;
-    ensure(base >= view.before.log().base, || "the base went back".into())?;
-    let in_flight = next.connections().iter().filter_map(|one| one.in_flight);
-    let needed = next.queue().iter().chain(next.asks()).copied().chain(in_flight);
-    let lost = needed.chain(next.pin().map(Seq::next)).find(|seq| *seq <= base);
-    let already = view.before.log().base == base;
-    ensure(already || lost.is_none(), || format!("{lost:?} is needed and was trimmed"))?;
-    let newest = next.log().head.0.saturating_sub(view.limits.retention);
-    ensure(already || base.0 <= newest, || format!("trimmed to {base}, although {newest} would do"))
+    let (before, next) = (view.before, view.next());
+    let (was, base) = (before.log().base, next.log().base);
+    ensure(base >= was, || "the base went back".into())?;
+    if base == was && view.step.records.is_empty() {
+        return Ok(());
+    }
+    let needed = next.queue().iter().chain(next.asks()).copied().chain(next.pin().map(Seq::next));
+    let floor = needed.min().unwrap_or(Seq::MAX).previous();
+    ensure(base == was || base <= floor, || format!("trimmed to {base}, {floor} is needed"))?;
+    let surplus = Seq(next.log().head.0.saturating_sub(view.limits.retention));
+    ensure(base == was || base <= surplus, || format!("trimmed to {base}, {surplus} would do"))?;
+    // What was there before this step, is beyond retention and was needed by nobody, is gone.
+    let held = before.queue().iter().chain(before.asks()).copied();
+    let held = held.chain(before.pin().map(Seq::next)).min().unwrap_or(Seq::MAX).previous();
+    let least = surplus.min(floor).min(held).min(before.log().head);
+    ensure(base >= least, || format!("trimmed to {base} only, {least} is needed by nobody"))
 }
 
 fn bounded_memory(view: &View<'_>) -> Result<(), String> {

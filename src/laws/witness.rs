@@ -118,16 +118,14 @@ impl Witness {
             Event::Expired { timer, generation } if before.generation(timer) == generation => {
                 self.armed &= !bit(timer);
             }
-            Event::Restarted { .. } => {
-                self.worker = None;
-                self.armed = 0;
-            }
+            Event::Restarted { .. } => self.worker = None,
             Event::Started { .. }
             | Event::StartFailed { .. }
             | Event::Exited { .. }
             | Event::Expired { .. }
             | Event::Attach { .. }
             | Event::Written { .. }
+            | Event::Missed { .. }
             | Event::Suspend { .. }
             | Event::Resume { .. }
             | Event::Lost { .. }

@@ -39,6 +39,9 @@ impl Step {
             Op::Pin => self.pin(event),
             Op::Unpin => self.next.pin = None,
             Op::Credit => self.with_connection(event, |connection| connection.in_flight = None),
+            Op::Rewind => self.with_connection(event, |connection| {
+                connection.next = connection.in_flight.take().unwrap_or(connection.next);
+            }),
             Op::RenewLog => self.renew_log(event),
             Op::EndTurn(outcome) => self.end_turn(outcome, limits),
             Op::EndTurnAsReported => self.end_turn_as_reported(event, limits),
@@ -102,6 +105,7 @@ impl Step {
         let (_, next) = self.next.log.attach(cursor);
         let fresh = Connection { id: connection, client, next, in_flight: None, suspended: None };
         self.next.connections.push(fresh);
+        self.next.left = None;
     }
 
     fn drop_connection(&mut self, event: &Event) {
@@ -179,13 +183,12 @@ impl Step {
         seq
     }
 
-    /// What is still needed stays: a queued prompt's body, a pending ask, a range in flight or about to
-    /// be, what a suspended viewer has not seen.
+    /// What is still needed stays: a queued prompt's body, a pending ask, what a suspended viewer has not
+    /// seen, and what the viewers who keep up are sent in this very step.
     fn trim(&mut self, limits: &Limits) {
         let Session { log, queue, asks, connections, pin, .. } = &mut self.next;
-        let sending = connections
-            .iter()
-            .filter_map(|one| one.in_flight.or_else(|| one.watches().then_some(one.next)));
+        let keeps_up = |one: &&Connection| one.watches() && one.in_flight.is_none();
+        let sending = connections.iter().filter(keeps_up).map(|one| one.next);
         let needed = queue.first().into_iter().chain(asks.first()).copied().chain(sending);
         let floor = needed.map(Seq::previous).chain(*pin).min();
         log.trim(limits.retention, floor.unwrap_or(Seq::MAX));
@@ -330,6 +333,7 @@ fn named(event: &Event) -> Option<ConnectionId> {
     match *event {
         Event::Attach { connection, .. }
         | Event::Written { connection, .. }
+        | Event::Missed { connection, .. }
         | Event::Suspend { connection, .. }
         | Event::Resume { connection }
         | Event::Lost { connection } => Some(connection),

@@ -29,7 +29,18 @@ pub enum Event {
         /// The last entry of the range.
         through: Seq,
     },
-    /// A client goes to the background and will be back. May arrive after the connection's loss.
+    /// The range that a connection was given could not be read: it was trimmed before. Nothing of it was
+    /// written; the viewer is told of the gap.
+    Missed {
+        /// The connection.
+        connection: ConnectionId,
+        /// The first entry of the range.
+        from: Seq,
+    },
+    /// A client goes to the background and will be back. The notice may arrive after the connection's
+    /// loss. One that went its own way (a request) might also overtake, or be overtaken by, what its
+    /// connection carries: a client that posted it comes back on a new connection, not by
+    /// [`Event::Resume`].
     Suspend {
         /// The connection.
         connection: ConnectionId,
@@ -307,8 +318,8 @@ pub enum Effect {
         /// The last one.
         lost_to: Seq,
     },
-    /// Write these entries to the connection, then report [`Event::Written`]. They stay readable until
-    /// then.
+    /// Write these entries to the connection, then report [`Event::Written`]; or, if they were trimmed in
+    /// the meantime because the viewer is slow, write none of them and report [`Event::Missed`].
     Send {
         /// The connection.
         connection: ConnectionId,

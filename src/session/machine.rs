@@ -160,6 +160,7 @@ impl Machine {
         match *event {
             Event::Attach { connection, client, .. } => self.attach(session, connection, client),
             Event::Written { connection, through } => written(session, connection, through),
+            Event::Missed { connection, from } => missed(session, connection, from),
             Event::Suspend { connection, .. } => suspend(session, connection),
             Event::Resume { connection } => match session.connection(connection) {
                 Some(_) => Trigger::Resume,
@@ -174,6 +175,9 @@ impl Machine {
             Event::Answer { .. } => Trigger::AnswerLate,
             Event::Started { incarnation } => worker(incarnation, started(session)),
             Event::StartFailed { incarnation } => worker(incarnation, Trigger::StartFailed),
+            Event::Exited { incarnation } if matches!(session.turn, Turn::Interrupting(_)) => {
+                worker(incarnation, Trigger::ExitedInterrupted)
+            }
             Event::Output { incarnation, turn: None, .. } => worker(incarnation, Trigger::Output),
             Event::Output { incarnation, turn: Some(turn), .. } => {
                 of_turn(incarnation, turn, Trigger::Output)
@@ -227,6 +231,13 @@ pub(super) fn expected(high: Option<PromptNumber>) -> PromptNumber {
 fn written(session: &Session, id: ConnectionId, through: Seq) -> Trigger {
     match session.connection(id) {
         Some(c) if c.in_flight.is_some() && through == c.next.previous() => Trigger::Written,
+        Some(_) | None => Trigger::StaleConnection,
+    }
+}
+
+fn missed(session: &Session, id: ConnectionId, from: Seq) -> Trigger {
+    match session.connection(id) {
+        Some(connection) if connection.in_flight == Some(from) => Trigger::Missed,
         Some(_) | None => Trigger::StaleConnection,
     }
 }

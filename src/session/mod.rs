@@ -50,7 +50,7 @@ pub struct Session {
     pub(crate) generations: [Generation; Timer::COUNT],
     /// What suspended viewers have seen, while the session is SUSPENDED.
     pub(crate) pin: Option<Seq>,
-    /// The connection that was lost last: its suspend notice may still come.
+    /// The connection that was lost last, until the next one comes: its suspend notice may still come.
     pub(crate) left: Option<ConnectionId>,
 }
 

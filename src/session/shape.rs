@@ -73,12 +73,13 @@ pub const fn wants_answer(trigger: Trigger) -> bool {
     match trigger {
         Attach | AttachAgain | AttachFull | Prompt | PromptAgain | PromptConflict | PromptGap
         | PromptFull | PromptCrowded | Answer | AnswerLate | Asked | AskedFull => true,
-        Written | Suspend | SuspendLast | SuspendLate | Resume | Lost | LostLast
+        Written | Missed | Suspend | SuspendLast | SuspendLate | Resume | Lost | LostLast
         | LostToSuspended | Interrupt | InterruptAgain | InterruptQueued | Stop | Started
         | StartedUnwatched | StartedSuspended | StartFailed | Output | TurnEnded | Exited
-        | StartTimeout | InterruptTimeout | TurnTimeout | DetachExpired | DetachExpiredBusy
-        | GraceExpired | CloseoutTimeout | IdleExpired | Restarted | RestartedLossy | Begin
-        | Next | Reopen | StaleConnection | StaleWorker | StaleTimer | StaleCommand => false,
+        | ExitedInterrupted | StartTimeout | InterruptTimeout | TurnTimeout | DetachExpired
+        | DetachExpiredBusy | GraceExpired | CloseoutTimeout | IdleExpired | Restarted
+        | RestartedLossy | Begin | Next | Reopen | StaleConnection | StaleWorker | StaleTimer
+        | StaleCommand => false,
     }
 }
 
@@ -92,6 +93,7 @@ const fn carries(trigger: Trigger, op: Op) -> bool {
         Op::Suspend => matches!(trigger, Suspend | SuspendLast),
         Op::Unsuspend => matches!(trigger, Resume),
         Op::Credit => matches!(trigger, Written),
+        Op::Rewind => matches!(trigger, Missed),
         Op::RenewLog => matches!(trigger, RestartedLossy),
         Op::EndTurnAsReported => matches!(trigger, TurnEnded),
         Op::TakeBack => matches!(trigger, InterruptQueued),
@@ -147,6 +149,7 @@ const fn is_durable(op: Op) -> bool {
         | Op::Pin
         | Op::Unpin
         | Op::Credit
+        | Op::Rewind
         | Op::CloseAll(_)
         | Op::DisarmAll
         | Op::Disarm(_)
@@ -203,21 +206,22 @@ const fn rank(op: Op) -> u8 {
         Op::Pin => 7,
         Op::Unpin => 8,
         Op::Credit => 9,
-        Op::RenewLog => 10,
-        Op::EndTurn(_) => 11,
-        Op::EndTurnAsReported => 12,
-        Op::EndQueue(_) => 13,
-        Op::TakeBack => 14,
-        Op::LogClosing(_) => 15,
-        Op::LogEnd(_) => 16,
-        Op::NextIncarnation => 17,
-        Op::Accept => 18,
-        Op::LogOutput => 19,
-        Op::LogAsk => 20,
-        Op::LogAnswer => 21,
-        Op::CloseAll(_) => 22,
-        Op::DisarmAll => 23,
-        Op::Disarm(timer) => 24 + timer as u8,
+        Op::Rewind => 10,
+        Op::RenewLog => 11,
+        Op::EndTurn(_) => 12,
+        Op::EndTurnAsReported => 13,
+        Op::EndQueue(_) => 14,
+        Op::TakeBack => 15,
+        Op::LogClosing(_) => 16,
+        Op::LogEnd(_) => 17,
+        Op::NextIncarnation => 18,
+        Op::Accept => 19,
+        Op::LogOutput => 20,
+        Op::LogAsk => 21,
+        Op::LogAnswer => 22,
+        Op::CloseAll(_) => 23,
+        Op::DisarmAll => 24,
+        Op::Disarm(timer) => 30 + timer as u8,
         Op::Arm(timer) => 60 + timer as u8,
         Op::Start => 100,
         Op::CloseOut => 101,

@@ -34,6 +34,8 @@ pub enum Op {
     Unpin,
     /// The connection may be sent its next range.
     Credit,
+    /// The connection is where it was before the range in flight.
+    Rewind,
     /// Take over the new log id, if the event brings one.
     RenewLog,
     /// End the running turn, if there is one, and its asks.
@@ -111,7 +113,7 @@ pub const ROWS: &[Row] = {
     use Op::{
         Abort, Accept, Admit, Arm, CloseAll, CloseOut, Commit, Credit, Deliver, Disarm, DisarmAll, Dispatch, Drop,
         EndQueue, EndTurn, EndTurnAsReported, Fill, LogAnswer, LogAsk, LogClosing, LogEnd, LogOutput, NextIncarnation,
-        Pin, RenewLog, Replace, Reply, ReplyAgain, TakeBack, Unpin, Unsuspend, Welcome,
+        Pin, RenewLog, Replace, Rewind, Reply, ReplyAgain, TakeBack, Unpin, Unsuspend, Welcome,
     };
     &[
     //   id    from                              on                                               verdict                     ops, in this order                                                                                                    because
@@ -125,6 +127,8 @@ pub const ROWS: &[Row] = {
     row("W7", &[Created, Starting, Active, Closing, Ended],            &[Lost],                                         Stay,                       &[Drop],                                                                                                              "a connection's end is not the work's end"),
     row("W8", &[Created, Starting, Suspended, Closing, Ended],         &[LostLast, LostToSuspended],                    Stay,                       &[Drop],                                                                                                              "these states do not depend on who is connected; a suspended viewer's loss is expected"),
     row("W9", &[Created, Starting, Active, Closing, Ended],            &[SuspendLate],                                  Ignore(Reason::Stale),      &[],                                                                                                                  "nothing waits for this viewer: somebody else watches, or nothing is trimmed under it"),
+
+    row("W10", &[Starting, Active, Suspended, Closing, Ended],         &[Missed],                                       Stay,                       &[Rewind, Fill],                                                                                                      "the log waits for nobody: what a slow viewer cannot have is declared lost (race R4)"),
 
     // everywhere: prompts and answers
     row("P1", &[Created, Starting, Active, Detached, Suspended, Ended], &[Prompt],                                       Stay,                       &[Commit, Accept, Reply, Fill],                                                                                       "accepted means durable; what is due then follows in the same step (G1, G2, T1)"),
@@ -163,16 +167,17 @@ pub const ROWS: &[Row] = {
     row("T13", &[Active, Closing],                       &[Started],   Ignore(Reason::AlreadyStarted), &[],                                                                                                              "the start was reported, or is not wanted any more"),
     row("T14", &[Detached, Suspended, Closing],          &[StartedUnwatched],                             Ignore(Reason::AlreadyStarted), &[],                                                                                                              "the start was reported, or is not wanted any more"),
     row("T15", &[Suspended, Closing],                    &[StartedSuspended],                             Ignore(Reason::AlreadyStarted), &[],                                                                                                              "the start was reported, or is not wanted any more"),
+    row("T16", &[Active, Detached, Suspended],           &[ExitedInterrupted],                            Go(Ended),                  &[Commit, Unpin, EndTurn(TurnOutcome::Interrupted), LogEnd(EndReason::Exited), DisarmAll, Fill],                       "a worker that leaves because it was interrupted is no failure (F-93)"),
 
     // CREATED
     row("C1", &[Created],                        &[Stop],                                         Go(Ended),                  &[Commit, LogEnd(EndReason::Stopped), DisarmAll, Fill],                                                               "there is no worker to close out"),
-    row("C2", &[Created],                        &[IdleExpired],                                  Go(Ended),                  &[Commit, LogEnd(EndReason::Expired), DisarmAll, Fill],                                                               "nobody prompted; a later prompt reopens"),
+    row("C2", &[Created],                        &[IdleExpired],                                  Go(Ended),                  &[Commit, LogEnd(EndReason::Expired), Fill],                                                               "nobody prompted; a later prompt reopens"),
     // STARTING
     row("S1", &[Starting],                       &[Started],                                      Go(Active),                 &[Commit, Disarm(Startup)],                                                                                           "the worker is up and watched"),
     row("S2", &[Starting],                       &[StartedUnwatched],                             Go(Detached),               &[Commit, Disarm(Startup), Arm(Detach)],                                                                              "whoever prompted may have gone before the worker came; ACTIVE means watched"),
     row("S3", &[Starting],                       &[StartedSuspended],                             Go(Suspended),              &[Commit, Pin, Disarm(Startup), Arm(Grace)],                                                                          "whoever prompted put the phone away before the worker came; ACTIVE means watched"),
     row("S4", &[Starting],                       &[StartFailed, Exited],                          Go(Ended),                  &[Commit, EndQueue(TurnOutcome::Failed), LogEnd(EndReason::StartFailed), DisarmAll, Fill],                            "every accepted prompt gets its end; starting again by itself could go on for ever"),
-    row("S5", &[Starting],                       &[StartTimeout],                                 Go(Ended),                  &[Commit, Abort, EndQueue(TurnOutcome::Failed), LogEnd(EndReason::StartTimeout), DisarmAll, Fill],                     "a worker that is late must not come later (F-88)"),
+    row("S5", &[Starting],                       &[StartTimeout],                                 Go(Ended),                  &[Commit, Abort, EndQueue(TurnOutcome::Failed), LogEnd(EndReason::StartTimeout), Fill],                     "a worker that is late must not come later (F-88)"),
     row("S6", &[Starting],                       &[Stop],                                         Go(Closing),                &[Commit, EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Startup), Arm(Closeout), CloseOut, Fill], "a worker that may be half up has to be told, and waited for"),
     // ACTIVE
     row("A1", &[Active],                         &[LostLast],                                     Go(Detached),               &[Commit, Drop, Arm(Detach)],                                                                                         "outliving the connection is the point"),
@@ -196,12 +201,12 @@ pub const ROWS: &[Row] = {
     row("U6", &[Suspended],                      &[Stop],                                         Go(Closing),                &[Commit, Unpin, EndTurn(TurnOutcome::Interrupted), EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Timer::Turn), Disarm(Reaction), Disarm(Grace), Arm(Closeout), CloseOut, Fill], "stop needs no watcher"),
     // CLOSING: only to ENDED
     row("L1", &[Closing],                        &[Exited, StartFailed],                          Go(Ended),                  &[Commit, LogEnd(EndReason::ClosedOut), DisarmAll, Fill],                                                             "the closeout is done, or its worker is gone: either way it is over"),
-    row("L2", &[Closing],                        &[CloseoutTimeout],                              Go(Ended),                  &[Commit, Abort, LogEnd(EndReason::CloseoutTimeout), DisarmAll, Fill],                                                "no closeout takes for ever"),
+    row("L2", &[Closing],                        &[CloseoutTimeout],                              Go(Ended),                  &[Commit, Abort, LogEnd(EndReason::CloseoutTimeout), Fill],                                                "no closeout takes for ever"),
     row("L3", &[Closing],                        &[Prompt],                                       Go(Ended),                  &[Commit, Abort, LogEnd(EndReason::Superseded), Accept, DisarmAll, Reply, Fill],                                      "neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
     row("L4", &[Closing],                        &[Stop],                                         Ignore(Reason::AlreadyClosing), &[],                                                                                                              "a stop is idempotent"),
     // ENDED: only to CREATED
     row("E1", &[Ended],                          &[Stop],                                         Ignore(Reason::AlreadyEnded), &[],                                                                                                                "a stop is idempotent"),
-    row("E2", &[Ended],                          &[Started, StartedUnwatched, StartedSuspended, StartFailed, Output, Exited], Ignore(Reason::NoWorker), &[],                                                                                        "nothing from an aborted worker is logged"),
+    row("E2", &[Created, Ended],                 &[Started, StartedUnwatched, StartedSuspended, StartFailed, Output, Exited], Ignore(Reason::NoWorker), &[],                                                                                        "no worker of this incarnation is alive, and nothing from an aborted one is logged"),
     // the process
     row("B1", &[Created, Starting, Active, Detached, Suspended, Closing], &[Restarted],                                    Go(Ended),                  &[Commit, Unpin, EndTurn(TurnOutcome::Ambiguous), LogEnd(EndReason::Restarted), CloseAll(CloseCode::Restart), DisarmAll], "worker and connections went with the process; what ran may have had effects and is not run again"),
     row("B2", &[Created, Starting, Active, Detached, Suspended, Closing], &[RestartedLossy],                               Go(Ended),                  &[Commit, Unpin, RenewLog, EndTurn(TurnOutcome::Ambiguous), EndQueue(TurnOutcome::Ambiguous), LogEnd(EndReason::Restarted), CloseAll(CloseCode::Restart), DisarmAll], "what waits in the record may have run in what was lost: it is not run again either"),
@@ -213,12 +218,12 @@ pub const ROWS: &[Row] = {
     row("G2", &[Ended],                          &[Reopen],                                       Go(Created),                &[Commit, NextIncarnation],                                                                                           "a prompt reopens the conversation, and nothing else does"),
 
     // cells that cannot arise
-    row("N1", &[Detached],                       &[AttachAgain, AttachFull, Written, Suspend, SuspendLast, Resume, Lost, LostLast, LostToSuspended, Started, StartedSuspended], Ignore(Reason::Impossible), &[],                                      "nobody is connected"),
-    row("N2", &[Created, Starting, Closing, Ended],            &[Interrupt, InterruptAgain, Answer, Asked, AskedFull, TurnEnded, InterruptTimeout, TurnTimeout, DetachExpiredBusy, Next], Ignore(Reason::Impossible), &[],                                          "no turn runs"),
+    row("N1", &[Detached],                       &[AttachAgain, AttachFull, Written, Missed, Suspend, SuspendLast, Resume, Lost, LostLast, LostToSuspended, Started, StartedSuspended], Ignore(Reason::Impossible), &[],                                      "nobody is connected"),
+    row("N2", &[Created, Starting, Closing, Ended],            &[Interrupt, InterruptAgain, Answer, Asked, AskedFull, TurnEnded, InterruptTimeout, TurnTimeout, DetachExpiredBusy, ExitedInterrupted, Next], Ignore(Reason::Impossible), &[],                                          "no turn runs"),
     row("N3", &[Created, Closing, Ended],        &[InterruptQueued, PromptFull],                  Ignore(Reason::Impossible), &[],                                                                                                                  "no prompt waits"),
     row("N4", &[Starting, Active, Detached, Suspended, Closing, Ended], &[Begin],                                        Ignore(Reason::Impossible), &[],                                                                                                                  "only CREATED begins"),
     row("N5", &[Created, Starting, Active, Detached, Suspended, Closing], &[Reopen],                                       Ignore(Reason::Impossible), &[],                                                                                                                  "only ENDED reopens"),
-    row("N6", &[Created],                        &[Written, PromptAgain, PromptConflict, PromptCrowded, StartTimeout, DetachExpired, GraceExpired, CloseoutTimeout, Started, StartedUnwatched, StartedSuspended, StartFailed, Output, Exited], Ignore(Reason::Impossible), &[], "CREATED has no past: a reopened session leaves it in the same step"),
+    row("N6", &[Created],                        &[Written, Missed, PromptAgain, PromptConflict, PromptCrowded, StartTimeout, DetachExpired, GraceExpired, CloseoutTimeout], Ignore(Reason::Impossible), &[], "CREATED has no past: a reopened session leaves it in the same step"),
     row("N7", &[Active],                         &[StartedUnwatched, StartedSuspended],           Ignore(Reason::Impossible), &[],                                                                                                                  "somebody watches"),
     row("N8", &[Suspended],                      &[Suspend, Lost, Started],                       Ignore(Reason::Impossible), &[],                                                                                                                  "nobody watches"),
     ]

@@ -2,6 +2,8 @@
 
 mod diagrams;
 mod json;
+mod links;
+mod readme;
 mod words;
 
 use std::fs;

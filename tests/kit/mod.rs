@@ -167,6 +167,10 @@ pub(crate) fn written(connection: u64, through: u64) -> Event {
     Event::Written { connection: ConnectionId(connection), through: Seq(through) }
 }
 
+pub(crate) fn missed(connection: u64, from: u64) -> Event {
+    Event::Missed { connection: ConnectionId(connection), from: Seq(from) }
+}
+
 pub(crate) fn suspend(connection: u64, seen: u64) -> Event {
     Event::Suspend { connection: ConnectionId(connection), seen: Seq(seen) }
 }

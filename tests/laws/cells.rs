@@ -24,6 +24,7 @@ struct Shape {
     clients: usize,
     watching: usize,
     hidden: usize,
+    writing: bool,
     /// Whether a suspend notice may still come of the connection lost last.
     left: bool,
     /// Which timers were ever armed.
@@ -50,6 +51,7 @@ fn shape(walker: &Walker) -> Shape {
         clients: session.clients().len(),
         watching,
         hidden: session.connections().len() - watching,
+        writing: session.connections().iter().any(|one| one.in_flight.is_some()),
         left: (1..walker.fresh).any(late),
         armed: [0, 1, 2, 3, 4, 5, 6].map(|t| session.generation(Timer::VARIANTS[t]).0 > 0),
     }

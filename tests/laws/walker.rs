@@ -6,14 +6,13 @@ use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq}
 use outlive::laws::{Breach, Witness, of_step};
 use outlive::log::{Claim, Cursor, LogId};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
-use outlive::{Limits, State, Timer};
+use outlive::{Limits, Timer};
 use proptest::prelude::*;
 use strum::VariantArray;
 
 use crate::kit::{LOG, small};
 
-/// A driver that keeps its contract, and nobody else who does: a fence is never used twice, and a
-/// session that has no worker yet hears none of this incarnation.
+/// A driver that keeps its contract, and nobody else who does: a fence is never used twice.
 #[derive(Clone)]
 pub(super) struct Walker {
     pub(super) machine: Machine,
@@ -27,7 +26,7 @@ pub(super) struct Walker {
 const KINDS: &[fn(&Walker) -> Vec<Event>] = &[
     attaches, attaches, written, written, suspends, resumes, lost, prompts, prompts, prompts,
     interrupts, answers, started, started, outputs, outputs, asks, asks, turn_ends, turn_ends,
-    exits, timers, timers, stops, restarts,
+    exits, timers, timers, stops, restarts, missed,
 ];
 
 impl Walker {
@@ -104,12 +103,11 @@ impl Walker {
         turn.into_iter().chain(turn).chain([Seq(0), self.session.log().head]).collect()
     }
 
-    /// The current incarnation, and its neighbours; where no worker was started, only those.
+    /// The current incarnation, and its neighbours.
     fn workers(&self) -> Vec<Incarnation> {
         let current = self.session.incarnation();
         let others = [Incarnation(current.0 - 1), Incarnation(current.0 + 1)];
-        let worker = if self.session.state() == State::Created { &[][..] } else { &[current; 3] };
-        worker.iter().copied().chain(others).collect()
+        [current; 3].into_iter().chain(others).collect()
     }
 }
 
@@ -140,6 +138,13 @@ fn written(walker: &Walker) -> Vec<Event> {
     let right: Vec<_> = right.collect();
     let many = right.iter().copied().cycle().take(right.len() * 20).collect::<Vec<_>>();
     many.into_iter().chain(wrong).collect()
+}
+
+fn missed(walker: &Walker) -> Vec<Event> {
+    let listed = walker.session.connections().iter();
+    let right = listed.filter_map(|one| Some((one.id, one.in_flight?)));
+    let wrong = walker.connections().into_iter().map(|id| (id, walker.session.log().head));
+    right.chain(wrong).map(|(connection, from)| Event::Missed { connection, from }).collect()
 }
 
 fn suspends(walker: &Walker) -> Vec<Event> {

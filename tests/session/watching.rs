@@ -44,26 +44,18 @@ fn every_viewer_may_watch_prompt_interrupt_and_stop_for_there_is_no_owner() {
 
 #[test]
 fn the_base_overtakes_a_slow_viewer_and_it_gets_a_gap_in_mid_stream() {
-    let mut play = active().after([output(1, 1)]);
-    assert_eq!(told(&play.feed(suspend(1, 1))), "commit, arm grace 1");
-    let mut play = play.after([attach(2, 2)]);
-    let _ = play.feed(output(1, 60));
-    assert_eq!(play.session.log().base.0, 0, "connection 1 and 2 are still being written to");
-    let mut play = play.after([written(1, 2), written(2, 2)]);
-    let _ = play.feed(output(1, 60));
-    let mut play = play.after([written(2, 6)]);
-    let _ = play.feed(output(1, 1));
-    assert_eq!(play.session.log().base.0, 6, "connection 2 is not overtaken, connection 1 is");
-    assert_eq!(told(&play.feed(resume(1))), "gap 1: 3..=6, send 1: 7..=10");
+    let mut play = active().after([output(1, 1), output(1, 60)]);
+    assert_eq!(play.session.log().base.0, 54, "the log waits for nobody");
+    assert_eq!(told(&play.feed(written(1, 2))), "gap 1: 3..=54, send 1: 55..=58");
 }
 
 #[test]
-fn a_range_that_is_being_written_is_never_trimmed() {
-    let mut play = starting().after([started(1)]);
-    for _ in 0..20 {
-        let _ = play.feed(output(1, 5));
-    }
-    assert_eq!(play.session.log().base.0, 0, "entry 1 is being written");
+fn a_range_that_was_trimmed_before_it_was_read_is_missed_and_declared_lost() {
+    let mut play = starting().after([started(1), output(1, 60)]);
+    assert_eq!(play.nothing(missed(1, 2)), "X1", "not the range that was given");
+    let step = play.feed(missed(1, 1));
+    assert_eq!((rows(&step), told(&step)), (vec!["W10"], "gap 1: 1..=53, send 1: 54..=57".into()));
+    assert_eq!(play.nothing(missed(1, 1)), "X1", "said twice");
 }
 
 #[test]

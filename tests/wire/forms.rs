@@ -29,6 +29,7 @@ fn each_event() -> Vec<Event> {
         claim(1, 2, at),
         claim(1, 2, Claim::Malformed),
         written(1, 7),
+        missed(1, 4),
         suspend(1, 7),
         resume(1),
         lost(1),

@@ -3,6 +3,7 @@
 mod docs;
 mod explain;
 mod output;
+mod replay;
 mod table;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ enum Command {
     Table(table::Table),
     Explain(explain::Explain),
     Docs(docs::Docs),
+    Replay(replay::Replay),
 }
 
 impl Command {
@@ -31,6 +33,7 @@ impl Command {
             Command::Table(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Docs(command) => command.run(),
+            Command::Replay(command) => command.run(),
         }
     }
 }
@@ -57,7 +60,6 @@ enum Exit {
     /// The input cannot be used: arguments, files, limits.
     Unusable = 2,
     /// A bound was reached before the answer.
-    #[allow(dead_code, reason = "for commands that search")]
     Incomplete = 3,
 }
 

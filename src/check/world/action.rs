@@ -97,9 +97,9 @@ pub enum Action {
 }
 
 /// The classes of actions: fairness is promised by class.
-pub const CLASSES: [&str; 12] = [
-    "dial", "wire", "cut", "notice", "prompt", "forge", "hide", "post", "work", "timer", "crash",
-    "open",
+pub const CLASSES: [&str; 15] = [
+    "dial", "hear", "receive", "write", "report", "cut", "notice", "prompt", "forge", "hide",
+    "post", "work", "timer", "crash", "open",
 ];
 
 impl Action {
@@ -107,24 +107,23 @@ impl Action {
     pub const fn class(&self) -> usize {
         match self {
             Action::Dial { .. } => 0,
-            Action::Hear(_)
-            | Action::Receive(_)
-            | Action::Flush(_)
-            | Action::Written(_)
-            | Action::TellGone(_) => 1,
-            Action::Cut(_) | Action::Bye(_) | Action::Drain(_) => 2,
+            Action::Hear(_) => 1,
+            Action::Receive(_) => 2,
+            Action::Flush(_) => 3,
+            Action::Written(_) | Action::TellGone(_) => 4,
+            Action::Cut(_) | Action::Bye(_) | Action::Drain(_) => 5,
             Action::Notice(_)
             | Action::Silent(_)
             | Action::CloseTimeout(_)
-            | Action::HelloTimeout(_) => 3,
-            Action::Prompt(_) | Action::Unavailable(_) => 4,
-            Action::Forge(..) | Action::LateCall(..) => 5,
-            Action::Hide { .. } | Action::Show(_) => 6,
-            Action::Send(_) | Action::Arrive(_) => 7,
-            Action::Obey(_) | Action::Say(..) | Action::Listen(_) => 8,
-            Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => 9,
-            Action::Crash { .. } | Action::TakeOver | Action::Purge => 10,
-            Action::Open { .. } => 11,
+            | Action::HelloTimeout(_) => 6,
+            Action::Prompt(_) | Action::Unavailable(_) => 7,
+            Action::Forge(..) | Action::LateCall(..) => 8,
+            Action::Hide { .. } | Action::Show(_) => 9,
+            Action::Send(_) | Action::Arrive(_) => 10,
+            Action::Obey(_) | Action::Say(..) | Action::Listen(_) => 11,
+            Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => 12,
+            Action::Crash { .. } | Action::TakeOver | Action::Purge => 13,
+            Action::Open { .. } => 14,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod action;
 mod moment;
+pub mod mutants;
 mod packed;
 mod play;
 pub mod scopes;
@@ -38,7 +39,7 @@ words! {
     Bug as "snake_case" {
         LossByClient = "The registry knows clients, not connections: a late close is taken for the newcomer's (race R1).",
         ReplayThenSubscribe = "The replay is read first and the viewer subscribed afterwards (race R3).",
-        TrimWhatIsInFlight = "The store trims by its own retention, and a reader begins at what is left (race R4).",
+        SkipWhatIsTrimmed = "A reader that comes too late begins at what is left, and says nothing (race R4).",
         KeepTheLogId = "A store that lost the end of its log keeps the log's id (race R5).",
         ForgetTheKeys = "The record of accepted prompts is not in the commit of the prompt (race R6).",
         RunAgainAfterRestart = "What ran when the process died is given to the next worker (race R8).",
@@ -200,6 +201,7 @@ impl World {
             heard: 0,
             asked: false,
             hidden: false,
+            posted: false,
             away: false,
             fence: (0, 0),
         };
@@ -261,7 +263,7 @@ impl Model for World {
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft
             LostConnectionNeverStopsWork TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
-            NoPromptIsSwallowed OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
+            NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
             ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
@@ -277,7 +279,7 @@ impl Model for World {
         if !self.scope.live {
             return laws;
         }
-        let wire = [Fairness::Weak("wire"), Fairness::Weak("notice"), Fairness::Weak("dial")];
+        let wire = ["dial", "hear", "receive", "write", "report", "notice"].map(Fairness::Weak);
         let work = [Fairness::Strong("work"), Fairness::Weak("timer"), Fairness::Weak("open")];
         let both: Vec<Fairness> = wire.into_iter().chain(work).collect();
         let (name, meaning) = law(Law::ClosingEnds);

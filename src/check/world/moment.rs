@@ -175,6 +175,8 @@ pub(super) struct Client {
     /// Whether it asked on this link already.
     pub(super) asked: bool,
     pub(super) hidden: bool,
+    /// Whether a suspend notice about its link went its own way.
+    pub(super) posted: bool,
     /// Whether its last link was cut by the network, or closed by itself: nobody owes it anything.
     pub(super) away: bool,
     /// The fence of its last welcome, and the last one that was issued: only a planted bug asks.

@@ -182,7 +182,7 @@ macro_rules! variants {
 
 fields! {
     Link { id, client, node, server, held, alive, writing, written, gone, down, up }
-    Client { link, cursor, history, prompted, heard, asked, hidden, away, fence }
+    Client { link, cursor, history, prompted, heard, asked, hidden, posted, away, fence }
     Worker { node, incarnation, phase, inbox, said }
     Budget {
         dials, outputs, asks, hides, cuts, posts, late, exits, crashes, losses, takeovers, purges,

@@ -91,7 +91,7 @@ pub const RECONNECTS: Scope = Scope {
 pub const SUSPENDS: Scope = Scope {
     name: "suspends",
     about: "viewers go to the background and come back, on the same connection or another, or never",
-    budget: Budget { dials: 2, outputs: 2, cuts: 1, hides: 2, late: 1, ..NOTHING },
+    budget: Budget { dials: 2, outputs: 1, cuts: 1, hides: 2, ..NOTHING },
     timers: &[Timer::Detach, Timer::Grace],
     quick_wire: true,
     late_timers: true,
@@ -105,7 +105,7 @@ pub const TURNS: Scope = Scope {
     name: "turns",
     about: "prompts, queues, interrupts, a worker that crashes or hangs",
     prompts: &[3],
-    budget: Budget { dials: 1, outputs: 1, posts: 2, exits: 1, late: 1, ..NOTHING },
+    budget: Budget { dials: 1, outputs: 1, posts: 1, exits: 1, late: 1, ..NOTHING },
     timers: &[Timer::Start, Timer::Turn, Timer::Interrupt],
     quick_wire: true,
     interrupts: true,
@@ -133,7 +133,7 @@ pub const CLOSING: Scope = Scope {
     name: "closing",
     about: "stops, expiry, closeouts, prompts against CLOSING",
     prompts: &[3],
-    budget: Budget { dials: 2, outputs: 1, cuts: 1, posts: 2, late: 1, ..NOTHING },
+    budget: Budget { dials: 2, outputs: 0, cuts: 1, posts: 1, late: 1, ..NOTHING },
     timers: &[Timer::Idle, Timer::Start, Timer::Detach, Timer::Closeout],
     quick_wire: true,
     stops: true,
@@ -172,7 +172,7 @@ pub const TWO_CLIENTS: Scope = Scope {
     name: "two_clients",
     about: "two people watch and prompt, come and go",
     prompts: &[1, 1],
-    budget: Budget { dials: 3, outputs: 0, cuts: 1, hides: 1, ..NOTHING },
+    budget: Budget { dials: 3, outputs: 0, cuts: 1, ..NOTHING },
     timers: &[Timer::Detach, Timer::Grace],
     quick_wire: true,
     symmetric: true,
@@ -231,7 +231,7 @@ pub const EVERYTHING: Scope = Scope {
     prompts: &[1],
     budget: Budget {
         dials: 1,
-        outputs: 0,
+        outputs: 1,
         asks: 0,
         hides: 1,
         cuts: 1,
@@ -257,3 +257,118 @@ pub const EVERYTHING: Scope = Scope {
     late_timers: true,
     ..QUIET
 };
+
+/// The worlds in which mutants are looked for: the smallest in which each rule matters.
+pub const SMALL_WORLDS: &[Scope] = &[
+    APPROVALS,
+    Scope {
+        name: "small_turns",
+        prompts: &[2],
+        budget: Budget { dials: 1, outputs: 1, posts: 1, exits: 1, ..NOTHING },
+        asides: true,
+        late_timers: false,
+        failing_store: false,
+        live: false,
+        ..TURNS
+    },
+    Scope {
+        name: "small_queue",
+        prompts: &[1, 1],
+        limits: Limits { queued: 1, ..SMALL },
+        budget: Budget { dials: 2, posts: 1, ..NOTHING },
+        timers: &[Timer::Interrupt],
+        late_timers: false,
+        failing_store: false,
+        live: false,
+        ..TURNS
+    },
+    Scope {
+        name: "small_closing",
+        prompts: &[2],
+        budget: Budget { dials: 1, outputs: 1, posts: 1, exits: 1, ..NOTHING },
+        late_timers: false,
+        live: false,
+        ..CLOSING
+    },
+    Scope {
+        name: "small_late",
+        prompts: &[1],
+        budget: Budget { dials: 2, cuts: 1, posts: 1, late: 1, ..NOTHING },
+        timers: &[Timer::Idle, Timer::Start, Timer::Detach, Timer::Closeout],
+        live: false,
+        ..CLOSING
+    },
+    Scope {
+        name: "small_detached",
+        prompts: &[1],
+        budget: Budget { dials: 2, cuts: 1, posts: 1, exits: 1, ..NOTHING },
+        timers: &[Timer::Detach, Timer::Turn, Timer::Interrupt, Timer::Closeout],
+        interrupts: true,
+        late_timers: false,
+        live: false,
+        ..CLOSING
+    },
+    Scope {
+        name: "small_suspends",
+        prompts: &[1],
+        budget: Budget { dials: 2, outputs: 0, cuts: 1, hides: 2, late: 1, ..NOTHING },
+        live: false,
+        ..SUSPENDS
+    },
+    Scope {
+        name: "small_suspended",
+        prompts: &[1],
+        budget: Budget { dials: 1, hides: 1, posts: 1, exits: 1, ..NOTHING },
+        timers: &[Timer::Turn, Timer::Interrupt, Timer::Grace, Timer::Closeout],
+        interrupts: true,
+        stops: true,
+        late_timers: false,
+        live: false,
+        ..SUSPENDS
+    },
+    Scope {
+        name: "small_two",
+        prompts: &[1, 0],
+        budget: Budget { dials: 2, cuts: 1, hides: 2, ..NOTHING },
+        timers: &[Timer::Grace],
+        symmetric: false,
+        ..TWO_CLIENTS
+    },
+    Scope {
+        name: "small_crowd",
+        prompts: &[1, 1],
+        budget: Budget { dials: 2, hides: 1, ..NOTHING },
+        ..CROWDED
+    },
+    Scope {
+        name: "small_wire",
+        prompts: &[1],
+        budget: Budget { dials: 2, outputs: 2, cuts: 1, ..NOTHING },
+        live: false,
+        ..RECONNECTS
+    },
+    Scope {
+        name: "small_crashes",
+        prompts: &[1],
+        budget: Budget { dials: 2, hides: 1, crashes: 1, ..NOTHING },
+        quick_wire: true,
+        failing_store: false,
+        live: false,
+        ..CRASHES
+    },
+    Scope {
+        name: "small_losses",
+        prompts: &[2],
+        budget: Budget { dials: 2, crashes: 1, losses: 1, ..NOTHING },
+        quick_wire: true,
+        ..LOSSES
+    },
+    HOSTILE,
+    HANDSHAKES,
+    Scope {
+        name: "small_takeovers",
+        prompts: &[1],
+        budget: Budget { dials: 2, takeovers: 1, purges: 1, ..NOTHING },
+        ..TAKEOVERS
+    },
+];

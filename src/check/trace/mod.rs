@@ -1,0 +1,92 @@
+//! Recorded runs, held against the table.
+//!
+//! A trace is JSON Lines: what a driver fed to the machine, an event a line, and, where somebody
+//! cares, what must have come of it. The format is described in `docs/traces.md`. There are two
+//! questions:
+//!
+//! * [`replay`], or a [`Replayer`] fed line by line: is this log, complete as it is, what the table
+//!   does?
+//! * [`explain`], or a [`Partial`] fed line by line: could this log, in which timers, acks and
+//!   losses may be missing, be what the table does?
+//!
+//! A driver writes its traces with a [`Recorder`] and replays them in its own tests:
+//!
+//! ```
+//! use outlive::check::trace::{self, Recorder};
+//! use outlive::ids::{ClientId, Digest, PromptNumber};
+//! use outlive::log::LogId;
+//! use outlive::session::{Event, Machine};
+//! use outlive::{Limits, State};
+//!
+//! let machine = Machine::new(Limits::default())?;
+//! let mut recorder = Recorder::new(Vec::new());
+//! recorder.created(machine.limits(), LogId(0x9f3a))?;
+//! let session = machine.create(LogId(0x9f3a)).next;
+//! let event = Event::Prompt { client: ClientId(7), n: PromptNumber::MIN, digest: Digest(1) };
+//! let step = machine.step(&session, &event);
+//! recorder.step(&event, &step)?;
+//!
+//! let trace = trace::parse(&recorder.into_inner())?;
+//! let replayed = trace::replay(&trace)?;
+//! assert_eq!(replayed.state, State::Starting);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod candidate;
+mod expect;
+mod hidden;
+mod line;
+mod partial;
+mod read;
+mod record;
+mod replay;
+
+use std::vec::Vec;
+
+pub use expect::{Expect, Mismatch, Rules, Word};
+pub use hidden::Hidden;
+pub use line::{Begin, Fed, Line};
+pub use partial::{Bound, Explained, Options, Partial, Rejected, Unexplained, Unsettled};
+pub use read::{Flaw, MAX_LINE, Reader, Unreadable};
+pub use record::Recorder;
+pub use replay::{Divergence, Replayed, Replayer, Taken, Why};
+
+/// A trace that was read: its lines with their numbers, blank lines and comments left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The lines, with their numbers.
+    pub lines: Vec<(u64, Line)>,
+}
+
+/// Reads a trace.
+///
+/// # Errors
+/// The first line that is none.
+pub fn parse(bytes: &[u8]) -> Result<Trace, Unreadable> {
+    let lines = Reader::new(bytes).collect::<Result<_, _>>()?;
+    Ok(Trace { lines })
+}
+
+/// Replays a complete trace by the shipped table.
+///
+/// # Errors
+/// The first line that the table contradicts, or at which a law is broken.
+pub fn replay(trace: &Trace) -> Result<Replayed, Divergence> {
+    let mut replayer = Replayer::new();
+    for (number, line) in &trace.lines {
+        replayer.feed(*number, line)?;
+    }
+    Ok(replayer.finish())
+}
+
+/// Looks for an explanation of a trace in which events may be missing.
+///
+/// # Errors
+/// The first line that nothing explains, or the bound that was hit before the answer.
+pub fn explain(trace: &Trace, options: &Options) -> Result<Explained, Unsettled> {
+    let mut partial = Partial::new(options.clone());
+    for (number, line) in &trace.lines {
+        partial.feed(*number, line)?;
+    }
+    Ok(partial.finish())
+}

@@ -1,0 +1,234 @@
+//! Explains a log in which events are missing: every session that could stand behind the log so far
+//! is kept, with whatever hidden events may have happened in between.
+
+use std::boxed::Box;
+use std::collections::HashSet;
+use std::vec::Vec;
+
+use super::candidate::{Candidate, Run, count};
+use super::hidden::Hidden;
+use super::line::{Begin, Fed, Line};
+use super::replay::{Why, orphan, start};
+use crate::ids::Seq;
+use crate::limits::Limits;
+use crate::log::LogId;
+use crate::session::Session;
+use crate::session::table::{TABLE, Table};
+use crate::table::Verdict;
+use crate::words::{Reason, State, Trigger};
+
+/// How a log with missing events is explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The kinds of events that may be missing.
+    pub hidden: Vec<Hidden>,
+    /// The most sessions that are kept at a time.
+    pub candidates: usize,
+    /// The most events that may be missing between two lines.
+    pub between: usize,
+    /// Whether a line that expects nothing may be late news. If not, it must have been acted on or
+    /// refused; what is ignored is then only explained by a line that says so.
+    pub late: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { hidden: Hidden::USUAL.into(), candidates: 100_000, between: 1_000, late: false }
+    }
+}
+
+/// Explains one log, line by line.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    table: &'static Table,
+    options: Options,
+    run: Option<Run>,
+    explained: Explained,
+}
+
+/// An explanation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explained {
+    /// How many sessions the log is about.
+    pub sessions: u64,
+    /// How many lines with events.
+    pub lines: u64,
+    /// The most candidates that there were at a time.
+    pub most: usize,
+    /// What the last session can be at the end.
+    pub candidates: Vec<Session>,
+}
+
+/// Why there is no explanation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsettled {
+    /// The session cannot begin like this, or was restored and is not told so first.
+    #[error("line {line}: {why}")]
+    Unfit {
+        /// Where.
+        line: u64,
+        /// Why.
+        why: Why,
+    },
+    /// Nothing explains the log: it contradicts the table.
+    #[error(transparent)]
+    Unexplained(Box<Unexplained>),
+    /// A bound was hit before the answer was found: the log may be right or wrong.
+    #[error("line {line}: no answer: {bound}")]
+    Incomplete {
+        /// Where.
+        line: u64,
+        /// Which.
+        bound: Bound,
+    },
+}
+
+/// What kept the answer from being found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Bound {
+    /// [`Options::candidates`].
+    #[error("more than {0} sessions could explain the log so far")]
+    Candidates(usize),
+    /// [`Options::between`].
+    #[error("more than {0} events may be missing before this line")]
+    Between(usize),
+    /// What a viewer had seen when it was suspended is guessed, and the log was trimmed since.
+    #[error("it depends on what a viewer had seen at a suspend that is missing")]
+    Seen,
+}
+
+/// A line that nothing explains: the lines before it are the longest explained beginning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: nothing explains {}", super::expect::json(.fed))]
+#[non_exhaustive]
+pub struct Unexplained {
+    /// The line's number.
+    pub line: u64,
+    /// The line.
+    pub fed: Fed,
+    /// How many lines with events are explained.
+    pub explained: u64,
+    /// The sessions that explain them, and what each has against this line. Those that say the same
+    /// are counted together.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Why sessions do not explain a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// How many sessions say this.
+    pub count: usize,
+    /// One of them: the one with the fewest hidden events.
+    pub session: Session,
+    /// The column that the event came to.
+    pub trigger: Trigger,
+    /// The row that was taken.
+    pub rule: &'static str,
+    /// What it says.
+    pub verdict: Verdict<State, Reason>,
+    /// What the line says otherwise; none if the line was ignored.
+    pub why: Option<Why>,
+}
+
+impl Partial {
+    /// By the shipped table.
+    pub fn new(options: Options) -> Partial {
+        Partial::by(&TABLE, options)
+    }
+
+    /// By another table.
+    pub fn by(table: &'static Table, options: Options) -> Partial {
+        Partial { table, options, run: None, explained: Explained::default() }
+    }
+
+    /// Takes the next line. After an error it is not fed any more.
+    ///
+    /// # Errors
+    /// Nothing explains the line, or a bound was hit.
+    pub fn feed(&mut self, line: u64, what: &Line) -> Result<(), Unsettled> {
+        match what {
+            Line::Begin(begin) => self.begin(line, begin),
+            Line::Fed(fed) => {
+                if self.run.is_none() {
+                    self.begin(line, &Begin::created(Limits::default(), LogId(1)))?;
+                }
+                self.explain(line, fed)
+            }
+        }
+    }
+
+    /// What can stand behind the log so far, before any event that is hidden after it.
+    pub fn candidates(&self) -> impl Iterator<Item = &Session> {
+        let run = self.run.iter();
+        run.flat_map(|run| run.candidates.iter().map(|one| &one.session))
+    }
+
+    /// The explanation.
+    pub fn finish(mut self) -> Explained {
+        self.explained.candidates = self.candidates().cloned().collect();
+        self.explained
+    }
+
+    fn begin(&mut self, line: u64, begin: &Begin) -> Result<(), Unsettled> {
+        let unfit = |why| Unsettled::Unfit { line, why };
+        let (machine, session, orphaned) = start(self.table, begin).map_err(unfit)?;
+        self.explained.sessions += 1;
+        self.run = Some(Run {
+            machine,
+            orphaned,
+            candidates: [Candidate::new(session)].into(),
+            cut: None,
+            guessed: false,
+        });
+        Ok(())
+    }
+
+    fn explain(&mut self, line: u64, fed: &Fed) -> Result<(), Unsettled> {
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        let options = &self.options;
+        if run.orphaned {
+            let mut restored = run.candidates.iter();
+            restored
+                .try_for_each(|one| orphan(true, &one.session, &fed.event))
+                .map_err(|why| Unsettled::Unfit { line, why })?;
+        } else {
+            run.close(options).map_err(|bound| Unsettled::Incomplete { line, bound })?;
+        }
+        self.explained.most = self.explained.most.max(run.candidates.len());
+        let (mut next, mut seen, mut rejected) = (Vec::new(), HashSet::new(), Vec::new());
+        for candidate in &run.candidates {
+            match candidate.meets(run, fed, options) {
+                Ok(after) => {
+                    if seen.insert(after.key()) {
+                        next.push(after);
+                    }
+                }
+                Err(no) => count(&mut rejected, *no),
+            }
+        }
+        if next.is_empty() {
+            let trimmed = |one: &Candidate| one.session.log().base > Seq(0);
+            let guessed = run.guessed && run.candidates.iter().any(trimmed);
+            let bound = run.cut.or(guessed.then_some(Bound::Seen));
+            return Err(match bound {
+                Some(bound) => Unsettled::Incomplete { line, bound },
+                None => Unsettled::Unexplained(Box::new(Unexplained {
+                    line,
+                    fed: fed.clone(),
+                    explained: self.explained.lines,
+                    rejected,
+                })),
+            });
+        }
+        run.orphaned = false;
+        run.candidates = next;
+        self.explained.lines += 1;
+        Ok(())
+    }
+}

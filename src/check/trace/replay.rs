@@ -1,0 +1,253 @@
+//! Replays a complete trace: each line is a step, each step is held against its line and every law.
+
+use std::collections::BTreeMap;
+use std::string::String;
+use std::vec::Vec;
+
+use super::expect::{Expect, Mismatch};
+use super::line::{Begin, Fed, Line};
+use crate::laws::{self, Breach, Witness};
+use crate::limits::{Limits, ZeroLimit};
+use crate::log::LogId;
+use crate::session::table::{TABLE, Table};
+use crate::session::{Event, Impossible, Machine, Session, Step};
+use crate::words::{State, Trigger};
+
+/// Replays one trace, line by line.
+#[derive(Clone, Debug)]
+pub struct Replayer {
+    table: &'static Table,
+    run: Option<Run>,
+    replayed: Replayed,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    machine: Machine,
+    session: Session,
+    witness: Witness,
+    /// Its process is gone: nothing may come before `restarted`.
+    orphaned: bool,
+}
+
+/// What a whole trace came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Replayed {
+    /// How many sessions.
+    pub sessions: u64,
+    /// How many steps.
+    pub steps: u64,
+    /// How often each row was taken.
+    pub rules: BTreeMap<&'static str, u64>,
+    /// The state of the last session at the end.
+    pub state: State,
+}
+
+/// One step of a replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Taken {
+    /// The line's number.
+    pub line: u64,
+    /// The line.
+    pub fed: Fed,
+    /// The state before.
+    pub before: State,
+    /// The column the event came to.
+    pub trigger: Trigger,
+    /// What came of it: every field that applies is set.
+    pub got: Expect,
+}
+
+/// A line that the table contradicts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {why}")]
+#[non_exhaustive]
+pub struct Divergence {
+    /// The line's number.
+    pub line: u64,
+    /// In which way.
+    pub why: Why,
+    /// What the machine did there; none if it was not asked.
+    pub taken: Option<std::boxed::Box<Taken>>,
+}
+
+/// In which way a line is contradicted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Why {
+    /// Something else came of the event than the line expects.
+    #[error("{}", Listed(.0))]
+    Differs(Vec<Mismatch>),
+    /// A law is broken.
+    #[error("a law is broken: {0}")]
+    Breaks(#[from] Breach),
+    /// A restored session was fed something else before `restarted`.
+    #[error("a session that was restored in {0} is fed `restarted` before anything else")]
+    NotRestarted(State),
+    /// The beginning was made by hand, with limits no session can live with.
+    #[error(transparent)]
+    Limits(#[from] ZeroLimit),
+    /// The beginning was made by hand, with a snapshot no session could have written.
+    #[error(transparent)]
+    Start(#[from] Impossible),
+}
+
+struct Listed<'a>(&'a [Mismatch]);
+
+impl core::fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (place, mismatch) in self.0.iter().enumerate() {
+            let separator = if place == 0 { "" } else { "; " };
+            write!(f, "{separator}{mismatch}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Default for Replayer {
+    fn default() -> Replayer {
+        Replayer::new()
+    }
+}
+
+impl Replayer {
+    /// By the shipped table.
+    pub fn new() -> Replayer {
+        Replayer::by(&TABLE)
+    }
+
+    /// By another table.
+    pub fn by(table: &'static Table) -> Replayer {
+        Replayer {
+            table,
+            run: None,
+            replayed: Replayed {
+                sessions: 0,
+                steps: 0,
+                rules: BTreeMap::new(),
+                state: State::Created,
+            },
+        }
+    }
+
+    /// Takes the next line: the step it made, or nothing if a session begins.
+    ///
+    /// # Errors
+    /// The line is contradicted. A replayer that said so is not fed any more.
+    pub fn feed(&mut self, line: u64, what: &Line) -> Result<Option<Taken>, Divergence> {
+        let strayed = |why| Divergence { line, why, taken: None };
+        match what {
+            Line::Begin(begin) => {
+                self.begin(begin).map_err(strayed)?;
+                Ok(None)
+            }
+            Line::Fed(fed) => {
+                if self.run.is_none() {
+                    let unsaid = Begin::created(Limits::default(), LogId(1));
+                    self.begin(&unsaid).map_err(strayed)?;
+                }
+                self.step(line, fed).map(Some)
+            }
+        }
+    }
+
+    /// What the trace came to.
+    pub fn finish(self) -> Replayed {
+        self.replayed
+    }
+
+    fn begin(&mut self, begin: &Begin) -> Result<(), Why> {
+        let (machine, session, orphaned) = start(self.table, begin)?;
+        self.replayed.sessions += 1;
+        self.replayed.state = session.state();
+        self.run = Some(Run {
+            witness: Witness::of(&session, machine.limits()),
+            machine,
+            session,
+            orphaned,
+        });
+        Ok(())
+    }
+
+    fn step(&mut self, line: u64, fed: &Fed) -> Result<Taken, Divergence> {
+        let strayed =
+            |why, taken: Option<Taken>| Divergence { line, why, taken: taken.map(Into::into) };
+        let Some(run) = &mut self.run else {
+            return Err(strayed(Why::NotRestarted(State::Created), None));
+        };
+        orphan(run.orphaned, &run.session, &fed.event).map_err(|why| strayed(why, None))?;
+        run.orphaned = false;
+        let step = run.machine.step(&run.session, &fed.event);
+        let taken = Taken {
+            line,
+            fed: fed.clone(),
+            before: run.session.state(),
+            trigger: step.trigger(),
+            got: Expect::of(&step),
+        };
+        if let Err(breach) = run.laws(&fed.event, &step) {
+            return Err(strayed(breach.into(), Some(taken)));
+        }
+        let differences = fed.expect.as_ref().map(|e| e.differences(&taken.got));
+        if let Some(differences) = differences.filter(|list| !list.is_empty()) {
+            return Err(strayed(Why::Differs(differences), Some(taken)));
+        }
+        for row in step.rules() {
+            *self.replayed.rules.entry(row.id).or_default() += 1;
+        }
+        self.replayed.steps += 1;
+        self.replayed.state = step.next.state();
+        run.session = step.next;
+        Ok(taken)
+    }
+}
+
+impl Run {
+    fn laws(&mut self, event: &Event, step: &Step) -> Result<(), Breach> {
+        let limits = self.machine.limits();
+        laws::of_step(limits, &self.session, event, step)?;
+        self.witness.observe(limits, &self.session, event, step)
+    }
+}
+
+/// A session as a line says it begins, and whether its process is gone.
+pub(super) fn start(table: &'static Table, begin: &Begin) -> Result<(Machine, Session, bool), Why> {
+    let machine = Machine::with_table(begin.limits, table)?;
+    match begin.start.clone() {
+        None => {
+            let session = machine.create(begin.log).next;
+            Ok((machine, session, false))
+        }
+        Some(start) => {
+            let session = Session::restore(start)?;
+            let orphaned = session.state() != State::Ended;
+            Ok((machine, session, orphaned))
+        }
+    }
+}
+
+/// That nothing comes before the news that the process is gone.
+pub(super) fn orphan(orphaned: bool, session: &Session, event: &Event) -> Result<(), Why> {
+    if orphaned && !matches!(event, Event::Restarted { .. }) {
+        return Err(Why::NotRestarted(session.state()));
+    }
+    Ok(())
+}
+
+impl Taken {
+    /// The ids of the rows that were taken, as a person reads them: `P1 F1`.
+    pub fn rules(&self) -> String {
+        match &self.got.rule {
+            Some(super::Rules::All(rules)) => rules.join(" "),
+            Some(super::Rules::First(rule)) => rule.clone(),
+            None => String::new(),
+        }
+    }
+
+    /// The line as a complete one: with all that came of it expected.
+    pub fn complete(&self) -> Line {
+        Line::Fed(self.fed.clone().expecting(self.got.clone()))
+    }
+}

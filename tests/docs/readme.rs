@@ -1,0 +1,51 @@
+//! The README says what the tables, the crate and the machine say.
+
+use super::{file, page};
+
+/// What stands between `<!-- name… -->` and `<!-- /name -->`.
+fn between<'a>(text: &'a str, name: &str) -> &'a str {
+    let (_, rest) = text.split_once(&format!("<!-- {name}")).unwrap_or_else(|| panic!("no {name}"));
+    let (_, rest) = rest.split_once("-->").unwrap();
+    rest.split_once(&format!("<!-- /{name} -->")).unwrap_or_else(|| panic!("no /{name}")).0
+}
+
+/// Words alone: how they are marked up, linked and broken into lines is left out.
+fn words(text: &str) -> String {
+    let mut words = String::new();
+    for (place, part) in text.split("](").enumerate() {
+        // After the first one, each part begins with the target of a link.
+        let part = if place == 0 { part } else { part.split_once(')').unwrap().1 };
+        words += &part.replace(['[', ']', '`'], "");
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The doc comment (`///` or `//!`) in a source file, as text.
+fn doc(source: &str, mark: &str) -> String {
+    let lines = source.lines().filter_map(|line| line.trim_start().strip_prefix(mark));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_diagram_in_the_readme_is_that_of_the_table() {
+    let readme = file("README.md");
+    let expected = format!("\n```mermaid\n{}```\n", page("session.mmd"));
+    let told = "README.md: put docs/generated/session.mmd between the markers of the diagram";
+    assert!(between(&readme, "diagram") == expected, "{told}");
+}
+
+#[test]
+fn the_readme_and_the_crate_begin_with_the_same_sentence() {
+    let readme = file("README.md");
+    let first = doc(&file("src/lib.rs"), "//!");
+    let first = first.lines().next().unwrap();
+    assert!(readme.contains(&format!("# outlive\n\n{first}\n")), "{first}");
+}
+
+#[test]
+fn the_contract_in_the_readme_is_that_of_the_machine() {
+    let machine = doc(&file("src/session/machine.rs"), "///");
+    let contract = machine.split_once("changes nothing.\n\n").unwrap().1;
+    let contract = contract.split("\n\n").next().unwrap();
+    assert_eq!(words(between(&file("README.md"), "contract")), words(contract));
+}

@@ -1,0 +1,15 @@
+//! The checking engine, against brute force, against another checker, and against pinned results.
+
+mod brute_force;
+mod graph;
+mod liveness;
+mod lock;
+mod options;
+#[rustfmt::skip]
+mod printed;
+mod rates;
+mod ring;
+mod safety;
+mod spin;
+mod stories;
+mod walks;
