@@ -1,12 +1,20 @@
 //! One test binary: with one `tests/main.rs` proptest keeps its regressions in `proptest-regressions/`.
 
+mod build;
 #[cfg(feature = "cli")]
 mod cli;
+mod connection;
 #[cfg(feature = "docs")]
 mod docs;
 #[cfg(feature = "check")]
 mod engine;
 #[cfg(feature = "check")]
 mod incidents;
+mod kit;
+mod laws;
+mod layers;
+mod routing;
+mod session;
 #[cfg(feature = "check")]
 mod traces;
+mod wire;

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Breach, Law, ensure};
-use crate::ids::{ConnectionId, Seq};
+use crate::ids::{ConnectionId, Generation, Seq};
 use crate::limits::Limits;
 use crate::session::{Connection, Effect, Entry, Event, Record, Session, Step, Turn};
 use crate::table::Verdict;
@@ -166,7 +166,9 @@ fn is_stale(view: &View<'_>) -> bool {
         Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
             !current(incarnation) || before.turn().id() != Some(turn)
         }
-        Event::Expired { timer, generation } => before.generation(timer) != generation,
+        Event::Expired { timer, generation } => {
+            generation == Generation(0) || before.generation(timer) != generation
+        }
     }
 }
 

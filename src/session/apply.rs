@@ -9,7 +9,7 @@ use super::{Connection, Prompter, Session, Turn};
 use crate::ids::{ConnectionId, Generation, Incarnation, Seq};
 use crate::limits::Limits;
 use crate::table::Verdict;
-use crate::words::{CloseCode, EndReason, Timer, TurnOutcome};
+use crate::words::{CloseCode, EndReason, Reason, Timer, TurnOutcome};
 
 impl Step {
     /// Takes a row: its ops in order, then its state. The only place where a state changes.
@@ -19,8 +19,8 @@ impl Step {
         }
         match row.verdict {
             Verdict::Go(state) => self.next.state = state,
-            Verdict::Stay | Verdict::Ignore(_) => {}
-            Verdict::Refuse(_) => self.explain(event),
+            Verdict::Refuse(Reason::Gap) => self.explain(event),
+            Verdict::Stay | Verdict::Ignore(_) | Verdict::Refuse(_) => {}
         }
     }
 

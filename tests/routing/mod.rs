@@ -1,0 +1,74 @@
+//! The one decision before any command: total, and always with an answer at its end.
+
+use outlive::State;
+use outlive::ids::Incarnation;
+use outlive::routing::{Durable, Op, Runtime, rule};
+use strum::VariantArray;
+
+/// Every durable state against everything that may run.
+fn cells() -> impl Iterator<Item = (Durable, Runtime)> {
+    Durable::VARIANTS.iter().flat_map(|d| Runtime::VARIANTS.iter().map(move |r| (*d, *r)))
+}
+
+fn has_worker(durable: Durable) -> bool {
+    use Durable::*;
+    match durable {
+        Unknown | Created | Ended => false,
+        Starting | Active | Detached | Suspended | Closing => true,
+    }
+}
+
+#[test]
+fn every_cell_ends_with_an_answer_and_names_itself() {
+    assert_eq!(cells().count(), 24);
+    for (durable, runtime) in cells() {
+        let row = rule(durable, runtime);
+        assert!(row.from.contains(&durable) && row.on.contains(&runtime), "{}", row.id);
+        let answer = if durable == Durable::Unknown { Op::NotFound } else { Op::Proceed };
+        assert_eq!(row.ops.last(), Some(&answer), "{durable} x {runtime}");
+    }
+}
+
+#[test]
+fn a_zombie_is_aborted_before_anything_else_and_only_a_zombie_is() {
+    for (durable, runtime) in cells() {
+        let ops = rule(durable, runtime).ops;
+        let wanted = has_worker(durable) && runtime == Runtime::Current;
+        let zombie = runtime != Runtime::Absent && !wanted;
+        assert_eq!(ops.contains(&Op::Abort), zombie, "{durable} x {runtime}");
+        assert!(!zombie || ops[0] == Op::Abort, "{durable} x {runtime}");
+    }
+}
+
+#[test]
+fn a_record_that_counts_on_a_worker_that_is_not_there_is_recovered() {
+    for (durable, runtime) in cells() {
+        let recovers = rule(durable, runtime).ops.contains(&Op::Recover);
+        let missing = has_worker(durable) && runtime != Runtime::Current;
+        assert_eq!(recovers, missing, "{durable} x {runtime}");
+    }
+}
+
+#[test]
+fn ops_stand_in_order_and_none_twice() {
+    for (durable, runtime) in cells() {
+        let row = rule(durable, runtime);
+        assert!(row.ops.windows(2).all(|pair| pair[0] < pair[1]), "{}", row.id);
+    }
+}
+
+#[test]
+fn each_state_has_its_column_of_the_same_name_and_no_record_is_unknown() {
+    assert_eq!(Durable::of(None), Durable::Unknown);
+    for state in State::VARIANTS {
+        assert_eq!(Durable::of(Some(*state)).into_str(), state.into_str());
+    }
+}
+
+#[test]
+fn what_runs_is_told_apart_by_its_incarnation() {
+    assert_eq!(Runtime::of(Incarnation(2), None), Runtime::Absent);
+    assert_eq!(Runtime::of(Incarnation(2), Some(Incarnation(2))), Runtime::Current);
+    assert_eq!(Runtime::of(Incarnation(2), Some(Incarnation(1))), Runtime::Other);
+    assert_eq!(Runtime::of(Incarnation(2), Some(Incarnation(3))), Runtime::Other);
+}
