@@ -110,7 +110,7 @@ fn a_session_that_was_trimmed_by_a_smaller_limit_is_restored_under_a_larger_one(
 #[test]
 fn a_log_that_is_renewed_with_the_id_it_has_is_committed_all_the_same() {
     let text = r#"{"event":"stop","incarnation":1,"expect":{"rule":"C1"}}
-        {"event":"restarted","renew":"1","expect":{"rule":"R3"}}"#;
+        {"event":"restarted","renew":"1","expect":{"rule":"B4"}}"#;
     trace::replay(&trace::parse(text.as_bytes()).expect("it can be read")).expect("it is right");
 }
 
