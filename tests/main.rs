@@ -9,6 +9,8 @@ mod docs;
 #[cfg(feature = "check")]
 mod engine;
 #[cfg(feature = "check")]
+mod exhaustive;
+#[cfg(feature = "check")]
 mod incidents;
 mod kit;
 mod laws;

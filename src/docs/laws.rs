@@ -66,6 +66,7 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::OneGonePerConnection
         | Law::FirstCloseCodeWins
         | Law::ListedMeansOpen
+        | Law::CloseIsSent
         | Law::OnlyOpenIsHeard => Some(Place::World),
         Law::ClosingEnds
         | Law::StartingResolves
@@ -86,6 +87,7 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::NothingDueIsLeft
         | Law::LostConnectionNeverStopsWork
         | Law::TimersActWhereTheyWait
+        | Law::FailedStartsAreNotRepeated
         | Law::PinsAreKept
         | Law::NewsIsTaken
         | Law::RefusalsAreTrue

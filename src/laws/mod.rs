@@ -5,11 +5,13 @@
 //! driver was told ([`Witness`]) and over worlds (the feature `check`, where the connections, the worker,
 //! the store and the clients are played as well).
 
+mod connection;
 mod step;
 mod witness;
 
 use alloc::string::String;
 
+pub use connection::of_connection;
 pub use step::{of_step, over_steps};
 pub use witness::Witness;
 
@@ -32,6 +34,7 @@ words! {
         WorkNeedsAWorker = "A turn runs only where a worker is up, a prompt waits only where one will be.",
         NothingDueIsLeft = "What is due is done in the step that made it due.",
         LostConnectionNeverStopsWork = "Nothing that a connection does aborts, interrupts, closes out or ends anything.",
+        FailedStartsAreNotRepeated = "A start that fails is not tried again by itself.",
         TimersActWhereTheyWait = "A timer that fires acts only on the state, or the turn, that waits for it.",
         StopStops = "A stop of the current incarnation leads to CLOSING or ENDED.",
         WorkerIsToldWhatIsTrue = "The worker is asked to close out exactly on the way to CLOSING, and aborted only on the way to ENDED.",
@@ -53,13 +56,14 @@ words! {
         NoPromptRunsTwice = "No prompt is given to a worker twice.",
         AtMostOneWorker = "No two workers of a session are alive at once.",
         NothingFromAnAbortedWorkerIsLogged = "Nothing an aborted worker says gets into the log.",
-        StopAbortsTheWorker = "Where the session has no worker, none is alive.",
+        StopAbortsTheWorker = "Where the session has no worker, none is alive; where it counts on one, one is, or its last word is on the way.",
         WaitingStatesHaveATimer = "The armed timers are exactly those of the state and the turn: no wait without an end, no timer left behind.",
         AcceptedIsKept = "What a client was told is accepted is in the log, also after a crash.",
         WorkerMatchesTheState = "A worker is asked to start in STARTING, is up in ACTIVE, DETACHED and SUSPENDED, is leaving in CLOSING.",
         ListedMeansOpen = "A connection is listed exactly while it is OPEN, and until the session is told that it is gone.",
         OneGonePerConnection = "Each connection that was open is reported gone, once.",
         OnlyOpenIsHeard = "Nothing is handed on from a connection that has not said hello, or was closed.",
+        CloseIsSent = "A connection that goes to CLOSING is sent a close, with a code.",
         FirstCloseCodeWins = "A connection is closed with the first code that was given.",
 
         ClosingEnds = "A session that is CLOSING comes to its end.",

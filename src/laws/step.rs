@@ -1,5 +1,7 @@
 //! The laws over steps: what a step did, held against what was before and what came.
 
+use core::num::NonZeroU64;
+
 use alloc::format;
 use alloc::string::String;
 
@@ -33,6 +35,7 @@ const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::EndedHoldsNothing, ended_holds_nothing),
     (Law::WorkNeedsAWorker, work_needs_a_worker),
     (Law::LostConnectionNeverStopsWork, lost_connection_never_stops_work),
+    (Law::FailedStartsAreNotRepeated, failed_starts_are_not_repeated),
     (Law::TimersActWhereTheyWait, timers_act_where_they_wait),
     (Law::StopStops, stop_stops),
     (Law::WorkerIsToldWhatIsTrue, worker_is_told_what_is_true),
@@ -186,12 +189,11 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Event::Attach { connection, .. } => {
             view.step.refusal().is_some() || listed(connection).is_some()
         }
-        // Asked more closely by `in_order_without_silent_gaps`.
-        Event::Written { .. } | Event::Missed { .. } => true,
-        Event::Suspend { connection, .. } => listed(connection).is_none_or(|one| !one.watches()),
+        // Asked more closely by `in_order_without_silent_gaps` and `no_prompt_is_swallowed`.
+        Event::Written { .. } | Event::Missed { .. } | Event::Prompt { .. } => true,
+        Event::Suspend { connection, .. } => suspend_is_taken(view, connection),
         Event::Resume { connection } => listed(connection).is_none_or(Connection::watches),
         Event::Lost { connection } => listed(connection).is_none(),
-        Event::Prompt { .. } => true,
         Event::Interrupt { turn } => {
             next.turn() != Turn::Running(turn) && !next.queue().contains(&turn)
         }
@@ -208,10 +210,30 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Event::Restarted { renew } => {
             let left = alive || before.state() == State::Created;
             let renewed = renew.is_none_or(|id| next.log().id == id);
-            renewed && (!left || view.passes(State::Ended))
+            let alone = before.state() == State::Ended || next.connections().is_empty();
+            renewed && alone && (!left || view.passes(State::Ended))
         }
     };
     ensure(taken, || "it happened, and nothing came of it".into())
+}
+
+/// A listed viewer is suspended; one that was lost is awaited; and the grace period begins anew.
+fn suspend_is_taken(view: &View<'_>, connection: ConnectionId) -> bool {
+    let (before, next) = (view.before, view.next());
+    let find =
+        |session: &Session| session.connections().iter().find(|c| c.id == connection).copied();
+    let acts = view.step.verdict().acts();
+    let down = matches!(before.state(), State::Detached | State::Suspended);
+    let grace = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Grace, .. });
+    let renewed = view.effects().iter().any(grace);
+    match (find(before), before.left == Some(connection)) {
+        (Some(_), _) => {
+            let suspended = find(next).is_some_and(|one| !one.watches());
+            acts && suspended && (renewed || next.state() != State::Suspended)
+        }
+        (None, true) if down => acts && next.state() == State::Suspended && renewed,
+        (None, _) => true,
+    }
 }
 
 /// Each reason can be seen in the session.
@@ -219,7 +241,7 @@ fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
     let Some(refusal) = view.step.refusal() else { return Ok(()) };
     let (before, limits) = (view.before, view.limits);
     let full = |length: usize, limit: u16| length >= usize::from(limit);
-    let high = |client| before.high(client).map_or(0, |n| n.get());
+    let high = |client| before.high(client).map_or(0, NonZeroU64::get);
     let is_true = match (refusal.reason, *view.event) {
         (Reason::TooManyConnections, Event::Attach { .. }) => {
             full(before.connections().len(), limits.connections)
@@ -360,6 +382,34 @@ fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
     let up = |state| matches!(state, State::Active | State::Detached | State::Suspended);
     let (was, is) = (before.state(), next.state());
     ensure(was == is || (up(was) && up(is)), || format!("{was} became {is}"))
+}
+
+fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), String> {
+    let starting = view.before.state() == State::Starting;
+    let fails = match *view.event {
+        Event::StartFailed { incarnation } | Event::Exited { incarnation } => {
+            starting && incarnation == view.before.incarnation()
+        }
+        Event::Expired { timer: Timer::Start, .. } => starting && !is_stale(view),
+        Event::Expired { .. }
+        | Event::Attach { .. }
+        | Event::Written { .. }
+        | Event::Missed { .. }
+        | Event::Suspend { .. }
+        | Event::Resume { .. }
+        | Event::Lost { .. }
+        | Event::Prompt { .. }
+        | Event::Interrupt { .. }
+        | Event::Stop { .. }
+        | Event::Answer { .. }
+        | Event::Started { .. }
+        | Event::Output { .. }
+        | Event::Asked { .. }
+        | Event::TurnEnded { .. }
+        | Event::Restarted { .. } => false,
+    };
+    let next = view.next().state();
+    ensure(!fails || next == State::Ended, || format!("{next} after a failed start"))
 }
 
 /// Whether the state, or the turn, waits for the timer.

@@ -140,7 +140,7 @@ impl Machine {
             due = if row.verdict.acts() { step.next.due() } else { None };
         }
         debug_assert!(
-            !core::ptr::eq(self.table, &TABLE)
+            !core::ptr::eq(self.table, &raw const TABLE)
                 || laws::of_step(&self.limits, session, event, step) == Ok(()),
             "{:?}",
             laws::of_step(&self.limits, session, event, step)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use outlive::check::world::mutants::{self, Fate};
-use outlive::check::world::races::RACES;
+use outlive::check::world::races::{self, RACES};
 use outlive::check::world::{Bytes, Scope, World, scopes};
 use outlive::check::{Outcome, Progress, Report, Search, Standing};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use crate::output::{complain, say};
 /// Explore the worlds completely and hold every law against them.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "a flag of a command line is a bool")]
 pub(crate) struct Check {
     /// Only this world; may be given several times.
     #[arg(long, value_name = "NAME")]
@@ -65,6 +66,8 @@ pub(crate) struct Check {
 enum Format {
     Text,
     Json,
+    /// Races only: the page `docs/races.md`.
+    Markdown,
 }
 
 const EXAMPLES: &str = "\
@@ -84,6 +87,12 @@ impl Check {
         }
         if self.mutants {
             return self.mutants();
+        }
+        if self.format == Format::Markdown {
+            return match self.races {
+                true => say(&races::page(), Exit::Holds),
+                false => complain("`--format markdown` goes with `--races`"),
+            };
         }
         if self.races {
             return self.races();
@@ -130,13 +139,13 @@ impl Check {
             if let Err(error) = self.write_counterexample(&world, &report) {
                 return complain(&error);
             }
-            found.take(&world, scope, report);
+            found.take(&world, scope, &report);
         }
         // Only together do the worlds take every row.
         let whole = self.world.is_empty();
         let exit = found.exit(whole);
         match self.format {
-            Format::Text => say(&found.summary(whole), exit),
+            Format::Text | Format::Markdown => say(&found.summary(whole), exit),
             Format::Json => say(&found.json(whole), exit),
         }
     }
@@ -220,7 +229,7 @@ impl Check {
         for (mutant, fate) in &survey {
             match fate {
                 Fate::Equivalent { why } => {
-                    _ = writeln!(text, "equivalent: {}: {why}", mutant.name)
+                    _ = writeln!(text, "equivalent: {}: {why}", mutant.name);
                 }
                 Fate::Survived => _ = writeln!(text, "SURVIVED: {}", mutant.name),
                 Fate::Killed { .. } => {}
@@ -246,7 +255,7 @@ impl Check {
                 "law": violation.law, "story": story.lines().collect::<Vec<_>>() }));
         }
         match self.format {
-            Format::Text => say(&text, exit),
+            Format::Text | Format::Markdown => say(&text, exit),
             Format::Json => say(&format!("{:#}\n", json!({ "races": told })), exit),
         }
     }
@@ -282,7 +291,7 @@ struct Found {
 }
 
 impl Found {
-    fn take(&mut self, world: &World, scope: &Scope, report: Report) {
+    fn take(&mut self, world: &World, scope: &Scope, report: &Report) {
         let rules = world.rules();
         let taken = rules.iter().filter(|rule| {
             report.counters.iter().any(|counter| counter.name == **rule && counter.count > 0)
@@ -321,7 +330,7 @@ impl Found {
         self.taken.extend(taken);
         self.states += report.states;
         self.seconds += report.seconds;
-        match report.outcome {
+        match &report.outcome {
             Outcome::Verified => {}
             Outcome::Violated => self.violated = true,
             Outcome::Incomplete { why } => self.incomplete.push(format!("{}: {why}", scope.name)),
@@ -400,7 +409,10 @@ fn row(scope: &Scope, report: &Report) -> String {
 }
 
 fn stories(world: &World, report: &Report) -> String {
-    report.violations.iter().map(|violation| format!("\n{}\n", violation.story(world))).collect()
+    report
+        .violations
+        .iter()
+        .fold(String::new(), |text, violation| text + "\n" + &violation.story(world) + "\n")
 }
 
 fn thousands(number: u64) -> String {

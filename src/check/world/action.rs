@@ -265,7 +265,7 @@ impl World {
                 out.push(Action::TellGone(id));
             }
             if self.scope.handshakes && served {
-                self.handshakes_may(now, id, phase, out);
+                Self::handshakes_may(now, id, phase, out);
             }
             if now.left.late > 0 && self.scope.handshakes {
                 out.extend(late_calls(phase).iter().map(|trigger| Action::LateCall(id, *trigger)));
@@ -273,13 +273,7 @@ impl World {
         }
     }
 
-    fn handshakes_may(
-        &self,
-        now: &Moment,
-        id: u8,
-        phase: connection::Phase,
-        out: &mut Vec<Action>,
-    ) {
+    fn handshakes_may(now: &Moment, id: u8, phase: connection::Phase, out: &mut Vec<Action>) {
         match phase {
             connection::Phase::Connecting => {
                 if now.left.late > 0 {
@@ -456,7 +450,7 @@ impl World {
     }
 
     /// What a client shows when it connects.
-    pub(super) fn claim(&self, now: &Moment, client: usize, forged: bool) -> Claim {
+    pub(super) fn claim(now: &Moment, client: usize, forged: bool) -> Claim {
         match (now.clients[client].cursor, forged) {
             (Some((log, seq)), false) => Claim::At(Cursor { log, seq }),
             (None, false) => Claim::Nothing,

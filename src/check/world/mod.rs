@@ -53,6 +53,7 @@ words! {
 
 /// What may happen in a world, and how often.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing that may happen, or not")]
 pub struct Scope {
     /// Its name.
     pub name: &'static str,
@@ -283,12 +284,12 @@ impl Model for World {
         let laws = judged!(laws,
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft
-            LostConnectionNeverStopsWork TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
+            LostConnectionNeverStopsWork FailedStartsAreNotRepeated TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
             NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
             ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
-            OneGonePerConnection FirstCloseCodeWins OnlyOpenIsHeard
+            OneGonePerConnection CloseIsSent FirstCloseCodeWins OnlyOpenIsHeard
         );
         let law = |law: Law| (law.into_str(), law.meaning());
         let (name, meaning) = law(Law::AcceptedIsKept);
@@ -403,12 +404,25 @@ fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
 }
 
 fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
-    for (place, node) in now.nodes.iter().enumerate() {
-        let Some(session) = &node.session else { continue };
-        let without = matches!(session.state(), State::Created | State::Ended);
-        let alive = now.workers.iter().any(|w| w.node == place && w.phase != Phase::Dead);
-        if without && alive {
-            return Err(std::format!("{} with a living worker", session.state()));
+    for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
+        let here = now.workers.iter().filter(|worker| worker.node == place);
+        let state = node.session.as_ref().map(crate::session::Session::state);
+        let alive = here.clone().any(|worker| worker.phase != Phase::Dead);
+        let counts_on = match state {
+            None | Some(State::Created | State::Ended) => false,
+            Some(
+                State::Starting
+                | State::Active
+                | State::Detached
+                | State::Suspended
+                | State::Closing,
+            ) => true,
+        };
+        if alive && !counts_on {
+            return Err(std::format!("{state:?} with a living worker"));
+        }
+        if counts_on && here.count() == 0 {
+            return Err(std::format!("{state:?}, and no worker"));
         }
     }
     Ok(())

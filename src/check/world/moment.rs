@@ -161,6 +161,7 @@ pub enum Post {
 
 /// A person with a device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Client {
     /// The transport it believes in.
     pub(super) link: Option<u8>,
@@ -354,7 +355,7 @@ impl Moment {
                 || self.posts.iter().any(posted)
                 || self.clients.iter().any(fenced)
         };
-        (1..).find(|id| !remembered(*id)).unwrap_or(u8::MAX)
+        (1..u8::MAX).find(|id| !remembered(*id)).unwrap_or(u8::MAX)
     }
 
     /// The living worker of a node.

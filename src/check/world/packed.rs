@@ -115,7 +115,9 @@ impl<T: Code> Code for Option<T> {
 impl<T: Code> Code for Vec<T> {
     fn put(&self, to: &mut Vec<u8>) {
         self.len().put(to);
-        self.iter().for_each(|it| it.put(to));
+        for it in self {
+            it.put(to);
+        }
     }
 
     fn get(from: &mut &[u8]) -> Vec<T> {

@@ -115,7 +115,7 @@ impl<'a> Play<'a> {
     // The clients.
 
     fn dial(&mut self, client: usize, forged: bool) {
-        let cursor = self.world.claim(&self.now, client, forged);
+        let cursor = World::claim(&self.now, client, forged);
         let id = self.now.free_id();
         let serving = |node: &Node| node.up && node.session.is_some();
         let node = self.now.nodes.iter().position(serving);
@@ -297,8 +297,9 @@ impl<'a> Play<'a> {
         let world = self.world;
         let mut did = Did::default();
         let Some(link) = self.now.links.iter_mut().find(|link| link.id == id) else { return did };
-        let (before, first) = (link.server.phase(), link.server.code());
+        let was = link.server;
         let row = link.server.step_by(world.connections, trigger, code);
+        let held = laws::of_connection(&was, trigger, code, row, &link.server);
         let mut twice = false;
         for op in row.ops {
             match op {
@@ -327,26 +328,12 @@ impl<'a> Play<'a> {
                 | connection::Op::ArmClose => {}
             }
         }
-        let (after, last) = (link.server.phase(), link.server.code());
-        let told = link.gone != Gone::No;
-        let held = link.held;
         self.evidence.take_connection(world, row);
-        let was_open = before == connection::Phase::Open;
-        let is_open = after == connection::Phase::Open;
-        if twice || (was_open && !is_open && !told) {
-            self.breach(Law::OneGonePerConnection, format!("{trigger} in {before}"));
+        if twice {
+            self.breach(Law::OneGonePerConnection, format!("{trigger} in {}", was.phase()));
         }
-        if first.is_some() && first != last {
-            self.breach(Law::FirstCloseCodeWins, format!("{first:?} became {last:?}"));
-        }
-        if held == (after == connection::Phase::Closed) {
-            self.breach(Law::OneGonePerConnection, format!("{after}, transport held: {held}"));
-        }
-        if did.passes && !is_open && !was_open {
-            self.breach(Law::OnlyOpenIsHeard, format!("{trigger} in {before} is handed on"));
-        }
-        if did.writes && !is_open {
-            self.breach(Law::NoSendAfterClose, format!("{trigger} in {before} writes"));
+        if let Err(breach) = held {
+            self.breach(breach.law, breach.detail);
         }
         did
     }
@@ -407,18 +394,17 @@ impl<'a> Play<'a> {
         while let Some(action) = self.now.links.iter().find_map(|link| {
             let open = link.server.phase() == connection::Phase::Open;
             if link.alive && !link.down.is_empty() {
-                Some(Action::Receive(link.id))
+                Some(Next::Receive(link.id))
             } else if link.held && open && link.writing.is_some() {
-                Some(Action::Flush(link.id))
+                Some(Next::Flush(link.id))
             } else {
-                link.written.map(|_| Action::Written(link.id))
+                link.written.map(|_| Next::Written(link.id))
             }
         }) {
             let done = match action {
-                Action::Receive(link) => self.receive(link),
-                Action::Flush(link) => self.flush(link),
-                Action::Written(link) => self.written(link),
-                _ => None,
+                Next::Receive(link) => self.receive(link),
+                Next::Flush(link) => self.flush(link),
+                Next::Written(link) => self.written(link),
             };
             if done.is_none() {
                 break;
@@ -468,7 +454,7 @@ impl<'a> Play<'a> {
         let (connection, client) = (fence(id), ClientId(client as u64));
         match message {
             Message::Hello(cursor) => {
-                self.hello(id, node, Event::Attach { connection, client, cursor })
+                self.hello(id, node, Event::Attach { connection, client, cursor });
             }
             Message::Subscribe => {
                 let log = *self.now.nodes[node].session.as_ref()?.log();
@@ -568,7 +554,7 @@ impl<'a> Play<'a> {
                     self.feed(node, event);
                 }
                 routing::Op::NotFound => {
-                    self.fence_off(node);
+                    self.leave(node);
                     if let Some(id) = self.via {
                         self.connection(id, Trigger::Close, CloseCode::NotFound);
                     }
@@ -582,7 +568,7 @@ impl<'a> Play<'a> {
         if self.now.owner != node {
             self.now.left.takeovers = self.now.left.takeovers.saturating_sub(1);
             // What it holds is not what the store holds: its viewers come back and find the truth.
-            self.fence_off(node);
+            self.leave(node);
             self.now.owner = node;
         }
         if self.now.nodes[node].session.is_none() {
@@ -654,17 +640,19 @@ impl<'a> Play<'a> {
 
     fn refused(&mut self, event: &Event) {
         let Some(id) = self.via else { return };
-        match event {
-            Event::Attach { .. } => self.connection(id, Trigger::Close, CloseCode::Limit),
-            Event::Prompt { .. } => self.write(id, Frame::Refused),
-            _ => {}
+        if matches!(event, Event::Attach { .. }) {
+            self.connection(id, Trigger::Close, CloseCode::Limit);
+        }
+        if matches!(event, Event::Prompt { .. }) {
+            self.write(id, Frame::Refused);
         }
     }
 
     fn perform(&mut self, node: usize, effect: &Effect) {
         let id = |connection: ConnectionId| u8::try_from(connection.0).unwrap_or(u8::MAX);
         match *effect {
-            Effect::Commit => {}
+            // Committed already; what an answer does to a worker is not this world's matter.
+            Effect::Commit | Effect::Deliver { .. } => {}
             Effect::Abort { .. } => self.kill(node),
             Effect::Arm { timer, .. } => {
                 let clock = self.now.nodes[node].clock(timer);
@@ -673,13 +661,12 @@ impl<'a> Play<'a> {
             }
             Effect::Disarm { timer } => self.now.nodes[node].clock(timer).armed = false,
             Effect::DisarmAll => {
-                self.now.nodes[node].timers.iter_mut().for_each(|c| c.armed = false)
+                self.now.nodes[node].timers.iter_mut().for_each(|c| c.armed = false);
             }
             Effect::Start { incarnation, .. } => self.start(node, incarnation),
             Effect::CloseOut { .. } => self.order(node, Order::CloseOut),
             Effect::Dispatch { turn, .. } => self.order(node, Order::Turn(turn)),
             Effect::Interrupt { turn, .. } => self.order(node, Order::Interrupt(turn)),
-            Effect::Deliver { .. } => {}
             Effect::Accepted { n, .. } => {
                 if let Some(link) = self.via {
                     self.write(
@@ -689,7 +676,7 @@ impl<'a> Play<'a> {
                 }
             }
             Effect::Close { connection, code } => {
-                self.connection(id(connection), Trigger::Close, code)
+                self.connection(id(connection), Trigger::Close, code);
             }
             Effect::Welcome { connection, outcome } => {
                 let log = self.now.store.as_ref().map(|session| *session.log());
@@ -719,6 +706,11 @@ impl<'a> Play<'a> {
     /// The node's commit was refused: another one owns the session. It does nothing more for it.
     fn fence_off(&mut self, node: usize) {
         self.kill(node);
+        self.leave(node);
+    }
+
+    /// The node forgets the session and closes its connections.
+    fn leave(&mut self, node: usize) {
         self.now.nodes[node].session = None;
         self.now.nodes[node].witness = None;
         self.now.nodes[node].timers = [Clock::default(); 7];
@@ -792,14 +784,13 @@ impl<'a> Play<'a> {
         let left = &mut self.now.left;
         let worker = self.now.workers.get_mut(place)?;
         match word {
-            Word::Started => worker.phase = Phase::Idle,
+            Word::Started | Word::TurnEnded { .. } => worker.phase = Phase::Idle,
             Word::StartFailed => {
                 left.exits -= 1;
                 worker.phase = Phase::Dead;
             }
             Word::Output { .. } => left.outputs -= 1,
             Word::Asked { .. } => left.asks -= 1,
-            Word::TurnEnded { .. } => worker.phase = Phase::Idle,
             Word::Exited => {
                 left.exits -= u8::from(worker.phase != Phase::Leaving);
                 worker.phase = Phase::Dead;
@@ -895,6 +886,13 @@ impl<'a> Play<'a> {
         self.feed(other, Event::Restarted { renew: None });
         Some(())
     }
+}
+
+/// What a quick wire does next with a link.
+enum Next {
+    Receive(u8),
+    Flush(u8),
+    Written(u8),
 }
 
 /// What a connection's row asked for.

@@ -2,7 +2,7 @@
 //! shortest story is kept as documentation.
 
 use std::prelude::v1::*;
-use std::vec;
+use std::{format, vec};
 
 use super::{Bug, Bytes, Scope, World, scopes};
 use crate::check::{Report, Search};
@@ -101,7 +101,7 @@ pub const RACES: &[Race] = &[
         title: "Accepted, the answer lost, sent again",
         fault: Fault::Driver(Bug::ForgetTheKeys),
         scope: &scopes::CRASHES,
-        law: Law::NoPromptRunsTwice,
+        law: Law::AcceptedIsKept,
     },
     Race {
         id: "R7",
@@ -154,7 +154,7 @@ pub const RACES: &[Race] = &[
                 "nobody came back",
             ),
         },
-        scope: &scopes::CLOSING,
+        scope: &scopes::LATE,
         law: Law::TimersActWhereTheyWait,
     },
     Race {
@@ -196,6 +196,28 @@ impl Race {
         let search = Search::packed(world, Bytes).threads(2);
         search.allow_idle_classes().allow_idle_counters().run()
     }
+}
+
+/// The page of the races, in Markdown: each with its shortest story and a sequence diagram.
+pub fn page() -> String {
+    let mut page = String::from(
+        "<!-- generated: cargo run --release --features cli -- check --races --format markdown > docs/races.md -->\n\n\
+         # The twelve races\n\n\
+         Each is a bug that drivers had in the field, planted on purpose. The checker finds it, and this is the\n\
+         shortest story there is. Without the bug no story is found.\n",
+    );
+    for race in RACES {
+        let world = race.world();
+        let report = race.find(&world);
+        page += &format!("\n## {} {}\n\n{}\n", race.id, race.title, race.about());
+        let Some(violation) = report.violations.first() else {
+            page += "\nNot found.\n";
+            continue;
+        };
+        let (story, diagram) = (violation.story(&world), violation.sequence_diagram(&world));
+        page += &format!("\n```text\n{story}```\n\n```mermaid\n{}\n```\n", diagram.trim_end());
+    }
+    page
 }
 
 /// The shipped table with one row more, which takes over its cells.

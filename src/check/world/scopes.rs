@@ -323,6 +323,16 @@ pub const EVERYTHING: Scope = Scope {
     ..QUIET
 };
 
+/// Timers that are heard of late, and little else.
+pub const LATE: Scope = Scope {
+    name: "small_late",
+    prompts: &[1],
+    budget: Budget { dials: 2, cuts: 1, posts: 1, late: 1, ..NOTHING },
+    timers: &[Timer::Idle, Timer::Start, Timer::Detach, Timer::Closeout],
+    live: false,
+    ..CLOSING
+};
+
 /// The worlds in which mutants are looked for: the smallest in which each rule matters.
 pub const SMALL_WORLDS: &[Scope] = &[
     APPROVALS,
@@ -355,14 +365,7 @@ pub const SMALL_WORLDS: &[Scope] = &[
         live: false,
         ..CLOSING
     },
-    Scope {
-        name: "small_late",
-        prompts: &[1],
-        budget: Budget { dials: 2, cuts: 1, posts: 1, late: 1, ..NOTHING },
-        timers: &[Timer::Idle, Timer::Start, Timer::Detach, Timer::Closeout],
-        live: false,
-        ..CLOSING
-    },
+    LATE,
     Scope {
         name: "small_detached",
         prompts: &[1],
@@ -387,6 +390,18 @@ pub const SMALL_WORLDS: &[Scope] = &[
         timers: &[Timer::Turn, Timer::Interrupt, Timer::Grace, Timer::Closeout],
         interrupts: true,
         stops: true,
+        late_timers: false,
+        live: false,
+        ..SUSPENDS
+    },
+    Scope {
+        name: "small_stops",
+        prompts: &[2],
+        budget: Budget { dials: 1, hides: 1, cuts: 1, posts: 2, ..NOTHING },
+        timers: &[Timer::Closeout],
+        interrupts: true,
+        stops: true,
+        beacons: false,
         late_timers: false,
         live: false,
         ..SUSPENDS
@@ -424,7 +439,7 @@ pub const SMALL_WORLDS: &[Scope] = &[
     Scope {
         name: "small_losses",
         prompts: &[2],
-        budget: Budget { dials: 2, crashes: 1, losses: 1, ..NOTHING },
+        budget: Budget { dials: 2, hides: 1, crashes: 1, losses: 1, ..NOTHING },
         quick_wire: true,
         ..LOSSES
     },
@@ -436,4 +451,5 @@ pub const SMALL_WORLDS: &[Scope] = &[
         budget: Budget { dials: 2, takeovers: 1, purges: 1, ..NOTHING },
         ..TAKEOVERS
     },
+    TAKEOVERS,
 ];

@@ -1,0 +1,96 @@
+//! The worlds that are small enough for a debug build, explored completely; the counts are pinned, so that
+//! a world that silently shrinks is noticed. The default worlds are explored by `outlive check`.
+
+use std::fmt::Write as _;
+
+use outlive::check::world::races::{self, RACES};
+use outlive::check::world::{Bytes, World, mutants, scopes};
+use outlive::check::{Outcome, Report, Search};
+
+/// More states than this take too long without optimisation.
+const SMALL: u64 = 12_000;
+
+fn explore(name: &str, threads: usize) -> Report {
+    let world = World::new(scopes::named(name).expect("a world")).expect("limits");
+    let search = Search::packed(&world, Bytes).threads(threads).max_states(SMALL);
+    search.allow_idle_classes().allow_idle_counters().run()
+}
+
+#[test]
+fn the_small_worlds_hold_and_are_as_large_as_they_were() {
+    let mut report = String::new();
+    for scope in scopes::DEFAULT.iter().chain(scopes::SMALL_WORLDS) {
+        let found = explore(scope.name, 2);
+        if !found.complete {
+            continue;
+        }
+        assert_eq!(found.outcome, Outcome::Verified, "{}", scope.name);
+        let rows = found.counters.iter().filter(|row| row.count > 0).count();
+        let (states, steps, depth) = (found.states, found.transitions, found.depth);
+        writeln!(
+            report,
+            "{:16} {states:>6} states {steps:>6} steps depth {depth:>2} rows {rows:>2}",
+            scope.name
+        )
+        .expect("a string");
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn one_thread_and_two_find_the_same() {
+    let (one, two) = (explore("handshakes", 1), explore("handshakes", 2));
+    assert_eq!((one.states, one.transitions, one.depth), (two.states, two.transitions, two.depth));
+    assert_eq!(one.counters, two.counters);
+}
+
+#[test]
+fn an_unfinished_search_is_no_pass() {
+    let world = World::new(scopes::EVERYTHING).expect("limits");
+    let report = Search::packed(&world, Bytes).max_states(1_000).run();
+    assert!(matches!(report.outcome, Outcome::Incomplete { .. }), "{:?}", report.outcome);
+    assert!(!report.is_verified());
+}
+
+#[test]
+fn each_race_is_found_by_its_law_and_its_story_is_documented() {
+    for race in RACES {
+        let world = race.world();
+        let report = race.find(&world);
+        let laws: Vec<&str> = report.violations.iter().map(|found| found.law.as_str()).collect();
+        assert!(laws.contains(&race.law.into_str()), "{}: {laws:?}", race.id);
+    }
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/races.md"));
+    let refresh =
+        "cargo run --release --features cli -- check --races --format markdown > docs/races.md";
+    assert!(page.is_ok_and(|page| page == races::page()), "docs/races.md is stale: {refresh}");
+}
+
+#[test]
+fn a_counterexample_is_a_trace_that_replay_reads() {
+    let race = RACES.iter().find(|race| race.id == "R8").expect("a race");
+    let world = race.world();
+    let report = race.find(&world);
+    let violation = report.violations.first().expect("found");
+    let recorded = world.recorded(violation);
+    // The bug is the driver's: what the session itself was fed is lawful.
+    let trace = outlive::check::trace::parse(recorded.as_bytes()).expect("readable");
+    assert!(outlive::check::trace::replay(&trace).is_ok(), "{recorded}");
+    assert!(violation.test_code(&world).contains("#[test]"));
+    assert!(violation.sequence_diagram(&world).starts_with("sequenceDiagram"));
+}
+
+/// All of them take minutes: `outlive check --mutants`. Here the ones that do not compile, and one of each
+/// kind that only a world can tell.
+#[test]
+fn a_changed_row_is_noticed_by_shape_or_by_a_law() {
+    let all = mutants::all();
+    let misshapen = all.iter().filter(|mutant| mutant.misshapen().is_some()).count();
+    assert!(misshapen * 2 > all.len(), "{misshapen} of {}", all.len());
+    let world = [(&scopes::APPROVALS, 2_000)];
+    for name in ["session T5: without LogAnswer", "session S1: go ACTIVE → go DETACHED"] {
+        let mutant = all.iter().find(|mutant| mutant.name == name).expect(name);
+        let fate = mutant.fate(&world, 1);
+        assert!(matches!(fate, mutants::Fate::Killed { .. }), "{name}: {fate:?}");
+    }
+}
