@@ -28,12 +28,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// An exit code for a command: 0, 1 and 2.
+    /// An exit code for a command: 0, 1 and 3, as those of `outlive`, where 2 is unusable input.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Verified => 0,
             Self::Violated => 1,
-            Self::Incomplete { .. } => 2,
+            Self::Incomplete { .. } => 3,
         }
     }
 }

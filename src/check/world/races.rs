@@ -169,7 +169,7 @@ pub const RACES: &[Race] = &[
         title: "An owner that was replaced goes on",
         fault: Fault::Driver(Bug::CommitWithoutFence),
         scope: &scopes::TAKEOVERS,
-        law: Law::DeliveredIsDurable,
+        law: Law::NoPromptRunsTwice,
     },
 ];
 
