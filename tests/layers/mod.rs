@@ -208,7 +208,7 @@ fn the_state_of_a_session_is_assigned_in_one_place() {
 const LONG: &[(&str, &str)] = &[
     ("laws/step.rs", "the laws over steps, one after another"),
     ("check/world/action.rs", "everything that can happen"),
-    ("check/world/play.rs", "what it does"),
+    ("check/world/scopes.rs", "the worlds, as data"),
 ];
 
 #[test]

@@ -89,9 +89,10 @@ impl Check {
             return self.mutants();
         }
         if self.format == Format::Markdown {
-            return match self.races {
-                true => say(&races::page(), Exit::Holds),
-                false => complain("`--format markdown` goes with `--races`"),
+            return if self.races {
+                say(&races::page(), Exit::Holds)
+            } else {
+                complain("`--format markdown` goes with `--races`")
             };
         }
         if self.races {

@@ -6,6 +6,7 @@
 //! [`scopes`] are small enough to be explored completely.
 
 mod action;
+mod judge;
 mod moment;
 pub mod mutants;
 mod narrate;
@@ -30,7 +31,8 @@ use crate::routing;
 use crate::session::{Machine, table};
 use crate::table::Verdict;
 use crate::words::{Reason, State, Timer, words};
-use moment::{Client, Clock, Node, Phase};
+use judge::{accepted_is_kept, behind, is, listed_means_open, owed, stop_aborts_the_worker};
+use moment::{Client, Clock, Node};
 
 /// The generation that armed timers have in every moment: all that can matter is whether one is current.
 pub(super) const CURRENT: Generation = Generation(2);
@@ -366,86 +368,6 @@ impl Model for World {
     fn expression(&self) -> String {
         narrate::expression(self)
     }
-}
-
-fn session(now: &Moment) -> Option<&crate::session::Session> {
-    now.nodes.get(now.owner).and_then(|node| node.session.as_ref())
-}
-
-fn is(now: &Moment, state: State) -> bool {
-    session(now).is_some_and(|session| session.state() == state)
-}
-
-/// Somebody watches, or wants to, and does not have the whole log.
-fn behind(now: &Moment) -> bool {
-    let Some(head) = now.store.as_ref().map(|session| session.log().head) else { return false };
-    now.clients.iter().any(|client| {
-        let wants = client.link.is_some() && !client.hidden && !client.away;
-        wants && client.cursor.is_none_or(|(_, seq)| seq < head)
-    })
-}
-
-/// An accepted prompt has no turn end yet.
-fn owed(now: &Moment) -> bool {
-    now.store.as_ref().is_some_and(|s| s.turn().id().is_some() || !s.queue().is_empty())
-}
-
-fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
-    let Some(store) = now.store.as_ref().filter(|_| now.history == 0) else { return Ok(()) };
-    for (place, client) in now.clients.iter().enumerate() {
-        let who = crate::ids::ClientId(place as u64);
-        let high = store.high(who).map_or(0, core::num::NonZeroU64::get);
-        if high < u64::from(client.heard) {
-            let heard = client.heard;
-            return Err(std::format!("client {place} heard {heard}, the store knows {high}"));
-        }
-    }
-    Ok(())
-}
-
-fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
-    for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
-        let here = now.workers.iter().filter(|worker| worker.node == place);
-        let state = node.session.as_ref().map(crate::session::Session::state);
-        let alive = here.clone().any(|worker| worker.phase != Phase::Dead);
-        let counts_on = match state {
-            None | Some(State::Created | State::Ended) => false,
-            Some(
-                State::Starting
-                | State::Active
-                | State::Detached
-                | State::Suspended
-                | State::Closing,
-            ) => true,
-        };
-        if alive && !counts_on {
-            return Err(std::format!("{state:?} with a living worker"));
-        }
-        if counts_on && here.count() == 0 {
-            return Err(std::format!("{state:?}, and no worker"));
-        }
-    }
-    Ok(())
-}
-
-fn listed_means_open(_: &World, now: &Moment) -> Judgement {
-    for (place, node) in now.nodes.iter().enumerate() {
-        let Some(session) = &node.session else { continue };
-        let open = |link: &moment::Link| link.server.phase() == connection::Phase::Open;
-        let listed = |id: u8| session.connections().iter().any(|one| one.id.0 == u64::from(id));
-        for one in session.connections() {
-            let link = now.links.iter().find(|link| u64::from(link.id) == one.id.0);
-            if !link.is_some_and(|link| open(link) || link.gone == moment::Gone::Untold) {
-                return Err(std::format!("connection {} is listed and not open", one.id));
-            }
-        }
-        for link in now.links.iter().filter(|link| link.node == place && open(link)) {
-            if !listed(link.id) && !link.up.contains(&moment::Message::Subscribe) {
-                return Err(std::format!("connection {} is open and not listed", link.id));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn ignored<S>(verdict: &Verdict<S, Reason>) -> Option<Reason> {

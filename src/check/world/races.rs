@@ -1,8 +1,9 @@
 //! The twelve nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
 //! shortest story is kept as documentation.
 
+use std::fmt::Write as _;
 use std::prelude::v1::*;
-use std::{format, vec};
+use std::vec;
 
 use super::{Bug, Bytes, Scope, World, scopes};
 use crate::check::{Report, Search};
@@ -209,13 +210,14 @@ pub fn page() -> String {
     for race in RACES {
         let world = race.world();
         let report = race.find(&world);
-        page += &format!("\n## {} {}\n\n{}\n", race.id, race.title, race.about());
+        let _ = write!(page, "\n## {} {}\n\n{}\n", race.id, race.title, race.about());
         let Some(violation) = report.violations.first() else {
             page += "\nNot found.\n";
             continue;
         };
         let (story, diagram) = (violation.story(&world), violation.sequence_diagram(&world));
-        page += &format!("\n```text\n{story}```\n\n```mermaid\n{}\n```\n", diagram.trim_end());
+        let diagram = diagram.trim_end();
+        let _ = write!(page, "\n```text\n{story}```\n\n```mermaid\n{diagram}\n```\n");
     }
     page
 }

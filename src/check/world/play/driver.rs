@@ -1,0 +1,146 @@
+//! The driver: one step, one commit, the effects in order.
+
+use super::*;
+
+impl Play<'_> {
+    /// Feeds an event to a node's session: one step, one commit, effects in order.
+    pub(super) fn feed(&mut self, node: usize, event: Event) {
+        let Some(session) = self.now.nodes[node].session.take() else { return };
+        let step = self.world.machine.step(&session, &event);
+        self.judge(node, &session, &event, &step);
+        if step.commits() && self.now.owner != node && !self.bug(Bug::CommitWithoutFence) {
+            return self.fence_off(node);
+        }
+        if step.commits() && self.now.owner == node {
+            self.commit(&step);
+        }
+        self.evidence.events.push((node, event));
+        for effect in &step.effects {
+            self.perform(node, effect);
+        }
+        if step.refusal().is_some() {
+            self.refused(&event);
+        }
+        let mut next = step.next;
+        self.forget_generations(node, &mut next);
+        self.now.nodes[node].session = Some(next);
+    }
+
+    pub(super) fn judge(&mut self, node: usize, session: &Session, event: &Event, step: &Step) {
+        let limits = *self.world.machine.limits();
+        for row in step.rules() {
+            self.evidence.take_session(self.world, row);
+        }
+        let mut held = laws::of_step(&limits, session, event, step);
+        if let Some(witness) = &mut self.now.nodes[node].witness {
+            held = held.and(witness.observe(&limits, session, event, step));
+        }
+        if let Err(breach) = held {
+            self.breach(breach.law, breach.detail);
+        }
+    }
+
+    pub(super) fn commit(&mut self, step: &Step) {
+        if self.world.scope.budget.losses > 0 {
+            self.now.older = self.now.store.take();
+        }
+        self.now.store = Some(step.next.record());
+        for record in &step.records {
+            if let Entry::Prompt { client, n } = record.entry {
+                self.now.keys.push(Key { client, n, turn: record.seq, ran: false });
+            }
+        }
+    }
+
+    /// Generations matter only to those that can still come back.
+    pub(super) fn forget_generations(&mut self, node: usize, session: &mut Session) {
+        for (clock, generation) in self.now.nodes[node].timers.iter().zip(&mut session.generations)
+        {
+            let remembered = clock.armed || clock.late || clock.stale;
+            *generation = if remembered { CURRENT } else { Generation(0) };
+        }
+    }
+
+    pub(super) fn refused(&mut self, event: &Event) {
+        let Some(id) = self.via else { return };
+        if matches!(event, Event::Attach { .. }) {
+            self.connection(id, Trigger::Close, CloseCode::Limit);
+        }
+        if matches!(event, Event::Prompt { .. }) {
+            self.write(id, Frame::Refused);
+        }
+    }
+
+    pub(super) fn perform(&mut self, node: usize, effect: &Effect) {
+        let id = |connection: ConnectionId| u8::try_from(connection.0).unwrap_or(u8::MAX);
+        match *effect {
+            // Committed already; what an answer does to a worker is not this world's matter.
+            Effect::Commit | Effect::Deliver { .. } => {}
+            Effect::Abort { .. } => self.kill(node),
+            Effect::Arm { timer, .. } => {
+                let clock = self.now.nodes[node].clock(timer);
+                clock.stale |= core::mem::take(&mut clock.late);
+                clock.armed = true;
+            }
+            Effect::Disarm { timer } => self.now.nodes[node].clock(timer).armed = false,
+            Effect::DisarmAll => {
+                self.now.nodes[node].timers.iter_mut().for_each(|c| c.armed = false);
+            }
+            Effect::Start { incarnation, .. } => self.start(node, incarnation),
+            Effect::CloseOut { .. } => self.order(node, Order::CloseOut),
+            Effect::Dispatch { turn, .. } => self.order(node, Order::Turn(turn)),
+            Effect::Interrupt { turn, .. } => self.order(node, Order::Interrupt(turn)),
+            Effect::Accepted { n, .. } => {
+                if let Some(link) = self.via {
+                    self.write(
+                        link,
+                        Frame::Accepted { n: u8::try_from(n.get()).unwrap_or(u8::MAX) },
+                    );
+                }
+            }
+            Effect::Close { connection, code } => {
+                self.connection(id(connection), Trigger::Close, code);
+            }
+            Effect::Welcome { connection, outcome } => {
+                let log = self.now.store.as_ref().map(|session| *session.log());
+                let Some(log) = log else { return };
+                self.write(id(connection), Frame::Welcome { outcome, log: log.id, base: log.base });
+            }
+            Effect::Gap { connection, lost_from, lost_to } => {
+                self.write(id(connection), Frame::Gap { from: lost_from, to: lost_to });
+            }
+            Effect::Send { connection, from, to } => self.send(id(connection), from, to),
+        }
+    }
+
+    pub(super) fn send(&mut self, id: u8, from: Seq, to: Seq) {
+        let writes = self.step_connection(id, Trigger::Send, CloseCode::Normal).writes;
+        let careless = self.bug(Bug::WriteWithoutAsking);
+        let Some(link) = self.link(id) else { return };
+        let open = link.server.phase() == connection::Phase::Open;
+        if writes || careless {
+            link.writing = Some((from, to));
+            if !open {
+                self.breach(Law::NoSendAfterClose, format!("{from} to {to} on connection {id}"));
+            }
+        }
+    }
+
+    /// The node's commit was refused: another one owns the session. It does nothing more for it.
+    pub(super) fn fence_off(&mut self, node: usize) {
+        self.kill(node);
+        self.leave(node);
+    }
+
+    /// The node forgets the session and closes its connections.
+    pub(super) fn leave(&mut self, node: usize) {
+        self.now.nodes[node].session = None;
+        self.now.nodes[node].witness = None;
+        self.now.nodes[node].timers = [Clock::default(); 7];
+        let links: Vec<u8> =
+            self.now.links.iter().filter(|l| l.node == node).map(|l| l.id).collect();
+        for id in links {
+            self.connection(id, Trigger::Close, CloseCode::Moved);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What an action does: the driver, the wire, the clients and the workers, played honestly. The planted
+//! bugs are the places where a driver goes wrong in the field.
+
+#![allow(clippy::wildcard_imports, reason = "one player in several rooms")]
+
+mod clients;
+mod driver;
+mod processes;
+mod server;
+mod wire;
+mod workers;
+
+use core::num::{NonZeroU32, NonZeroU64};
+use std::prelude::v1::*;
+use std::{format, vec};
+
+use super::action::Action;
+use super::moment::{
+    Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word, Worker,
+};
+use super::{Bug, CURRENT, Evidence, OLD, World};
+use crate::connection::{self, Connection, Trigger};
+use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
+use crate::laws::{self, Breach, Law, Witness};
+use crate::log::{AttachOutcome, Claim, Cursor, LogId};
+use crate::routing::{self, Durable, Runtime};
+use crate::session::{Effect, Entry, Event, Session, Step};
+use crate::words::{ClientRule, CloseCode, Timer};
+
+/// One action being played.
+pub(super) struct Play<'a> {
+    world: &'a World,
+    pub(super) now: Moment,
+    pub(super) evidence: Evidence,
+    /// The link whose message is being answered.
+    via: Option<u8>,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(world: &'a World, now: &Moment) -> Play<'a> {
+        Play { world, now: now.clone(), evidence: Evidence::default(), via: None }
+    }
+
+    /// Plays the action; none if it is not possible.
+    pub(super) fn play(mut self, action: &Action) -> Option<(Moment, Evidence)> {
+        match *action {
+            Action::Dial { client, forged } => self.dial(client, forged),
+            Action::Hear(link) => self.hear(link)?,
+            Action::Unavailable(link) => self.unavailable(link)?,
+            Action::Receive(link) => self.receive(link)?,
+            Action::Flush(link) => self.flush(link)?,
+            Action::Written(link) => self.written(link)?,
+            Action::Cut(link) => self.cut(link)?,
+            Action::Bye(link) => self.bye(link)?,
+            Action::Notice(link) => self.connection(link, Trigger::Lost, CloseCode::Normal),
+            Action::Silent(link) => self.budgeted(link, Trigger::Silent),
+            Action::HelloTimeout(link) => self.budgeted(link, Trigger::HelloTimeout),
+            Action::Drain(link) => self.budgeted(link, Trigger::Close),
+            Action::LateCall(link, Trigger::Send) => {
+                self.now.left.late -= 1;
+                self.write(link, Frame::Refused);
+            }
+            Action::LateCall(link, trigger) => self.budgeted(link, trigger),
+            Action::CloseTimeout(link) => {
+                self.connection(link, Trigger::CloseTimeout, CloseCode::Normal);
+            }
+            Action::TellGone(link) => self.tell_gone(link)?,
+            Action::Prompt(client) => self.prompt(client)?,
+            Action::Forge(client, n, digest) => {
+                self.now.left.forgeries -= 1;
+                self.message(client, Message::Prompt { n, digest })?;
+            }
+            Action::Hide { client, posted } => self.hide(client, posted)?,
+            Action::Show(client) => self.show(client)?,
+            Action::Send(post) => {
+                self.now.left.posts -= 1;
+                self.now.posts.push(post);
+                self.now.posts.sort_unstable();
+            }
+            Action::Arrive(post) => self.arrive(post)?,
+            Action::Obey(worker) => self.obey(worker),
+            Action::Say(worker, word) => self.say(worker, word)?,
+            Action::Listen(worker) => self.listen(worker)?,
+            Action::Fire(node, timer) => {
+                self.now.nodes[node].clock(timer).armed = false;
+                self.feed(node, Event::Expired { timer, generation: CURRENT });
+            }
+            Action::FireLate(node, timer) => {
+                self.now.left.late -= 1;
+                let clock = self.now.nodes[node].clock(timer);
+                (clock.armed, clock.late) = (false, true);
+            }
+            Action::Late(node, timer, stale) => self.late(node, timer, stale),
+            Action::Crash { lossy } => self.crash(lossy),
+            Action::Open { eager } => self.open(eager),
+            Action::TakeOver => self.take_over()?,
+            Action::Purge => {
+                self.now.left.purges -= 1;
+                self.now.store = None;
+            }
+        }
+        if self.world.scope.quick_wire {
+            self.deliver();
+        }
+        self.now.links.retain(|link| !link.forgotten());
+        self.now.workers.retain(|worker| worker.phase != Phase::Dead || worker.said.is_some());
+        Some((self.now, self.evidence))
+    }
+
+    pub(super) fn breach(&mut self, law: Law, detail: impl Into<String>) {
+        if self.evidence.breach.is_none() {
+            self.evidence.breach = Some(Breach { law, detail: detail.into() });
+        }
+    }
+
+    pub(super) fn bug(&self, bug: Bug) -> bool {
+        self.world.bug == Some(bug)
+    }
+
+    pub(super) fn link(&mut self, id: u8) -> Option<&mut Link> {
+        self.now.links.iter_mut().find(|link| link.id == id)
+    }
+}
+
+/// What a quick wire does next with a link.
+enum Next {
+    Receive(u8),
+    Flush(u8),
+    Written(u8),
+}
+
+/// What a connection's row asked for.
+#[derive(Clone, Copy, Default)]
+struct Did {
+    passes: bool,
+    writes: bool,
+}
+
+const fn fence(id: u8) -> ConnectionId {
+    ConnectionId(id as u64)
+}
+
+/// The id that the log of a history is given.
+pub(super) const fn log_id(history: u8) -> LogId {
+    LogId(1 + history as u64)
+}

@@ -1,0 +1,70 @@
+//! Time, crashes, and other nodes.
+
+use super::*;
+
+impl Play<'_> {
+    pub(super) fn late(&mut self, node: usize, timer: Timer, stale: bool) {
+        let clock = self.now.nodes[node].clock(timer);
+        if stale {
+            clock.stale = false;
+        } else {
+            clock.late = false;
+        }
+        let generation = if stale { OLD } else { CURRENT };
+        self.feed(node, Event::Expired { timer, generation });
+    }
+
+    pub(super) fn crash(&mut self, lossy: bool) {
+        self.now.left.crashes -= 1;
+        if lossy {
+            self.now.left.losses -= 1;
+            self.now.history += 1;
+            self.now.store = self.now.older.take();
+            let head = self.now.store.as_ref().map_or(Seq(0), |session| session.log().head);
+            self.now.keys.retain(|key| key.turn <= head);
+        }
+        for node in &mut self.now.nodes {
+            *node = Node::down();
+        }
+        self.now.workers.clear();
+        for link in core::mem::take(&mut self.now.links) {
+            let who = &mut self.now.clients[link.client];
+            if who.link == Some(link.id) {
+                (who.link, who.hidden, who.away) = (None, false, true);
+            }
+        }
+    }
+
+    pub(super) fn open(&mut self, eager: bool) {
+        let lost = self.now.store.as_ref().is_some_and(|s| s.log().id != log_id(self.now.history));
+        self.now.owner = 0;
+        self.now.nodes[0].up = true;
+        if self.now.store.is_none() || !(eager || lost) {
+            return;
+        }
+        self.claim(0);
+        if self.bug(Bug::RunAgainAfterRestart) {
+            self.now.rerun = self.now.store.as_ref().and_then(|session| session.turn().id());
+        }
+        let kept = self.now.store.as_ref().map(|session| session.log().id);
+        let id = kept.filter(|_| self.bug(Bug::KeepTheLogId)).unwrap_or(log_id(self.now.history));
+        let renew = lost.then_some(id);
+        if self.bug(Bug::ForgetTheKeys) {
+            if let Some(session) = &mut self.now.nodes[0].session {
+                session.clients.clear();
+            }
+        }
+        self.feed(0, Event::Restarted { renew });
+    }
+
+    pub(super) fn take_over(&mut self) -> Option<()> {
+        self.now.left.takeovers -= 1;
+        let other = 1 - self.now.owner;
+        self.fence_off(other);
+        self.now.nodes.get_mut(other)?.up = true;
+        self.now.owner = other;
+        self.claim(other);
+        self.feed(other, Event::Restarted { renew: None });
+        Some(())
+    }
+}
