@@ -25,7 +25,7 @@ fn a_bound_on_states_is_no_pass() {
     assert!(!report.complete && (1000..2000).contains(&report.states), "{}", report.states);
     let open = report.laws.iter().all(|law| law.standing == Standing::Open);
     assert!(open, "{report}");
-    assert_eq!(report.outcome.exit_code(), 2);
+    assert_eq!(report.outcome.exit_code(), 3);
 }
 
 #[test]
