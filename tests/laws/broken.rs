@@ -57,7 +57,7 @@ fn a_walk_names_the_law_that_a_wrong_row_breaks() {
         (without("G2", Op::NextIncarnation), EndedOnlyReopens),
         (without("T5", Op::Deliver), WorkerIsToldWhatIsTrue),
         (without("L2", Op::LogEnd(outlive::EndReason::CloseoutTimeout)), EndIsLoggedOnce),
-        (without("B1", Op::CloseAll(outlive::CloseCode::Restart)), ReadersReachTheHead),
+        (without("B1", Op::CloseAll(outlive::CloseCode::Restart)), NewsIsTaken),
         (instead("A1", Verdict::Stay), DeliveredIsDurable),
         (instead("A1", Verdict::Go(State::Closing)), WorkNeedsAWorker),
         (
