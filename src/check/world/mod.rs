@@ -14,6 +14,7 @@ mod packed;
 mod play;
 pub mod races;
 pub mod scopes;
+mod symmetry;
 
 use std::prelude::v1::*;
 use std::vec;
@@ -351,6 +352,14 @@ impl Model for World {
 
     fn terminal(&self, now: &Moment) -> bool {
         now.nodes.iter().any(|node| node.up)
+    }
+
+    fn symmetric(&self) -> bool {
+        self.scope.symmetric && symmetry::interchangeable(self.scope.prompts)
+    }
+
+    fn canonical(&self, moment: Moment) -> Moment {
+        symmetry::representative(moment)
     }
 
     fn describe(&self, now: &Moment) -> String {

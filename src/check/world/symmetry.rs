@@ -1,0 +1,56 @@
+//! Two clients that may do the same are interchangeable: of two moments that differ only in who is who,
+//! one is enough. For safety only; the search refuses it together with what must come to pass.
+
+use std::prelude::v1::*;
+
+use super::Bytes;
+use super::World;
+use super::moment::{Moment, Post};
+use crate::check::Encoding;
+use crate::ids::ClientId;
+use crate::session::Session;
+
+/// Whether the scope's clients may all do the same.
+pub(super) fn interchangeable(prompts: &[u8]) -> bool {
+    prompts.len() == 2 && prompts[0] == prompts[1]
+}
+
+/// The lesser of the moment and the one with its two clients swapped.
+pub(super) fn representative(moment: Moment) -> Moment {
+    let swapped = swapped(&moment);
+    let key = |moment: &Moment| Encoding::<World>::pack(&Bytes, moment);
+    if key(&swapped) < key(&moment) { swapped } else { moment }
+}
+
+fn swapped(moment: &Moment) -> Moment {
+    let mut other = moment.clone();
+    other.clients.reverse();
+    let sessions = other.nodes.iter_mut().filter_map(|node| node.session.as_mut());
+    sessions.chain(other.store.as_mut()).chain(other.older.as_mut()).for_each(swap_in);
+    for link in &mut other.links {
+        link.client = 1 - link.client;
+    }
+    for key in &mut other.keys {
+        key.client = twin(key.client);
+    }
+    for post in &mut other.posts {
+        if let Post::Answer { client, .. } = post {
+            *client = 1 - *client;
+        }
+    }
+    other.posts.sort_unstable();
+    other
+}
+
+fn swap_in(session: &mut Session) {
+    for known in &mut session.clients {
+        known.client = twin(known.client);
+    }
+    for one in &mut session.connections {
+        one.client = twin(one.client);
+    }
+}
+
+const fn twin(client: ClientId) -> ClientId {
+    ClientId(1 - client.0)
+}
