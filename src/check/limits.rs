@@ -47,6 +47,6 @@ impl Limits<'_> {
 
     pub(super) fn out_of_time(&self) -> Option<String> {
         let max = self.max_time.filter(|&max| self.started.elapsed() >= max)?;
-        Some(format!("the bound of {max:?} was reached"))
+        Some(format!("the bound of {} s was reached", max.as_secs_f64()))
     }
 }

@@ -260,6 +260,7 @@ fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
         (Reason::Gap, Event::Prompt { client, n, .. }) => n.get() > high(client) + 1,
         (Reason::AskSettled, Event::Answer { ask, .. }) => !before.asks().contains(&ask),
         (Reason::TooManyAsks, Event::Asked { .. }) => full(before.asks().len(), limits.asks),
+        // Any other reason, or one of these for another event.
         (_, _) => false,
     };
     ensure(is_true, || format!("{refusal}"))

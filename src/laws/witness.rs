@@ -95,8 +95,11 @@ impl Witness {
         let worker = worker_in(next.state()).map(|worker| (next.incarnation(), worker));
         law(
             Law::WorkerMatchesTheState,
-            ensure(self.worker == worker, || {
-                format!("{} with the worker {:?}", next.state(), self.worker)
+            ensure(self.worker == worker, || match self.worker {
+                Some((incarnation, worker)) => {
+                    format!("{}, and worker {incarnation} is {worker:?}", next.state())
+                }
+                None => format!("{}, and no worker", next.state()),
             }),
         )
     }

@@ -175,9 +175,6 @@ impl Machine {
             Event::Answer { .. } => Trigger::AnswerLate,
             Event::Started { incarnation } => worker(incarnation, started(session)),
             Event::StartFailed { incarnation } => worker(incarnation, Trigger::StartFailed),
-            Event::Exited { incarnation } if matches!(session.turn, Turn::Interrupting(_)) => {
-                worker(incarnation, Trigger::ExitedInterrupted)
-            }
             Event::Output { incarnation, turn: None, .. } => worker(incarnation, Trigger::Output),
             Event::Output { incarnation, turn: Some(turn), .. } => {
                 of_turn(incarnation, turn, Trigger::Output)
@@ -188,6 +185,9 @@ impl Machine {
             }
             Event::TurnEnded { incarnation, turn, .. } => {
                 of_turn(incarnation, turn, Trigger::TurnEnded)
+            }
+            Event::Exited { incarnation } if matches!(session.turn, Turn::Interrupting(_)) => {
+                worker(incarnation, Trigger::ExitedInterrupted)
             }
             Event::Exited { incarnation } => worker(incarnation, Trigger::Exited),
             Event::Expired { timer, generation } => expired(session, timer, generation),

@@ -106,7 +106,7 @@ const ALL: &[State] = State::VARIANTS;
 
 /// The session's table: a legend of its ops is [`Op`], of its columns [`Trigger`].
 ///
-/// Where several states say the same, the row stands in the section *everywhere*; the cells that cannot
+/// A row that holds in several states stands in the section of what it is about. The cells that cannot
 /// arise are the last section, and the checker proves that they do not.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = {
@@ -126,8 +126,7 @@ pub const ROWS: &[Row] = {
     row("W6", &[Created, Starting, Active, Closing, Ended],            &[Resume],                                       Stay,                       &[Unsuspend, Fill],                                                                                                   "back in the foreground, it goes on where it was"),
     row("W7", &[Created, Starting, Active, Closing, Ended],            &[Lost],                                         Stay,                       &[Drop],                                                                                                              "a connection's end is not the work's end"),
     row("W8", &[Created, Starting, Suspended, Closing, Ended],         &[LostLast, LostToSuspended],                    Stay,                       &[Drop],                                                                                                              "these states do not depend on who is connected; a suspended viewer's loss is expected"),
-    row("W9", &[Created, Starting, Active, Closing, Ended],            &[SuspendLate],                                  Ignore(Reason::Stale),      &[],                                                                                                                  "nothing waits for this viewer: somebody else watches, or nothing is trimmed under it"),
-
+    row("W9", &[Created, Starting, Active, Closing, Ended],            &[SuspendLate],                                  Ignore(Reason::Stale),      &[],                                                                                                                  "nothing waits for this viewer: somebody else watches, or the state does not depend on who is connected"),
     row("W10", &[Starting, Active, Suspended, Closing, Ended],         &[Missed],                                       Stay,                       &[Rewind, Fill],                                                                                                      "the log waits for nobody: what a slow viewer cannot have is declared lost (race R4)"),
 
     // everywhere: prompts and answers
@@ -196,9 +195,9 @@ pub const ROWS: &[Row] = {
     row("U2", &[Suspended],                      &[AttachAgain],                                  Go(Active),                 &[Commit, Replace, Admit, Unpin, Disarm(Grace), Welcome, Fill],                                                       "back on a new connection; the old one may never close"),
     row("U3", &[Suspended],                      &[Resume],                                       Go(Active),                 &[Commit, Unsuspend, Unpin, Disarm(Grace), Fill],                                                                     "back on the same connection"),
     row("U4", &[Suspended],                      &[SuspendLast],                                  Stay,                       &[Op::Suspend, Pin, Arm(Grace)],                                                                                      "said again: the grace period starts again"),
-    row("U7", &[Suspended],                      &[SuspendLate],                                  Stay,                       &[Pin, Arm(Grace)],                                                                                                   "one more viewer that will be back: its notice was slower than its loss"),
     row("U5", &[Suspended],                      &[GraceExpired],                                 Go(Detached),               &[Commit, Unpin, CloseAll(CloseCode::IdleTimeout), Arm(Detach)],                                                      "the promise was not kept; the work still goes on"),
     row("U6", &[Suspended],                      &[Stop],                                         Go(Closing),                &[Commit, Unpin, EndTurn(TurnOutcome::Interrupted), EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Timer::Turn), Disarm(Reaction), Disarm(Grace), Arm(Closeout), CloseOut], "stop needs no watcher"),
+    row("U7", &[Suspended],                      &[SuspendLate],                                  Stay,                       &[Pin, Arm(Grace)],                                                                                                   "one more viewer that will be back: its notice was slower than its loss"),
     // CLOSING: only to ENDED
     row("L1", &[Closing],                        &[Exited, StartFailed],                          Go(Ended),                  &[Commit, LogEnd(EndReason::ClosedOut), DisarmAll, Fill],                                                             "the closeout is done, or its worker is gone: either way it is over"),
     row("L2", &[Closing],                        &[CloseoutTimeout],                              Go(Ended),                  &[Commit, Abort, LogEnd(EndReason::CloseoutTimeout), Fill],                                                "no closeout takes for ever"),
@@ -210,7 +209,7 @@ pub const ROWS: &[Row] = {
     // the process
     row("B1", &[Created, Starting, Active, Detached, Suspended, Closing], &[Restarted],                                    Go(Ended),                  &[Commit, Unpin, EndTurn(TurnOutcome::Ambiguous), LogEnd(EndReason::Restarted), CloseAll(CloseCode::Restart), DisarmAll], "worker and connections went with the process; what ran may have had effects and is not run again"),
     row("B2", &[Created, Starting, Active, Detached, Suspended, Closing], &[RestartedLossy],                               Go(Ended),                  &[Commit, Unpin, RenewLog, EndTurn(TurnOutcome::Ambiguous), EndQueue(TurnOutcome::Ambiguous), LogEnd(EndReason::Restarted), CloseAll(CloseCode::Restart), DisarmAll], "what waits in the record may have run in what was lost: it is not run again either"),
-    row("B3", &[Ended],                          &[Restarted],                                    Ignore(Reason::AlreadyEnded), &[],                                                                                                                "there was nothing to lose"),
+    row("B3", &[Ended],                          &[Restarted],                                    Ignore(Reason::AlreadyEnded), &[],                                                                                                                "its worker is gone already, and a session that is read back from the store lists nobody"),
     row("B4", &[Ended],                          &[RestartedLossy],                               Stay,                       &[Commit, RenewLog, CloseAll(CloseCode::Restart)],                                                                    "a cursor of before could name what was lost (race R5)"),
 
     // follow-ups: what is due after a step is done in the same step and the same commit

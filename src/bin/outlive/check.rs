@@ -31,10 +31,12 @@ pub(crate) struct Check {
     #[arg(long)]
     nightly: bool,
     /// Instead: change every row in every small way and see which law notices.
-    #[arg(long, conflicts_with_all = ["world", "nightly", "races"])]
+    #[arg(long, conflicts_with_all = ["world", "nightly", "races", "list", "max_states", "max_memory",
+        "max_seconds", "diagram", "trace", "test"])]
     mutants: bool,
     /// Instead: find the twelve races, each let in by a planted bug.
-    #[arg(long, conflicts_with_all = ["world", "nightly"])]
+    #[arg(long, conflicts_with_all = ["world", "nightly", "list", "max_states", "max_memory",
+        "max_seconds", "diagram", "trace", "test"])]
     races: bool,
     /// How many threads search; as many as there are cores if not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -114,7 +116,10 @@ impl Check {
             let nightly = if self.nightly { scopes::NIGHTLY } else { &[] };
             return Ok(scopes::DEFAULT.iter().chain(nightly).cloned().collect());
         }
-        let names = || scopes::all().map(|scope| scope.name).collect::<Vec<_>>().join(", ");
+        let names = || {
+            let names: BTreeSet<&str> = scopes::all().map(|scope| scope.name).collect();
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        };
         let find = |name: &String| {
             scopes::named(name)
                 .ok_or_else(|| format!("there is no world `{name}`; there are: {}", names()))
@@ -123,6 +128,9 @@ impl Check {
     }
 
     fn worlds(&self, scopes: &[Scope]) -> Exit {
+        if let Some(path) = self.files().find(|path| !path.parent().is_none_or(is_folder)) {
+            return complain(&format!("{}: there is no such folder", path.display()));
+        }
         let mut found = Found::default();
         for scope in scopes {
             let world = match World::new(scope.clone()) {
@@ -149,6 +157,10 @@ impl Check {
             Format::Text | Format::Markdown => say(&found.summary(whole), exit),
             Format::Json => say(&found.json(whole), exit),
         }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.diagram, &self.trace, &self.test].into_iter().flatten()
     }
 
     fn search(&self, world: &World) -> Report {
@@ -262,6 +274,10 @@ impl Check {
     }
 }
 
+fn is_folder(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.is_dir()
+}
+
 fn unwritable(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
 }
@@ -271,7 +287,9 @@ fn list() -> Exit {
     let part = |title: &str, scopes: &[Scope]| {
         format!("{title}\n{}", scopes.iter().map(line).collect::<String>())
     };
-    let text = part("every run:", scopes::DEFAULT) + &part("\nnightly:", scopes::NIGHTLY);
+    let text = part("every run:", scopes::DEFAULT)
+        + &part("\nnightly:", scopes::NIGHTLY)
+        + &part("\nmutants:", scopes::SMALL_WORLDS);
     say(&text, Exit::Holds)
 }
 
@@ -302,7 +320,9 @@ impl Found {
         let taken: BTreeSet<String> = taken.cloned().collect();
         let fair = |law: &outlive::check::LawReport| {
             let fairness: Vec<String> = law.fairness.iter().map(ToString::to_string).collect();
-            (!fairness.is_empty()).then(|| format!("{} under {}", law.law, fairness.join(", ")))
+            let holds = law.standing == Standing::Holds;
+            (holds && !fairness.is_empty())
+                .then(|| format!("{} under {}", law.law, fairness.join(", ")))
         };
         self.fairness.extend(report.laws.iter().filter_map(fair));
         self.laws.extend(report.laws.iter().map(|law| law.law.clone()));
@@ -372,7 +392,8 @@ impl Found {
         let mut text =
             format!("\n{states} states in {:.0} s; {taken} of {rules} rows taken\n", self.seconds);
         let never = self.never();
-        if whole && !never.is_empty() {
+        let searched = !self.violated && self.incomplete.is_empty();
+        if whole && searched && !never.is_empty() {
             let _ = writeln!(text, "no world takes: {}", never.join(", "));
         }
         for world in &self.changed {
@@ -393,7 +414,10 @@ impl Found {
             Exit::Violated | Exit::Unusable if self.violations.is_empty() => {
                 "no law is broken, but the worlds are not what they were\n".into()
             }
-            Exit::Violated | Exit::Unusable => format!("{} violations\n", self.violations.len()),
+            Exit::Violated | Exit::Unusable => match self.violations.len() {
+                1 => "1 violation\n".into(),
+                many => format!("{many} violations\n"),
+            },
         };
         text + &verdict
     }
@@ -426,11 +450,19 @@ fn row(scope: &Scope, report: &Report) -> String {
     )
 }
 
+/// Each behaviour once, whatever number of laws it breaks.
 fn stories(world: &World, report: &Report) -> String {
-    report
-        .violations
-        .iter()
-        .fold(String::new(), |text, violation| text + "\n" + &violation.story(world) + "\n")
+    let mut text = String::new();
+    let mut told = Vec::new();
+    for violation in &report.violations {
+        if violation.path.is_some() && told.contains(&&violation.path) {
+            let _ = writeln!(text, "also violated: {}: {}", violation.law, violation.detail);
+        } else {
+            let _ = write!(text, "\n{}", violation.story(world));
+            told.push(&violation.path);
+        }
+    }
+    text
 }
 
 fn thousands(number: u64) -> String {

@@ -72,6 +72,8 @@ enum Failure {
     Diverges(Divergence),
     Unsettled(Unsettled),
     Output(io::Error),
+    /// Nothing but comments.
+    Empty,
 }
 
 impl From<io::Error> for Failure {
@@ -103,7 +105,7 @@ impl Replay {
             match File::open(path) {
                 Ok(file) => self.source(&name, BufReader::new(file)),
                 Err(error) => {
-                    complain(&format!("{name}: {error}"));
+                    complain(&format!("error: {name}: {error}"));
                     return Exit::Unusable;
                 }
             }
@@ -135,6 +137,9 @@ impl Replay {
             }
         }
         let whole = replayer.finish();
+        if whole.sessions == 0 {
+            return Err(Failure::Empty);
+        }
         if self.quiet || self.format == Format::Text {
             out.text(&format!(
                 "{name}: holds: {}, {}, {} taken, ends in {}\n",
@@ -165,6 +170,9 @@ impl Replay {
             }
         }
         let explained = partial.finish();
+        if explained.sessions == 0 {
+            return Err(Failure::Empty);
+        }
         if self.quiet || self.format == Format::Text {
             out.text(&format!(
                 "{name}: explained: {}, {}, at most {} at a time\n",
@@ -255,7 +263,7 @@ impl Failure {
     fn report(self, name: &str) -> Exit {
         match self {
             Failure::Unreadable(bad) => {
-                complain(&format!("{name}:{}: {}", bad.line, bad.flaw));
+                complain(&format!("error: {name}:{}: {}", bad.line, bad.flaw));
                 complain(&format!("  found: {}", bad.found));
                 Exit::Unusable
             }
@@ -265,6 +273,10 @@ impl Failure {
                     complain(step(&taken).trim_end());
                 }
                 Exit::Violated
+            }
+            Failure::Empty => {
+                complain(&format!("error: {name}: no line of a trace in it"));
+                Exit::Unusable
             }
             Failure::Unsettled(unsettled) => unsettled_exit(name, &unsettled),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Holds,

@@ -59,10 +59,10 @@ pub(super) fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
             ) => true,
         };
         if alive && !counts_on {
-            return Err(std::format!("{state:?} with a living worker"));
+            return Err(std::format!("{} with a living worker", named(state)));
         }
         if counts_on && here.count() == 0 {
-            return Err(std::format!("{state:?}, and no worker"));
+            return Err(std::format!("{}, and no worker", named(state)));
         }
     }
     Ok(())
@@ -86,4 +86,8 @@ pub(super) fn listed_means_open(_: &World, now: &Moment) -> Judgement {
         }
     }
     Ok(())
+}
+
+fn named(state: Option<State>) -> &'static str {
+    state.map_or("no session", State::into_str)
 }

@@ -363,7 +363,7 @@ impl Model for World {
     }
 
     fn describe(&self, now: &Moment) -> String {
-        now.to_string()
+        now.to_string().trim_end_matches("; ").to_owned()
     }
 
     fn lane(&self, action: &Action) -> (String, String) {

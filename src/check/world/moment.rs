@@ -209,6 +209,19 @@ pub(super) enum Phase {
     Dead,
 }
 
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Phase::Booting => f.write_str("booting"),
+            Phase::Idle => f.write_str("idle"),
+            Phase::Busy { turn, interrupted: false } => write!(f, "busy with turn {turn}"),
+            Phase::Busy { turn, interrupted: true } => write!(f, "interrupted in turn {turn}"),
+            Phase::Leaving => f.write_str("leaving"),
+            Phase::Dead => f.write_str("gone"),
+        }
+    }
+}
+
 /// From node to worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Order {
@@ -303,7 +316,7 @@ impl fmt::Display for Moment {
         }
         let alive = self.workers.iter().filter(|worker| worker.phase != Phase::Dead);
         for worker in alive {
-            write!(f, "worker of incarnation {} is {:?}; ", worker.incarnation, worker.phase)?;
+            write!(f, "worker {} is {}; ", worker.incarnation, worker.phase)?;
         }
         Ok(())
     }
@@ -311,14 +324,12 @@ impl fmt::Display for Moment {
 
 fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let log = session.log();
-    write!(
-        f,
-        "{} {}, log {}..={}",
-        session.state(),
-        session.incarnation(),
-        log.base.next(),
-        log.head
-    )?;
+    write!(f, "{} {}, ", session.state(), session.incarnation())?;
+    if log.base == log.head {
+        f.write_str("log empty")?;
+    } else {
+        write!(f, "log {}..={}", log.base.next(), log.head)?;
+    }
     match session.turn() {
         Turn::Idle => {}
         Turn::Running(turn) => write!(f, ", turn {turn}")?,
