@@ -50,7 +50,7 @@ fn a_bound_on_memory_is_no_pass() {
 #[test]
 fn a_bound_on_time_is_no_pass() {
     let report = Search::packed(&RING, Packed).max_time(Duration::ZERO).run();
-    assert_eq!(why(&report.outcome), "the bound of 0ns was reached");
+    assert_eq!(why(&report.outcome), "the bound of 0 s was reached");
 }
 
 #[test]

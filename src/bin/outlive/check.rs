@@ -10,10 +10,11 @@ use clap::{Args, ValueEnum};
 use outlive::check::world::mutants::{self, Fate};
 use outlive::check::world::races::{self, RACES};
 use outlive::check::world::{Bytes, Scope, World, scopes};
-use outlive::check::{Outcome, Progress, Report, Search, Standing};
-use serde_json::{Value, json};
+use outlive::check::{Outcome, Progress, Report, Search};
+use serde_json::json;
 
 use crate::Exit;
+use crate::found::Found;
 use crate::output::{complain, say};
 
 /// Explore the worlds completely and hold every law against them.
@@ -293,146 +294,6 @@ fn list() -> Exit {
     say(&text, Exit::Holds)
 }
 
-/// What all worlds together showed.
-#[derive(Default)]
-struct Found {
-    worlds: Vec<Value>,
-    violations: Vec<Value>,
-    /// Every rule of the tables, and those that were taken.
-    rules: BTreeSet<String>,
-    taken: BTreeSet<String>,
-    states: u64,
-    laws: BTreeSet<String>,
-    fairness: BTreeSet<String>,
-    violated: bool,
-    incomplete: Vec<String>,
-    /// Worlds that are not as large as they were.
-    changed: Vec<String>,
-    seconds: f64,
-}
-
-impl Found {
-    fn take(&mut self, world: &World, scope: &Scope, report: &Report) {
-        let rules = world.rules();
-        let taken = rules.iter().filter(|rule| {
-            report.counters.iter().any(|counter| counter.name == **rule && counter.count > 0)
-        });
-        let taken: BTreeSet<String> = taken.cloned().collect();
-        let fair = |law: &outlive::check::LawReport| {
-            let fairness: Vec<String> = law.fairness.iter().map(ToString::to_string).collect();
-            let holds = law.standing == Standing::Holds;
-            (holds && !fairness.is_empty())
-                .then(|| format!("{} under {}", law.law, fairness.join(", ")))
-        };
-        self.fairness.extend(report.laws.iter().filter_map(fair));
-        self.laws.extend(report.laws.iter().map(|law| law.law.clone()));
-        let laws: Vec<Value> = report
-            .laws
-            .iter()
-            .map(|law| {
-                json!({
-                    "law": law.law, "holds": law.standing == Standing::Holds, "fairness":
-                    law.fairness.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        self.worlds.push(json!({
-            "name": scope.name, "about": scope.about, "states": report.states,
-            "transitions": report.transitions, "depth": report.depth, "complete": report.complete,
-            "laws": laws, "rows_taken": taken.len(), "rows_total": rules.len(),
-            "seconds": report.seconds, "bytes_per_state": report.bytes_per_state,
-        }));
-        for violation in &report.violations {
-            let story = violation.story(world);
-            self.violations.push(json!({
-                "world": scope.name, "law": violation.law, "sentence": violation.sentence,
-                "detail": violation.detail, "trace": story.lines().collect::<Vec<_>>(),
-            }));
-        }
-        self.rules.extend(rules);
-        self.taken.extend(taken);
-        self.states += report.states;
-        self.seconds += report.seconds;
-        let pinned = scopes::PINNED.iter().find(|(name, ..)| *name == scope.name);
-        if let Some((name, states, steps)) = pinned {
-            let (is, was) = ((report.states, report.transitions), (*states, *steps));
-            if report.is_verified() && is != was {
-                self.changed.push(format!(
-                    "{name} has {} states and {} steps, pinned are {states} and {steps}: if that is meant, \
-                     write it into PINNED in src/check/world/scopes.rs",
-                    is.0, is.1,
-                ));
-            }
-        }
-        match &report.outcome {
-            Outcome::Verified => {}
-            Outcome::Violated => self.violated = true,
-            Outcome::Incomplete { why } => self.incomplete.push(format!("{}: {why}", scope.name)),
-        }
-    }
-
-    fn never(&self) -> Vec<&str> {
-        self.rules.difference(&self.taken).map(String::as_str).collect()
-    }
-
-    fn exit(&self, whole: bool) -> Exit {
-        if self.violated {
-            Exit::Violated
-        } else if !self.incomplete.is_empty() {
-            Exit::Incomplete
-        } else if !self.changed.is_empty() || (whole && !self.never().is_empty()) {
-            Exit::Violated
-        } else {
-            Exit::Holds
-        }
-    }
-
-    fn summary(&self, whole: bool) -> String {
-        let (states, taken, rules) = (thousands(self.states), self.taken.len(), self.rules.len());
-        let mut text =
-            format!("\n{states} states in {:.0} s; {taken} of {rules} rows taken\n", self.seconds);
-        let never = self.never();
-        let searched = !self.violated && self.incomplete.is_empty();
-        if whole && searched && !never.is_empty() {
-            let _ = writeln!(text, "no world takes: {}", never.join(", "));
-        }
-        for world in &self.changed {
-            let _ = writeln!(text, "CHANGED {world}");
-        }
-        for why in &self.incomplete {
-            let _ = writeln!(text, "INCOMPLETE {why}");
-        }
-        for law in &self.fairness {
-            let _ = writeln!(text, "{law}");
-        }
-        let laws = self.laws.len();
-        let verdict = match self.exit(whole) {
-            Exit::Holds => format!("all {laws} laws hold, in every state and every step\n"),
-            Exit::Incomplete => {
-                "no violation was found, and not everything was seen: this is no pass\n".into()
-            }
-            Exit::Violated | Exit::Unusable if self.violations.is_empty() => {
-                "no law is broken, but the worlds are not what they were\n".into()
-            }
-            Exit::Violated | Exit::Unusable => match self.violations.len() {
-                1 => "1 violation\n".into(),
-                many => format!("{many} violations\n"),
-            },
-        };
-        text + &verdict
-    }
-
-    fn json(&self, whole: bool) -> String {
-        let never = if whole { self.never() } else { Vec::new() };
-        let told = json!({
-            "worlds": self.worlds, "violations": self.violations, "rows_never_taken": never,
-            "incomplete": self.incomplete, "changed": self.changed, "states": self.states,
-            "holds": self.exit(whole) == Exit::Holds,
-        });
-        format!("{told:#}\n")
-    }
-}
-
 /// One world, on one line.
 fn row(scope: &Scope, report: &Report) -> String {
     let verdict = match &report.outcome {
@@ -465,7 +326,7 @@ fn stories(world: &World, report: &Report) -> String {
     text
 }
 
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

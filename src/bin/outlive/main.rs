@@ -3,6 +3,7 @@
 mod check;
 mod docs;
 mod explain;
+mod found;
 mod output;
 mod replay;
 mod table;
