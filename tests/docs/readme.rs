@@ -49,3 +49,23 @@ fn the_contract_in_the_readme_is_that_of_the_machine() {
     let contract = contract.split("\n\n").next().unwrap();
     assert_eq!(words(between(&file("README.md"), "contract")), words(contract));
 }
+
+#[cfg(feature = "check")]
+#[test]
+fn what_check_prints_in_the_readme_are_the_worlds_of_today() {
+    use outlive::check::world::scopes::PINNED;
+
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let readme = readme.expect("README.md");
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    for (name, states, steps) in PINNED {
+        let line = readme.lines().find(|line| line.split(' ').next() == Some(name)).expect(name);
+        let (found, rest) = line.trim_start_matches(name).split_once(" states").expect(name);
+        let (made, _) = rest.split_once(" steps").expect(name);
+        assert_eq!(
+            (digits(found), digits(made)),
+            (states.to_string(), steps.to_string()),
+            "{name}"
+        );
+    }
+}
