@@ -150,7 +150,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(feature = "check")]
+#[cfg(any(feature = "check", feature = "tokio", feature = "client"))]
 extern crate std;
 
 #[cfg(feature = "check")]
@@ -158,13 +158,19 @@ pub mod check;
 pub mod connection;
 #[cfg(feature = "docs")]
 pub mod docs;
+#[cfg(feature = "tokio")]
+pub mod hub;
 pub mod ids;
 pub mod laws;
 mod limits;
 pub mod log;
 pub mod routing;
 pub mod session;
+#[cfg(feature = "tokio")]
+pub mod store;
 pub mod table;
+#[cfg(any(feature = "tokio", feature = "client"))]
+pub mod wire;
 mod words;
 
 pub use limits::{Limits, ZeroLimit};

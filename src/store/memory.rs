@@ -1,0 +1,138 @@
+//! A store that forgets everything with its process.
+
+use std::boxed::Box;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored, Version};
+use crate::ids::Seq;
+use crate::session::Snapshot;
+use crate::words::State;
+
+/// Sessions in memory: for tests, and for conversations that may end with the process.
+///
+/// A clone [shares](Clone) what is kept: opening it again is what another process would do to a file.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    shared: Arc<Mutex<Shared>>,
+    /// What this clone was given when it opened the store; 0 before.
+    epoch: Arc<Mutex<u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    epoch: u64,
+    sessions: BTreeMap<SessionId, Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    snapshot: Snapshot,
+    version: Version,
+    entries: VecDeque<Bytes>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Memory {
+        Memory::default()
+    }
+
+    /// The same sessions for another owner, which has yet to [open](Store::open) them: what a process
+    /// that comes later, or another one, would see.
+    #[must_use]
+    pub fn another(&self) -> Memory {
+        Memory { shared: Arc::clone(&self.shared), epoch: Arc::default() }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Shared, u64) -> T) -> T {
+        let epoch = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner), epoch)
+    }
+}
+
+/// An answer that is there already.
+fn ready<'a, T: Send + 'a, E: Send + 'a>(result: Result<T, E>) -> Answer<'a, T, E> {
+    Box::pin(std::future::ready(result))
+}
+
+impl Store for Memory {
+    fn open(&self) -> Answer<'_, ()> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.epoch += 1;
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = shared.epoch;
+        ready(Ok(()))
+    }
+
+    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+        ready(Ok(self.with(|shared, _| {
+            let kept = shared.sessions.get(session)?;
+            let (snapshot, version) = (kept.snapshot.clone(), kept.version);
+            Some(Stored { snapshot, version, lossy: false })
+        })))
+    }
+
+    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+        ready(self.with(|shared, epoch| {
+            if shared.epoch != epoch {
+                return Err(CommitError::Stale);
+            }
+            let Commit { session, expect, snapshot, entries } = commit;
+            let kept = shared.sessions.get(&session).map_or(Version::NONE, |kept| kept.version);
+            if kept != expect {
+                return Err(CommitError::Stale);
+            }
+            let fresh = Kept {
+                snapshot: snapshot.clone(),
+                version: Version::NONE,
+                entries: VecDeque::new(),
+            };
+            let kept = shared.sessions.entry(session).or_insert(fresh);
+            kept.snapshot = snapshot;
+            kept.version = expect.next();
+            kept.entries.extend(entries);
+            let log = &kept.snapshot.log;
+            let retained = usize::try_from(log.head.0 - log.base.0).unwrap_or(usize::MAX);
+            let surplus = kept.entries.len().saturating_sub(retained);
+            kept.entries.drain(..surplus);
+            Ok(())
+        }))
+    }
+
+    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
+        ready(self.with(|shared, _| {
+            let kept = shared.sessions.get(session).ok_or(StoreError::Trimmed)?;
+            let log = &kept.snapshot.log;
+            if from <= log.base || to > log.head || from > to {
+                return Err(StoreError::Trimmed);
+            }
+            let place = |seq: Seq| usize::try_from(seq.0 - log.base.0).unwrap_or(usize::MAX);
+            Ok(kept.entries.range(place(from) - 1..place(to)).cloned().collect())
+        }))
+    }
+
+    fn unfinished<'a>(
+        &'a self,
+        after: Option<&'a SessionId>,
+        most: usize,
+    ) -> Answer<'a, Vec<SessionId>> {
+        ready(Ok(self.with(|shared, _| {
+            let behind = |id: &&SessionId| after.is_none_or(|after| *id > after);
+            let open = |id: &&SessionId| shared.sessions[*id].snapshot.state != State::Ended;
+            shared.sessions.keys().filter(behind).filter(open).take(most).cloned().collect()
+        })))
+    }
+
+    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+        ready(self.with(|shared, epoch| {
+            if shared.epoch != epoch {
+                return Err(CommitError::Stale);
+            }
+            shared.sessions.remove(session);
+            Ok(())
+        }))
+    }
+}

@@ -1,0 +1,128 @@
+//! What a store promises, and two stores that keep it: in memory, and in a file (feature `sqlite`).
+//!
+//! The hub commits each step as one [`Commit`]: the log entries, and the session's record. A store knows
+//! nothing of sessions; entries are opaque lines, and the record is a [`Snapshot`]. What it has to promise
+//! is little, and [`conformance`] holds any store to it:
+//!
+//! * a commit is atomic, and is durable when it is answered with `Ok`;
+//! * whoever [opened](Store::open) the store last owns it: commits of an owner of before are
+//!   [`Stale`](CommitError::Stale), as is a commit that expects another version of the record;
+//! * a failure that is not [`Unknown`](CommitError::Unknown) has changed nothing;
+//! * reads are gapless and in order; trimming only moves the log's base.
+
+mod error;
+mod memory;
+mod session_id;
+
+use std::boxed::Box;
+use std::future::Future;
+use std::pin::Pin;
+use std::vec::Vec;
+
+use bytes::Bytes;
+
+pub use error::{CommitError, StoreError};
+pub use memory::Memory;
+pub use session_id::{ParseSessionIdError, SessionId};
+
+use crate::ids::Seq;
+use crate::session::Snapshot;
+
+/// What a store answers: a future that can be sent, so that a hub can hold any store.
+pub type Answer<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// How often a session's record was committed. A commit names the version it builds on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+impl Version {
+    /// Of a session that was never committed.
+    pub const NONE: Version = Version(0);
+
+    /// The version that a commit makes.
+    #[must_use]
+    pub const fn next(self) -> Version {
+        Version(self.0 + 1)
+    }
+}
+
+/// One step of one session, to be kept as one.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Whose.
+    pub session: SessionId,
+    /// The version the record must have; [`Version::NONE`] if there must be none. Afterwards it has the
+    /// [next](Version::next) one.
+    pub expect: Version,
+    /// The record. Entries up to `snapshot.log.base` may be forgotten from now on.
+    pub snapshot: Snapshot,
+    /// The new entries, in order, each a line of JSON without line breaks. The last one stands at
+    /// `snapshot.log.head`.
+    pub entries: Vec<Bytes>,
+}
+
+impl Commit {
+    /// The place of the first new entry.
+    pub fn first(&self) -> Seq {
+        Seq(self.snapshot.log.head.0 + 1 - self.entries.len() as u64)
+    }
+}
+
+/// What a store knows of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The record.
+    pub snapshot: Snapshot,
+    /// Its version.
+    pub version: Version,
+    /// Whether an owner of before wrote it, and the store may have lost what that one committed last.
+    /// The hub gives such a session a new log id when it recovers it.
+    pub lossy: bool,
+}
+
+/// A store. See the [module](crate::store) for what it promises.
+///
+/// All futures may be dropped at any time: a commit that was begun then happens, or does not.
+pub trait Store: Send + Sync + 'static {
+    /// Takes ownership: whoever owned the store before cannot commit any more. A hub does this once,
+    /// before anything else.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn open(&self) -> Answer<'_, ()>;
+
+    /// The record of a session; none if there is no such session.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>>;
+
+    /// Keeps a step.
+    ///
+    /// # Errors
+    /// [`CommitError`] says whether it was kept: not, or nobody knows.
+    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError>;
+
+    /// The entries `from..=to`, in order, all of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Trimmed`] if one of them is not retained any more (or never was there).
+    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>>;
+
+    /// Sessions whose record is not ENDED, in the order of their ids, at most `most` of them, that come
+    /// after `after`: those that a new owner has to recover.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    fn unfinished<'a>(
+        &'a self,
+        after: Option<&'a SessionId>,
+        most: usize,
+    ) -> Answer<'a, Vec<SessionId>>;
+
+    /// Forgets a session and its log. It is no error if there is none.
+    ///
+    /// # Errors
+    /// As for [`commit`](Store::commit).
+    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError>;
+}

@@ -1,0 +1,425 @@
+//! What goes over a WebSocket, and, in parts, over HTTP: JSON, a frame a message.
+//!
+//! The field `t` says what a frame is. Unknown fields are passed over; what a server does not know it
+//! answers with [`ToClient::Error`], what a client does not know it passes over. Frames with an `id` are
+//! entries of the log and move the client's cursor; no other frame does. Texts and numbers are bounded by
+//! the endpoint before they come here.
+
+use std::borrow::Cow;
+use std::boxed::Box;
+use std::string::String;
+use std::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::ids::{Incarnation, PromptNumber, Seq};
+use crate::log::{AttachOutcome, Cursor, LogId, ParseCursorError};
+use crate::words::{EndReason, Reason, State, TurnOutcome, words};
+
+/// The WebSocket subprotocol. A client asks for it, and the server selects it or refuses.
+pub const SUBPROTOCOL: &str = "outlive.v1";
+
+/// From client to server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case", try_from = "Fields")]
+pub enum ToServer {
+    /// The hello: the first frame.
+    Attach {
+        /// The client's own name for itself, kept over reconnects: up to 64 characters.
+        client: String,
+        /// How far it has applied the log, as `log.seq`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cursor: Option<String>,
+        /// Who it is, if the request could not say so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+    },
+    /// A prompt. Answered by [`ToClient::Accepted`] or [`ToClient::Refused`].
+    Prompt {
+        /// Counted from 1 per client. The same prompt, sent again, has the same number.
+        n: PromptNumber,
+        /// The body.
+        d: Box<RawValue>,
+    },
+    /// Stop a turn, or take a queued prompt back. Not answered: its effect is in the log.
+    Interrupt {
+        /// The turn, named by the place of its prompt.
+        turn: Seq,
+    },
+    /// End the session. Not answered: its effect is in the log.
+    Stop {
+        /// The incarnation that is meant.
+        incarnation: Incarnation,
+    },
+    /// Answer an ask. A refusal is told; success is in the log.
+    Answer {
+        /// The ask, named by its place.
+        ask: Seq,
+        /// The answer.
+        d: Box<RawValue>,
+    },
+    /// The client goes to the background and will be back.
+    Suspend {
+        /// The last entry it has applied.
+        seen: Seq,
+    },
+    /// It is back, on the same connection.
+    Resume,
+    /// Are you there? Answered by [`ToClient::Pong`].
+    Ping,
+    /// I am.
+    Pong,
+    /// The client leaves; the session goes on. Better than a bare close, which says the same.
+    Detach,
+}
+
+/// From server to client, except for log entries, which the hub has [encoded](frame) already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ToClient {
+    /// The first frame after the hello.
+    Welcome(Welcome),
+    /// These entries are lost to this client: they were trimmed before it read them.
+    Gap {
+        /// The first one.
+        lost_from: Seq,
+        /// The last one.
+        lost_to: Seq,
+    },
+    /// A prompt is accepted, and durable.
+    Accepted {
+        /// The client's number for it.
+        n: PromptNumber,
+        /// Its place in the log, which names its turn; none for an earlier one than the client's latest.
+        seq: Option<Seq>,
+        /// Whether this was said before.
+        again: bool,
+    },
+    /// Something was refused, and changed nothing.
+    Refused(Refused),
+    /// The server will close soon: come back after a random time between these two.
+    Goaway {
+        /// In milliseconds.
+        retry_after_ms: [u32; 2],
+    },
+    /// What the client sent was not understood. The connection stays.
+    Error {
+        /// What was wrong with it.
+        message: String,
+    },
+    /// Are you there? Answered by [`ToServer::Pong`].
+    Ping,
+    /// I am.
+    Pong,
+}
+
+/// The first frame of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The connection's fence, in hexadecimal: a posted suspend notice names it.
+    pub connection: String,
+    /// Which log this is.
+    pub log: LogId,
+    /// The last entry that was trimmed.
+    pub base: Seq,
+    /// The last entry: a client that has applied it has caught up.
+    pub head: Seq,
+    /// The session's state.
+    pub state: State,
+    /// Which life of the worker this is: a stop names it.
+    pub incarnation: Incarnation,
+    /// The running turn.
+    pub turn: Option<Seq>,
+    /// Accepted prompts that wait.
+    pub queue: Vec<Seq>,
+    /// Pending asks.
+    pub asks: Vec<Seq>,
+    /// The client's own highest accepted prompt number.
+    pub high: Option<PromptNumber>,
+    /// Where the client goes on.
+    pub outcome: AttachOutcome,
+    /// How often the server pings, in milliseconds; a client that hears nothing for 2.5 times as long
+    /// reconnects.
+    pub ping_ms: u32,
+}
+
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusable {
+    /// A prompt.
+    Prompt,
+    /// An answer to an ask.
+    Answer,
+}
+
+/// Why, in a word: the machine's [`Reason`], or one of the endpoint's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Why {
+    /// The table says no.
+    Table(Reason),
+    /// The endpoint says no.
+    Endpoint(EndpointReason),
+}
+
+words! {
+    /// Why an endpoint did not even ask the table.
+    EndpointReason as "snake_case" {
+        Unavailable = "the store does not answer; nothing was changed, send it again",
+        Forbidden = "this client may not do this",
+        TooBig = "the body is larger than the limit",
+        Draining = "this server is about to leave; send it again to the next one",
+    }
+}
+
+/// A refusal, as its sender is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// What.
+    pub what: Refusable,
+    /// The prompt's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<PromptNumber>,
+    /// The ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Seq>,
+    /// Why.
+    pub reason: Why,
+    /// The row that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Cow<'static, str>>,
+    /// The number that would have been right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<PromptNumber>,
+    /// The whole sentence, for people.
+    pub message: String,
+}
+
+/// What a log entry says, apart from its place. Its id is beside it on the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case", try_from = "Fields")]
+pub enum Said {
+    /// An accepted prompt; its place names the turn.
+    Prompt {
+        /// Who prompted, by the client's own name.
+        client: String,
+        /// The client's number for it.
+        n: PromptNumber,
+        /// The body.
+        d: Box<RawValue>,
+    },
+    /// A piece of the worker's output.
+    Output {
+        /// The turn it belongs to; none outside of turns.
+        turn: Option<Seq>,
+        /// The body.
+        d: Box<RawValue>,
+    },
+    /// The worker asks; its place names the ask.
+    Ask {
+        /// The turn that asks.
+        turn: Seq,
+        /// The question.
+        d: Box<RawValue>,
+    },
+    /// The answer that won.
+    Answer {
+        /// Which ask.
+        ask: Seq,
+        /// Who answered, by the client's own name.
+        client: String,
+        /// The answer.
+        d: Box<RawValue>,
+    },
+    /// The one end of a turn.
+    TurnEnd {
+        /// Which turn.
+        turn: Seq,
+        /// How it ended.
+        outcome: TurnOutcome,
+        /// What the worker said of its failure.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// The end was asked for.
+    Closing {
+        /// Why.
+        why: EndReason,
+        /// Of which incarnation.
+        incarnation: Incarnation,
+    },
+    /// The incarnation's end. What comes later belongs to the next one.
+    End {
+        /// Why.
+        why: EndReason,
+        /// Of which incarnation.
+        incarnation: Incarnation,
+    },
+}
+
+/// A log entry as a client reads it: `{"t":"ev","id":"9f3a.43","entry":"output",…}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Event {
+    /// The cursor of a client that has applied this entry.
+    pub id: Cursor,
+    /// The entry.
+    pub said: Said,
+}
+
+/// What does not make a frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The frame does not say what it is, or says what nobody knows.
+    #[error("`{field}` is {found}, and must be one of {known}")]
+    Unknown {
+        /// Where it stands.
+        field: &'static str,
+        /// What stands there.
+        found: String,
+        /// What could.
+        known: &'static str,
+    },
+    /// A field that this kind of frame has is not there.
+    #[error("`{kind}` needs `{field}`")]
+    Missing {
+        /// The kind.
+        kind: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// The id is no cursor.
+    #[error("`id`: {0}")]
+    Cursor(#[from] ParseCursorError),
+}
+
+/// Every field that a frame with a body may have. A body that is passed on unread can only be read from a
+/// plain struct: a tagged enum would have to know what is in it.
+#[derive(Deserialize)]
+struct Fields {
+    t: Option<String>,
+    entry: Option<String>,
+    id: Option<String>,
+    client: Option<String>,
+    cursor: Option<String>,
+    token: Option<String>,
+    n: Option<PromptNumber>,
+    turn: Option<Seq>,
+    incarnation: Option<Incarnation>,
+    ask: Option<Seq>,
+    seen: Option<Seq>,
+    outcome: Option<TurnOutcome>,
+    error: Option<String>,
+    why: Option<EndReason>,
+    d: Option<Box<RawValue>>,
+}
+
+/// The field, or which one is missing of which kind.
+fn need<T>(kind: &'static str, field: &'static str, value: Option<T>) -> Result<T, FrameError> {
+    value.ok_or(FrameError::Missing { kind, field })
+}
+
+/// That the field `field` holds `found`, which is not one of `known`.
+fn unknown(field: &'static str, found: Option<String>, known: &'static str) -> FrameError {
+    let found = found.map_or_else(|| "missing".into(), |found| std::format!("{found:?}"));
+    FrameError::Unknown { field, found, known }
+}
+
+impl TryFrom<Fields> for ToServer {
+    type Error = FrameError;
+
+    fn try_from(has: Fields) -> Result<ToServer, FrameError> {
+        Ok(match has.t.as_deref() {
+            Some("attach") => ToServer::Attach {
+                client: need("attach", "client", has.client)?,
+                cursor: has.cursor,
+                token: has.token,
+            },
+            Some("prompt") => {
+                ToServer::Prompt { n: need("prompt", "n", has.n)?, d: need("prompt", "d", has.d)? }
+            }
+            Some("interrupt") => ToServer::Interrupt { turn: need("interrupt", "turn", has.turn)? },
+            Some("stop") => {
+                ToServer::Stop { incarnation: need("stop", "incarnation", has.incarnation)? }
+            }
+            Some("answer") => ToServer::Answer {
+                ask: need("answer", "ask", has.ask)?,
+                d: need("answer", "d", has.d)?,
+            },
+            Some("suspend") => ToServer::Suspend { seen: need("suspend", "seen", has.seen)? },
+            Some("resume") => ToServer::Resume,
+            Some("ping") => ToServer::Ping,
+            Some("pong") => ToServer::Pong,
+            Some("detach") => ToServer::Detach,
+            Some(_) | None => {
+                return Err(unknown(
+                    "t",
+                    has.t,
+                    "attach, prompt, interrupt, stop, answer, suspend, resume, ping, pong, detach",
+                ));
+            }
+        })
+    }
+}
+
+impl TryFrom<Fields> for Said {
+    type Error = FrameError;
+
+    fn try_from(has: Fields) -> Result<Said, FrameError> {
+        Ok(match has.entry.as_deref() {
+            Some("prompt") => Said::Prompt {
+                client: need("prompt", "client", has.client)?,
+                n: need("prompt", "n", has.n)?,
+                d: need("prompt", "d", has.d)?,
+            },
+            Some("output") => Said::Output { turn: has.turn, d: need("output", "d", has.d)? },
+            Some("ask") => {
+                Said::Ask { turn: need("ask", "turn", has.turn)?, d: need("ask", "d", has.d)? }
+            }
+            Some("answer") => Said::Answer {
+                ask: need("answer", "ask", has.ask)?,
+                client: need("answer", "client", has.client)?,
+                d: need("answer", "d", has.d)?,
+            },
+            Some("turn_end") => Said::TurnEnd {
+                turn: need("turn_end", "turn", has.turn)?,
+                outcome: need("turn_end", "outcome", has.outcome)?,
+                error: has.error,
+            },
+            Some("closing") => Said::Closing {
+                why: need("closing", "why", has.why)?,
+                incarnation: need("closing", "incarnation", has.incarnation)?,
+            },
+            Some("end") => Said::End {
+                why: need("end", "why", has.why)?,
+                incarnation: need("end", "incarnation", has.incarnation)?,
+            },
+            Some(_) | None => {
+                let known = "prompt, output, ask, answer, turn_end, closing, end";
+                return Err(unknown("entry", has.entry, known));
+            }
+        })
+    }
+}
+
+impl TryFrom<Fields> for Event {
+    type Error = FrameError;
+
+    fn try_from(mut has: Fields) -> Result<Event, FrameError> {
+        let id = need("ev", "id", has.id.take())?.parse()?;
+        Ok(Event { id, said: has.try_into()? })
+    }
+}
+
+/// The frame of an entry: its place, then the line that the store keeps.
+pub fn frame(log: LogId, seq: Seq, line: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut frame = Vec::with_capacity(line.len() + 48);
+    // Writing into a vector does not fail.
+    _ = write!(frame, "{{\"t\":\"ev\",\"id\":\"{log}.{seq}\",");
+    frame.extend_from_slice(line.get(1..).unwrap_or_default());
+    frame
+}
