@@ -1,6 +1,8 @@
 //! The worlds that are small enough for a debug build, explored completely; the counts are pinned, so that
 //! a world that silently shrinks is noticed. The default worlds are explored by `outlive check`.
 
+mod broken;
+
 use std::fmt::Write as _;
 
 use outlive::check::world::races::{self, RACES};

@@ -6,7 +6,7 @@ use std::prelude::v1::*;
 use strum::VariantArray;
 
 use super::World;
-use super::moment::{Gone, Message, Moment, Phase, Post, Word};
+use super::moment::{Gone, Link, Message, Moment, Phase, Post, Word};
 use crate::connection::{self, Trigger};
 use crate::ids::Seq;
 use crate::log::{Claim, Cursor};
@@ -92,6 +92,9 @@ pub enum Action {
     },
     /// Another node takes the session over, while the old one still runs.
     TakeOver,
+    /// A node that was taken over from learns it: a process that is fenced off aborts its worker,
+    /// closes its connections and forgets the session.
+    Fenced(usize),
     /// The record is deleted.
     Purge,
 }
@@ -123,6 +126,7 @@ impl Action {
             Action::Obey(_) | Action::Say(..) | Action::Listen(_) => 11,
             Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => 12,
             Action::Crash { .. } | Action::TakeOver | Action::Purge => 13,
+            Action::Fenced(_) => 6,
             Action::Open { .. } => 14,
         }
     }
@@ -188,6 +192,7 @@ impl fmt::Display for Action {
             }
             Action::Open { eager: false } => f.write_str("a new process opens the store"),
             Action::TakeOver => f.write_str("another node takes over"),
+            Action::Fenced(node) => write!(f, "node {node} learns that the session is another's"),
             Action::Purge => f.write_str("the record is deleted"),
         }
     }
@@ -237,7 +242,7 @@ impl World {
             let phase = link.server.phase();
             let open = phase == connection::Phase::Open;
             let served = now.nodes[link.node].up && link.held;
-            if served && !link.up.is_empty() {
+            if served && link.up.first().is_some_and(|first| Self::answers(now, link.node, first)) {
                 out.push(Action::Hear(id));
                 if self.scope.failing_store && matches!(link.up[0], Message::Prompt { .. }) {
                     out.push(Action::Unavailable(id));
@@ -328,7 +333,10 @@ impl World {
     }
 
     fn posts_may(&self, now: &Moment, out: &mut Vec<Action>) {
-        out.extend(now.posts.iter().map(|post| Action::Arrive(*post)));
+        let serving = now.nodes.iter().position(|node| node.up);
+        let answers = serving.is_some_and(|node| Self::may_own(now, node));
+        let arrives = |post: &&Post| answers || matches!(post, Post::Suspend { .. });
+        out.extend(now.posts.iter().filter(arrives).map(|post| Action::Arrive(*post)));
         let session = now.nodes.iter().find_map(|node| node.session.as_ref());
         let Some(session) = session.filter(|_| now.left.posts > 0 && now.posts.len() < 2) else {
             return;
@@ -444,8 +452,34 @@ impl World {
         if up && now.left.takeovers > 0 && now.store.is_some() {
             out.push(Action::TakeOver);
         }
+        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
+            let open = |link: &Link| {
+                link.node == place
+                    && matches!(
+                        link.server.phase(),
+                        connection::Phase::Connecting | connection::Phase::Open
+                    )
+            };
+            if now.owner != place && (node.session.is_some() || now.links.iter().any(open)) {
+                out.push(Action::Fenced(place));
+            }
+        }
         if up && now.left.purges > 0 && now.store.is_some() {
             out.push(Action::Purge);
+        }
+    }
+
+    /// Whether a node's commits count, or would once it opened the store again.
+    fn may_own(now: &Moment, node: usize) -> bool {
+        now.owner == node || now.left.takeovers > 0
+    }
+
+    /// Whether a node answers a message. One whose commits do not count answers commands only by opening
+    /// the store again: whoever does so owns the session. If it may not, it is going to be fenced off.
+    fn answers(now: &Moment, node: usize, message: &Message) -> bool {
+        match message {
+            Message::Hello(_) | Message::Prompt { .. } => Self::may_own(now, node),
+            Message::Subscribe | Message::Suspend { .. } | Message::Resume | Message::Bye => true,
         }
     }
 

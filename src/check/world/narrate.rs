@@ -57,9 +57,11 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => {
             ("timer".to_owned(), server())
         }
-        Action::Crash { .. } | Action::Open { .. } | Action::TakeOver | Action::Purge => {
-            ("process".to_owned(), server())
-        }
+        Action::Crash { .. }
+        | Action::Open { .. }
+        | Action::TakeOver
+        | Action::Fenced(_)
+        | Action::Purge => ("process".to_owned(), server()),
     }
 }
 
