@@ -206,7 +206,6 @@ fn the_state_of_a_session_is_assigned_in_one_place() {
 
 /// Files that are longer than a file should be, each with its reason.
 const LONG: &[(&str, &str)] = &[
-    ("laws/step.rs", "the laws over steps, one after another"),
     ("check/world/action.rs", "everything that can happen"),
     ("check/world/scopes.rs", "the worlds, as data"),
 ];
