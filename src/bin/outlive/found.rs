@@ -83,7 +83,7 @@ impl Found {
             if report.is_verified() && is != was {
                 self.changed.push(format!(
                     "{name} has {} states and {} steps, pinned are {states} and {steps}: if that is meant, \
-                     write it into PINNED in src/check/world/scopes.rs",
+                     write it into PINNED in src/check/world/scopes/mod.rs",
                     is.0, is.1,
                 ));
             }

@@ -6,6 +6,7 @@
 //! [`scopes`] are small enough to be explored completely.
 
 mod action;
+mod enabled;
 mod judge;
 mod moment;
 pub mod mutants;
