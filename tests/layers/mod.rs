@@ -204,20 +204,11 @@ fn the_state_of_a_session_is_assigned_in_one_place() {
     assert!(copy.contains("session/mod.rs") && copy.contains("= source.state;"), "{copy}");
 }
 
-/// Files that are longer than a file should be, each with its reason.
-const LONG: &[(&str, &str)] = &[
-    ("laws/step.rs", "the laws over steps, one after another"),
-    ("check/world/action.rs", "everything that can happen"),
-    ("check/world/scopes.rs", "the worlds, as data"),
-];
-
 #[test]
 fn no_file_is_longer_than_can_be_read_at_once() {
     for source in files("src") {
-        let allowed = LONG.iter().any(|(path, _)| *path == source.path);
         let (path, length) = (&source.path, source.length);
-        assert!(allowed || length <= 450, "src/{path} has {length} lines");
-        assert!(length <= 1000, "src/{path} has {length} lines");
+        assert!(length <= 450, "src/{path} has {length} lines");
     }
 }
 
