@@ -13,6 +13,8 @@
 mod error;
 mod memory;
 mod session_id;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::boxed::Box;
 use std::future::Future;
@@ -24,6 +26,8 @@ use bytes::Bytes;
 pub use error::{CommitError, StoreError};
 pub use memory::Memory;
 pub use session_id::{ParseSessionIdError, SessionId};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, Options, Sqlite};
 
 use crate::ids::Seq;
 use crate::session::Snapshot;
