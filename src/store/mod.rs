@@ -2,7 +2,7 @@
 //!
 //! The hub commits each step as one [`Commit`]: the log entries, and the session's record. A store knows
 //! nothing of sessions; entries are opaque lines, and the record is a [`Snapshot`]. What it has to promise
-//! is little, and [`conformance`] holds any store to it:
+//! is little, and [`conformance`](crate::conformance) holds any store to it:
 //!
 //! * a commit is atomic, and is durable when it is answered with `Ok`;
 //! * whoever [opened](Store::open) the store last owns it: commits of an owner of before are

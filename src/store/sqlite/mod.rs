@@ -202,13 +202,13 @@ impl Sqlite {
             thread("outlive-reader", move || answer(&path, busy, &questions))
         };
         let readers = (0..settings.readers).map(reader).collect::<Result<Vec<_>, _>>()?;
-        let (writes, jobs) = channel();
+        let (sender, jobs) = channel();
         let (done, closed) = watch::channel(None);
         let durability = settings.durability;
         let shared = Arc::clone(&owner);
-        let writer = Writer { conn, durability, owner: shared, readers, sweeping: false };
+        let writer = Writer { conn, durability, busy, owner: shared, readers, sweeping: false };
         let writer = thread("outlive-writer", move || writer.run(&jobs, &done))?;
-        let lines = Mutex::new(Some(Lines { writes, reads }));
+        let lines = Mutex::new(Some(Lines { writes: sender, reads }));
         let inner = Inner { lines, writer: Mutex::new(Some(writer)), closed, owner };
         Ok(Sqlite { inner: Arc::new(inner) })
     }
@@ -256,7 +256,11 @@ impl Sqlite {
         });
         let sent = self.inner.lines().is_some_and(|lines| lines.reads.send(question).is_ok());
         Box::pin(async move {
-            if sent { answer.await.map_err(|_| StoreError::Closed)? } else { Err(StoreError::Closed) }
+            if sent {
+                answer.await.map_err(|_| StoreError::Closed)?
+            } else {
+                Err(StoreError::Closed)
+            }
         })
     }
 }
@@ -308,9 +312,14 @@ fn answer(path: &Path, busy: Duration, questions: &Mutex<Receiver<Question>>) {
 impl Store for Sqlite {
     fn open(&self) -> Answer<'_, ()> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.inner.lines().is_some_and(|lines| lines.writes.send(Job::Own(reply)).is_ok());
+        let sent =
+            self.inner.lines().is_some_and(|lines| lines.writes.send(Job::Own(reply)).is_ok());
         Box::pin(async move {
-            if sent { answer.await.map_err(|_| StoreError::Closed)? } else { Err(StoreError::Closed) }
+            if sent {
+                answer.await.map_err(|_| StoreError::Closed)?
+            } else {
+                Err(StoreError::Closed)
+            }
         })
     }
 

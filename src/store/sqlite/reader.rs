@@ -13,8 +13,7 @@ use crate::ids::Seq;
 use crate::session::{Session, Snapshot};
 use crate::store::{SessionId, StoreError, Stored, Version};
 
-const LOAD: &str =
-    "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
+const LOAD: &str = "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
 
 const EDGES: &str = "SELECT key, base, head FROM session WHERE id = ?1";
 
@@ -119,10 +118,8 @@ fn lines(
     let mut next = from;
     while next <= to {
         let row = rows.next().map_err(said)?.ok_or_else(|| damaged("nothing", next))?;
-        let (first, last): (i64, i64) = row
-            .get(0)
-            .and_then(|first| Ok((first, row.get(1)?)))
-            .map_err(said)?;
+        let (first, last): (i64, i64) =
+            row.get(0).and_then(|first| Ok((first, row.get(1)?))).map_err(said)?;
         let body: String = row.get(2).map_err(said)?;
         let body = Bytes::from(body);
         let many = body.split(|byte| *byte == b'\n').count();
@@ -131,7 +128,9 @@ fn lines(
         }
         let wanted = (first..).zip(body.split(|byte| *byte == b'\n'));
         let wanted = wanted.skip_while(|(place, _)| *place < next);
-        lines.extend(wanted.take_while(|(place, _)| *place <= to).map(|(_, line)| body.slice_ref(line)));
+        lines.extend(
+            wanted.take_while(|(place, _)| *place <= to).map(|(_, line)| body.slice_ref(line)),
+        );
         next = last + 1;
     }
     Ok(lines)

@@ -133,7 +133,7 @@ fn keep(conn: &Connection, epoch: i64, commit: &Prepared) -> rusqlite::Result<Ap
     let id = session.as_str();
     let key: Option<i64> = if *expect == 0 {
         if *before != 0 {
-            return Ok(Err(refused("its log begins in the middle")));
+            return why_not(conn, commit);
         }
         conn.prepare_cached(CREATE)?
             .query_row(params![id, epoch, state, base, head, snapshot], |row| row.get(0))

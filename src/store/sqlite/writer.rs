@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use std::vec;
 use std::vec::Vec;
 
@@ -35,6 +36,8 @@ pub(super) struct Request {
 pub(super) struct Writer {
     pub(super) conn: Connection,
     pub(super) durability: Durability,
+    /// How long another process may hold the lock.
+    pub(super) busy: Duration,
     pub(super) owner: Arc<Owner>,
     pub(super) readers: Vec<JoinHandle<()>>,
     /// Whether chunks of forgotten sessions may be left.
@@ -58,6 +61,9 @@ impl Writer {
         jobs: &Receiver<Job>,
         closed: &watch::Sender<Option<Result<(), StoreError>>>,
     ) {
+        if let Err(error) = self.conn.busy_timeout(Duration::ZERO) {
+            tracing::warn!(%error, "SQLite waits by itself");
+        }
         let mut held = None;
         while let Some(job) = held.take().or_else(|| self.next(jobs)) {
             match job {
@@ -135,10 +141,13 @@ impl Writer {
             Err(Broken::Unknown(error)) => {
                 let settled = self.settle();
                 tracing::warn!(%error, settled = settled.is_ok(), "a commit failed at its end");
-                all(writes, &match settled {
-                    Ok(()) => CommitError::Failed(error),
-                    Err(_) => CommitError::Unknown(std::format!("{error}")),
-                })
+                all(
+                    writes,
+                    &match settled {
+                        Ok(()) => CommitError::Failed(error),
+                        Err(_) => CommitError::Unknown(std::format!("{error}")),
+                    },
+                )
             }
         }
     }
@@ -166,8 +175,20 @@ impl Writer {
         }
     }
 
+    /// Waits for the lock by itself: `SQLite` looks less and less often, and an owner of before that is
+    /// busy would keep the next one out.
     fn begin(&self) -> Result<(), StoreError> {
-        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| said(&error))
+        let deadline = Instant::now() + self.busy;
+        let mut pause = Duration::from_micros(100);
+        loop {
+            let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") else { return Ok(()) };
+            let error = said(&error);
+            if !matches!(error, StoreError::Locked(_)) || Instant::now() >= deadline {
+                return Err(error);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(2));
+        }
     }
 
     /// The writes; none if the store has another owner.
@@ -259,7 +280,7 @@ impl Writer {
         let checkpointed = self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|error| said(&error));
+            .or_else(|error| if undone(&error) { Ok(()) } else { Err(said(&error)) });
         let closed = self.conn.close().map_err(|(_, error)| said(&error));
         sure.and(checkpointed).and(closed)
     }
