@@ -33,6 +33,14 @@ struct Record {
     snapshot: String,
 }
 
+/// What `SQLite` says, with the session's name if it is damage.
+fn of(session: &SessionId, error: &rusqlite::Error) -> StoreError {
+    match said(error) {
+        StoreError::Corrupt(why) => corrupt(session.as_str(), &why),
+        other => other,
+    }
+}
+
 pub(super) fn load(
     conn: &Connection,
     session: &SessionId,
@@ -49,10 +57,7 @@ pub(super) fn load(
         })
     };
     let id = session.as_str();
-    let damaged = |error: rusqlite::Error| match said(&error) {
-        StoreError::Corrupt(why) => corrupt(id, &why),
-        other => other,
-    };
+    let damaged = |error: rusqlite::Error| of(session, &error);
     let found = conn
         .prepare_cached(LOAD)
         .and_then(|mut load| load.query_row([id], record).optional())
@@ -98,7 +103,7 @@ fn lines(
     from: i64,
     to: i64,
 ) -> Result<Vec<Bytes>, StoreError> {
-    let said = |error: rusqlite::Error| said(&error);
+    let said = |error: rusqlite::Error| of(session, &error);
     let edges = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let found: Option<(i64, i64, i64)> = conn
         .prepare_cached(EDGES)

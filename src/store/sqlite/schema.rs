@@ -102,6 +102,10 @@ impl Unusable {
 }
 
 fn prepare(conn: &Connection, settings: &Settings) -> Result<(), Unusable> {
+    // What may not be written is opened all the same, to be read.
+    if conn.is_readonly("main")? {
+        return Err(Unusable::Store(StoreError::ReadOnly("the file may not be written".into())));
+    }
     // Nothing is changed before it is known to be ours.
     let found = identify(conn)?;
     if found == 0 {
