@@ -1,7 +1,7 @@
 //! Logs: ranges, edges, and lines of every kind.
 
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
@@ -128,7 +128,7 @@ pub(super) async fn large_and_strange<S: Store>(again: &impl AsyncFn() -> S) -> 
     let mut longest = Model::new(&longest)?;
     longest.commit(&store, longest.adding(sizes.to_vec(), 0)).await?;
     drop(store);
-    let store = owned(again).await.map_err(|error| error.to_string())?;
+    let store = owned(again).await?;
     longest.holds(&store).await?;
     model.holds(&store).await
 }

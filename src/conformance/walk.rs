@@ -1,5 +1,6 @@
 //! Real sessions on a random walk: each step is committed, and the store is opened again on the way.
 
+use std::collections::BTreeSet;
 use std::format;
 use std::string::{String, ToString};
 use std::vec;
@@ -119,25 +120,32 @@ impl Walker {
     }
 }
 
-/// What a walk must have met, or it shows nothing.
+/// Something to meet, and whether a session shows it.
+type Meeting = (&'static str, fn(&Session) -> bool);
+
+/// What a walk must have met beside every state, or it shows nothing.
+const MET: [Meeting; 4] = [
+    ("waiting prompts", |session| !session.queue().is_empty()),
+    ("several asks", |session| session.asks().len() > 1),
+    ("a trimmed log", |session| session.log().base > Seq(0)),
+    ("a third incarnation", |session| session.incarnation().0 > 2),
+];
+
+/// What was met.
 #[derive(Default)]
 struct Met {
-    states: Vec<State>,
-    queued: bool,
-    asked: bool,
-    trimmed: bool,
-    reopened: bool,
+    states: BTreeSet<State>,
+    others: BTreeSet<&'static str>,
 }
 
 impl Met {
     fn see(&mut self, session: &Session) {
-        if !self.states.contains(&session.state()) {
-            self.states.push(session.state());
-        }
-        self.queued |= !session.queue().is_empty();
-        self.asked |= session.asks().len() > 1;
-        self.trimmed |= session.log().base > Seq(0);
-        self.reopened |= session.incarnation().0 > 2;
+        self.states.insert(session.state());
+        self.others.extend(MET.iter().filter(|(_, met)| met(session)).map(|(name, _)| *name));
+    }
+
+    fn everything(&self) -> bool {
+        self.states.len() == State::VARIANTS.len() && self.others.len() == MET.len()
     }
 }
 
@@ -148,9 +156,8 @@ pub(super) async fn records_come_back<S: Store>(again: &impl AsyncFn() -> S) -> 
     for seed in 0..8 {
         walk(again, &machine, seed, &mut met).await.map_err(|why| format!("seed {seed}: {why}"))?;
     }
-    let all = met.states.len() == State::VARIANTS.len();
-    let all = all && met.queued && met.asked && met.trimmed && met.reopened;
-    ensure!(all, "the kit is at fault: its walks met only {:?}", met.states);
+    let (states, others) = (&met.states, &met.others);
+    ensure!(met.everything(), "the kit is at fault: its walks met only {states:?} and {others:?}");
     Ok(())
 }
 

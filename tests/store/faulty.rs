@@ -46,8 +46,7 @@ async fn each_fault_does_what_it_says_to_a_commit() {
 async fn what_is_late_comes_in_its_time() {
     let store = Faulty::new(Memory::new());
     store.open().await.unwrap();
-    let time = Duration::from_secs(3);
-    let soon = time - Duration::from_millis(1);
+    let (time, soon) = (Duration::from_secs(3), Duration::from_millis(2999));
     store.script(Call::Commit, [Some(Fault::Late(time)), Some(Fault::LateAnswer(time))]);
     let late = tokio::time::timeout(soon, store.commit(commit("a", 0, 0, 1))).await;
     assert!(late.is_err());
@@ -75,7 +74,7 @@ async fn a_seed_fails_the_same_way_each_time_and_what_it_says_is_true() {
         let store = Faulty::new(Memory::new());
         store.open().await.unwrap();
         store.plan(conformance::seeded(3, 2, Duration::from_millis(50)));
-        let (mut kept, mut answers) = (0, String::new());
+        let (mut kept, mut answers) = (0, Vec::new());
         for _ in 0..200 {
             let answer = store.commit(commit("a", kept, kept, 1)).await;
             let there = version(store.inner()).await;
@@ -84,9 +83,10 @@ async fn a_seed_fails_the_same_way_each_time_and_what_it_says_is_true() {
                 Err(CommitError::Unknown(_)) => assert!(there == kept || there == kept + 1),
                 Err(_) => assert_eq!(there, kept),
             }
-            answers += &format!("{answer:?} {there}\n");
+            answers.push(format!("{answer:?} {there}"));
             kept = there;
         }
+        let answers = answers.join("\n");
         assert!(["Ok", "Unknown", "Full", "Io"].iter().all(|word| answers.contains(word)));
         told.push(answers);
     }

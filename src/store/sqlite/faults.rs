@@ -1,4 +1,4 @@
-//! What SQLite says, in the words of a store.
+//! What `SQLite` says, in the words of a store.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -10,34 +10,39 @@ use rusqlite::{Error, ErrorCode};
 use crate::store::StoreError;
 
 /// "The shared memory of the write-ahead log cannot grow": the disk is full.
-const IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+const IOERR_SHMSIZE: i32 = 0x130a;
 
 fn code(error: &Error) -> Option<(ErrorCode, i32)> {
     error.sqlite_error().map(|error| (error.code, error.extended_code))
 }
 
-/// What SQLite says.
+/// What `SQLite` says.
 pub(super) fn said(error: &Error) -> StoreError {
     let text = error.to_string();
     let Some((code, extended)) = code(error) else {
         // A column of another type, text that is no text: what is there cannot be understood.
         return StoreError::Corrupt(text);
     };
-    match code {
-        ErrorCode::DatabaseBusy
-        | ErrorCode::DatabaseLocked
-        | ErrorCode::FileLockingProtocolFailed => StoreError::Locked(text),
-        ErrorCode::DiskFull => StoreError::Full(text),
-        ErrorCode::SystemIoFailure if extended == IOERR_SHMSIZE => StoreError::Full(text),
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StoreError::ReadOnly(text),
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt(text),
+    let io = code == ErrorCode::SystemIoFailure;
+    let busy =
+        [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::FileLockingProtocolFailed];
+    if busy.contains(&code) {
+        StoreError::Locked(text)
+    } else if code == ErrorCode::DiskFull || io && extended == IOERR_SHMSIZE {
+        StoreError::Full(text)
+    } else if [ErrorCode::ReadOnly, ErrorCode::PermissionDenied].contains(&code) {
+        StoreError::ReadOnly(text)
+    } else if [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase].contains(&code)
         // Our statements are what they should be: it is the tables that are not.
-        ErrorCode::Unknown if extended == 1 => StoreError::Corrupt(text),
-        _ => StoreError::Io(text),
+        || code == ErrorCode::Unknown && extended == 1
+    {
+        StoreError::Corrupt(text)
+    } else {
+        StoreError::Io(text)
     }
 }
 
-/// The same, of a file that is being opened. That it cannot be opened has many reasons, and SQLite does
+/// The same, of a file that is being opened. That it cannot be opened has many reasons, and `SQLite` does
 /// not tell them apart.
 pub(super) fn cannot_open(path: &Path, error: &Error) -> StoreError {
     if !matches!(code(error), Some((ErrorCode::CannotOpen, _))) {

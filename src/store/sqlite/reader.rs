@@ -35,10 +35,8 @@ struct Record {
 
 /// What `SQLite` says, with the session's name if it is damage.
 fn of(session: &SessionId, error: &rusqlite::Error) -> StoreError {
-    match said(error) {
-        StoreError::Corrupt(why) => corrupt(session.as_str(), &why),
-        other => other,
-    }
+    let said = said(error);
+    if let StoreError::Corrupt(why) = &said { corrupt(session.as_str(), why) } else { said }
 }
 
 pub(super) fn load(

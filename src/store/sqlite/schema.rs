@@ -80,7 +80,7 @@ fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, 
     Ok(conn)
 }
 
-/// Why a file cannot be used: what SQLite says, or what we say.
+/// Why a file cannot be used: what `SQLite` says, or what we say.
 enum Unusable {
     Sqlite(rusqlite::Error),
     Store(StoreError),

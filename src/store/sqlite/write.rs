@@ -120,7 +120,7 @@ const DELETE: &str = "
 /// What came of a write: it changed something, or was refused and changed nothing.
 pub(super) type Applied = Result<(), CommitError>;
 
-/// Performs a write. An error of SQLite leaves it half done: the transaction must be rolled back.
+/// Performs a write. An error of `SQLite` leaves it half done: the transaction must be rolled back.
 pub(super) fn apply(conn: &Connection, epoch: i64, write: &Write) -> rusqlite::Result<Applied> {
     match write {
         Write::Commit(commit) => keep(conn, epoch, commit),

@@ -82,17 +82,15 @@ async fn commits(file: &Path, durability: Durability) {
         async move {
             let stored = store.load(&name(id)).await.unwrap();
             let mut version = stored.map_or(0, |stored| stored.version.0);
-            loop {
-                store.commit(next(id, version)).await.unwrap();
+            while store.commit(next(id, version)).await == Ok(()) {
                 version += 1;
                 say(&format!("{id} {version}"));
             }
         }
     };
-    let tasks: Vec<_> = SESSIONS.map(|id| tokio::spawn(session(id))).into_iter().collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
+    // They do not end, unless one fails.
+    let tasks = SESSIONS.map(|id| tokio::spawn(session(id)));
+    futures_util::future::select_all(tasks).await.0.unwrap();
 }
 
 /// Commits until it fails, then looks at what is there; frees what stands in the way, and goes on.
