@@ -155,6 +155,8 @@ extern crate std;
 
 #[cfg(feature = "check")]
 pub mod check;
+#[cfg(feature = "tokio")]
+pub mod conformance;
 pub mod connection;
 #[cfg(feature = "docs")]
 pub mod docs;
