@@ -295,6 +295,19 @@ impl Link {
         }
     }
 
+    /// Returns when the link is to close, for a transport that is in the middle of a write and cannot ask
+    /// for [`next`](Link::next) yet. What else comes is kept for then. Cancel-safe.
+    pub async fn closing(&mut self) {
+        while self.phase() == Phase::Open {
+            let Some(session) = &mut self.session else { return };
+            match session.orders.recv().await {
+                Some(order) => self.take(order),
+                // The driver is gone without a word.
+                None => self.close(CloseCode::Moved),
+            }
+        }
+    }
+
     fn too_late(&mut self) {
         self.deadline = None;
         let trigger = match self.phase() {

@@ -40,6 +40,7 @@ mod body;
 mod driver;
 mod history;
 mod link;
+mod look;
 mod mailbox;
 mod observe;
 mod registry;
@@ -51,7 +52,7 @@ use std::boxed::Box;
 use std::format;
 use std::string::ToString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -154,7 +155,7 @@ pub(crate) struct Shared {
     tasks: TaskTracker,
     connections: AtomicU64,
     seed: Option<AtomicU64>,
-    draining: AtomicBool,
+    draining: CancellationToken,
     halt: CancellationToken,
     fenced: CancellationToken,
 }
@@ -223,7 +224,7 @@ impl Builder {
             tasks: TaskTracker::new(),
             connections: AtomicU64::new(0),
             seed: self.seed.map(AtomicU64::new),
-            draining: AtomicBool::new(false),
+            draining: CancellationToken::new(),
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
         });
@@ -392,7 +393,7 @@ impl Hub {
     /// by the next process, as after a crash. Returns when nothing of this hub runs any more.
     pub async fn drain(&self, drain: Drain) {
         let shared = &self.shared;
-        shared.draining.store(true, Ordering::Release);
+        shared.draining.cancel();
         let until = tokio::time::Instant::now() + drain.deadline;
         let mailboxes = shared.registry.all();
         let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
@@ -501,7 +502,7 @@ impl Shared {
     }
 
     fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.is_cancelled()
     }
 
     fn limits_batch(&self) -> usize {
