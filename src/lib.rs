@@ -153,6 +153,8 @@ extern crate alloc;
 #[cfg(any(feature = "check", feature = "tokio", feature = "client"))]
 extern crate std;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "tokio")]

@@ -20,15 +20,13 @@ impl Body {
     /// # Errors
     /// The value has no JSON form.
     pub fn of(value: &impl Serialize) -> serde_json::Result<Body> {
-        serde_json::to_vec(value).map(|json| Body(json.into()))
+        // A raw value in it is written as it came.
+        serde_json::to_vec(value).map(one_line)
     }
 
     /// JSON that somebody sent. Line breaks in it mean nothing, and become spaces.
     pub fn raw(json: &RawValue) -> Body {
-        let breaks = |byte: &u8| *byte == b'\n' || *byte == b'\r';
-        let mut bytes = Vec::from(json.get());
-        bytes.iter_mut().filter(|byte| breaks(byte)).for_each(|byte| *byte = b' ');
-        Body(bytes.into())
+        one_line(Vec::from(json.get()))
     }
 
     /// The JSON.
@@ -58,6 +56,13 @@ impl Body {
     pub(crate) fn raw_value(&self) -> &RawValue {
         serde_json::from_slice(&self.0).unwrap_or(RawValue::NULL)
     }
+}
+
+/// Line breaks stand between the tokens of JSON only, and mean nothing there.
+fn one_line(mut json: Vec<u8>) -> Body {
+    let breaks = |byte: &u8| *byte == b'\n' || *byte == b'\r';
+    json.iter_mut().filter(|byte| breaks(byte)).for_each(|byte| *byte = b' ');
+    Body(json.into())
 }
 
 /// The id of a client in a session: its own name for itself, in the name of whoever it is. Nobody can

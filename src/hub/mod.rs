@@ -41,6 +41,7 @@ mod builder;
 mod driver;
 mod history;
 mod link;
+mod look;
 mod mailbox;
 mod observe;
 mod recover;
