@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use super::model::{Model, owned};
 use super::{Verdict, ensure};
 use crate::ids::Seq;
-use crate::store::{CommitError, SessionId, Store};
+use crate::store::{Commit, CommitError, SessionId, Store};
 
 type Handles<T> = Vec<tokio::task::JoinHandle<Result<T, String>>>;
 
@@ -23,22 +23,32 @@ async fn joined<T>(tasks: Handles<T>) -> Result<Vec<T>, String> {
     Ok(results)
 }
 
+/// Commits, and says whether it was kept.
+async fn contend(store: &impl Store, commit: Commit) -> Result<Option<Commit>, String> {
+    match store.commit(commit.clone()).await {
+        Ok(()) => Ok(Some(commit)),
+        Err(CommitError::Stale) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 pub(super) async fn one_wins<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
     let store = Arc::new(owned(again).await?);
     let mut model = Model::new("contended")?;
-    for _ in 0..30 {
-        let mut tasks: Handles<_> = Vec::new();
-        for lines in 1..=8 {
-            let (store, commit) = (Arc::clone(&store), model.next(lines));
-            tasks.push(tokio::spawn(async move {
-                match store.commit(commit.clone()).await {
-                    Ok(()) => Ok(Some(commit)),
-                    Err(CommitError::Stale) => Ok(None),
-                    Err(error) => Err(error.to_string()),
-                }
-            }));
-        }
-        let won: Vec<_> = joined(tasks).await?.into_iter().flatten().collect();
+    for round in 0..30 {
+        let commits = (1..=8).map(|lines| model.next(lines));
+        // Step by step in turns, or as many threads as there are.
+        let answers = if round % 2 == 0 {
+            let all = join_all(commits.map(|commit| contend(&*store, commit))).await;
+            all.into_iter().collect::<Result<Vec<_>, _>>()?
+        } else {
+            let spawned = commits.map(|commit| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { contend(&*store, commit).await })
+            });
+            joined(spawned.collect()).await?
+        };
+        let won: Vec<_> = answers.into_iter().flatten().collect();
         let (count, version) = (won.len(), model.version.0);
         let [won] = &won[..] else {
             return Err(format!("{count} of 8 commits that expect version {version} are kept"));

@@ -3,6 +3,7 @@
 use std::format;
 use std::string::ToString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::Vec;
 
 use super::model::{Model, owned};
@@ -54,13 +55,14 @@ pub(super) async fn fenced_at_once<S: Store>(again: &impl AsyncFn() -> S) -> Ver
     for round in 0..6 {
         let first = Arc::new(owned(again).await?);
         let second = again().await;
+        let taken = Arc::new(AtomicBool::new(false));
         let (all, mut started) = tokio::sync::mpsc::channel::<()>(SESSIONS);
         let mut busy = Vec::new();
         for number in 0..SESSIONS {
             let mut model = Model::new(&format!("busy-{round}-{number}"))?;
-            let (first, all) = (Arc::clone(&first), all.clone());
+            let (first, taken, all) = (Arc::clone(&first), Arc::clone(&taken), all.clone());
             busy.push(tokio::spawn(async move {
-                let mut said = Some(all);
+                let (mut said, mut late) = (Some(all), 0);
                 loop {
                     let commit = model.next(1);
                     match first.commit(commit.clone()).await {
@@ -69,8 +71,9 @@ pub(super) async fn fenced_at_once<S: Store>(again: &impl AsyncFn() -> S) -> Ver
                         Err(error) => return Err(error.to_string()),
                     }
                     said.take();
-                    if model.head() > 100_000 {
-                        return Err("it is never fenced".to_string());
+                    late += u32::from(taken.load(Ordering::Acquire));
+                    if late > 20 {
+                        return Err("an owner of before commits on and on".to_string());
                     }
                     tokio::task::yield_now().await;
                 }
@@ -80,6 +83,7 @@ pub(super) async fn fenced_at_once<S: Store>(again: &impl AsyncFn() -> S) -> Ver
         // Until every session was committed once.
         let _ = started.recv().await;
         second.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
+        taken.store(true, Ordering::Release);
         let mut seen = Vec::new();
         for number in 0..SESSIONS {
             let id = super::model::name(&format!("busy-{round}-{number}"))?;

@@ -241,7 +241,7 @@ impl Store for Broken {
             shared.epoch += 1;
             *self.epoch.lock().unwrap() = shared.epoch;
             if self.flaw == Flaw::TakesTimeToFence {
-                shared.lenient = 5;
+                shared.lenient = 1000;
             }
             if self.flaw == Flaw::LosesTheLastCommit && shared.epoch > 1 {
                 for kept in shared.sessions.values_mut() {
