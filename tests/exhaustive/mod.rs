@@ -39,6 +39,18 @@ fn the_small_worlds_hold_and_are_as_large_as_they_were() {
     insta::assert_snapshot!(report);
 }
 
+/// A world of the night is explored in no test: its size is only pinned.
+#[test]
+fn every_world_that_check_explores_is_pinned_and_the_night_has_fifty_million_states() {
+    let pinned = |scope: &Scope| scopes::PINNED.iter().find(|(name, ..)| *name == scope.name);
+    let states = |scopes: &[Scope]| {
+        scopes.iter().map(|scope| pinned(scope).expect(scope.name).1).sum::<u64>()
+    };
+    assert!(states(scopes::DEFAULT) > 5_000_000);
+    assert!(states(scopes::NIGHTLY) > 50_000_000);
+    assert_eq!(scopes::PINNED.len(), scopes::DEFAULT.len() + scopes::NIGHTLY.len());
+}
+
 #[test]
 fn one_thread_and_two_find_the_same() {
     let (one, two) = (explore("handshakes", 1), explore("handshakes", 2));

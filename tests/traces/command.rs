@@ -102,7 +102,7 @@ fn a_record_of_several_sessions_is_printed_with_their_names() {
     for arguments in [&["-q", "-"][..], &["-q", "--partial", "-"]] {
         let output = replay(arguments, wrong);
         assert_eq!(code(&output), Some(1));
-        assert!(said(&output.stderr).starts_with("stdin:1: session s_1: "), "{:?}", output);
+        assert!(said(&output.stderr).starts_with("stdin:1: session s_1: "), "{output:?}");
     }
 }
 

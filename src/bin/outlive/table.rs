@@ -11,10 +11,10 @@ use crate::output::say;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Table {
     /// Which table; the session's if not said.
-    #[arg(value_enum)]
-    table: Option<Which>,
+    #[arg(value_name = "TABLE", value_enum)]
+    which: Option<Which>,
     /// The same, as an option.
-    #[arg(long = "table", value_name = "TABLE", value_enum, conflicts_with = "table")]
+    #[arg(long = "table", value_name = "TABLE", value_enum, conflicts_with = "which")]
     named: Option<Which>,
     /// As what. A table that goes nowhere (routing) has no diagram.
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
@@ -65,7 +65,7 @@ enum Format {
 
 impl Table {
     pub(crate) fn run(&self) -> Exit {
-        let sheet = self.table.or(self.named).unwrap_or_default().sheet();
+        let sheet = self.which.or(self.named).unwrap_or_default().sheet();
         let text = match self.format {
             Format::Markdown => markdown::page(&sheet),
             Format::Mermaid => mermaid::render(&sheet),

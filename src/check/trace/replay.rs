@@ -174,7 +174,7 @@ impl Replayer {
             None => Witness::of(&session, limits),
             Some(_) => Witness::restored(&session, limits),
         };
-        let run = Run { witness, machine, session, orphaned };
+        let run = Run { machine, session, witness, orphaned };
         self.runs.insert(begin.session.clone(), run);
         Ok(())
     }

@@ -112,7 +112,8 @@ impl Action {
             Action::Notice(_)
             | Action::Silent(_)
             | Action::CloseTimeout(_)
-            | Action::HelloTimeout(_) => 6,
+            | Action::HelloTimeout(_)
+            | Action::Fenced(_) => 6,
             Action::Prompt(_) | Action::Unavailable(_) => 7,
             Action::Forge(..) | Action::LateCall(..) => 8,
             Action::Hide { .. } | Action::Show(_) => 9,
@@ -120,7 +121,6 @@ impl Action {
             Action::Obey(_) | Action::Say(..) | Action::Listen(_) => 11,
             Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => 12,
             Action::Crash { .. } | Action::TakeOver | Action::Purge => 13,
-            Action::Fenced(_) => 6,
             Action::Open { .. } => 14,
         }
     }
