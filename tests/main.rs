@@ -19,6 +19,8 @@ mod laws;
 mod layers;
 mod routing;
 mod session;
+#[cfg(feature = "tokio")]
+mod store;
 #[cfg(feature = "check")]
 mod traces;
 mod wire;

@@ -53,7 +53,7 @@ pub async fn events(
     let (principal, role) = (grant.principal, grant.role);
     let cursor = Claim::parse(cursor.as_deref());
     let mut link = endpoints.hub.link();
-    link.hello(Hello { session, principal, role, client, cursor }).await;
+    link.hello(Hello { session, principal, role, client, cursor });
     let welcome = welcomed(&mut link).await?;
     if until_end && is_over(&welcome) {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -150,7 +150,7 @@ impl Stream {
         tokio::select! {
             biased;
             sent = timeout(*every * 2, sender.send(piece)) => matches!(sent, Ok(Ok(()))),
-            () = link.closing(), if open => true,
+            () = link.closes(), if open => true,
         }
     }
 }

@@ -133,6 +133,9 @@ impl Problem {
             }
             NotDone::NotFound => Problem::not_found(),
             NotDone::Unavailable(_) | NotDone::Moved => Problem::unavailable(why.to_string()),
+            NotDone::Damaged(_) => {
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", why.to_string())
+            }
             NotDone::Draining => Problem::draining(),
             NotDone::Invalid(_) => Problem::malformed(why.to_string()),
         }

@@ -172,7 +172,7 @@ impl Conversation {
                 self.seat = Some(seat);
                 let cursor = Claim::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);
-                self.link.hello(Hello { session, principal, role, client, cursor }).await;
+                self.link.hello(Hello { session, principal, role, client, cursor });
             }
             Ok(Err(code)) => self.link.close(code),
             Err(_) => self.link.close(CloseCode::Overloaded),
@@ -185,6 +185,6 @@ async fn next(link: &mut Link, idle: bool) -> Next {
     if idle || link.phase() != Phase::Open {
         return Next::Frame(link.next().await);
     }
-    link.closing().await;
+    link.closes().await;
     Next::Cut
 }

@@ -44,12 +44,16 @@ impl History {
         }
         Ok(all)
     }
+}
 
-    /// The entry at a place.
-    pub(super) async fn entry(&self, seq: Seq) -> Result<Said, StoreError> {
-        let lines = self.store.read(&self.session, seq, seq).await?;
-        lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
-    }
+/// The entry at a place.
+pub(super) async fn entry(
+    store: &dyn Store,
+    session: &SessionId,
+    seq: Seq,
+) -> Result<Said, StoreError> {
+    let lines = store.read(session, seq, seq).await?;
+    lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
 }
 
 fn parse(line: &[u8]) -> Result<Said, StoreError> {

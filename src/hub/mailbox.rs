@@ -1,6 +1,7 @@
 //! What goes to a session's driver, and what it sends to links.
 
 use std::boxed::Box;
+use std::collections::VecDeque;
 use std::string::String;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::body::Body;
 use super::tail::Tail;
 use crate::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
-use crate::log::{AttachOutcome, Claim};
+use crate::log::Claim;
 use crate::words::CloseCode;
 use crate::{session, wire};
 
@@ -24,12 +25,6 @@ pub(super) struct Who {
 /// What wants an answer. It may be refused, also by the store.
 #[derive(Debug)]
 pub(super) enum Command {
-    Attach {
-        connection: ConnectionId,
-        who: Who,
-        cursor: Claim,
-        orders: mpsc::UnboundedSender<Order>,
-    },
     Prompt {
         who: Who,
         n: PromptNumber,
@@ -55,6 +50,19 @@ pub(super) enum Command {
     Visit {
         reply: Reply,
     },
+    Forget {
+        reply: Reply,
+    },
+}
+
+/// A connection that wants to watch. It may be refused as a command is; but it comes among the facts, so
+/// that all that is said of a connection comes in order, its loss after its arrival.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) connection: ConnectionId,
+    pub(super) who: Who,
+    pub(super) cursor: Claim,
+    pub(super) orders: mpsc::UnboundedSender<Order>,
 }
 
 /// Where an answer goes.
@@ -98,6 +106,9 @@ pub enum NotDone {
     /// The store does not answer; the same command may be sent again.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+    /// What is stored of the session cannot be understood.
+    #[error("the session's record is damaged: {0}")]
+    Damaged(String),
     /// Another process has the session.
     #[error("another process has this session")]
     Moved,
@@ -112,6 +123,7 @@ pub enum NotDone {
 /// What happened. It cannot be refused.
 #[derive(Debug)]
 pub(super) enum Fact {
+    Arrived(Box<Arrival>),
     Written {
         connection: ConnectionId,
         through: Seq,
@@ -137,8 +149,8 @@ pub(super) enum Fact {
     Goaway([u32; 2]),
     /// End when no turn runs and nobody watches.
     Drain,
-    /// End now, as in a crash, but orderly: nothing is fed any more.
-    Halt,
+    /// Another process owns the store.
+    Fenced,
     /// Nothing; look whether anything is left to do.
     Nudge,
 }
@@ -150,36 +162,6 @@ pub(super) enum Order {
     Send { from: Seq, to: Seq },
     Say(Box<wire::ToClient>),
     Close(CloseCode),
-}
-
-impl Order {
-    pub(super) fn gap(lost_from: Seq, lost_to: Seq) -> Order {
-        Order::Say(Box::new(wire::ToClient::Gap { lost_from, lost_to }))
-    }
-}
-
-/// A welcome without the ping interval, which is the endpoint's.
-pub(super) fn welcome(
-    session: &session::Session,
-    connection: ConnectionId,
-    client: ClientId,
-    outcome: AttachOutcome,
-    ping_ms: u32,
-) -> wire::Welcome {
-    wire::Welcome {
-        connection: std::format!("{:x}", connection.0),
-        log: session.log().id,
-        base: session.log().base,
-        head: session.log().head,
-        state: session.state(),
-        incarnation: session.incarnation(),
-        turn: session.turn().id(),
-        queue: session.queue().to_vec(),
-        asks: session.asks().to_vec(),
-        high: session.high(client),
-        outcome,
-        ping_ms,
-    }
 }
 
 /// The way to a session's driver. The driver goes away only when nobody [uses](Visitor) it.
@@ -234,5 +216,74 @@ impl Drop for Visitor {
         if self.0.visitors.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.tell(Fact::Nudge);
         }
+    }
+}
+
+/// The driver's end of a mailbox.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::Receiver<Box<Command>>,
+    facts: mpsc::UnboundedReceiver<Fact>,
+    /// Facts that came while nothing could be fed: before all others.
+    kept: VecDeque<Fact>,
+}
+
+impl Inbox {
+    pub(super) fn new(
+        commands: mpsc::Receiver<Box<Command>>,
+        facts: mpsc::UnboundedReceiver<Fact>,
+    ) -> Inbox {
+        Inbox { commands, facts, kept: VecDeque::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.news() == 0
+    }
+
+    /// Facts that wait.
+    pub(super) fn news(&self) -> usize {
+        self.kept.len() + self.facts.len()
+    }
+
+    /// The next fact, if one waits.
+    pub(super) fn fact(&mut self) -> Option<Fact> {
+        self.kept.pop_front().or_else(|| self.facts.try_recv().ok())
+    }
+
+    /// Either, facts first. Cancel-safe.
+    pub(super) async fn any(&mut self) -> Result<Fact, Box<Command>> {
+        let Inbox { commands, facts, kept } = self;
+        if let Some(fact) = kept.pop_front() {
+            return Ok(fact);
+        }
+        tokio::select! {
+            biased;
+            Some(fact) = facts.recv() => Ok(fact),
+            Some(command) = commands.recv() => Err(command),
+            // The driver holds the mailbox itself: it is never without a sender.
+            else => core::future::pending().await,
+        }
+    }
+
+    /// As [`any`](Inbox::any), while nothing can be fed: facts are kept, all but the arrivals, which can be
+    /// turned away.
+    pub(super) async fn refusable(&mut self) -> Result<Box<Arrival>, Box<Command>> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(fact) = self.facts.recv() => match fact {
+                    Fact::Arrived(arrival) => return Ok(arrival),
+                    fact => self.kept.push_back(fact),
+                },
+                Some(command) = self.commands.recv() => return Err(command),
+                else => core::future::pending().await,
+            }
+        }
+    }
+
+    /// Nothing comes in any more.
+    pub(super) fn close(&mut self) {
+        self.commands.close();
+        self.facts.close();
     }
 }

@@ -37,13 +37,16 @@
 
 mod backoff;
 mod body;
+mod builder;
 mod driver;
 mod history;
 mod link;
 mod look;
 mod mailbox;
 mod observe;
+mod recover;
 mod registry;
+mod shared;
 mod staff;
 mod tail;
 mod worker;
@@ -52,14 +55,12 @@ use std::boxed::Box;
 use std::format;
 use std::string::ToString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use body::Body;
+pub use builder::{BuildError, Builder, Options};
 pub use history::History;
 pub use link::{Entries, Frame, Hello, Link, Role};
 pub use mailbox::{Done, NotDone};
@@ -69,56 +70,11 @@ pub use worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
 use self::body::{client_id, client_name};
 use self::driver::Birth;
 use self::mailbox::{Command, Fact, Reply, Who};
-use self::registry::Registry;
-use self::staff::{Employer, Employing};
+use self::shared::Shared;
 use crate::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
-use crate::limits::{Limits, ZeroLimit};
-use crate::log::LogId;
-use crate::session::{Event, Machine, Snapshot, Step};
-use crate::store::{Memory, SessionId, Store, StoreError};
+use crate::limits::Limits;
+use crate::store::SessionId;
 use crate::words::CloseCode;
-
-/// What belongs to the hub, and not to the sessions' [`Limits`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// How long a transport may take to say hello, in milliseconds.
-    pub hello_ms: u32,
-    /// How long a peer may take to answer a close.
-    pub close_ms: u32,
-    /// How often an endpoint pings. Told to clients in the welcome.
-    pub ping_ms: u32,
-    /// The largest body of a prompt, an answer or a piece of output, in bytes.
-    pub body_bytes: usize,
-    /// How much of a watched session's newest entries is kept in memory, ready to be sent, in bytes.
-    pub tail_bytes: usize,
-    /// Sessions that are recovered at a time after a restart.
-    pub recoveries: usize,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            hello_ms: 10_000,
-            close_ms: 5_000,
-            ping_ms: 25_000,
-            body_bytes: 4 << 20,
-            tail_bytes: 256 << 10,
-            recoveries: 64,
-        }
-    }
-}
-
-/// Why a hub cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A limit is 0.
-    #[error(transparent)]
-    Limits(#[from] ZeroLimit),
-    /// The store cannot be opened.
-    #[error("the store cannot be opened: {0}")]
-    Store(#[from] StoreError),
-}
 
 /// How long a drain takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,123 +85,16 @@ pub struct Drain {
     pub deadline: core::time::Duration,
 }
 
-/// A hub to be.
-pub struct Builder {
-    store: Arc<dyn Store>,
-    limits: Limits,
-    options: Options,
-    observer: Arc<dyn Observer>,
-    seed: Option<u64>,
-}
-
 /// The hub. Clones are the same hub.
 #[derive(Clone, Debug)]
 pub struct Hub {
     shared: Arc<Shared>,
 }
 
-/// What drivers and links share.
-pub(crate) struct Shared {
-    pub(self) machine: Machine,
-    pub(self) store: Arc<dyn Store>,
-    pub(self) options: Options,
-    observer: Arc<dyn Observer>,
-    employer: Box<dyn Employer>,
-    registry: Registry,
-    tasks: TaskTracker,
-    connections: AtomicU64,
-    seed: Option<AtomicU64>,
-    draining: CancellationToken,
-    halt: CancellationToken,
-    fenced: CancellationToken,
-}
-
-impl core::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Hub").field("sessions", &self.registry.len()).finish_non_exhaustive()
-    }
-}
-
-impl Builder {
-    /// Where sessions are kept. [`Memory`] if nothing is said.
-    #[must_use]
-    pub fn store(mut self, store: impl Store) -> Builder {
-        self.store = Arc::new(store);
-        self
-    }
-
-    /// What a session may hold, and how long it waits.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Builder {
-        self.limits = limits;
-        self
-    }
-
-    /// What belongs to the hub itself.
-    #[must_use]
-    pub fn options(mut self, options: Options) -> Builder {
-        self.options = options;
-        self
-    }
-
-    /// Who sees what the hub does.
-    #[must_use]
-    pub fn observer(mut self, observer: impl Observer) -> Builder {
-        self.observer = Arc::new(observer);
-        self
-    }
-
-    /// Ids that can be foretold: for tests, and for nothing else.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Builder {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Opens the store and begins to recover what a process before has left. Await
-    /// [`Hub::recovered`] to know that it is done; a session that is asked for earlier is recovered
-    /// at once.
-    ///
-    /// # Errors
-    /// A limit is 0, or the store cannot be opened.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub async fn build(self, worker: impl Worker) -> Result<Hub, BuildError> {
-        let machine = Machine::new(self.limits)?;
-        self.store.open().await?;
-        let shared = Arc::new(Shared {
-            machine,
-            store: self.store,
-            options: self.options,
-            observer: self.observer,
-            employer: Box::new(Employing(Arc::new(worker))),
-            registry: Registry::default(),
-            tasks: TaskTracker::new(),
-            connections: AtomicU64::new(0),
-            seed: self.seed.map(AtomicU64::new),
-            draining: CancellationToken::new(),
-            halt: CancellationToken::new(),
-            fenced: CancellationToken::new(),
-        });
-        // Fences of a process before are not used again.
-        shared.connections.store(shared.random() >> 12, Ordering::Relaxed);
-        let hub = Hub { shared };
-        hub.shared.registry.recovery(tokio::spawn(recover(Arc::clone(&hub.shared))));
-        Ok(hub)
-    }
-}
-
 impl Hub {
     /// A hub with a store in memory, and the default limits and options.
     pub fn builder() -> Builder {
-        Builder {
-            store: Arc::new(Memory::new()),
-            limits: Limits::default(),
-            options: Options::default(),
-            observer: Arc::new(Blind),
-            seed: None,
-        }
+        Builder::new()
     }
 
     /// A new session, CREATED.
@@ -253,9 +102,6 @@ impl Hub {
     /// # Errors
     /// The store does not take it, or the hub is draining.
     pub async fn create(&self) -> Result<SessionId, NotDone> {
-        if self.shared.is_draining() {
-            return Err(NotDone::Draining);
-        }
         let bits = u128::from(self.shared.random()) << 64 | u128::from(self.shared.random());
         let id = SessionId::from_random(bits);
         self.command(&id, Birth::Create, |reply| Command::Visit { reply }).await?;
@@ -340,16 +186,13 @@ impl Hub {
         Ok(())
     }
 
-    /// Forgets a session and its log. Its connections are closed.
+    /// Forgets a session and its log. Its worker is aborted, its connections are closed. It is no error if
+    /// there is none.
     ///
     /// # Errors
-    /// The store does not do it.
+    /// The store does not do it, and nothing has changed.
     pub async fn forget(&self, session: &SessionId) -> Result<(), NotDone> {
-        if let Some(mailbox) = self.shared.registry.find(session) {
-            mailbox.tell(Fact::Halt);
-        }
-        let forgotten = self.shared.store.forget(session).await;
-        forgotten.map_err(|why| NotDone::Unavailable(why.to_string()))
+        self.command(session, Birth::Load, |reply| Command::Forget { reply }).await.map(drop)
     }
 
     /// What is retained of a session's log.
@@ -377,20 +220,22 @@ impl Hub {
         self.shared.is_draining()
     }
 
-    /// Returns when everything that a process before has left is recovered.
+    /// Returns when everything that a process before has left is recovered; or, if this hub drains or is
+    /// fenced before, never.
     pub async fn recovered(&self) {
-        self.shared.registry.recovered().await;
+        self.shared.recovered.cancelled().await;
     }
 
-    /// Returns when another process has taken a session over: whoever opened the store last owns it, and
-    /// this hub cannot commit any more.
+    /// Returns when another process has opened the store: whoever did so last owns it. This hub cannot
+    /// commit any more, has aborted its workers and told its connections to go elsewhere.
     pub async fn fenced(&self) {
         self.shared.fenced.cancelled().await;
     }
 
     /// Leaves in good order: new attaches are refused with a hint to come back, connections are told, and
     /// closed one after the other; turns that run may finish until the deadline. What remains is recovered
-    /// by the next process, as after a crash. Returns when nothing of this hub runs any more.
+    /// by the next process, as after a crash. Returns when nothing of this hub runs any more, except for a
+    /// worker that never comes to an `await`.
     pub async fn drain(&self, drain: Drain) {
         let shared = &self.shared;
         shared.draining.cancel();
@@ -409,14 +254,14 @@ impl Hub {
                 tokio::time::sleep(pause).await;
             }
         }
-        shared.registry.stop_recovery();
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
             shared.halt.cancel();
-            for mailbox in shared.registry.all() {
-                mailbox.tell(Fact::Halt);
+            let patience = u64::from(shared.options.close_ms);
+            let patience = core::time::Duration::from_millis(patience);
+            if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
+                tracing::warn!("a worker does not come to an `await`: leaving without it");
             }
-            shared.tasks.wait().await;
         }
     }
 
@@ -435,99 +280,18 @@ impl Hub {
         birth: Birth,
         command: impl FnOnce(Reply) -> Command,
     ) -> Result<Done, NotDone> {
-        let visitor = self.shared.enter(session, birth);
+        let visitor = self.shared.enter(session, birth)?;
         let (reply, done) = oneshot::channel();
+        let command = Box::new(command(Reply::Caller(reply)));
+        if visitor.commands.send(command).await.is_err() {
+            return Err(self.shared.nobody());
+        }
         // A driver that is gone drops the reply.
-        _ = visitor.commands.send(Box::new(command(Reply::Caller(reply)))).await;
-        done.await.unwrap_or(Err(NotDone::Moved))
+        done.await.unwrap_or_else(|_| Err(self.shared.nobody()))
     }
 }
 
 fn who(principal: &str, client: &str) -> Result<Who, NotDone> {
     let name = client_name(client).map_err(NotDone::Invalid)?;
     Ok(Who { id: client_id(principal, name), name: name.into() })
-}
-
-/// Everything that a process before has left: read back, and fed `RESTARTED`.
-async fn recover(shared: Arc<Shared>) {
-    let limit = Arc::new(tokio::sync::Semaphore::new(shared.options.recoveries.max(1)));
-    let mut after: Option<SessionId> = None;
-    let mut patience = backoff::Backoff::default();
-    loop {
-        let page = match shared.store.unfinished(after.as_ref(), 1_000).await {
-            Ok(page) => page,
-            Err(why) => {
-                tracing::warn!(%why, "the store does not say what is to be recovered; goes on trying");
-                patience.wait().await;
-                continue;
-            }
-        };
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        for id in page {
-            let Ok(permit) = Arc::clone(&limit).acquire_owned().await else { return };
-            let visitor = shared.visit(&id);
-            shared.tasks.spawn(async move {
-                let (reply, done) = oneshot::channel();
-                let visit = Command::Visit { reply: Reply::Caller(reply) };
-                _ = visitor.commands.send(Box::new(visit)).await;
-                _ = done.await;
-                drop((visitor, permit));
-            });
-        }
-    }
-    // Those that are still under way hold permits.
-    let all = u32::try_from(shared.options.recoveries.max(1)).unwrap_or(u32::MAX);
-    _ = limit.acquire_many(all).await;
-    shared.registry.set_recovered();
-}
-
-impl Shared {
-    fn random(&self) -> u64 {
-        match &self.seed {
-            // Splitmix: well spread, and the same each time.
-            Some(seed) => {
-                let mut z = seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                z ^ (z >> 31)
-            }
-            // A system without randomness cannot name sessions.
-            None => getrandom::u64().expect("the system has random numbers"),
-        }
-    }
-
-    fn next_connection(&self) -> ConnectionId {
-        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
-    }
-
-    fn limits_batch(&self) -> usize {
-        usize::try_from(self.machine.limits().batch).unwrap_or(usize::MAX)
-    }
-
-    fn fenced(&self) {
-        self.fenced.cancel();
-    }
-
-    async fn halted(&self) {
-        self.halt.cancelled().await;
-    }
-
-    fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {
-        self.observer.began(id, self.machine.limits(), log, snapshot);
-    }
-
-    fn observe_step(&self, id: &SessionId, event: &Event, step: &Step) {
-        for row in step.rules() {
-            tracing::debug!(
-                session = %id, trigger = %step.trigger(), rule = row.id, verdict = %row.verdict,
-                incarnation = %step.next.incarnation(),
-            );
-        }
-        self.observer.stepped(id, event, step);
-    }
 }

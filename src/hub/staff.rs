@@ -14,14 +14,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
+use super::history::History;
+use super::shared::Shared;
 use super::worker::{Answer, Failure, Farewell, Mouth, Start, Turn, TurnError, Worker};
 use crate::ids::{Incarnation, Seq};
 use crate::session::WorkerOutcome;
+use crate::store::SessionId;
+
+/// Pieces of output that wait for a driver before their worker does.
+const OUTPUTS: usize = 1_024;
 
 /// What a worker said.
 #[derive(Debug)]
@@ -43,30 +49,75 @@ pub(super) enum What {
 /// What a worker is told.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Answer the prompt at this place.
-    Turn(Seq),
+    /// Answer a prompt.
+    Turn(Box<Errand>),
     /// Stop that turn.
     Interrupt(Seq),
     /// Stop, close out and leave.
     CloseOut,
 }
 
-/// A session's view of its worker.
+/// A prompt to answer. It was read before its dispatch was committed: afterwards it may be trimmed.
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub(super) turn: Seq,
+    /// Who prompted, and what; or why that cannot be told.
+    pub(super) prompt: Result<(Arc<str>, Body), String>,
+}
+
+/// A session's view of its worker. To drop it is to abort the worker: nothing it says counts from there
+/// on. Its task may take a moment to be gone.
 #[derive(Debug)]
 pub(super) struct Employee {
     pub(super) incarnation: Incarnation,
     pub(super) orders: mpsc::UnboundedSender<Order>,
     pub(super) said: mpsc::Receiver<Said>,
-    pub(super) leave: CancellationToken,
-    pub(super) task: JoinHandle<()>,
+    leave: CancellationToken,
+    task: AbortHandle,
 }
 
-impl Employee {
-    /// Nothing it says counts from here on. The task is returned: it may take a moment to be gone.
-    pub(super) fn abort(self) -> JoinHandle<()> {
+impl Drop for Employee {
+    fn drop(&mut self) {
         self.leave.cancel();
         self.task.abort();
-        self.task
+    }
+}
+
+/// Where the workers of a session sit, one at a time: also one that was aborted keeps the seat until its
+/// task is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Seat(Arc<Semaphore>);
+
+impl Seat {
+    pub(super) fn new() -> Seat {
+        Seat(Arc::new(Semaphore::new(1)))
+    }
+
+    /// Returns when nobody sits there any more. Cancel-safe.
+    pub(super) async fn is_free(&self) {
+        _ = self.0.acquire().await;
+    }
+}
+
+impl Shared {
+    /// Starts a worker. It waits until the one before is gone.
+    pub(super) fn employ(
+        &self,
+        session: &SessionId,
+        incarnation: Incarnation,
+        resume: bool,
+        seat: &Seat,
+    ) -> Employee {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (mouth, said) = mpsc::channel(OUTPUTS);
+        let leave = CancellationToken::new();
+        let history = History { store: Arc::clone(&self.store), session: session.clone() };
+        let session = session.clone();
+        let start = Start { session, incarnation, resume, history, leave: leave.clone() };
+        let mouth = Mouth { said: mouth, most: self.options.body_bytes };
+        let job = Job { start, mouth, orders: inbox, seat: seat.clone() };
+        let task = self.tasks.spawn(self.employer.employ(job)).abort_handle();
+        Employee { incarnation, orders, said, leave, task }
     }
 }
 
@@ -81,8 +132,7 @@ pub(super) struct Job {
     pub(super) start: Start,
     pub(super) mouth: Mouth,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
-    /// The task of the worker before, if it is not gone yet.
-    pub(super) before: Option<JoinHandle<()>>,
+    pub(super) seat: Seat,
 }
 
 pub(super) struct Employing<W>(pub(super) Arc<W>);
@@ -105,23 +155,23 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
 }
 
 async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
-    if let Some(before) = job.before.take() {
-        // However it ended: it is gone.
-        _ = before.await;
-    }
+    let seat = Arc::clone(&job.seat.0);
+    // It is held until everything else of this task is dropped, and no seat is ever closed.
+    let Ok(_sits) = seat.acquire().await else { return };
     let Some(mut run) = start(&*worker, &mut job).await else { return };
-    let mut leaving = job.start.leave.is_cancelled();
-    while !leaving {
+    while !job.start.leave.is_cancelled() {
         match job.orders.recv().await {
             None => return,
-            Some(Order::CloseOut) => leaving = true,
+            Some(Order::CloseOut) => job.start.leave.cancel(),
+            // Late news of a turn before.
             Some(Order::Interrupt(_)) => {}
-            Some(Order::Turn(turn)) => match answer(&*worker, &mut run, &mut job, turn).await {
-                Then::Next => {}
-                Then::CloseOut => leaving = true,
-                Then::Leave => return say(&job, None, What::Exited).await,
-                Then::Gone => return,
-            },
+            Some(Order::Turn(errand)) => {
+                match answer(&*worker, &mut run, &mut job, *errand).await {
+                    Then::Next => {}
+                    Then::Leave => return say(&job, None, What::Exited).await,
+                    Then::Gone => return,
+                }
+            }
         }
     }
     let farewell = Farewell { start: job.start.clone(), mouth: job.mouth.clone() };
@@ -172,70 +222,54 @@ async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
 /// What comes after a turn.
 enum Then {
     Next,
-    CloseOut,
     Leave,
     Gone,
 }
 
-async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, id: Seq) -> Then {
+async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: Errand) -> Then {
+    let Errand { turn: id, prompt } = errand;
     let token = job.start.leave.child_token();
     let emitted = Arc::new(AtomicU64::new(0));
     let answering = guarded(async {
-        let (client, prompt) = prompt(job.start.history.clone(), id).await?;
+        let (client, prompt) = prompt?;
         let (start, mouth) = (job.start.clone(), job.mouth.clone());
         let (token, emitted) = (token.clone(), Arc::clone(&emitted));
         worker.answer(run, Turn { start, id, client, prompt, token, mouth, emitted }).await
     });
     tokio::pin!(answering);
-    let mut then = Then::Next;
+    let mut stopped = false;
     let answered = loop {
         tokio::select! {
             biased;
             order = job.orders.recv() => match order {
                 None => return Then::Gone,
-                Some(Order::Interrupt(turn)) if turn == id => token.cancel(),
+                Some(Order::Interrupt(turn)) if turn == id => {
+                    stopped = true;
+                    token.cancel();
+                }
                 // Late news of a turn before.
                 Some(Order::Interrupt(_)) => {}
                 Some(Order::CloseOut) => {
-                    then = Then::CloseOut;
-                    token.cancel();
+                    stopped = true;
+                    job.start.leave.cancel();
                 }
-                Some(Order::Turn(other)) => tracing::error!(%id, %other, "a turn beside another"),
+                Some(Order::Turn(other)) => {
+                    tracing::error!(%id, other = %other.turn, "a turn beside another");
+                }
             },
             answered = &mut answering => break answered,
         }
     };
-    let stopped = token.is_cancelled();
     // Whoever still holds the turn says nothing any more.
     token.cancel();
     let spoke = emitted.load(Ordering::Relaxed) > 0;
+    let fatal = answered.as_ref().is_err_and(Failure::is_fatal);
     let (outcome, error) = match answered {
         Ok(()) | Err(_) if stopped => (WorkerOutcome::Interrupted, None),
         Ok(()) if spoke => (WorkerOutcome::Completed, None),
         Ok(()) => (WorkerOutcome::Empty, None),
-        Err(why) => {
-            if why.is_fatal() {
-                then = Then::Leave;
-            }
-            (WorkerOutcome::Failed, Some(why.to_string()))
-        }
+        Err(why) => (WorkerOutcome::Failed, Some(why.to_string())),
     };
     say(job, Some(id), What::Ended(outcome, error)).await;
-    then
-}
-
-/// The prompt at a place. It is retained until it is dispatched; a store that does not answer now may
-/// answer later.
-async fn prompt(history: super::History, id: Seq) -> Result<(Arc<str>, Body), Failure> {
-    let mut patience = super::backoff::Backoff::default();
-    loop {
-        match history.entry(id).await {
-            Ok(crate::wire::Said::Prompt { client, d, .. }) => {
-                return Ok((client.into(), Body::raw(&d)));
-            }
-            Ok(_) => return Err("the log has no prompt at the turn's place".into()),
-            Err(why) if patience.is_over() => return Err(why.into()),
-            Err(_) => patience.wait().await,
-        }
-    }
+    if fatal { Then::Leave } else { Then::Next }
 }

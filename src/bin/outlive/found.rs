@@ -1,10 +1,10 @@
 //! What all explored worlds together showed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use outlive::check::world::{Scope, World, scopes};
-use outlive::check::{Outcome, Report, Standing};
+use outlive::check::{Kind, Outcome, Report, Standing};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -21,6 +21,8 @@ pub(crate) struct Found {
     states: u64,
     laws: BTreeSet<String>,
     fairness: BTreeSet<String>,
+    /// What must happen somewhere, and the worlds in which it did.
+    seen: BTreeMap<String, Vec<&'static str>>,
     violated: bool,
     incomplete: Vec<String>,
     /// Worlds that are not as large as they were.
@@ -41,8 +43,12 @@ impl Found {
             (holds && !fairness.is_empty())
                 .then(|| format!("{} under {}", law.law, fairness.join(", ")))
         };
+        for law in report.laws.iter().filter(|law| law.witnesses.is_some_and(|count| count > 0)) {
+            self.seen.entry(law.law.clone()).or_default().push(scope.name);
+        }
         self.fairness.extend(report.laws.iter().filter_map(fair));
-        self.laws.extend(report.laws.iter().map(|law| law.law.clone()));
+        let everywhere = report.laws.iter().filter(|law| law.kind != Kind::Sometimes);
+        self.laws.extend(everywhere.map(|law| law.law.clone()));
         let laws: Vec<Value> = report
             .laws
             .iter()
@@ -50,6 +56,7 @@ impl Found {
                 json!({
                     "law": law.law, "holds": law.standing == Standing::Holds, "fairness":
                     law.fairness.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "witnesses": law.witnesses,
                 })
             })
             .collect();
@@ -76,7 +83,7 @@ impl Found {
             if report.is_verified() && is != was {
                 self.changed.push(format!(
                     "{name} has {} states and {} steps, pinned are {states} and {steps}: if that is meant, \
-                     write it into PINNED in src/check/world/scopes.rs",
+                     write it into PINNED in src/check/world/scopes/mod.rs",
                     is.0, is.1,
                 ));
             }
@@ -121,6 +128,9 @@ impl Found {
         }
         for law in &self.fairness {
             let _ = writeln!(text, "{law}");
+        }
+        for (law, worlds) in &self.seen {
+            let _ = writeln!(text, "{law} in {}", worlds.join(", "));
         }
         let laws = self.laws.len();
         let verdict = match self.exit(whole) {

@@ -5,15 +5,16 @@ use std::string::ToString;
 
 use tokio::time::{Duration, Instant};
 
-use super::super::mailbox::{Done, NotDone, Order, Reply, welcome};
+use super::super::mailbox::{Done, NotDone, Order};
 use super::super::staff;
-use super::super::worker::Answer;
+use super::super::worker::{Answer, TurnError};
 use super::Driver;
 use super::commit::Payload;
 use crate::ids::{ClientId, ConnectionId, PromptNumber, Seq};
-use crate::session::{Effect, Event};
+use crate::log::AttachOutcome;
+use crate::session::{Effect, Event, Session};
 use crate::table::Verdict;
-use crate::wire::{EndpointReason, Refusable, Refused, ToClient, Why};
+use crate::wire::{EndpointReason, Refusable, Refused, ToClient, Welcome, Why};
 
 impl Driver {
     /// Adopts the step, which is durable, and performs its effects.
@@ -73,8 +74,8 @@ impl Driver {
                     self.asks.push((record.seq, reply));
                 }
             }
-            Verdict::Refuse(_) => _ = reply.send(Err(super::TurnError::TooManyAsks)),
-            Verdict::Ignore(_) => _ = reply.send(Err(super::TurnError::Stopped)),
+            Verdict::Refuse(_) => _ = reply.send(Err(TurnError::TooManyAsks)),
+            Verdict::Ignore(_) => _ = reply.send(Err(TurnError::Stopped)),
         }
         Payload::None
     }
@@ -88,7 +89,7 @@ impl Driver {
         match *effect {
             // Done already.
             Effect::Commit => {}
-            Effect::Abort { .. } => self.abort(),
+            Effect::Abort { .. } => self.dismiss(),
             Effect::Arm { timer, generation, after_ms } => {
                 let at = Instant::now() + Duration::from_millis(u64::from(after_ms));
                 self.timers[timer as usize] = Some((at, generation));
@@ -97,7 +98,11 @@ impl Driver {
             Effect::DisarmAll => self.timers = [None; 7],
             Effect::Start { incarnation, resume } => self.employ(incarnation, resume),
             Effect::CloseOut { .. } => self.order(staff::Order::CloseOut),
-            Effect::Dispatch { turn, .. } => self.order(staff::Order::Turn(turn)),
+            Effect::Dispatch { .. } => {
+                if let Some(errand) = self.errand.take() {
+                    self.order(staff::Order::Turn(errand));
+                }
+            }
             Effect::Interrupt { turn, .. } => self.order(staff::Order::Interrupt(turn)),
             Effect::Deliver { ask, .. } => self.deliver(ask, payload),
             Effect::Accepted { n, seq, again, .. } => {
@@ -114,13 +119,14 @@ impl Driver {
             Effect::Welcome { connection, outcome } => {
                 let client = self.client(connection);
                 if let (Some(session), Some(client)) = (&self.session, client) {
-                    let ping = self.shared.options.ping_ms;
-                    let said = welcome(session, connection, client, outcome, ping);
+                    let ping_ms = self.shared.options.ping_ms;
+                    let said = welcome(session, connection, client, outcome, ping_ms);
                     self.tell(connection, Order::Welcome(Box::new(said)));
                 }
             }
             Effect::Gap { connection, lost_from, lost_to } => {
-                self.tell(connection, Order::gap(lost_from, lost_to));
+                let said = ToClient::Gap { lost_from, lost_to };
+                self.tell(connection, Order::Say(Box::new(said)));
             }
             Effect::Send { connection, from, to } => {
                 self.tell(connection, Order::Send { from, to });
@@ -133,17 +139,10 @@ impl Driver {
         self.viewers.iter().find(|viewer| viewer.id == connection).map(|viewer| viewer.client)
     }
 
-    fn tell(&self, connection: ConnectionId, order: Order) {
+    pub(super) fn tell(&self, connection: ConnectionId, order: Order) {
         if let Some(viewer) = self.viewers.iter().find(|viewer| viewer.id == connection) {
             // A link that is gone says so by itself.
             _ = viewer.orders.send(order);
-        }
-    }
-
-    fn order(&self, order: staff::Order) {
-        if let Some(worker) = &self.worker {
-            // A worker that is gone says so by itself.
-            _ = worker.orders.send(order);
         }
     }
 
@@ -155,17 +154,28 @@ impl Driver {
             _ = reply.send(Ok(Answer { client: who.name.clone(), body: body.clone() }));
         }
     }
+}
 
-    fn employ(&mut self, incarnation: crate::ids::Incarnation, resume: bool) {
-        let before = self.leaving.take();
-        self.worker = Some(self.shared.employ(&self.id, incarnation, resume, before));
-    }
-
-    pub(super) fn refuse(&self, reply: Reply, said: ToClient, why: NotDone) {
-        match reply {
-            Reply::Link(connection) => self.tell(connection, Order::Say(Box::new(said))),
-            Reply::Caller(caller) => _ = caller.send(Err(why)),
-        }
+fn welcome(
+    session: &Session,
+    connection: ConnectionId,
+    client: ClientId,
+    outcome: AttachOutcome,
+    ping_ms: u32,
+) -> Welcome {
+    Welcome {
+        connection: std::format!("{:x}", connection.0),
+        log: session.log().id,
+        base: session.log().base,
+        head: session.log().head,
+        state: session.state(),
+        incarnation: session.incarnation(),
+        turn: session.turn().id(),
+        queue: session.queue().to_vec(),
+        asks: session.asks().to_vec(),
+        high: session.high(client),
+        outcome,
+        ping_ms,
     }
 }
 
@@ -185,7 +195,7 @@ fn refused(what: Refusable, why: &NotDone) -> Refused {
             (Why::Table(refusal.reason), Some(refusal.rule.into()), refusal.expected)
         }
         NotDone::Draining | NotDone::Moved => (Why::Endpoint(EndpointReason::Draining), None, None),
-        NotDone::NotFound | NotDone::Unavailable(_) | NotDone::Invalid(_) => {
+        NotDone::NotFound | NotDone::Damaged(_) | NotDone::Unavailable(_) | NotDone::Invalid(_) => {
             (Why::Endpoint(EndpointReason::Unavailable), None, None)
         }
     };

@@ -4,6 +4,8 @@
 //! anything is written at all is the connection's table's business: a link that is closed gives nothing
 //! more, whoever still speaks of it.
 
+mod pull;
+
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::string::String;
@@ -14,14 +16,14 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
-use super::Shared;
 use super::backoff::Backoff;
 use super::body::{Body, client_id, client_name};
-use super::mailbox::{Command, Fact, Order, Reply, Visitor, Who};
+use super::mailbox::{Arrival, Command, Fact, NotDone, Order, Reply, Visitor, Who};
+use super::shared::Shared;
 use crate::connection::{Connection, Op, Phase, Trigger};
 use crate::ids::{ConnectionId, Seq};
 use crate::log::{Claim, LogId};
-use crate::store::{SessionId, StoreError};
+use crate::store::SessionId;
 use crate::wire::{EndpointReason, Refusable, Refused, ToClient, ToServer, Why};
 use crate::words::CloseCode;
 
@@ -96,12 +98,15 @@ pub struct Link {
     range: Option<Range>,
     /// What was given to the transport, and is written when it comes back for more.
     handed: Option<Seq>,
+    /// With a store that does not give the range.
+    patience: Backoff,
 }
 
 #[derive(Debug)]
 struct Attached {
     mailbox: Visitor,
-    orders: mpsc::UnboundedReceiver<Order>,
+    /// None: the session says nothing any more.
+    orders: Option<mpsc::UnboundedReceiver<Order>>,
     id: SessionId,
     who: Who,
     role: Role,
@@ -124,6 +129,7 @@ impl Link {
             own: VecDeque::new(),
             range: None,
             handed: None,
+            patience: Backoff::default(),
         }
     }
 
@@ -139,53 +145,65 @@ impl Link {
 
     /// Whether the transport should read on. One that does not take what it is sent is not listened to.
     pub fn is_ready(&self) -> bool {
-        let waiting = self.session.as_ref().map_or(0, |session| session.orders.len());
-        waiting + self.own.len() < PATIENCE
+        let orders = self.session.as_ref().and_then(|session| session.orders.as_ref());
+        orders.map_or(0, mpsc::UnboundedReceiver::len) + self.own.len() < PATIENCE
     }
 
     /// The peer said who it is, and was authorised. A second hello changes nothing.
-    pub async fn hello(&mut self, hello: Hello) {
-        if self.shared.is_draining() {
-            return self.close(CloseCode::Restart);
+    pub fn hello(&mut self, hello: Hello) {
+        let Hello { session: id, principal, role, client, cursor } = hello;
+        if self.phase() != Phase::Connecting {
+            _ = self.step(Trigger::Hello, CloseCode::Normal);
+            return;
         }
-        if client_name(&hello.client).is_err() {
-            return self.close(CloseCode::Protocol);
-        }
+        let mailbox = match (self.shared.is_draining(), client_name(&client)) {
+            (true, _) => return self.close(CloseCode::Restart),
+            (false, Err(_)) => return self.close(CloseCode::Protocol),
+            (false, Ok(_)) => self.shared.visit(&id),
+        };
+        let mailbox = match mailbox {
+            Ok(mailbox) => mailbox,
+            Err(NotDone::Moved) => return self.close(CloseCode::Moved),
+            Err(_) => return self.close(CloseCode::Restart),
+        };
         if !self.step(Trigger::Hello, CloseCode::Normal) {
             return;
         }
         let (sender, orders) = mpsc::unbounded_channel();
-        let Hello { session: id, principal, role, client, cursor } = hello;
         let who = Who { id: client_id(&principal, &client), name: client.into() };
-        let mailbox = self.shared.visit(&id);
-        let (connection, asks) = (self.id, who.clone());
-        let attach = Command::Attach { connection, who: asks, cursor, orders: sender };
-        let log = LogId(0);
-        let commands = mailbox.commands.clone();
-        self.session = Some(Attached { mailbox, orders, id, who, role, log });
+        let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };
         // A driver that is gone drops the sender, and `next` sees it.
-        _ = commands.send(Box::new(attach)).await;
+        mailbox.tell(Fact::Arrived(Box::new(arrival)));
+        self.session =
+            Some(Attached { mailbox, orders: Some(orders), id, who, role, log: LogId(0) });
     }
 
-    /// The peer sent a frame.
+    /// The peer sent a frame. Waits while the session has more to do than it can; dropped while it waits,
+    /// the frame was not received.
     pub async fn receive(&mut self, message: ToServer) {
         match message {
             // The endpoint authorises hellos.
             ToServer::Attach { .. } => _ = self.step(Trigger::Hello, CloseCode::Normal),
             ToServer::Prompt { n, d } => {
-                if let Some((who, reply)) = self.asks(Trigger::Prompt, Role::Prompt) {
-                    let body = Body::raw(&d);
-                    self.command(Command::Prompt { who, n, body, reply }).await;
-                } else {
-                    self.forbid(Refused { n: Some(n), ..forbidden(Refusable::Prompt) });
+                let refused = |why| Refused { n: Some(n), ..refused(Refusable::Prompt, why) };
+                match self.asks_with(d.get().len()) {
+                    Ok((who, reply)) => {
+                        let body = Body::raw(&d);
+                        self.command(Command::Prompt { who, n, body, reply }).await;
+                    }
+                    Err(Some(why)) => self.say(ToClient::Refused(refused(why))),
+                    Err(None) => {}
                 }
             }
             ToServer::Answer { ask, d } => {
-                if let Some((who, reply)) = self.asks(Trigger::Prompt, Role::Prompt) {
-                    let body = Body::raw(&d);
-                    self.command(Command::Answer { who, ask, body, reply }).await;
-                } else {
-                    self.forbid(Refused { ask: Some(ask), ..forbidden(Refusable::Answer) });
+                let refused = |why| Refused { ask: Some(ask), ..refused(Refusable::Answer, why) };
+                match self.asks_with(d.get().len()) {
+                    Ok((who, reply)) => {
+                        let body = Body::raw(&d);
+                        self.command(Command::Answer { who, ask, body, reply }).await;
+                    }
+                    Err(Some(why)) => self.say(ToClient::Refused(refused(why))),
+                    Err(None) => {}
                 }
             }
             ToServer::Interrupt { turn } => {
@@ -209,7 +227,7 @@ impl Link {
                     self.tell(Fact::Resume { connection: self.id });
                 }
             }
-            ToServer::Ping => self.own.push_back(Frame::Say(ToClient::Pong)),
+            ToServer::Ping => self.say(ToClient::Pong),
             ToServer::Pong => {}
             ToServer::Detach => self.close(CloseCode::Normal),
         }
@@ -217,12 +235,12 @@ impl Link {
 
     /// Tells the peer that what it sent was not understood.
     pub fn complain(&mut self, message: String) {
-        self.own.push_back(Frame::Say(ToClient::Error { message }));
+        self.say(ToClient::Error { message });
     }
 
     /// Asks the peer whether it is there.
     pub fn ping(&mut self) {
-        self.own.push_back(Frame::Say(ToClient::Ping));
+        self.say(ToClient::Ping);
     }
 
     /// This end wants to close. The first code wins.
@@ -243,152 +261,6 @@ impl Link {
     /// The transport failed.
     pub fn lost(&mut self) {
         self.step(Trigger::Lost, CloseCode::Normal);
-    }
-
-    /// What to write next; none when the transport is to be dropped. Call it again only when everything
-    /// it gave is written: that is how the session learns that there is room for more.
-    ///
-    /// Cancel-safe: what it has not returned yet it returns next time.
-    pub async fn next(&mut self) -> Option<Frame> {
-        if let Some(through) = self.handed.take() {
-            if self.step(Trigger::Written, CloseCode::Normal) {
-                self.tell(Fact::Written { connection: self.id, through });
-            }
-        }
-        loop {
-            if self.phase() == Phase::Closed {
-                return None;
-            }
-            if let Some(frame) = self.own.pop_front() {
-                if self.writes(&frame) {
-                    return Some(frame);
-                }
-                continue;
-            }
-            if let Some(range) = self.range {
-                if let Some(entries) = self.read(range).await {
-                    self.range = None;
-                    self.handed = Some(range.to);
-                    return Some(Frame::Entries(entries));
-                }
-                continue;
-            }
-            let order = match (&mut self.session, self.deadline) {
-                (Some(session), None) => session.orders.recv().await.map(Ok),
-                (session, deadline) => tokio::select! {
-                    biased;
-                    order = next_order(session.as_mut()) => order.map(Ok),
-                    () = sleep_until(deadline) => Some(Err(())),
-                },
-            };
-            match order {
-                Some(Ok(order)) => self.take(order),
-                Some(Err(())) => self.too_late(),
-                // The driver is gone without a word.
-                None => {
-                    self.close(CloseCode::Moved);
-                    if let Some(session) = &mut self.session {
-                        session.orders = never();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Returns when the link is to close, for a transport that is in the middle of a write and cannot ask
-    /// for [`next`](Link::next) yet. What else comes is kept for then. Cancel-safe.
-    pub async fn closing(&mut self) {
-        while self.phase() == Phase::Open {
-            let Some(session) = &mut self.session else { return };
-            match session.orders.recv().await {
-                Some(order) => self.take(order),
-                // The driver is gone without a word.
-                None => self.close(CloseCode::Moved),
-            }
-        }
-    }
-
-    fn too_late(&mut self) {
-        self.deadline = None;
-        let trigger = match self.phase() {
-            Phase::Connecting => Trigger::HelloTimeout,
-            Phase::Open | Phase::Closing | Phase::Closed => Trigger::CloseTimeout,
-        };
-        self.step(trigger, CloseCode::Normal);
-    }
-
-    fn take(&mut self, order: Order) {
-        match order {
-            Order::Close(code) => self.close(code),
-            Order::Send { from, to } => self.range = Some(Range { from, to }),
-            Order::Say(said) => self.own.push_back(Frame::Say(*said)),
-            Order::Welcome(welcome) => {
-                if let Some(session) = &mut self.session {
-                    session.log = welcome.log;
-                }
-                self.own.push_back(Frame::Say(ToClient::Welcome(*welcome)));
-            }
-        }
-    }
-
-    /// The connection's table is asked before anything is written.
-    fn writes(&mut self, frame: &Frame) -> bool {
-        match frame {
-            Frame::Close(_) => true,
-            Frame::Say(_) | Frame::Entries(_) => self.step(Trigger::Send, CloseCode::Normal),
-        }
-    }
-
-    /// The entries of a range; none if it is not to be written, or was trimmed.
-    async fn read(&mut self, range: Range) -> Option<Entries> {
-        let Range { from, to } = range;
-        if self.phase() != Phase::Open {
-            self.range = None;
-            return None;
-        }
-        let session = self.session.as_ref()?;
-        let log = session.log;
-        let frames = match session.mailbox.tail.range(from, to) {
-            Some(frames) => Ok(frames),
-            None => self.read_store(session, range).await,
-        };
-        match frames {
-            Ok(frames) => {
-                if self.step(Trigger::Send, CloseCode::Normal) {
-                    return Some(Entries { log, from, frames });
-                }
-            }
-            Err(StoreError::Trimmed) => {
-                if self.step(Trigger::Written, CloseCode::Normal) {
-                    self.tell(Fact::Missed { connection: self.id, from });
-                }
-            }
-            Err(why) => {
-                tracing::warn!(session = %session.id, %why, "the log cannot be read");
-                self.close(CloseCode::Error);
-            }
-        }
-        self.range = None;
-        None
-    }
-
-    async fn read_store(&self, session: &Attached, range: Range) -> Result<Vec<Bytes>, StoreError> {
-        let mut patience = Backoff::default();
-        loop {
-            let read = self.shared.store.read(&session.id, range.from, range.to).await;
-            match read {
-                Err(StoreError::Trimmed) => return Err(StoreError::Trimmed),
-                Err(why) if patience.is_over() => return Err(why),
-                Err(_) => patience.wait().await,
-                Ok(lines) => {
-                    let frames = lines.iter().zip(range.from.0..);
-                    let frame = |(line, seq): (&Bytes, u64)| {
-                        crate::wire::frame(session.log, Seq(seq), line).into()
-                    };
-                    return Ok(frames.map(frame).collect());
-                }
-            }
-        }
     }
 
     /// Something happens to the connection: its table says what is done. Returns whether the event is to
@@ -447,9 +319,23 @@ impl Link {
         }
     }
 
-    fn forbid(&mut self, refused: Refused) {
-        if self.phase() == Phase::Open {
-            self.own.push_back(Frame::Say(ToClient::Refused(refused)));
+    /// Whether a peer's wish with a body is heard; if not, what the endpoint says to it, if it may.
+    fn asks_with(&mut self, size: usize) -> Result<(Who, Reply), Option<EndpointReason>> {
+        let asks = self.asks(Trigger::Prompt, Role::Prompt);
+        if self.phase() != Phase::Open {
+            return Err(None);
+        }
+        match asks {
+            None => Err(Some(EndpointReason::Forbidden)),
+            Some(_) if size > self.shared.options.body_bytes => Err(Some(EndpointReason::TooBig)),
+            Some(asks) => Ok(asks),
+        }
+    }
+
+    /// What this end says itself. A peer that does not read is not answered any more.
+    fn say(&mut self, said: ToClient) {
+        if self.phase() == Phase::Open && self.own.len() < PATIENCE {
+            self.own.push_back(Frame::Say(said));
         }
     }
 }
@@ -460,29 +346,15 @@ impl Drop for Link {
     }
 }
 
-fn forbidden(what: Refusable) -> Refused {
-    let reason = Why::Endpoint(EndpointReason::Forbidden);
-    let message = String::from(EndpointReason::Forbidden.meaning());
-    Refused { what, n: None, ask: None, reason, rule: None, expected: None, message }
-}
-
-async fn next_order(session: Option<&mut Attached>) -> Option<Order> {
-    match session {
-        Some(session) => session.orders.recv().await,
-        None => core::future::pending().await,
+fn refused(what: Refusable, why: EndpointReason) -> Refused {
+    let message = String::from(why.meaning());
+    Refused {
+        what,
+        n: None,
+        ask: None,
+        reason: Why::Endpoint(why),
+        rule: None,
+        expected: None,
+        message,
     }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => core::future::pending().await,
-    }
-}
-
-/// Orders that never come.
-fn never() -> mpsc::UnboundedReceiver<Order> {
-    let (sender, orders) = mpsc::unbounded_channel();
-    core::mem::forget(sender);
-    orders
 }
