@@ -69,7 +69,7 @@ const LAYERS: &[&[&str]] = &[
     &["table", "limits", "log"],
     &["session", "connection", "routing", "laws"],
     // The checker and the renderers; and the adapters, which await, read clocks and open sockets.
-    &["check", "docs", "wire", "store", "conformance", "hub"],
+    &["check", "docs", "wire", "store", "conformance", "hub", "axum"],
 ];
 
 /// The module at the top that a file belongs to.
@@ -134,6 +134,19 @@ fn a_store_knows_records_and_lines_and_neither_hub_nor_wire() {
 }
 
 #[test]
+fn endpoints_know_the_hub_and_nobody_knows_the_endpoints() {
+    let mut others = files("src");
+    others.retain(|source| !["axum", "bin", "lib"].contains(&module(source)));
+    none(others.iter().flat_map(|source| lines_with(source, &["axum::"])), "they know them");
+    let mut endpoints = files("src");
+    endpoints.retain(|source| module(source) == "axum");
+    assert!(endpoints.len() > 8);
+    // They turn requests into commands, and decide nothing about a session.
+    let words = ["crate::session", "crate::routing", "crate::laws", "crate::check", "Store"];
+    none(endpoints.iter().flat_map(|source| lines_with(source, &words)), "the endpoints decide");
+}
+
+#[test]
 fn only_the_laws_are_known_to_the_session_and_only_for_its_own_steps() {
     let sessions = |source: &&Source| source.path.starts_with("session/");
     let core = core();
@@ -189,7 +202,10 @@ fn the_core_reads_no_clock_opens_nothing_and_draws_no_number() {
         "f32",
         "f64",
     ];
-    none(core().iter().flat_map(|source| lines_with(source, &words)), "not in the core");
+    let core = core();
+    let found = core.iter().flat_map(|source| lines_with(source, &words));
+    // The names of features.
+    none(found.filter(|line| !line.contains("#[cfg(")), "not in the core");
     let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
     assert!(lib.contains("#![no_std]") && lib.contains("#![forbid(unsafe_code)]"));
 }
