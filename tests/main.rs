@@ -6,6 +6,8 @@ mod cli;
 mod connection;
 #[cfg(feature = "docs")]
 mod docs;
+#[cfg(feature = "axum")]
+mod endpoints;
 #[cfg(feature = "check")]
 mod engine;
 #[cfg(feature = "check")]

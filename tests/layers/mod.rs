@@ -69,7 +69,7 @@ const LAYERS: &[&[&str]] = &[
     &["table", "limits", "log"],
     &["session", "connection", "routing", "laws"],
     // The checker and the renderers; and the adapters, which await, read clocks and open sockets.
-    &["check", "docs", "wire", "store", "conformance", "hub"],
+    &["check", "docs", "wire", "store", "conformance", "hub", "axum"],
 ];
 
 /// The module at the top that a file belongs to.
@@ -131,6 +131,19 @@ fn a_store_knows_records_and_lines_and_neither_hub_nor_wire() {
     };
     let found = stores.iter().flat_map(|source| lines_with(source, &["crate::"]));
     none(found.filter(foreign), "a store knows them");
+}
+
+#[test]
+fn endpoints_know_the_hub_and_nobody_knows_the_endpoints() {
+    let mut others = files("src");
+    others.retain(|source| !["axum", "bin", "lib"].contains(&module(source)));
+    none(others.iter().flat_map(|source| lines_with(source, &["axum::"])), "they know them");
+    let mut endpoints = files("src");
+    endpoints.retain(|source| module(source) == "axum");
+    assert!(endpoints.len() > 8);
+    // They turn requests into commands, and decide nothing about a session.
+    let words = ["crate::session", "crate::routing", "crate::laws", "crate::check", "Store"];
+    none(endpoints.iter().flat_map(|source| lines_with(source, &words)), "the endpoints decide");
 }
 
 #[test]
