@@ -28,7 +28,7 @@ pub(crate) struct Check {
     /// List the worlds and end.
     #[arg(long)]
     list: bool,
-    /// The large worlds as well: more than fifty million states, many minutes and three gigabytes.
+    /// The large worlds as well: more than fifty million states, many minutes and two gigabytes.
     #[arg(long)]
     nightly: bool,
     /// Instead: change every row in every small way and see which law notices.

@@ -1,14 +1,14 @@
-//! The worlds of the night: the same, with more of everything.
+//! The worlds of the night: the same as by day, with more of everything, in turn.
 
-use super::{CLOSING, EVERYTHING, NOTHING, RECONNECTS, SUSPENDS, TURNS, TWO_CLIENTS};
+use super::{CLOSING, EVERYTHING, RECONNECTS, SUSPENDS, TURNS, TWO_CLIENTS};
 use crate::check::world::{Budget, Scope};
 
-/// The worlds of the nightly run: many minutes, and up to three gigabytes for one. Nothing is asked of them
+/// The worlds of the nightly run: many minutes, and up to two gigabytes for one. Nothing is asked of them
 /// that must come to pass: the graph of so many steps would not fit beside the states.
 pub const NIGHTLY: &[Scope] = &[
     Scope {
         name: "nightly_reconnects",
-        budget: Budget { dials: 3, outputs: 4, cuts: 2, ..NOTHING },
+        budget: Budget { dials: 3, ..RECONNECTS.budget },
         sequels: false,
         live: false,
         ..RECONNECTS
