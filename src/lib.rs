@@ -180,7 +180,7 @@ mod words;
 pub use limits::{Limits, ZeroLimit};
 pub use words::*;
 
-/// The README's examples are tests. Some of them search, so it takes the checker.
-#[cfg(all(doctest, feature = "check"))]
+/// The README's examples are tests. Some of them search, and one serves.
+#[cfg(all(doctest, feature = "check", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
