@@ -155,6 +155,7 @@ extern crate std;
 
 #[cfg(feature = "check")]
 pub mod check;
+pub mod client;
 pub mod connection;
 #[cfg(feature = "docs")]
 pub mod docs;

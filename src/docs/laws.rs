@@ -26,7 +26,7 @@ pub fn checked(law: Law) -> Vec<Place> {
     if has_shape(law) {
         places.push(Place::Shape);
     }
-    if laws::over_steps().any(|over| over == law) {
+    if laws::over_steps().chain(laws::over_client_steps()).any(|over| over == law) {
         places.push(Place::Step);
     }
     places.extend(beyond_steps(law));
@@ -47,6 +47,9 @@ const fn has_shape(law: Law) -> bool {
             | Law::OpsFitTheEvent
             | Law::DeliveredIsDurable
             | Law::NoSendAfterClose
+            | Law::SingleFlight
+            | Law::SavedBeforeSent
+            | Law::WaitingStatesHaveATimer
     )
 }
 
@@ -71,7 +74,10 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         Law::ClosingEnds
         | Law::StartingResolves
         | Law::ViewersReachTheHead
-        | Law::AcceptedPromptsEnd => Some(Place::Fair),
+        | Law::AcceptedPromptsEnd
+        | Law::WantedClientsAttach
+        | Law::ClientsReachTheHead
+        | Law::PromptsAreSettled => Some(Place::Fair),
         Law::ClosingOnlyEnds
         | Law::EndedOnlyReopens
         | Law::GoMeansElsewhere
@@ -100,7 +106,12 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::EffectsNameOnlyWatchers
         | Law::NothingNeededIsTrimmed
         | Law::BoundedMemory
-        | Law::ImpossibleNeverHappens => None,
+        | Law::ImpossibleNeverHappens
+        | Law::SingleFlight
+        | Law::SavedBeforeSent
+        | Law::CursorOnlyAdvances
+        | Law::StoppedStaysStopped
+        | Law::PromptsGoInOrder => None,
     }
 }
 

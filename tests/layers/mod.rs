@@ -65,7 +65,7 @@ const LAYERS: &[&[&str]] = &[
     &["ids"],
     &["words"],
     &["table", "limits", "log"],
-    &["session", "connection", "routing", "laws"],
+    &["session", "connection", "routing", "client", "laws"],
     &["check", "docs", "adapters"],
 ];
 

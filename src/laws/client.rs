@@ -1,0 +1,319 @@
+//! The laws over a client's steps.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Breach, Law, ensure};
+use crate::client::{Effect, Event, Link, Settings, State, Step, Ticket, Timer, Trigger};
+use crate::ids::Seq;
+use crate::table::Verdict;
+use crate::words::Reason;
+
+/// A step as the laws see it.
+struct View<'a> {
+    settings: &'a Settings,
+    before: &'a Link,
+    event: &'a Event,
+    step: &'a Step,
+}
+
+type ClientLaw = fn(&View<'_>) -> Result<(), String>;
+
+const CLIENT_LAWS: &[(Law, ClientLaw)] = &[
+    (Law::ImpossibleNeverHappens, impossible_never_happens),
+    (Law::RefusedChangesNothing, refused_changes_nothing),
+    (Law::StaleChangesNothing, stale_changes_nothing),
+    (Law::NothingDueIsLeft, nothing_due_is_left),
+    (Law::StoppedStaysStopped, stopped_stays_stopped),
+    (Law::SingleFlight, single_flight),
+    (Law::WaitingStatesHaveATimer, waiting_states_have_a_timer),
+    (Law::NewsIsTaken, news_is_taken),
+    (Law::CursorOnlyAdvances, cursor_only_advances),
+    (Law::InOrderWithoutSilentGaps, in_order_without_silent_gaps),
+    (Law::SavedBeforeSent, saved_before_sent),
+    (Law::PromptsGoInOrder, prompts_go_in_order),
+    (Law::NoPromptIsSwallowed, no_prompt_is_swallowed),
+    (Law::BoundedMemory, bounded_memory),
+];
+
+/// The laws that are asked about every step of a client.
+pub fn over_client_steps() -> impl Iterator<Item = Law> {
+    CLIENT_LAWS.iter().map(|(law, _)| *law)
+}
+
+/// Holds a client's step against every law over steps.
+///
+/// # Errors
+/// The first law that is broken.
+pub fn of_client(
+    settings: &Settings,
+    before: &Link,
+    event: &Event,
+    step: &Step,
+) -> Result<(), Breach> {
+    let view = View { settings, before, event, step };
+    for (law, holds) in CLIENT_LAWS {
+        holds(&view).map_err(|detail| Breach { law: *law, detail })?;
+    }
+    Ok(())
+}
+
+impl View<'_> {
+    fn was(&self) -> State {
+        self.before.state()
+    }
+
+    fn is(&self) -> State {
+        self.step.next.state()
+    }
+
+    fn did(&self, effect: impl Fn(&Effect) -> bool) -> bool {
+        self.step.effects.iter().any(effect)
+    }
+
+    /// Whether the event names a socket which is not the one there is, or a timer that is not armed so.
+    fn is_stale(&self) -> bool {
+        let old = |socket| !self.was().has_socket() || socket != self.before.socket();
+        match *self.event {
+            Event::Opened { socket }
+            | Event::Welcome { socket, .. }
+            | Event::Entry { socket, .. }
+            | Event::Gap { socket, .. }
+            | Event::Accepted { socket, .. }
+            | Event::Refused { socket, .. }
+            | Event::Pong { socket }
+            | Event::Goaway { socket, .. }
+            | Event::Lost { socket }
+            | Event::Closed { socket, .. } => old(socket),
+            Event::Timer { timer, generation } => self.before.armed(timer) != Some(generation),
+            Event::Start
+            | Event::Stop
+            | Event::Hide
+            | Event::Show { .. }
+            | Event::Online
+            | Event::Offline
+            | Event::Prompt { .. }
+            | Event::Command
+            | Event::Applied { .. } => false,
+        }
+    }
+}
+
+fn impossible_never_happens(view: &View<'_>) -> Result<(), String> {
+    let mut rules = view.step.rules();
+    let impossible = rules.find(|row| row.verdict == Verdict::Ignore(Reason::Impossible));
+    ensure(impossible.is_none(), || format!("{} in {} came about", view.step.trigger(), view.was()))
+}
+
+fn refused_changes_nothing(view: &View<'_>) -> Result<(), String> {
+    let idle = view.step.effects.is_empty() && view.step.next == *view.before;
+    ensure(view.step.rule().verdict.acts() || idle, || "ignored or refused, and changed".into())
+}
+
+fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
+    let idle = view.step.effects.is_empty() && view.step.next == *view.before;
+    ensure(idle || !view.is_stale(), || format!("{:?} is stale and changed something", view.event))
+}
+
+fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
+    let next = &view.step.next;
+    let away = next.is_hidden() || next.is_offline();
+    ensure(!(view.is() == State::BackingOff && away), || "it will dial, and nobody looks".into())?;
+    let shown = matches!(view.is(), State::Replaying | State::Live) && next.is_hidden();
+    ensure(!shown, || "the server was not told that the page is hidden".into())?;
+    ensure(next.strikes < view.settings.strikes || view.is() != State::BackingOff, || {
+        "a cursor that is never welcomed is kept".into()
+    })?;
+    let reading = next.reading.filter(|at| !at.anew);
+    let at_head = reading.is_some_and(|at| at.applied >= next.head);
+    ensure(!(view.is() == State::Replaying && at_head), || "caught up, and not said so".into())
+}
+
+fn stopped_stays_stopped(view: &View<'_>) -> Result<(), String> {
+    let stays = view.was() != State::Stopped || view.is() == State::Stopped;
+    ensure(stays || *view.event == Event::Start, || "revived by itself".into())
+}
+
+fn single_flight(view: &View<'_>) -> Result<(), String> {
+    let dials = view.did(|effect| matches!(effect, Effect::Dial { .. }));
+    let hangs_up = view.did(|effect| matches!(effect, Effect::HangUp { .. }));
+    let gone = matches!(view.event, Event::Lost { .. } | Event::Closed { .. });
+    let (was, is) = (view.was().has_socket(), view.is().has_socket());
+    ensure(dials == (!was && is), || "dialled where there was a socket, or not at all".into())?;
+    ensure((hangs_up || gone) == (was && !is) || !was || view.is_stale(), || {
+        "a socket was left and is still there, or let go of and counted on".into()
+    })?;
+    ensure(!gone || view.is_stale() || !hangs_up, || "hung up what is gone".into())?;
+    let newer = view.step.next.socket() != view.before.socket();
+    ensure(newer == dials, || "a socket without its own generation".into())
+}
+
+fn waiting_states_have_a_timer(view: &View<'_>) -> Result<(), String> {
+    let next = &view.step.next;
+    let armed = |timer| next.armed(timer).is_some();
+    let linked = matches!(view.is(), State::Replaying | State::Live);
+    let exact = |timer, waits: bool| {
+        ensure(armed(timer) == waits, || format!("{timer} in {}: {}", view.is(), armed(timer)))
+    };
+    exact(Timer::Backoff, view.is() == State::BackingOff)?;
+    exact(Timer::Attach, matches!(view.is(), State::Connecting | State::Attaching))?;
+    ensure(linked || !armed(Timer::Watchdog), || "a watchdog without a connection".into())?;
+    ensure(!linked || armed(Timer::Watchdog) || next.is_offline(), || "nobody watches".into())?;
+    ensure(linked || !armed(Timer::Stable), || "nothing can be stable here".into())
+}
+
+/// What is current and has its place is taken.
+fn news_is_taken(view: &View<'_>) -> Result<(), String> {
+    let (was, is, next) = (view.was(), view.is(), &view.step.next);
+    let down = !is.has_socket();
+    let taken = match view.step.trigger() {
+        Trigger::Start => is != State::Stopped && (is != State::Dormant || was == State::Stopped),
+        Trigger::Stop => is == State::Stopped,
+        Trigger::Hide => next.is_hidden(),
+        Trigger::Show => !next.is_hidden() && is != State::Hidden,
+        Trigger::ShowSilent => !next.is_hidden() && down,
+        Trigger::Online => !next.is_offline(),
+        Trigger::Offline => next.is_offline(),
+        Trigger::Prompt => was == State::Stopped || next.outbox().tickets().len() > 0,
+        Trigger::Command => !was.is_welcomed() || view.did(|it| *it == Effect::SendCommand),
+        Trigger::Applied | Trigger::AppliedNotice => next.cursor() != view.before.cursor(),
+        Trigger::Opened => is == State::Attaching,
+        Trigger::WelcomeFresh
+        | Trigger::WelcomeResumed
+        | Trigger::WelcomeGap
+        | Trigger::WelcomeReset => was != State::Attaching || is.is_welcomed(),
+        Trigger::Hole => was == State::Attaching || down,
+        Trigger::Pong => !matches!(was, State::Replaying | State::Live) || next != view.before,
+        Trigger::Goaway => next.retry.is_some(),
+        Trigger::WelcomeWrong => was != State::Attaching || down,
+        Trigger::Lost | Trigger::ClosedBackOff | Trigger::ClosedNow | Trigger::ClosedTooBig => down,
+        Trigger::ClosedFresh => down && next.cursor().is_none(),
+        Trigger::ClosedStop => is == State::Stopped && view.did(|it| *it == Effect::TellClosed),
+        Trigger::BackoffOver => is == State::Connecting,
+        Trigger::AttachTimeout | Trigger::Silent => down,
+        Trigger::Stable => next.attempts() == 0,
+        Trigger::StruckOut | Trigger::Sleep | Trigger::Suspend | Trigger::CaughtUp => false,
+        Trigger::Entry
+        | Trigger::Gap
+        | Trigger::EntryAgain
+        | Trigger::Accepted
+        | Trigger::Refused
+        | Trigger::ReplyStale
+        | Trigger::PromptFull
+        | Trigger::StaleSocket
+        | Trigger::StaleTimer
+        | Trigger::StaleApplied => true,
+    };
+    ensure(taken, || format!("{} in {was}: nothing came of it", view.step.trigger()))
+}
+
+fn cursor_only_advances(view: &View<'_>) -> Result<(), String> {
+    let (was, is) = (view.before.cursor(), view.step.next.cursor());
+    if was == is {
+        return Ok(());
+    }
+    let applied = if let Event::Applied { seq, .. } = *view.event {
+        is.is_some_and(|is| is.seq == seq)
+    } else {
+        is.is_none()
+    };
+    ensure(applied, || "moved by what was not applied".into())?;
+    let back = was.zip(is).is_some_and(|(was, is)| was.log == is.log && is.seq < was.seq);
+    let notice = matches!(view.event, Event::Applied { notice: true, .. });
+    ensure(!back || notice, || "went back".into())
+}
+
+/// What is handed over follows what was handed over.
+fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String> {
+    let mut at = view.before.delivered().map(|cursor| cursor.seq);
+    for effect in &view.step.effects {
+        if let Effect::BeginAnew { seq, .. } = *effect {
+            at = Some(seq);
+        } else if let Some((from, to)) = handed_over(effect) {
+            ensure(at.map(Seq::next) == Some(from), || format!("{from} after {at:?}"))?;
+            at = Some(to);
+        }
+    }
+    let forgot = view.step.next.reading.is_none();
+    let is = view.step.next.delivered().map(|cursor| cursor.seq);
+    ensure(is == at || forgot, || format!("{is:?} is marked as handed over, {at:?} was"))
+}
+
+/// The places that an effect hands over.
+fn handed_over(effect: &Effect) -> Option<(Seq, Seq)> {
+    if let Effect::DeliverGap { lost_from, lost_to, .. } = *effect {
+        return Some((lost_from, lost_to));
+    }
+    if let Effect::Deliver { seq, .. } = *effect { Some((seq, seq)) } else { None }
+}
+
+/// The prompt that an effect settles.
+fn settled(effect: &Effect) -> Option<Ticket> {
+    if let Effect::TellAccepted { ticket, .. } | Effect::TellFailed { ticket } = *effect {
+        Some(ticket)
+    } else {
+        None
+    }
+}
+
+fn saved_before_sent(view: &View<'_>) -> Result<(), String> {
+    let changed = view.before.saved() != view.step.next.saved();
+    let saves = view.step.effects.iter().position(|effect| *effect == Effect::Save);
+    ensure(!changed || saves.is_some(), || "changed and not saved".into())?;
+    let sent = |effect: &Effect| matches!(effect, Effect::SendPrompt { .. } | Effect::Hello { .. });
+    let sends = view.step.effects.iter().position(sent);
+    ensure(!changed || sends.is_none() || saves < sends, || "sent before it was saved".into())
+}
+
+/// What is sent is the first of what waits, under its number, once per socket.
+fn prompts_go_in_order(view: &View<'_>) -> Result<(), String> {
+    let next = &view.step.next;
+    for effect in &view.step.effects {
+        if let Effect::SendPrompt { n, ticket } = *effect {
+            let first = next.outbox().tickets().next();
+            ensure(first == Some(ticket) && n == next.outbox().first(), || {
+                format!("{ticket:?} as {n}, and it is not the first one")
+            })?;
+            let again = view.before.outbox().is_under_way()
+                && view.before.outbox().tickets().next() == first;
+            ensure(!again, || format!("{n} is sent twice on one socket"))?;
+        }
+    }
+    let waits = next.outbox().tickets().len() > 0;
+    let idle = view.is().is_welcomed() && waits && !next.outbox().is_under_way();
+    ensure(!idle, || "a prompt waits, and none is under way".into())?;
+    let under_way = next.outbox().is_under_way();
+    ensure(!under_way || view.is().is_welcomed(), || "under way without a connection".into())?;
+    let fresh = under_way && !view.before.outbox().is_under_way();
+    let sends = view.did(|effect| matches!(effect, Effect::SendPrompt { .. }));
+    ensure(!fresh || sends, || "under way, and not sent".into())
+}
+
+/// Each prompt waits, or its giver is told of it, once.
+fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
+    let mut had: Vec<Ticket> = view.before.outbox().tickets().collect();
+    if let (Event::Prompt { ticket }, true) = (view.event, view.step.refusal().is_none()) {
+        had.push(*ticket);
+    }
+    let mut has: Vec<Ticket> = view.step.effects.iter().filter_map(settled).collect();
+    let waits = has.len();
+    has.extend(view.step.next.outbox().tickets());
+    ensure(had == has, || format!("{had:?} became {has:?}, of which {waits} were told"))?;
+    let accepted = view.did(|effect| matches!(effect, Effect::TellAccepted { .. }));
+    let says = matches!(view.event, Event::Accepted { .. } | Event::Welcome { .. });
+    ensure(!accepted || says, || "told of an acceptance that nobody told".into())?;
+    let failed = view.did(|effect| matches!(effect, Effect::TellFailed { .. }));
+    let says = matches!(view.event, Event::Refused { .. } | Event::Closed { .. });
+    ensure(!failed || says, || "failed for no reason".into())?;
+    let (yes, no) = (Trigger::Accepted, Trigger::Refused);
+    let told = (view.step.trigger() != yes || accepted) && (view.step.trigger() != no || failed);
+    ensure(told, || "an answer, and nobody is told".into())
+}
+
+fn bounded_memory(view: &View<'_>) -> Result<(), String> {
+    let waits = view.step.next.outbox().tickets().len();
+    let before = view.before.outbox().tickets().len();
+    let bound = before.max(usize::from(view.settings.outbox));
+    ensure(waits <= bound, || format!("{waits} prompts wait"))
+}
