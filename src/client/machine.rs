@@ -244,6 +244,11 @@ impl Machine {
         &self.settings
     }
 
+    /// The table.
+    pub const fn table(&self) -> &'static Table {
+        self.table
+    }
+
     /// What an event does.
     pub fn step(&self, link: &Link, event: &Event) -> Step {
         let step = self.step_unjudged(link, event);

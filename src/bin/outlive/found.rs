@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use outlive::check::world::{Scope, World, scopes};
-use outlive::check::{Outcome, Report, Standing};
+use outlive::check::{Model, Outcome, Report, Standing, client, world};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -28,9 +27,46 @@ pub(crate) struct Found {
     seconds: f64,
 }
 
+/// A world, whatever it is a world of.
+pub(crate) trait Explored: Model {
+    /// Its name, and what it is about.
+    fn told(&self) -> (&'static str, &'static str);
+    /// The rules that it may take.
+    fn rules(&self) -> Vec<String>;
+    /// Where the pinned counts stand.
+    const PINNED: (&'static [(&'static str, u64, u64)], &'static str);
+}
+
+impl Explored for world::World {
+    fn told(&self) -> (&'static str, &'static str) {
+        (self.scope().name, self.scope().about)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.rules()
+    }
+
+    const PINNED: (&'static [(&'static str, u64, u64)], &'static str) =
+        (world::scopes::PINNED, "src/check/world/scopes.rs");
+}
+
+impl Explored for client::World {
+    fn told(&self) -> (&'static str, &'static str) {
+        (self.scope().name, self.scope().about)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.rules()
+    }
+
+    const PINNED: (&'static [(&'static str, u64, u64)], &'static str) =
+        (client::scopes::PINNED, "src/check/client/scopes.rs");
+}
+
 impl Found {
-    pub(crate) fn take(&mut self, world: &World, scope: &Scope, report: &Report) {
+    pub(crate) fn take<W: Explored>(&mut self, world: &W, report: &Report) {
         let rules = world.rules();
+        let (name, about) = world.told();
         let taken = rules.iter().filter(|rule| {
             report.counters.iter().any(|counter| counter.name == **rule && counter.count > 0)
         });
@@ -54,7 +90,7 @@ impl Found {
             })
             .collect();
         self.worlds.push(json!({
-            "name": scope.name, "about": scope.about, "states": report.states,
+            "name": name, "about": about, "states": report.states,
             "transitions": report.transitions, "depth": report.depth, "complete": report.complete,
             "laws": laws, "rows_taken": taken.len(), "rows_total": rules.len(),
             "seconds": report.seconds, "bytes_per_state": report.bytes_per_state,
@@ -62,7 +98,7 @@ impl Found {
         for violation in &report.violations {
             let story = violation.story(world);
             self.violations.push(json!({
-                "world": scope.name, "law": violation.law, "sentence": violation.sentence,
+                "world": name, "law": violation.law, "sentence": violation.sentence,
                 "detail": violation.detail, "trace": story.lines().collect::<Vec<_>>(),
             }));
         }
@@ -70,13 +106,13 @@ impl Found {
         self.taken.extend(taken);
         self.states += report.states;
         self.seconds += report.seconds;
-        let pinned = scopes::PINNED.iter().find(|(name, ..)| *name == scope.name);
-        if let Some((name, states, steps)) = pinned {
+        let (pinned, place) = W::PINNED;
+        if let Some((_, states, steps)) = pinned.iter().find(|(pinned, ..)| *pinned == name) {
             let (is, was) = ((report.states, report.transitions), (*states, *steps));
             if report.is_verified() && is != was {
                 self.changed.push(format!(
                     "{name} has {} states and {} steps, pinned are {states} and {steps}: if that is meant, \
-                     write it into PINNED in src/check/world/scopes.rs",
+                     write it into PINNED in {place}",
                     is.0, is.1,
                 ));
             }
@@ -84,7 +120,7 @@ impl Found {
         match &report.outcome {
             Outcome::Verified => {}
             Outcome::Violated => self.violated = true,
-            Outcome::Incomplete { why } => self.incomplete.push(format!("{}: {why}", scope.name)),
+            Outcome::Incomplete { why } => self.incomplete.push(format!("{name}: {why}")),
         }
     }
 

@@ -1,0 +1,1 @@
+//! Mutants: every row of the client's table changed in every small way, and the law that notices.
