@@ -14,6 +14,7 @@ pub mod mermaid;
 mod ops;
 mod sheet;
 pub mod svg;
+pub mod vectors;
 
 use alloc::string::String;
 use alloc::vec;
@@ -63,5 +64,15 @@ pub fn pages() -> Vec<Page> {
         page("session.mmd", mermaid::render(&session)),
         page("session.svg", svg::render(&session)),
         page("words.json", json::words()),
+    ]
+}
+
+/// Everything in `clients/js` that is generated: the table as a module, and the steps that its machine is
+/// held against.
+pub fn clients() -> Vec<Page> {
+    let table = json::table(&Sheet::client());
+    vec![
+        Page { path: "table.js", text: vectors::module(&table) },
+        Page { path: "vectors.json", text: vectors::render() },
     ]
 }

@@ -72,6 +72,11 @@ impl View<'_> {
         self.step.effects.iter().any(effect)
     }
 
+    /// The place that the application says it has applied.
+    fn seq(&self) -> Option<Seq> {
+        if let Event::Applied { seq, .. } = *self.event { Some(seq) } else { None }
+    }
+
     /// Whether the event names a socket which is not the one there is, or a timer that is not armed so.
     fn is_stale(&self) -> bool {
         let old = |socket| !self.was().has_socket() || socket != self.before.socket();
@@ -177,7 +182,9 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::Offline => next.is_offline(),
         Trigger::Prompt => was == State::Stopped || next.outbox().tickets().len() > 0,
         Trigger::Command => !was.is_welcomed() || view.did(|it| *it == Effect::SendCommand),
-        Trigger::Applied | Trigger::AppliedNotice => next.cursor() != view.before.cursor(),
+        Trigger::Applied | Trigger::AppliedNotice => {
+            next.reading.is_some_and(|at| !at.anew) && next.cursor().map(|at| at.seq) == view.seq()
+        }
         Trigger::Opened => is == State::Attaching,
         Trigger::WelcomeFresh
         | Trigger::WelcomeResumed
@@ -213,11 +220,7 @@ fn cursor_only_advances(view: &View<'_>) -> Result<(), String> {
     if was == is {
         return Ok(());
     }
-    let applied = if let Event::Applied { seq, .. } = *view.event {
-        is.is_some_and(|is| is.seq == seq)
-    } else {
-        is.is_none()
-    };
+    let applied = is.map(|is| is.seq) == view.seq();
     ensure(applied, || "moved by what was not applied".into())?;
     let back = was.zip(is).is_some_and(|(was, is)| was.log == is.log && is.seq < was.seq);
     let notice = matches!(view.event, Event::Applied { notice: true, .. });

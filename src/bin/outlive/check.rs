@@ -248,18 +248,23 @@ impl Check {
 
     fn mutants(&self) -> Exit {
         let began = Instant::now();
-        let survey = mutants::survey(self.threads(), |done, total| {
+        let show = |done, total| {
             if io::stderr().is_terminal() {
                 let _ = write!(io::stderr(), "\r{done} of {total} mutants ");
             }
-        });
+        };
+        let sessions = mutants::survey(self.threads(), show);
+        let clients = client::mutants::survey(self.threads(), show);
+        let survey: Vec<(String, Fate)> = (sessions.into_iter())
+            .map(|(mutant, fate)| (mutant.name, fate))
+            .chain(clients.into_iter().map(|(mutant, fate)| (mutant.name, fate)))
+            .collect();
         let of = |wanted: fn(&Fate) -> bool| survey.iter().filter(|(_, fate)| wanted(fate)).count();
         let killed = of(|fate| matches!(fate, Fate::Killed { .. }));
         let by_shape = of(|fate| matches!(fate, Fate::Killed { world: None, .. }));
         let equivalent = of(|fate| matches!(fate, Fate::Equivalent { .. }));
-        let survivor = |(mutant, fate): &(mutants::Mutant, Fate)| {
-            (*fate == Fate::Survived).then(|| mutant.name.clone())
-        };
+        let survivor =
+            |(name, fate): &(String, Fate)| (*fate == Fate::Survived).then(|| name.clone());
         let survived: Vec<String> = survey.iter().filter_map(survivor).collect();
         let total = survey.len();
         let exit = if survived.is_empty() { Exit::Holds } else { Exit::Violated };
@@ -278,12 +283,10 @@ impl Check {
             survived.len(),
             began.elapsed().as_secs_f64(),
         );
-        for (mutant, fate) in &survey {
+        for (name, fate) in &survey {
             match fate {
-                Fate::Equivalent { why } => {
-                    _ = writeln!(text, "equivalent: {}: {why}", mutant.name);
-                }
-                Fate::Survived => _ = writeln!(text, "SURVIVED: {}", mutant.name),
+                Fate::Equivalent { why } => _ = writeln!(text, "equivalent: {name}: {why}"),
+                Fate::Survived => _ = writeln!(text, "SURVIVED: {name}"),
                 Fate::Killed { .. } => {}
             }
         }

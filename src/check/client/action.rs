@@ -249,10 +249,7 @@ fn wire(world: &World, now: &Moment, out: &mut Vec<Action>) {
         }
     }
     if left.lies > 0 && open && !wire.closing && wire.down.len() < IN_FLIGHT {
-        out.push(Action::LieInWelcome);
-        if wire.next.is_some() {
-            out.push(Action::Lie);
-        }
+        out.extend([Action::Lie, Action::LieInWelcome]);
     }
     if left.late > 0 && open && !wire.closing {
         if let Some(Down::Entry(..)) = wire.down.back() {

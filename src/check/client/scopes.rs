@@ -68,7 +68,7 @@ pub const CLIENT_PROMPTS: Scope = Scope {
 pub const CLIENT_PAGES: Scope = Scope {
     name: "client_pages",
     about: "a client's page is hidden and shown, its network goes and comes",
-    budget: Budget { outputs: 1, cuts: 1, hides: 1, outages: 2, stops: 1, ..NOTHING },
+    budget: Budget { outputs: 1, cuts: 1, hides: 2, outages: 1, stops: 1, ..NOTHING },
     ..PLAIN
 };
 
@@ -120,6 +120,41 @@ pub const DEFAULT: &[Scope] = &[
     CLIENT_LOSSES,
     CLIENT_RELOADS,
     CLIENT_LIES,
+];
+
+/// The worlds in which mutants are looked for first.
+pub const SMALL: &[Scope] = &[
+    Scope {
+        name: "client_small_reconnects",
+        budget: Budget { outputs: 2, trims: 1, cuts: 1, ..NOTHING },
+        ..CLIENT_RECONNECTS
+    },
+    Scope {
+        name: "client_small_prompts",
+        budget: Budget { cuts: 1, prompts: 2, refusals: 1, commands: 1, ..NOTHING },
+        ..CLIENT_PROMPTS
+    },
+    Scope {
+        name: "client_small_pages",
+        budget: Budget { cuts: 1, hides: 1, outages: 1, stops: 1, ..NOTHING },
+        ..CLIENT_PAGES
+    },
+    Scope {
+        name: "client_small_closes",
+        budget: Budget { prompts: 1, closes: 2, ..NOTHING },
+        ..CLIENT_CLOSES
+    },
+    Scope {
+        name: "client_small_lies",
+        budget: Budget { outputs: 1, lies: 1, late: 1, ..NOTHING },
+        ..CLIENT_LIES
+    },
+    Scope {
+        name: "client_small_full",
+        outbox: 1,
+        budget: Budget { prompts: 2, stops: 1, ..NOTHING },
+        ..CLIENT_PROMPTS
+    },
 ];
 
 /// How large they are: states and steps.
