@@ -683,9 +683,6 @@ export const table = {
       "verdict": "stay",
       "ops": [
         {
-          "op": "note_shown"
-        },
-        {
           "op": "reset_attempts"
         },
         {
@@ -706,9 +703,6 @@ export const table = {
       ],
       "verdict": "stay",
       "ops": [
-        {
-          "op": "note_shown"
-        },
         {
           "op": "probe"
         }
@@ -826,9 +820,6 @@ export const table = {
       ],
       "verdict": "stay",
       "ops": [
-        {
-          "op": "note_online"
-        },
         {
           "op": "reset_attempts"
         },
@@ -1237,9 +1228,6 @@ export const table = {
       "verdict": "go",
       "to": "BACKING_OFF",
       "ops": [
-        {
-          "op": "disarm_all"
-        },
         {
           "op": "hang_up"
         },

@@ -25,6 +25,8 @@
 //! is held against this machine by recorded steps.
 
 mod apply;
+#[cfg(feature = "client")]
+pub mod driver;
 mod event;
 mod machine;
 mod outbox;

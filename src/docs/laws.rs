@@ -111,6 +111,8 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::SavedBeforeSent
         | Law::CursorOnlyAdvances
         | Law::StoppedStaysStopped
+        | Law::FailuresCount
+        | Law::LiveMeansCaughtUp
         | Law::PromptsGoInOrder => None,
     }
 }

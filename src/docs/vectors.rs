@@ -4,9 +4,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde::Serialize;
-use strum::VariantArray;
-
 use crate::client::{
     Close, Effect, Event, Link, Machine, Saved, Settings, Socket, State, Ticket, Timer, Trigger,
     Welcome,
@@ -14,10 +11,11 @@ use crate::client::{
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, LogId, ResetReason};
 use crate::table::Verdict;
-use crate::words::{CloseCode, Reason};
+use crate::words::Reason;
+use serde::Serialize;
 
 /// How many walks there are, and how long each is.
-const WALKS: u64 = 24;
+const WALKS: u64 = 32;
 const STEPS: usize = 60;
 
 #[derive(Serialize)]
@@ -119,7 +117,7 @@ impl Dice {
 fn draw(link: &Link, dice: &mut Dice, ticket: &mut u64) -> Event {
     let stale = dice.roll(20) == 0;
     let socket = Socket(link.socket().0.wrapping_sub(u32::from(stale)));
-    if dice.roll(5) == 0 {
+    if dice.roll(6) == 0 {
         return page(dice, ticket);
     }
     if let Some(event) = application(link, dice).filter(|_| dice.roll(3) == 0) {
@@ -132,10 +130,11 @@ fn draw(link: &Link, dice: &mut Dice, ticket: &mut u64) -> Event {
         State::Connecting if dice.roll(6) > 0 => Event::Opened { socket },
         State::Connecting | State::Attaching if dice.roll(4) == 0 => {
             let timeout = timer(link, Timer::Attach, stale);
-            let closed = closed(socket, dice);
+            let closed = closed(link, socket, dice);
             dice.pick(&[Event::Lost { socket }, closed, timeout])
         }
         State::Connecting => Event::Lost { socket },
+        State::Attaching if dice.roll(8) == 0 => served(link, socket, stale, dice),
         State::Attaching => Event::Welcome { socket, welcome: welcome(link, dice) },
         State::Replaying | State::Live | State::Hidden => served(link, socket, stale, dice),
     }
@@ -152,7 +151,8 @@ fn page(dice: &mut Dice, ticket: &mut u64) -> Event {
     let shows = [Event::Show { silent_ms: 0 }, Event::Show { silent_ms: 1_000_000 }];
     let rare = dice.pick(&[Event::Start, Event::Stop]);
     let network = dice.pick(&[Event::Offline, Event::Online]);
-    dice.pick(&[prompt, prompt, Event::Hide, shows[0], shows[1], network, Event::Command, rare])
+    let often = dice.pick(&[prompt, network]);
+    dice.pick(&[often, prompt, Event::Hide, shows[0], shows[1], network, Event::Command, rare])
 }
 
 /// The application applies the next entry, or says so twice.
@@ -163,9 +163,11 @@ fn application(link: &Link, dice: &mut Dice) -> Option<Event> {
     Some(Event::Applied { epoch, seq, notice: at.anew })
 }
 
-fn closed(socket: Socket, dice: &mut Dice) -> Event {
-    let codes = CloseCode::VARIANTS;
-    let code = if dice.roll(10) == 0 { 4999 } else { dice.pick(codes).number() };
+fn closed(link: &Link, socket: Socket, dice: &mut Dice) -> Event {
+    // Each band, the codes that wait longer, and one that nobody knows.
+    let rare = if link.outbox().is_under_way() { 1009 } else { 4200 };
+    let code =
+        dice.pick(&[rare, rare, rare, 4000, 1011, 4200, 4208, 4300, 4300, 1009, 1012, 1013, 4999]);
     Event::Closed { socket, code: Close(code) }
 }
 
@@ -204,7 +206,7 @@ fn served(link: &Link, socket: Socket, stale: bool, dice: &mut Dice) -> Event {
         1 => Event::Entry { socket, log, seq: Seq(seq.0 + 3) },
         2 => Event::Gap { socket, lost_from: seq.next(), lost_to: Seq(seq.0 + 2) },
         3 => Event::Lost { socket },
-        4 => closed(socket, dice),
+        4 => closed(link, socket, dice),
         5 => Event::Pong { socket },
         6 => Event::Goaway { socket, least_ms: 100, most_ms: 900 },
         7 => Event::Welcome { socket, welcome: welcome(link, dice) },

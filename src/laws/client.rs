@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Breach, Law, ensure};
-use crate::client::{Effect, Event, Link, Settings, State, Step, Ticket, Timer, Trigger};
+use crate::client::{Effect, Event, Link, Settings, State, Step, Ticket, Timer, Trigger, Wait};
 use crate::ids::Seq;
 use crate::table::Verdict;
 use crate::words::Reason;
@@ -26,6 +26,8 @@ const CLIENT_LAWS: &[(Law, ClientLaw)] = &[
     (Law::StaleChangesNothing, stale_changes_nothing),
     (Law::NothingDueIsLeft, nothing_due_is_left),
     (Law::StoppedStaysStopped, stopped_stays_stopped),
+    (Law::FailuresCount, failures_count),
+    (Law::LiveMeansCaughtUp, live_means_caught_up),
     (Law::SingleFlight, single_flight),
     (Law::WaitingStatesHaveATimer, waiting_states_have_a_timer),
     (Law::NewsIsTaken, news_is_taken),
@@ -137,7 +139,49 @@ fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
 
 fn stopped_stays_stopped(view: &View<'_>) -> Result<(), String> {
     let stays = view.was() != State::Stopped || view.is() == State::Stopped;
-    ensure(stays || *view.event == Event::Start, || "revived by itself".into())
+    ensure(stays || *view.event == Event::Start, || "revived by itself".into())?;
+    let stops = view.was() != State::Stopped && view.is() == State::Stopped;
+    let asked = matches!(view.step.trigger(), Trigger::Stop | Trigger::ClosedStop);
+    ensure(!stops || asked, || "stopped by itself".into())
+}
+
+fn failures_count(view: &View<'_>) -> Result<(), String> {
+    let (before, next) = (view.before, &view.step.next);
+    let waits = matches!(view.was(), State::Stopped | State::Dormant | State::BackingOff);
+    let forgiven = match view.step.trigger() {
+        Trigger::Start => waits,
+        Trigger::Show | Trigger::Online => waits && view.was() != State::Stopped,
+        Trigger::Applied => view.was().is_welcomed(),
+        trigger => matches!(trigger, Trigger::ShowSilent | Trigger::Stable),
+    };
+    let dials = view.did(|effect| matches!(effect, Effect::Dial { .. }));
+    let attempts = if forgiven { 0 } else { before.attempts().saturating_add(u8::from(dials)) };
+    ensure(next.attempts() == attempts, || {
+        format!("{} fruitless dials are {}", before.attempts(), next.attempts())
+    })?;
+    let welcomed = view.is().is_welcomed() && view.was() == State::Attaching;
+    let anew = view.step.trigger() == Trigger::ClosedFresh && !view.was().is_welcomed();
+    let begins = view.was() == State::Stopped && *view.event == Event::Start;
+    let failed = view.was() == State::Attaching && view.is() != State::Stopped;
+    let asked = matches!(view.event, Event::Offline);
+    let strikes = if welcomed || anew || begins {
+        0
+    } else if failed && !view.is().has_socket() && !asked {
+        before.strikes.saturating_add(1) % view.settings.strikes
+    } else {
+        before.strikes
+    };
+    ensure(next.strikes == strikes, || {
+        format!("{} hellos without a welcome are {}", before.strikes, next.strikes)
+    })
+}
+
+fn live_means_caught_up(view: &View<'_>) -> Result<(), String> {
+    let next = &view.step.next;
+    let at_head = next.reading.is_some_and(|at| !at.anew && at.applied >= next.head);
+    let enters = view.was() != State::Live && view.is() == State::Live;
+    let says = view.did(|effect| *effect == Effect::TellCaughtUp);
+    ensure(enters == says && (at_head || !enters), || "LIVE, or said so, and behind".into())
 }
 
 fn single_flight(view: &View<'_>) -> Result<(), String> {
@@ -168,18 +212,59 @@ fn waiting_states_have_a_timer(view: &View<'_>) -> Result<(), String> {
     ensure(linked || !armed(Timer::Stable), || "nothing can be stable here".into())
 }
 
+/// What a welcome says is taken over, and told.
+fn is_welcomed(view: &View<'_>) -> bool {
+    let Event::Welcome { welcome, .. } = view.event else { return true };
+    let next = &view.step.next;
+    let anew = matches!(view.step.trigger(), Trigger::WelcomeFresh | Trigger::WelcomeReset);
+    let told = view.did(|effect| matches!(effect, Effect::BeginAnew { .. })) == anew;
+    let high = welcome.high.map_or(0, core::num::NonZeroU64::get);
+    let follows = high.saturating_add(1) == next.outbox().first().get();
+    let stable = next.armed(Timer::Stable).is_some() || view.is() == State::Hidden;
+    let taken = next.head == welcome.head && next.ping_ms == Some(welcome.ping_ms);
+    let says = view.did(|effect| *effect == Effect::Welcomed);
+    view.is().is_welcomed() && told && follows && stable && taken && says
+}
+
+/// Whoever asks for the session has it dialled at once, or has the socket asked whether it lives.
+fn is_served(view: &View<'_>) -> bool {
+    let now = |effect: &Effect| {
+        matches!(effect, Effect::Arm { timer: Timer::Backoff, wait: Wait::Since { .. }, .. })
+    };
+    let probe = Wait::Silence { ms: view.settings.probe_ms };
+    let probes = |effect: &Effect| matches!(effect, Effect::Arm { timer: Timer::Watchdog, wait, .. } if *wait == probe);
+    let asks = view.did(|effect| *effect == Effect::SendPing) && view.did(probes);
+    let resumes = view.did(|effect| *effect == Effect::SendResume);
+    match view.was() {
+        State::BackingOff | State::Dormant => view.is() == State::Dormant || view.did(now),
+        State::Replaying | State::Live => asks,
+        State::Hidden => *view.event == Event::Online || asks && resumes,
+        State::Stopped | State::Connecting | State::Attaching => true,
+    }
+}
+
 /// What is current and has its place is taken.
 fn news_is_taken(view: &View<'_>) -> Result<(), String> {
     let (was, is, next) = (view.was(), view.is(), &view.step.next);
     let down = !is.has_socket();
     let taken = match view.step.trigger() {
-        Trigger::Start => is != State::Stopped && (is != State::Dormant || was == State::Stopped),
-        Trigger::Stop => is == State::Stopped,
-        Trigger::Hide => next.is_hidden(),
-        Trigger::Show => !next.is_hidden() && is != State::Hidden,
+        Trigger::Start => {
+            let wanted = is != State::Stopped && (is != State::Dormant || was == State::Stopped);
+            wanted && (was.has_socket() || is_served(view))
+        }
+        Trigger::Stop => {
+            let says = view.did(|it| *it == Effect::SendDetach);
+            is == State::Stopped && says == was.is_welcomed()
+        }
+        Trigger::Hide => {
+            let seen = next.reading.map_or(Seq(0), |at| at.applied);
+            let says = view.did(|it| *it == Effect::SendSuspend { seen });
+            next.is_hidden() && says == (was.is_welcomed() && was != State::Hidden)
+        }
+        Trigger::Show => !next.is_hidden() && is != State::Hidden && is_served(view),
         Trigger::ShowSilent => !next.is_hidden() && down,
-        Trigger::Online => !next.is_offline(),
-        Trigger::Offline => next.is_offline(),
+        Trigger::Online => !next.is_offline() && is_served(view),
+        Trigger::Offline => next.is_offline() && next.armed(Timer::Watchdog).is_none(),
         Trigger::Prompt => was == State::Stopped || next.outbox().tickets().len() > 0,
         Trigger::Command => !was.is_welcomed() || view.did(|it| *it == Effect::SendCommand),
         Trigger::Applied | Trigger::AppliedNotice => {
@@ -189,7 +274,7 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::WelcomeFresh
         | Trigger::WelcomeResumed
         | Trigger::WelcomeGap
-        | Trigger::WelcomeReset => was != State::Attaching || is.is_welcomed(),
+        | Trigger::WelcomeReset => was != State::Attaching || is_welcomed(view),
         Trigger::Hole => was == State::Attaching || down,
         Trigger::Pong => !matches!(was, State::Replaying | State::Live) || next != view.before,
         Trigger::Goaway => next.retry.is_some(),

@@ -71,7 +71,9 @@ words! {
         SingleFlight = "A client has one socket at most: it dials where there is none, and lets go of the one it leaves.",
         SavedBeforeSent = "What a client must not forget is saved in the step that changes it, before anything is sent.",
         CursorOnlyAdvances = "A client's cursor moves on when an entry is applied; it goes back only to begin anew.",
-        StoppedStaysStopped = "A stopped client stays stopped until it is started.",
+        StoppedStaysStopped = "A client stops when its user says so or the server sends it away, and stays so until it is started.",
+        FailuresCount = "A dial counts as fruitless until it is good for something, a hello until one is welcomed.",
+        LiveMeansCaughtUp = "A client is LIVE when everything up to the head of its welcome is applied, and says so.",
         PromptsGoInOrder = "Prompts are sent in the order in which they were given, one at a time, and are settled once.",
 
         WantedClientsAttach = "A client that is wanted, seen and online comes to a welcome, or is sent away.",

@@ -150,7 +150,7 @@ impl Model for World {
         let laws = Laws::new();
         let laws = judged!(laws,
             ImpossibleNeverHappens RefusedChangesNothing StaleChangesNothing NothingDueIsLeft
-            StoppedStaysStopped SingleFlight WaitingStatesHaveATimer NewsIsTaken CursorOnlyAdvances
+            StoppedStaysStopped FailuresCount LiveMeansCaughtUp SingleFlight WaitingStatesHaveATimer NewsIsTaken CursorOnlyAdvances
             InOrderWithoutSilentGaps NoDoubleDelivery SavedBeforeSent PromptsGoInOrder
             NoPromptIsSwallowed NoPromptRunsTwice AcceptedIsKept BoundedMemory
         );
