@@ -253,7 +253,7 @@ impl Machine {
     pub fn step(&self, link: &Link, event: &Event) -> Step {
         let step = self.step_unjudged(link, event);
         #[cfg(debug_assertions)]
-        if core::ptr::eq(self.table, &TABLE) {
+        if core::ptr::eq(self.table, &raw const TABLE) {
             if let Err(breach) = crate::laws::of_client(&self.settings, link, event, &step) {
                 panic!("{breach}: {event:?} in {link:?}");
             }

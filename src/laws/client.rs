@@ -148,12 +148,13 @@ fn stopped_stays_stopped(view: &View<'_>) -> Result<(), String> {
 fn failures_count(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before, &view.step.next);
     let waits = matches!(view.was(), State::Stopped | State::Dormant | State::BackingOff);
-    let forgiven = match view.step.trigger() {
-        Trigger::Start => waits,
-        Trigger::Show | Trigger::Online => waits && view.was() != State::Stopped,
-        Trigger::Applied => view.was().is_welcomed(),
-        trigger => matches!(trigger, Trigger::ShowSilent | Trigger::Stable),
-    };
+    let trigger = view.step.trigger();
+    let begins = trigger == Trigger::Start && waits;
+    let returns =
+        matches!(trigger, Trigger::Show | Trigger::Online) && view.was() != State::Stopped;
+    let good = trigger == Trigger::Applied && view.was().is_welcomed();
+    let renewed = matches!(trigger, Trigger::ShowSilent | Trigger::Stable);
+    let forgiven = begins || returns && waits || good || renewed;
     let dials = view.did(|effect| matches!(effect, Effect::Dial { .. }));
     let attempts = if forgiven { 0 } else { before.attempts().saturating_add(u8::from(dials)) };
     ensure(next.attempts() == attempts, || {
@@ -161,10 +162,10 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     })?;
     let welcomed = view.is().is_welcomed() && view.was() == State::Attaching;
     let anew = view.step.trigger() == Trigger::ClosedFresh && !view.was().is_welcomed();
-    let begins = view.was() == State::Stopped && *view.event == Event::Start;
     let failed = view.was() == State::Attaching && view.is() != State::Stopped;
     let asked = matches!(view.event, Event::Offline);
-    let strikes = if welcomed || anew || begins {
+    let started = trigger == Trigger::Start && view.was() == State::Stopped;
+    let strikes = if welcomed || anew || started {
         0
     } else if failed && !view.is().has_socket() && !asked {
         before.strikes.saturating_add(1) % view.settings.strikes
@@ -279,11 +280,15 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::Pong => !matches!(was, State::Replaying | State::Live) || next != view.before,
         Trigger::Goaway => next.retry.is_some(),
         Trigger::WelcomeWrong => was != State::Attaching || down,
-        Trigger::Lost | Trigger::ClosedBackOff | Trigger::ClosedNow | Trigger::ClosedTooBig => down,
+        Trigger::Lost
+        | Trigger::ClosedBackOff
+        | Trigger::ClosedNow
+        | Trigger::ClosedTooBig
+        | Trigger::AttachTimeout
+        | Trigger::Silent => down,
         Trigger::ClosedFresh => down && next.cursor().is_none(),
         Trigger::ClosedStop => is == State::Stopped && view.did(|it| *it == Effect::TellClosed),
         Trigger::BackoffOver => is == State::Connecting,
-        Trigger::AttachTimeout | Trigger::Silent => down,
         Trigger::Stable => next.attempts() == 0,
         Trigger::StruckOut | Trigger::Sleep | Trigger::Suspend | Trigger::CaughtUp => false,
         Trigger::Entry

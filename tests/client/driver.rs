@@ -49,7 +49,7 @@ impl Server {
         let (stream, _) = soon("a dial", self.0.accept()).await.unwrap();
         let (mut path, mut token) = (String::new(), None);
         let look = |request: &Request, mut response: Response| {
-            path = request.uri().path().to_owned();
+            request.uri().path().clone_into(&mut path);
             let shown = request.headers().get("authorization");
             token = shown.map(|shown| shown.to_str().unwrap().to_owned());
             assert_eq!(request.headers()["sec-websocket-protocol"], "outlive.v1");
@@ -104,12 +104,15 @@ impl Peer {
 /// The next update that changes what the application shows.
 async fn next(client: &mut Client) -> String {
     loop {
-        match soon("an update", client.next()).await.expect("the client lives") {
-            Update::Anew { .. } => return "anew".into(),
-            Update::Entry(entry) => return entry.id.to_string(),
-            Update::Gap { lost_from, lost_to } => return format!("gap {lost_from}..{lost_to}"),
-            Update::Closed { code, reason } => return format!("closed {code} {reason}"),
-            _ => {}
+        let update = soon("an update", client.next()).await.expect("the client lives");
+        if let Update::Anew { .. } = update {
+            return "anew".into();
+        } else if let Update::Entry(entry) = update {
+            return entry.id.to_string();
+        } else if let Update::Gap { lost_from, lost_to } = update {
+            return format!("gap {lost_from}..{lost_to}");
+        } else if let Update::Closed { code, reason } = update {
+            return format!("closed {code} {reason}");
         }
     }
 }

@@ -95,8 +95,8 @@ proptest! {
 #[test]
 fn a_walk_goes_somewhere() {
     let choices: Vec<(u8, u8)> = (0..4_000u32)
-        .map(|n| n.wrapping_mul(2_654_435_761))
-        .map(|n| ((n >> 24) as u8, (n >> 13) as u8))
+        .map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes())
+        .map(|bytes| (bytes[0], bytes[1] ^ bytes[2]))
         .collect();
     assert!(walk(&choices) > 2_000);
 }

@@ -325,15 +325,16 @@ fn unwritable(path: &Path, error: &io::Error) -> String {
 }
 
 fn list() -> Exit {
+    let mut clients = String::new();
+    for scope in client::scopes::DEFAULT {
+        let _ = writeln!(clients, "{:20} {}", scope.name, scope.about);
+    }
     let line = |scope: &Scope| format!("{:20} {}\n", scope.name, scope.about);
     let part = |title: &str, scopes: &[Scope]| {
         format!("{title}\n{}", scopes.iter().map(line).collect::<String>())
     };
     let text = part("every run:", scopes::DEFAULT)
-        + &client::scopes::DEFAULT
-            .iter()
-            .map(|scope| format!("{:20} {}\n", scope.name, scope.about))
-            .collect::<String>()
+        + &clients
         + &part("\nnightly:", scopes::NIGHTLY)
         + &part("\nmutants:", scopes::SMALL_WORLDS);
     say(&text, Exit::Holds)

@@ -150,6 +150,12 @@ pub const SMALL: &[Scope] = &[
         ..CLIENT_LIES
     },
     Scope {
+        name: "client_small_invalid",
+        codes: &[CloseCode::Error, CloseCode::Invalidated],
+        budget: Budget { closes: 2, hides: 1, ..NOTHING },
+        ..CLIENT_CLOSES
+    },
+    Scope {
         name: "client_small_full",
         outbox: 1,
         budget: Budget { prompts: 2, stops: 1, ..NOTHING },
@@ -158,7 +164,15 @@ pub const SMALL: &[Scope] = &[
 ];
 
 /// How large they are: states and steps.
-pub const PINNED: &[(&str, u64, u64)] = &[];
+pub const PINNED: &[(&str, u64, u64)] = &[
+    ("client_reconnects", 95_781, 611_834),
+    ("client_prompts", 94_844, 548_542),
+    ("client_pages", 63_040, 356_893),
+    ("client_closes", 67_057, 389_519),
+    ("client_losses", 136_591, 432_331),
+    ("client_reloads", 14_673, 45_812),
+    ("client_lies", 35_359, 189_543),
+];
 
 /// The scope with this name.
 pub fn named(name: &str) -> Option<Scope> {

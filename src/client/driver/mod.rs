@@ -1,4 +1,4 @@
-//! A client over WebSockets, on tokio. It decides nothing: [`Machine`](super::Machine) does.
+//! A client over `WebSocket`s, on tokio. It decides nothing: [`Machine`](super::Machine) does.
 //!
 //! ```no_run
 //! use outlive::client::driver::{Client, Update};
