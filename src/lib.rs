@@ -109,8 +109,8 @@
 //! ```
 //!
 //! After a crash the driver reads the snapshot back with [`Session::restore`](session::Session::restore)
-//! and asks [`routing`] what to do first: unless the session has ended, it is fed
-//! [`Event::Restarted`](session::Event::Restarted) like any other event.
+//! and asks [`routing`] what to do first: the session is fed
+//! [`Event::Restarted`](session::Event::Restarted), like any other event, before any command.
 //!
 //! # The states
 //!
@@ -136,7 +136,7 @@
 //! |---|---|
 //! | [`session`] | the session: its table, [`Machine`](session::Machine), [`Event`](session::Event) in, [`Step`](session::Step) with [`Effect`](session::Effect)s out |
 //! | [`connection`] | one connection, whatever its session is at: asked before every write |
-//! | [`routing`] | before any command: what the store knows against what runs here |
+//! | [`routing`] | before any command: what the store knows against what this process has |
 //! | [`log`] | cursors, and where a viewer that attaches goes on |
 //! | [`laws`] | the laws over steps, and the witness |
 //! | [`client`] | the other end: one client's link to one session, with its own table |
@@ -154,9 +154,13 @@ extern crate alloc;
 #[cfg(any(feature = "check", feature = "tokio", feature = "client"))]
 extern crate std;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "check")]
 pub mod check;
 pub mod client;
+#[cfg(feature = "tokio")]
+pub mod conformance;
 pub mod connection;
 #[cfg(feature = "docs")]
 pub mod docs;

@@ -1,4 +1,4 @@
-//! Before any command: hold the durable state against what runs in this process, and reconcile the two.
+//! Before any command: hold the durable state against what this process has, and reconcile the two.
 //!
 //! There is one such decision in a server. Send, interrupt, switch, reconnect and stop all go through
 //! it; no handler keeps a copy (incidents F-17 to F-20).
@@ -25,11 +25,12 @@ words! {
 }
 
 words! {
-    /// What runs in this process under the session's name.
+    /// What this process has under the session's name.
     Runtime as "SCREAMING_SNAKE_CASE" {
-        Absent = "No worker.",
-        Current = "The worker of the durable incarnation.",
-        Other = "A worker of another incarnation.",
+        Absent = "The session is in memory, and no worker runs.",
+        Current = "The session is in memory, and the worker of the durable incarnation runs.",
+        Other = "A worker runs that no session in memory counts on: of another incarnation, or of a session that is not in memory.",
+        Unloaded = "The session is not in this process's memory, and no worker runs.",
     }
 }
 
@@ -37,7 +38,7 @@ words! {
     /// What to do before a command, in this order.
     Op as "snake_case" {
         Abort = "Abort the worker that runs and return when it can do nothing any more: it is a zombie.",
-        Recover = "Feed the session `RESTARTED`: the worker it counts on is gone.",
+        Recover = "Read the session back, if it is not in memory, and feed it `RESTARTED`: with a new log id if the store may have lost the log's end.",
         Proceed = "Feed the session the command.",
         NotFound = "Tell the sender that there is no such session.",
     }
@@ -63,15 +64,17 @@ pub const ROWS: &[Row] = {
     use Runtime::*;
     use Op::*;
     const WITH_WORKER: &[Durable] = &[Starting, Active, Detached, Suspended, Closing];
+    const KNOWN: &[Durable] = &[Created, Starting, Active, Detached, Suspended, Closing, Ended];
     &[
     //   id    from                on           ops, in this order           because
-    row("Q1", &[Unknown],          &[Absent],           &[NotFound],                 "an unknown session is not a state; unknown and forbidden look the same"),
+    row("Q1", &[Unknown],          &[Absent, Unloaded], &[NotFound],                 "an unknown session is not a state; unknown and forbidden look the same"),
     row("Q2", &[Unknown],          &[Current, Other],   &[Abort, NotFound],          "nobody will ever ask for its work: a zombie is aborted, not forgotten (F-14)"),
     row("Q3", &[Created, Ended],   &[Absent],           &[Proceed],                  "no worker is expected, and none is there"),
-    row("Q4", &[Created, Ended],   &[Current, Other],   &[Abort, Proceed],           "the record says that no worker is up: what runs is a zombie (F-17, F-19)"),
+    row("Q4", &[Created, Ended],   &[Current],          &[Abort, Proceed],           "the record says that no worker is up: what runs is a zombie (F-17, F-19)"),
     row("Q5", WITH_WORKER,         &[Absent],           &[Recover, Proceed],         "the record counts on a worker that is gone (F-26)"),
     row("Q6", WITH_WORKER,         &[Current],          &[Proceed],                  "the two agree, and the healthy run is left alone (F-17)"),
-    row("Q7", WITH_WORKER,         &[Other],            &[Abort, Recover, Proceed],  "what runs is not what the record counts on"),
+    row("Q7", KNOWN,               &[Other],            &[Abort, Recover, Proceed],  "what runs is not what the record counts on"),
+    row("Q8", KNOWN,               &[Unloaded],         &[Recover, Proceed],         "what is read back from the store has no worker, no viewer and no timer, whatever its record says"),
     ]
 };
 
@@ -143,11 +146,19 @@ impl Durable {
 }
 
 impl Runtime {
-    /// What runs, held against the incarnation in the store.
+    /// Of a session in memory: what runs, held against the incarnation in the store.
     pub fn of(durable: Incarnation, running: Option<Incarnation>) -> Runtime {
         match running {
             None => Runtime::Absent,
             Some(running) if running == durable => Runtime::Current,
+            Some(_) => Runtime::Other,
+        }
+    }
+
+    /// Of a session that is not in memory: nothing, or a worker that was left behind.
+    pub const fn unloaded(running: Option<Incarnation>) -> Runtime {
+        match running {
+            None => Runtime::Unloaded,
             Some(_) => Runtime::Other,
         }
     }
@@ -157,11 +168,11 @@ impl Runtime {
 ///
 /// ```
 /// use outlive::routing::{Durable, Op, Runtime, rule};
-/// use outlive::{State, ids::Incarnation};
+/// use outlive::State;
 ///
 /// // The process was restarted in the middle of a turn: recover first.
 /// let durable = Durable::of(Some(State::Active));
-/// let runtime = Runtime::of(Incarnation(1), None);
+/// let runtime = Runtime::unloaded(None);
 /// assert_eq!(rule(durable, runtime).ops, [Op::Recover, Op::Proceed]);
 /// ```
 pub fn rule(durable: Durable, runtime: Runtime) -> &'static Row {

@@ -103,7 +103,8 @@ pub enum ToClient {
         /// In milliseconds.
         retry_after_ms: [u32; 2],
     },
-    /// What the client sent was not understood. The connection stays.
+    /// What the client sent was not understood, or, if it has no answer of its own, could not be done. The
+    /// connection stays.
     Error {
         /// What was wrong with it.
         message: String,

@@ -7,6 +7,8 @@ mod client;
 mod connection;
 #[cfg(feature = "docs")]
 mod docs;
+#[cfg(feature = "axum")]
+mod endpoints;
 #[cfg(feature = "check")]
 mod engine;
 #[cfg(feature = "check")]
@@ -18,6 +20,8 @@ mod laws;
 mod layers;
 mod routing;
 mod session;
+#[cfg(feature = "tokio")]
+mod store;
 #[cfg(feature = "check")]
 mod traces;
 mod wire;

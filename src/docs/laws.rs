@@ -17,6 +17,7 @@ words! {
         Witness = "Over what the driver was told, step after step, by code that knows nothing of the table.",
         World = "Over worlds, in every order of events: connections, worker, store and clients are played as well.",
         Fair = "Over worlds that are left alone: from wherever faults stop, it comes about.",
+        Sometimes = "Over worlds in which it can happen: it does, in at least one state, or the others could hold for nothing.",
     }
 }
 
@@ -70,7 +71,12 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::FirstCloseCodeWins
         | Law::ListedMeansOpen
         | Law::CloseIsSent
-        | Law::OnlyOpenIsHeard => Some(Place::World),
+        | Law::OnlyOpenIsHeard
+        | Law::CommandsMeetTheTruth
+        | Law::AnswersArriveOnce => Some(Place::World),
+        Law::SessionsOutliveConnections
+        | Law::ResumedViewersCatchUp
+        | Law::AnswersReachTheWorker => Some(Place::Sometimes),
         Law::ClosingEnds
         | Law::StartingResolves
         | Law::ViewersReachTheHead

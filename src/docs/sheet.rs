@@ -194,8 +194,8 @@ impl Sheet {
         let sheet = Sheet {
             name: "routing",
             title: "The routing table",
-            about: "What is done before any command: what the store knows is held against what runs \
-                    in this process.",
+            about: "What is done before any command: what the store knows is held against what \
+                    this process has.",
             state: "durable state",
             trigger: "runtime",
             sections: ROUTING,

@@ -65,6 +65,8 @@ words! {
         ListedMeansOpen = "A connection is listed exactly while it is OPEN, and until the session is told that it is gone.",
         OneGonePerConnection = "Each connection that was open is reported gone, once.",
         OnlyOpenIsHeard = "Nothing is handed on from a connection that has not said hello, or was closed.",
+        CommandsMeetTheTruth = "A command meets a session whose worker is alive, if it counts on one.",
+        AnswersArriveOnce = "No answer is given to the worker twice.",
         CloseIsSent = "A connection that goes to CLOSING is sent a close, with a code.",
         FirstCloseCodeWins = "A connection is closed with the first code that was given.",
 
@@ -84,6 +86,10 @@ words! {
         StartingResolves = "A session that is STARTING comes up or ends.",
         ViewersReachTheHead = "An open viewer that reads comes to the end of the log.",
         AcceptedPromptsEnd = "An accepted prompt comes to its turn end.",
+
+        SessionsOutliveConnections = "Work goes on while nobody is connected, and who comes back gets what it was.",
+        ResumedViewersCatchUp = "A viewer that comes back lacking something resumes, and gets to the end of the log.",
+        AnswersReachTheWorker = "An answer reaches the worker that asked.",
     }
 }
 

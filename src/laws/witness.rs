@@ -30,7 +30,13 @@ enum Worker {
 }
 
 impl Witness {
-    /// Of a session that was just created or restored, or met in the middle of its life.
+    /// Of a session that was read back from the store: no timer is armed and no worker is up, whatever
+    /// its state says. Until it is fed `RESTARTED`, that is a breach.
+    pub fn restored(session: &Session, limits: &Limits) -> Witness {
+        Witness { armed: 0, worker: None, ..Witness::of(session, limits) }
+    }
+
+    /// Of a session that was just created, or met in the middle of its life.
     pub fn of(session: &Session, limits: &Limits) -> Witness {
         let dispatched = match session.turn().id() {
             Some(turn) => turn,

@@ -54,9 +54,9 @@ impl Session {
         }
     }
 
-    /// The session a store kept. It has no connections and no timers; unless it is ENDED, feed it
-    /// [`Event::Restarted`](super::Event::Restarted) before anything else, as the
-    /// [routing table](crate::routing) says.
+    /// The session a store kept. It has no connections, no worker and no timers, whatever its state says:
+    /// feed it [`Event::Restarted`](super::Event::Restarted) before anything else, as the
+    /// [routing table](crate::routing) says. In ENDED that is ignored, unless the log gets a new id.
     ///
     /// # Errors
     /// [`Impossible`], if no session could have written this.

@@ -47,7 +47,8 @@ pub enum CommitError {
     /// Not kept.
     #[error("not committed: {0}")]
     Failed(#[from] StoreError),
-    /// Nobody knows: read the record and look at its version.
+    /// Nobody knows: read the record and look at its version. Whatever it was, it has happened by then: a
+    /// store does not keep a commit after it has said this.
     #[error("nobody knows whether it was committed: {0}")]
     Unknown(String),
 }

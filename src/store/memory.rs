@@ -77,7 +77,7 @@ impl Store for Memory {
 
     fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
         ready(self.with(|shared, epoch| {
-            if shared.epoch != epoch {
+            if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);
             }
             let Commit { session, expect, snapshot, entries } = commit;
@@ -128,7 +128,7 @@ impl Store for Memory {
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
         ready(self.with(|shared, epoch| {
-            if shared.epoch != epoch {
+            if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);
             }
             shared.sessions.remove(session);

@@ -2,7 +2,7 @@
 //!
 //! The hub commits each step as one [`Commit`]: the log entries, and the session's record. A store knows
 //! nothing of sessions; entries are opaque lines, and the record is a [`Snapshot`]. What it has to promise
-//! is little, and [`conformance`] holds any store to it:
+//! is little, and [`conformance`](crate::conformance) holds any store to it:
 //!
 //! * a commit is atomic, and is durable when it is answered with `Ok`;
 //! * whoever [opened](Store::open) the store last owns it: commits of an owner of before are
@@ -13,6 +13,8 @@
 mod error;
 mod memory;
 mod session_id;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::boxed::Box;
 use std::future::Future;
@@ -24,6 +26,8 @@ use bytes::Bytes;
 pub use error::{CommitError, StoreError};
 pub use memory::Memory;
 pub use session_id::{ParseSessionIdError, SessionId};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, Options, Sqlite};
 
 use crate::ids::Seq;
 use crate::session::Snapshot;

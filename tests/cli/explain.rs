@@ -61,7 +61,32 @@ fn every_cell_of_every_table_can_be_explained_for_programs() {
 fn a_wrong_word_ends_with_2_and_names_the_nearest_and_all() {
     let run = run(&["explain", "closed", "promt"]);
     assert_eq!((run.code, run.out.as_str()), (2, ""));
-    assert!(run.err.contains("error: `closed` is no state; did you mean CLOSING?"), "{}", run.err);
-    assert!(run.err.contains("error: `promt` is no trigger; did you mean PROMPT?"), "{}", run.err);
+    let says = "error: `closed` is no state of the session table; did you mean CLOSING?";
+    assert!(run.err.contains(says), "{}", run.err);
+    let says = "error: `promt` is no trigger of the session table; did you mean PROMPT?";
+    assert!(run.err.contains(says), "{}", run.err);
     assert!(run.err.contains("CREATED, STARTING, ACTIVE"), "{}", run.err);
+}
+
+#[test]
+fn a_word_of_another_table_says_which() {
+    let run = run(&["explain", "open", "send"]);
+    assert_eq!(run.code, 2);
+    let says = "OPEN is a phase of the connection table (`--table connection`).";
+    assert!(run.err.contains(says), "{}", run.err);
+    let says = "SEND is a trigger of the connection table (`--table connection`).";
+    assert!(run.err.contains(says), "{}", run.err);
+}
+
+#[test]
+fn a_table_is_named_by_place_or_by_option() {
+    let by_option = run(&["explain", "--table", "routing", "active", "unloaded"]);
+    assert!(by_option.out.contains("(rule Q8)"), "{}", by_option.err);
+    let by_place = run(&["explain", "routing", "active", "unloaded"]);
+    assert_eq!((by_place.code, by_place.out), (0, by_option.out));
+    let both = run(&["explain", "routing", "active", "unloaded", "--table", "session"]);
+    assert_eq!((both.code, both.err.as_str()), (2, "error: two tables are named\n"));
+    assert_eq!(run(&["explain", "rooting", "active", "unloaded"]).code, 2);
+    assert_eq!(run(&["table", "--table", "routing"]).out, run(&["table", "routing"]).out);
+    assert_eq!(run(&["table", "routing", "--table", "session"]).code, 2);
 }

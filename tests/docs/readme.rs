@@ -58,7 +58,7 @@ fn what_check_prints_in_the_readme_are_the_worlds_of_today() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let readme = readme.expect("README.md");
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    for (name, states, steps) in PINNED {
+    for (name, states, steps) in PINNED.iter().filter(|(name, ..)| !name.starts_with("nightly_")) {
         let line = readme.lines().find(|line| line.split(' ').next() == Some(name)).expect(name);
         let (found, rest) = line.trim_start_matches(name).split_once(" states").expect(name);
         let (made, _) = rest.split_once(" steps").expect(name);

@@ -1,6 +1,8 @@
 //! The worlds that are small enough for a debug build, explored completely; the counts are pinned, so that
 //! a world that silently shrinks is noticed. The default worlds are explored by `outlive check`.
 
+mod broken;
+
 use std::fmt::Write as _;
 
 use outlive::check::world::races::{self, RACES};
@@ -35,6 +37,18 @@ fn the_small_worlds_hold_and_are_as_large_as_they_were() {
         .expect("a string");
     }
     insta::assert_snapshot!(report);
+}
+
+/// A world of the night is explored in no test: its size is only pinned.
+#[test]
+fn every_world_that_check_explores_is_pinned_and_the_night_has_fifty_million_states() {
+    let pinned = |scope: &Scope| scopes::PINNED.iter().find(|(name, ..)| *name == scope.name);
+    let states = |scopes: &[Scope]| {
+        scopes.iter().map(|scope| pinned(scope).expect(scope.name).1).sum::<u64>()
+    };
+    assert!(states(scopes::DEFAULT) > 5_000_000);
+    assert!(states(scopes::NIGHTLY) > 50_000_000);
+    assert_eq!(scopes::PINNED.len(), scopes::DEFAULT.len() + scopes::NIGHTLY.len());
 }
 
 #[test]
@@ -95,6 +109,18 @@ fn a_counterexample_is_a_trace_that_replay_reads() {
     assert!(outlive::check::trace::replay(&trace).is_ok(), "{recorded}");
     assert!(violation.test_code(&world).contains("#[test]"));
     assert!(violation.sequence_diagram(&world).starts_with("sequenceDiagram"));
+}
+
+#[test]
+fn a_test_that_is_written_for_a_changed_table_says_so_and_asks_for_it() {
+    let race = RACES.iter().find(|race| race.id == "R7").expect("a race");
+    let world = race.world();
+    let report = race.find(&world);
+    let code = report.violations.first().expect("found").test_code(&world);
+    let says = "        // Not the shipped rows: L3.\n        .with_table(changed_table());\n";
+    assert!(code.contains(says), "{code}");
+    let honest = RACES.iter().find(|race| race.id == "R8").expect("a race").world();
+    assert!(outlive::check::Model::expression(&honest).ends_with("Bug::RunAgainAfterRestart)"));
 }
 
 /// All of them take minutes: `outlive check --mutants`. Here the ones that do not compile, and one of each

@@ -138,7 +138,7 @@ fn first(durable: Option<State>, running: Option<u32>) -> &'static [Op] {
 #[test]
 fn a_zombie_is_aborted_before_the_prompt() {
     assert_eq!(first(Some(State::Ended), Some(2)), [Op::Abort, Op::Proceed]);
-    assert_eq!(first(Some(State::Ended), Some(1)), [Op::Abort, Op::Proceed]);
+    assert_eq!(first(Some(State::Ended), Some(1)), [Op::Abort, Op::Recover, Op::Proceed]);
     assert_eq!(first(Some(State::Closing), Some(2)), [Op::Proceed]);
 }
 

@@ -17,7 +17,7 @@ pub(super) fn with(id: &str, change: impl Fn(&mut Row)) -> &'static Table {
     Box::leak(Box::new(Table { rows: rows.leak(), index: TABLE.index }))
 }
 
-pub(super) fn without(id: &str, op: Op) -> &'static Table {
+pub(crate) fn without(id: &str, op: Op) -> &'static Table {
     with(id, |row| {
         let left: Vec<Op> = row.ops.iter().copied().filter(|one| *one != op).collect();
         assert_ne!(left, row.ops, "{id} has no {op:?}");

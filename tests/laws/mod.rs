@@ -3,7 +3,7 @@
 //! A walk is a list of numbers, each of which picks among what can happen next: nothing is ever
 //! rejected, it shrinks well, and when the pick means something else tomorrow it still is a walk.
 
-mod broken;
+pub(crate) mod broken;
 mod cells;
 mod hostile;
 mod snapshots;

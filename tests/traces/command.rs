@@ -87,3 +87,29 @@ fn nobody_has_to_read_to_the_end() {
     assert_eq!(said(&output.stderr), "");
     assert_eq!(code(&output), Some(0));
 }
+
+#[test]
+fn a_record_of_several_sessions_is_printed_with_their_names() {
+    let two = "{\"session\":\"s_1\",\"event\":\"stop\",\"incarnation\":1}\n\
+               {\"session\":\"s_2\",\"event\":\"attach\",\"connection\":1,\"client\":7}\n";
+    let output = replay(&["-"], two);
+    let said_lines: Vec<&str> = said(&output.stdout).lines().collect();
+    assert!(said_lines[0].starts_with("    1  s_1  ENDED "), "{said_lines:?}");
+    let end = "stdin: holds: 2 sessions, 2 steps, 2 rows taken, they end 1 in CREATED, 1 in ENDED";
+    assert_eq!(said_lines.last(), Some(&end));
+    let wrong =
+        "{\"session\":\"s_1\",\"event\":\"stop\",\"incarnation\":1,\"expect\":{\"rule\":\"C2\"}}\n";
+    for arguments in [&["-q", "-"][..], &["-q", "--partial", "-"]] {
+        let output = replay(arguments, wrong);
+        assert_eq!(code(&output), Some(1));
+        assert!(said(&output.stderr).starts_with("stdin:1: session s_1: "), "{output:?}");
+    }
+}
+
+#[test]
+fn a_folder_is_no_trace() {
+    let output = replay(&["tests/incidents"], "");
+    assert_eq!(code(&output), Some(2));
+    let says = "error: tests/incidents is a folder; name its files: tests/incidents/*.jsonl\n";
+    assert_eq!(said(&output.stderr), says);
+}

@@ -22,13 +22,15 @@ fn blocks(language: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_example_holds() {
-    let [example] = &blocks("jsonl")[..] else {
-        panic!("there is one example");
+fn the_examples_hold() {
+    let [one, many] = &blocks("jsonl")[..] else {
+        panic!("there are two examples");
     };
-    let trace = trace::parse(example.as_bytes()).expect("it can be read");
-    let replayed = trace::replay(&trace).expect("it is right");
-    assert_eq!(replayed.steps, 8);
+    for (example, sessions, steps) in [(one, 1, 8), (many, 2, 4)] {
+        let trace = trace::parse(example.as_bytes()).expect("it can be read");
+        let replayed = trace::replay(&trace).expect("it is right");
+        assert_eq!((replayed.ends.len(), replayed.steps), (sessions, steps));
+    }
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod docs;
 mod partial;
 mod reading;
 mod replaying;
+mod sessions;
 mod walk;

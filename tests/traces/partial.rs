@@ -128,7 +128,7 @@ fn a_generation_may_be_ahead_where_timers_may_have_been_armed_unseen() {
 fn too_many_candidates_are_no_answer() {
     let options = Options { candidates: 2, ..Options::default() };
     let answer = trace::explain(&parsed(UP), &options);
-    let Err(Unsettled::Incomplete { line, bound }) = answer else {
+    let Err(Unsettled::Incomplete { line, bound, .. }) = answer else {
         panic!("{answer:?}");
     };
     assert_eq!((line, bound), (2, Bound::Candidates(2)));
@@ -140,7 +140,7 @@ fn too_many_missing_events_are_no_refusal() {
     let text = format!("{UP}{}", r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#);
     let options = Options { between: 1, ..Options::default() };
     let answer = trace::explain(&parsed(&text), &options);
-    let Err(Unsettled::Incomplete { line, bound }) = answer else {
+    let Err(Unsettled::Incomplete { line, bound, .. }) = answer else {
         panic!("{answer:?}");
     };
     assert_eq!((line, bound), (4, Bound::Between(1)));

@@ -14,15 +14,14 @@ use crate::table::Which;
 
 /// Say what happens in a state on a trigger, and why.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "outlive explain [OPTIONS] [TABLE] <STATE> <TRIGGER>")]
 pub(crate) struct Explain {
-    /// The state, in any case.
-    state: String,
-    /// The trigger, in any case.
-    trigger: String,
-    /// Which table.
-    #[arg(long, value_enum, default_value_t = Which::Session)]
-    table: Which,
+    /// Which table (the session's if not said), the state and the trigger, in any case.
+    #[arg(value_name = "WORDS", num_args = 2..=3, required = true)]
+    words: Vec<String>,
+    /// The table, as an option.
+    #[arg(long, value_enum)]
+    table: Option<Which>,
     /// As what.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -32,7 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   outlive explain closing prompt
   outlive explain DETACHED lost-last --format json
-  outlive explain --table connection open send
+  outlive explain connection open send
   outlive explain --table routing active absent
 
 `outlive table` names all states and triggers.";
@@ -59,9 +58,13 @@ struct Cell<'a> {
 
 impl Explain {
     pub(crate) fn run(&self) -> Exit {
-        let sheet = self.table.sheet();
-        let state = find(sheet.state, &self.state, &sheet.states);
-        let trigger = find(sheet.trigger, &self.trigger, &sheet.triggers);
+        let (table, state, trigger) = match self.cell() {
+            Ok(cell) => cell,
+            Err(wrong) => return complain(&wrong),
+        };
+        let sheet = table.sheet();
+        let state = find(table, state, |sheet| (sheet.state, &sheet.states));
+        let trigger = find(table, trigger, |sheet| (sheet.trigger, &sheet.triggers));
         match (state, trigger) {
             (Ok(state), Ok(trigger)) => {
                 let cell = Cell::of(&sheet, state, trigger);
@@ -78,19 +81,50 @@ impl Explain {
             (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => complain(&wrong),
         }
     }
+
+    /// Which table, state and trigger are meant.
+    fn cell(&self) -> Result<(Which, &str, &str), String> {
+        let (named, state, trigger) = match &self.words[..] {
+            [table, state, trigger] => (Some(named(table)?), state, trigger),
+            [state, trigger] => (None, state, trigger),
+            _ => return Err("a cell is a state and a trigger".into()),
+        };
+        match (named, self.table) {
+            (Some(one), Some(other)) if one != other => Err("two tables are named".into()),
+            (one, other) => Ok((one.or(other).unwrap_or_default(), state, trigger)),
+        }
+    }
 }
 
+fn named(table: &str) -> Result<Which, String> {
+    let names = || Sheet::all().map(|sheet| sheet.name).join(", ");
+    Which::from_str(table, true)
+        .map_err(|_| format!("there is no table `{table}`; there are: {}", names()))
+}
+
+/// What a word is called in a table, and the words there are.
+type Words = fn(&Sheet) -> (&'static str, &[Named]);
+
 /// The place of a word, or what would have been right.
-fn find(kind: &str, word: &str, words: &[Named]) -> Result<usize, String> {
+fn find(table: Which, word: &str, words: Words) -> Result<usize, String> {
+    let sheet = table.sheet();
+    let (kind, known) = words(&sheet);
     let said = word.to_uppercase().replace(['-', ' '], "_");
-    if let Some(place) = words.iter().position(|known| known.name == said) {
+    if let Some(place) = known.iter().position(|known| known.name == said) {
         return Ok(place);
     }
-    let nearest = words.iter().min_by_key(|known| distance(&said, known.name));
-    let nearest = nearest.map_or("", |known| known.name);
-    let all: Vec<&str> = words.iter().map(|known| known.name).collect();
-    let all = all.join(", ");
-    Err(format!("`{word}` is no {kind}; did you mean {nearest}? It must be one of: {all}"))
+    let all: Vec<&str> = known.iter().map(|known| known.name).collect();
+    let nearest = all.iter().min_by_key(|known| distance(&said, known)).unwrap_or(&"");
+    let mut text =
+        format!("`{word}` is no {kind} of the {} table; did you mean {nearest}?", sheet.name);
+    let elsewhere = |other: &&Which| words(&other.sheet()).1.iter().any(|it| it.name == said);
+    if let Some(other) = Which::value_variants().iter().find(elsewhere) {
+        let sheet = other.sheet();
+        let (kind, name) = (words(&sheet).0, sheet.name);
+        let _ = write!(text, " {said} is a {kind} of the {name} table (`--table {name}`).");
+    }
+    let _ = write!(text, " It must be one of: {}", all.join(", "));
+    Err(text)
 }
 
 /// How many letters must be added, removed or replaced to come from one word to the other.

@@ -1,9 +1,9 @@
 //! What all explored worlds together showed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use outlive::check::{Model, Outcome, Report, Standing, client, world};
+use outlive::check::{Kind, Model, Outcome, Report, Standing, client, world};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -20,6 +20,8 @@ pub(crate) struct Found {
     states: u64,
     laws: BTreeSet<String>,
     fairness: BTreeSet<String>,
+    /// What must happen somewhere, and the worlds in which it did.
+    seen: BTreeMap<String, Vec<&'static str>>,
     violated: bool,
     incomplete: Vec<String>,
     /// Worlds that are not as large as they were.
@@ -47,7 +49,7 @@ impl Explored for world::World {
     }
 
     const PINNED: (&'static [(&'static str, u64, u64)], &'static str) =
-        (world::scopes::PINNED, "src/check/world/scopes.rs");
+        (world::scopes::PINNED, "src/check/world/scopes/mod.rs");
 }
 
 impl Explored for client::World {
@@ -77,8 +79,12 @@ impl Found {
             (holds && !fairness.is_empty())
                 .then(|| format!("{} under {}", law.law, fairness.join(", ")))
         };
+        for law in report.laws.iter().filter(|law| law.witnesses.is_some_and(|count| count > 0)) {
+            self.seen.entry(law.law.clone()).or_default().push(name);
+        }
         self.fairness.extend(report.laws.iter().filter_map(fair));
-        self.laws.extend(report.laws.iter().map(|law| law.law.clone()));
+        let everywhere = report.laws.iter().filter(|law| law.kind != Kind::Sometimes);
+        self.laws.extend(everywhere.map(|law| law.law.clone()));
         let laws: Vec<Value> = report
             .laws
             .iter()
@@ -86,6 +92,7 @@ impl Found {
                 json!({
                     "law": law.law, "holds": law.standing == Standing::Holds, "fairness":
                     law.fairness.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "witnesses": law.witnesses,
                 })
             })
             .collect();
@@ -157,6 +164,9 @@ impl Found {
         }
         for law in &self.fairness {
             let _ = writeln!(text, "{law}");
+        }
+        for (law, worlds) in &self.seen {
+            let _ = writeln!(text, "{law} in {}", worlds.join(", "));
         }
         let laws = self.laws.len();
         let verdict = match self.exit(whole) {

@@ -6,6 +6,8 @@ mod explain;
 mod found;
 mod output;
 mod replay;
+#[cfg(feature = "serve")]
+mod serve;
 mod table;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ enum Command {
     Explain(explain::Explain),
     Docs(docs::Docs),
     Replay(replay::Replay),
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
 }
 
 impl Command {
@@ -38,6 +42,8 @@ impl Command {
             Command::Explain(command) => command.run(),
             Command::Docs(command) => command.run(),
             Command::Replay(command) => command.run(),
+            #[cfg(feature = "serve")]
+            Command::Serve(command) => command.run(),
         }
     }
 }

@@ -6,10 +6,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use outlive::State;
 use outlive::check::trace::{
-    Divergence, Hidden, Line, Options, Partial, Reader, Recorder, Rejected, Replayer, Taken,
-    Unexplained, Unreadable, Unsettled,
+    Divergence, Hidden, Line, Options, Partial, Reader, Recorder, Rejected, Replayed, Replayer,
+    Taken, Unexplained, Unreadable, Unsettled,
 };
+
+use strum::VariantArray;
 
 use crate::Exit;
 
@@ -84,7 +87,7 @@ impl From<io::Error> for Failure {
 
 fn hidden(text: &str) -> Result<Hidden, String> {
     use strum::VariantNames;
-    text.parse().map_err(|_| format!("one of: {}", Hidden::VARIANTS.join(", ")))
+    text.parse().map_err(|_| format!("one of: {}", <Hidden as VariantNames>::VARIANTS.join(", ")))
 }
 
 impl Replay {
@@ -98,6 +101,11 @@ impl Replay {
     }
 
     fn file(&self, path: &Path) -> Exit {
+        if path.is_dir() {
+            let (name, all) = (path.display(), path.join("*.jsonl"));
+            complain(&format!("error: {name} is a folder; name its files: {}", all.display()));
+            return Exit::Unusable;
+        }
         let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
         let result = if path == Path::new("-") {
             self.source(&name, io::stdin().lock())
@@ -142,11 +150,11 @@ impl Replay {
         }
         if self.quiet || self.format == Format::Text {
             out.text(&format!(
-                "{name}: holds: {}, {}, {} taken, ends in {}\n",
+                "{name}: holds: {}, {}, {} taken, {}\n",
                 many(whole.sessions, "session"),
                 many(whole.steps, "step"),
                 many(whole.rules.len() as u64, "row"),
-                whole.state,
+                ends(&whole),
             ))?;
         }
         Ok(out.into_inner().flush()?)
@@ -200,6 +208,24 @@ fn many(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Where the sessions are at the end.
+fn ends(whole: &Replayed) -> String {
+    if whole.ends.len() == 1 {
+        return format!("ends in {}", whole.state);
+    }
+    let count = |state: &State| whole.ends.values().filter(|end| *end == state).count();
+    let states = State::VARIANTS.iter().map(|state| (count(state), state));
+    let states = states.filter(|(count, _)| *count > 0);
+    let states: Vec<String> = states.map(|(count, state)| format!("{count} in {state}")).collect();
+    format!("they end {}", states.join(", "))
+}
+
+/// The number of a line, and of which session it is, where there are several.
+fn place(number: u64, session: Option<&str>) -> String {
+    let session = session.map_or_else(String::new, |name| format!("{name}  "));
+    format!("{number:>5}  {session}")
+}
+
 /// How a session begins; its limits are for those who want the JSON.
 fn begins(number: u64, line: &Line) -> String {
     let Line::Begin(begin) = line else {
@@ -209,7 +235,8 @@ fn begins(number: u64, line: &Line) -> String {
         || format!("a new session, log {}", begin.log),
         |start| format!("a session restored in {}, log {}", start.state, begin.log),
     );
-    format!("{number:>5}  {how}{}\n", remark(begin.note.as_deref()))
+    let place = place(number, line.session());
+    format!("{place}{how}{}\n", remark(begin.note.as_deref()))
 }
 
 fn remark(note: Option<&str>) -> String {
@@ -225,10 +252,10 @@ fn step(taken: &Taken) -> String {
     let got = &taken.got;
     let verdict = got.verdict.map_or("", |word| word.into_str());
     let reason = got.reason.map_or(String::new(), |r| format!(" ({r})"));
-    let state = got.state.map_or("", outlive::State::into_str);
+    let state = got.state.map_or("", State::into_str);
     let mut text = format!(
-        "{:>5}  {:<9} {:<8} {:<9} {}{}\n",
-        taken.line,
+        "{}{:<9} {:<8} {:<9} {}{}\n",
+        place(taken.line, taken.fed.session.as_deref()),
         state,
         taken.rules(),
         format!("{verdict}{reason}"),
@@ -255,7 +282,8 @@ fn narrowed(number: u64, line: &Line, partial: &Partial) -> String {
         Line::Begin(_) => return begins(number, line),
         Line::Fed(fed) => spelled(&fed.event),
     };
-    format!("{number:>5}  {count:>6}  {:<20} {event}\n", states.join(" "))
+    let place = place(number, line.session());
+    format!("{place}{count:>6}  {:<20} {event}\n", states.join(" "))
 }
 
 impl Failure {
@@ -268,7 +296,8 @@ impl Failure {
                 Exit::Unusable
             }
             Failure::Diverges(divergence) => {
-                complain(&format!("{name}:{}: {}", divergence.line, divergence.why));
+                let of = of(divergence.session.as_deref());
+                complain(&format!("{name}:{}: {of}{}", divergence.line, divergence.why));
                 if let Some(taken) = divergence.taken {
                     complain(step(&taken).trim_end());
                 }
@@ -288,18 +317,24 @@ impl Failure {
     }
 }
 
+/// Which session an error is about, where there are several.
+fn of(session: Option<&str>) -> String {
+    session.map_or_else(String::new, |name| format!("session {name}: "))
+}
+
 fn unsettled_exit(name: &str, unsettled: &Unsettled) -> Exit {
     match unsettled {
         Unsettled::Unexplained(nothing) => {
             complain(&unexplained(name, nothing));
             Exit::Violated
         }
-        Unsettled::Incomplete { line, bound } => {
-            complain(&format!("{name}:{line}: incomplete: {bound}"));
+        Unsettled::Incomplete { line, session, bound } => {
+            let of = of(session.as_deref());
+            complain(&format!("{name}:{line}: {of}incomplete: {bound}"));
             Exit::Incomplete
         }
-        Unsettled::Unfit { line, why } => {
-            complain(&format!("{name}:{line}: {why}"));
+        Unsettled::Unfit { line, session, why } => {
+            complain(&format!("{name}:{line}: {}{why}", of(session.as_deref())));
             Exit::Violated
         }
         other => {
@@ -313,8 +348,9 @@ fn unsettled_exit(name: &str, unsettled: &Unsettled) -> Exit {
 fn unexplained(name: &str, nothing: &Unexplained) -> String {
     let event = spelled(&nothing.fed.event);
     let mut text = format!(
-        "{name}:{}: nothing explains {event}\n  explained so far: {}; against this line are",
+        "{name}:{}: {}nothing explains {event}\n  explained so far: {}; against this line are",
         nothing.line,
+        of(nothing.fed.session.as_deref()),
         many(nothing.explained, "line"),
     );
     for Rejected { count, session, trigger, rule, verdict, why, .. } in &nothing.rejected {

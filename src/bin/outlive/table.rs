@@ -10,9 +10,12 @@ use crate::output::say;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Table {
-    /// Which table.
-    #[arg(value_enum, default_value_t = Which::Session)]
-    table: Which,
+    /// Which table; the session's if not said.
+    #[arg(value_name = "TABLE", value_enum)]
+    which: Option<Which>,
+    /// The same, as an option.
+    #[arg(long = "table", value_name = "TABLE", value_enum, conflicts_with = "which")]
+    named: Option<Which>,
     /// As what. A table that goes nowhere (routing) has no diagram.
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
     format: Format,
@@ -26,9 +29,10 @@ Examples:
   outlive table routing --format json";
 
 /// A table, by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Which {
     /// What a session does on each event.
+    #[default]
     Session,
     /// What one connection does.
     Connection,
@@ -64,7 +68,7 @@ enum Format {
 
 impl Table {
     pub(crate) fn run(&self) -> Exit {
-        let sheet = self.table.sheet();
+        let sheet = self.which.or(self.named).unwrap_or_default().sheet();
         let text = match self.format {
             Format::Markdown => markdown::page(&sheet),
             Format::Mermaid => mermaid::render(&sheet),

@@ -43,6 +43,8 @@ pub struct Begin {
     /// What the store kept, of a session that is not created but restored. The next line is
     /// `restarted`, unless it is ENDED.
     pub start: Option<Snapshot>,
+    /// Which session, where there are several.
+    pub session: Option<String>,
     /// For humans.
     pub note: Option<String>,
 }
@@ -51,6 +53,9 @@ pub struct Begin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Fed {
+    /// To which session, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// The event.
     #[serde(flatten)]
     pub event: Event,
@@ -67,6 +72,8 @@ pub struct Fed {
 #[serde(deny_unknown_fields)]
 struct Spelled {
     outlive: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     #[serde(default)]
     limits: Limits,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,19 +87,20 @@ struct Spelled {
 impl Begin {
     /// A session that is created.
     pub fn created(limits: Limits, log: LogId) -> Begin {
-        Begin { limits, log, start: None, note: None }
+        Begin { limits, log, start: None, session: None, note: None }
     }
 
     /// A session that a store kept.
     pub fn restored(limits: Limits, start: Snapshot) -> Begin {
-        Begin { limits, log: start.log.id, start: Some(start), note: None }
+        let log = start.log.id;
+        Begin { start: Some(start), ..Begin::created(limits, log) }
     }
 }
 
 impl Fed {
     /// An event of which nothing is expected.
     pub fn event(event: Event) -> Fed {
-        Fed { event, expect: None, note: None }
+        Fed { session: None, event, expect: None, note: None }
     }
 
     /// The same, with all of this expected.
@@ -106,6 +114,7 @@ impl From<Begin> for Spelled {
     fn from(begin: Begin) -> Spelled {
         Spelled {
             outlive: VERSION,
+            session: begin.session,
             limits: begin.limits,
             log: begin.start.is_none().then_some(begin.log),
             start: begin.start,
@@ -115,6 +124,14 @@ impl From<Begin> for Spelled {
 }
 
 impl Line {
+    /// Which session it is about, where there are several.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Line::Begin(begin) => begin.session.as_deref(),
+            Line::Fed(fed) => fed.session.as_deref(),
+        }
+    }
+
     /// Reads one line.
     ///
     /// # Errors
@@ -150,23 +167,25 @@ fn begin(fields: Map<String, Value>) -> Result<Begin, Flaw> {
         limits: spelled.limits,
         log: spelled.log.unwrap_or(SOME_LOG),
         start: spelled.start,
+        session: spelled.session,
         note: spelled.note,
     })
 }
 
 fn fed(mut fields: Map<String, Value>) -> Result<Fed, Flaw> {
     let expect = fields.remove("expect").map(expect).transpose()?;
-    let note = match fields.remove("note") {
-        None => None,
-        Some(Value::String(note)) => Some(note),
-        Some(other) => return Err(Flaw::Event(format!("the note is no text: {other}"))),
+    let mut text = |name: &str| match fields.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Flaw::Event(format!("the {name} is no text: {other}"))),
     };
+    let (session, note) = (text("session")?, text("note")?);
     let event = typed(Value::Object(fields)).map_err(Flaw::Event)?;
     match largest(&event) {
         Some(seq) if seq > Seq::MAX => {
             Err(Flaw::Event(format!("{seq} is no place in a log: the largest is {}", Seq::MAX)))
         }
-        _ => Ok(Fed { event, expect, note }),
+        _ => Ok(Fed { session, event, expect, note }),
     }
 }
 

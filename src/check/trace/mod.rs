@@ -9,6 +9,9 @@
 //! * [`explain`], or a [`Partial`] fed line by line: could this log, in which timers, acks and
 //!   losses may be missing, be what the table does?
 //!
+//! A server's record is about many sessions at once: each line then says which `session` it is about, and
+//! each session is held against the table as if it had a trace of its own ([`Trace::sessions`]).
+//!
 //! A driver writes its traces with a [`Recorder`] and replays them in its own tests:
 //!
 //! ```
@@ -41,6 +44,8 @@ mod read;
 mod record;
 mod replay;
 
+use std::collections::BTreeMap;
+use std::string::String;
 use std::vec::Vec;
 
 pub use expect::{Expect, Mismatch, Rules, Word};
@@ -56,6 +61,19 @@ pub use replay::{Divergence, Replayed, Replayer, Taken, Why};
 pub struct Trace {
     /// The lines, with their numbers.
     pub lines: Vec<(u64, Line)>,
+}
+
+impl Trace {
+    /// The trace of each session in it, by name; the lines without a name are one of them.
+    pub fn sessions(self) -> BTreeMap<Option<String>, Trace> {
+        let mut sessions: BTreeMap<_, Trace> = BTreeMap::new();
+        for (number, line) in self.lines {
+            let name = line.session().map(String::from);
+            let trace = sessions.entry(name).or_insert_with(|| Trace { lines: Vec::new() });
+            trace.lines.push((number, line));
+        }
+        sessions
+    }
 }
 
 /// Reads a trace.

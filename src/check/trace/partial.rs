@@ -2,16 +2,15 @@
 //! is kept, with whatever hidden events may have happened in between.
 
 use std::boxed::Box;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::string::String;
 use std::vec::Vec;
 
 use super::candidate::{Candidate, Run, count};
 use super::hidden::Hidden;
 use super::line::{Begin, Fed, Line};
-use super::replay::{Why, orphan, start};
+use super::replay::{Why, named, orphan, start, unsaid};
 use crate::ids::Seq;
-use crate::limits::Limits;
-use crate::log::LogId;
 use crate::session::Session;
 use crate::session::table::{TABLE, Table};
 use crate::table::Verdict;
@@ -37,12 +36,14 @@ impl Default for Options {
     }
 }
 
-/// Explains one log, line by line.
+/// Explains one log, line by line. Each session in it is explained by itself.
 #[derive(Clone, Debug)]
 pub struct Partial {
     table: &'static Table,
     options: Options,
-    run: Option<Run>,
+    runs: BTreeMap<Option<String>, Run>,
+    /// The session of the last line.
+    last: Option<String>,
     explained: Explained,
 }
 
@@ -56,7 +57,7 @@ pub struct Explained {
     pub lines: u64,
     /// The most candidates that there were at a time.
     pub most: usize,
-    /// What the last session can be at the end.
+    /// What the session of the last line can be at the end.
     pub candidates: Vec<Session>,
 }
 
@@ -65,10 +66,12 @@ pub struct Explained {
 #[non_exhaustive]
 pub enum Unsettled {
     /// The session cannot begin like this, or was restored and is not told so first.
-    #[error("line {line}: {why}")]
+    #[error("line {line}{}: {why}", named(.session.as_deref()))]
     Unfit {
         /// Where.
         line: u64,
+        /// Which session, where there are several.
+        session: Option<String>,
         /// Why.
         why: Why,
     },
@@ -76,10 +79,12 @@ pub enum Unsettled {
     #[error(transparent)]
     Unexplained(Box<Unexplained>),
     /// A bound was hit before the answer was found: the log may be right or wrong.
-    #[error("line {line}: no answer: {bound}")]
+    #[error("line {line}{}: no answer: {bound}", named(.session.as_deref()))]
     Incomplete {
         /// Where.
         line: u64,
+        /// Which session, where there are several.
+        session: Option<String>,
         /// Which.
         bound: Bound,
     },
@@ -102,7 +107,7 @@ pub enum Bound {
 
 /// A line that nothing explains: the lines before it are the longest explained beginning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: nothing explains {}", super::expect::json(.fed))]
+#[error("line {line}{}: nothing explains {}", named(.fed.session.as_deref()), super::expect::json(.fed))]
 #[non_exhaustive]
 pub struct Unexplained {
     /// The line's number.
@@ -142,7 +147,8 @@ impl Partial {
 
     /// By another table.
     pub fn by(table: &'static Table, options: Options) -> Partial {
-        Partial { table, options, run: None, explained: Explained::default() }
+        let (runs, last) = (BTreeMap::new(), None);
+        Partial { table, options, runs, last, explained: Explained::default() }
     }
 
     /// Takes the next line. After an error it is not fed any more.
@@ -150,20 +156,21 @@ impl Partial {
     /// # Errors
     /// Nothing explains the line, or a bound was hit.
     pub fn feed(&mut self, line: u64, what: &Line) -> Result<(), Unsettled> {
+        self.last = what.session().map(String::from);
         match what {
             Line::Begin(begin) => self.begin(line, begin),
             Line::Fed(fed) => {
-                if self.run.is_none() {
-                    self.begin(line, &Begin::created(Limits::default(), LogId(1)))?;
+                if !self.runs.contains_key(&fed.session) {
+                    self.begin(line, &unsaid(fed))?;
                 }
                 self.explain(line, fed)
             }
         }
     }
 
-    /// What can stand behind the log so far, before any event that is hidden after it.
+    /// What the session of the last line can be, before any event that is hidden after it.
     pub fn candidates(&self) -> impl Iterator<Item = &Session> {
-        let run = self.run.iter();
+        let run = self.runs.get(&self.last).into_iter();
         run.flat_map(|run| run.candidates.iter().map(|one| &one.session))
     }
 
@@ -174,31 +181,29 @@ impl Partial {
     }
 
     fn begin(&mut self, line: u64, begin: &Begin) -> Result<(), Unsettled> {
-        let unfit = |why| Unsettled::Unfit { line, why };
+        let unfit = |why| Unsettled::Unfit { line, session: begin.session.clone(), why };
         let (machine, session, orphaned) = start(self.table, begin).map_err(unfit)?;
         self.explained.sessions += 1;
-        self.run = Some(Run {
-            machine,
-            orphaned,
-            candidates: [Candidate::new(session)].into(),
-            cut: None,
-            guessed: false,
-        });
+        let candidates = [Candidate::new(session)].into();
+        let run = Run { machine, orphaned, candidates, cut: None, guessed: false };
+        self.runs.insert(begin.session.clone(), run);
         Ok(())
     }
 
     fn explain(&mut self, line: u64, fed: &Fed) -> Result<(), Unsettled> {
-        let Some(run) = &mut self.run else {
+        let Some(run) = self.runs.get_mut(&fed.session) else {
             return Ok(());
         };
+        let session = || fed.session.clone();
+        let incomplete = |bound| Unsettled::Incomplete { line, session: session(), bound };
         let options = &self.options;
         if run.orphaned {
             let mut restored = run.candidates.iter();
             restored
                 .try_for_each(|one| orphan(true, &one.session, &fed.event))
-                .map_err(|why| Unsettled::Unfit { line, why })?;
+                .map_err(|why| Unsettled::Unfit { line, session: session(), why })?;
         } else {
-            run.close(options).map_err(|bound| Unsettled::Incomplete { line, bound })?;
+            run.close(options).map_err(incomplete)?;
         }
         self.explained.most = self.explained.most.max(run.candidates.len());
         let (mut next, mut seen, mut rejected) = (Vec::new(), HashSet::new(), Vec::new());
@@ -217,7 +222,7 @@ impl Partial {
             let guessed = run.guessed && run.candidates.iter().any(trimmed);
             let bound = run.cut.or(guessed.then_some(Bound::Seen));
             return Err(match bound {
-                Some(bound) => Unsettled::Incomplete { line, bound },
+                Some(bound) => incomplete(bound),
                 None => Unsettled::Unexplained(Box::new(Unexplained {
                     line,
                     fed: fed.clone(),

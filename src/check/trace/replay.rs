@@ -1,6 +1,7 @@
 //! Replays a complete trace: each line is a step, each step is held against its line and every law.
 
 use std::collections::BTreeMap;
+use std::format;
 use std::string::String;
 use std::vec::Vec;
 
@@ -13,11 +14,11 @@ use crate::session::table::{TABLE, Table};
 use crate::session::{Event, Impossible, Machine, Session, Step};
 use crate::words::{State, Trigger};
 
-/// Replays one trace, line by line.
+/// Replays one trace, line by line. Each session in it goes its own way.
 #[derive(Clone, Debug)]
 pub struct Replayer {
     table: &'static Table,
-    run: Option<Run>,
+    runs: BTreeMap<Option<String>, Run>,
     replayed: Replayed,
 }
 
@@ -40,8 +41,10 @@ pub struct Replayed {
     pub steps: u64,
     /// How often each row was taken.
     pub rules: BTreeMap<&'static str, u64>,
-    /// The state of the last session at the end.
+    /// The state at the end of the session of the last line.
     pub state: State,
+    /// The state of each session at the end, by name.
+    pub ends: BTreeMap<Option<String>, State>,
 }
 
 /// One step of a replay.
@@ -62,11 +65,13 @@ pub struct Taken {
 
 /// A line that the table contradicts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {why}")]
+#[error("line {line}{}: {why}", named(.session.as_deref()))]
 #[non_exhaustive]
 pub struct Divergence {
     /// The line's number.
     pub line: u64,
+    /// Which session it is about, where there are several.
+    pub session: Option<String>,
     /// In which way.
     pub why: Why,
     /// What the machine did there; none if it was not asked.
@@ -122,12 +127,13 @@ impl Replayer {
     pub fn by(table: &'static Table) -> Replayer {
         Replayer {
             table,
-            run: None,
+            runs: BTreeMap::new(),
             replayed: Replayed {
                 sessions: 0,
                 steps: 0,
                 rules: BTreeMap::new(),
                 state: State::Created,
+                ends: BTreeMap::new(),
             },
         }
     }
@@ -137,16 +143,16 @@ impl Replayer {
     /// # Errors
     /// The line is contradicted. A replayer that said so is not fed any more.
     pub fn feed(&mut self, line: u64, what: &Line) -> Result<Option<Taken>, Divergence> {
-        let strayed = |why| Divergence { line, why, taken: None };
+        let session = || what.session().map(String::from);
+        let strayed = |why| Divergence { line, session: session(), why, taken: None };
         match what {
             Line::Begin(begin) => {
                 self.begin(begin).map_err(strayed)?;
                 Ok(None)
             }
             Line::Fed(fed) => {
-                if self.run.is_none() {
-                    let unsaid = Begin::created(Limits::default(), LogId(1));
-                    self.begin(&unsaid).map_err(strayed)?;
+                if !self.runs.contains_key(&fed.session) {
+                    self.begin(&unsaid(fed)).map_err(strayed)?;
                 }
                 self.step(line, fed).map(Some)
             }
@@ -155,26 +161,31 @@ impl Replayer {
 
     /// What the trace came to.
     pub fn finish(self) -> Replayed {
-        self.replayed
+        let ends = self.runs.into_iter().map(|(name, run)| (name, run.session.state()));
+        Replayed { ends: ends.collect(), ..self.replayed }
     }
 
     fn begin(&mut self, begin: &Begin) -> Result<(), Why> {
         let (machine, session, orphaned) = start(self.table, begin)?;
         self.replayed.sessions += 1;
         self.replayed.state = session.state();
-        self.run = Some(Run {
-            witness: Witness::of(&session, machine.limits()),
-            machine,
-            session,
-            orphaned,
-        });
+        let limits = machine.limits();
+        let witness = match begin.start {
+            None => Witness::of(&session, limits),
+            Some(_) => Witness::restored(&session, limits),
+        };
+        let run = Run { machine, session, witness, orphaned };
+        self.runs.insert(begin.session.clone(), run);
         Ok(())
     }
 
     fn step(&mut self, line: u64, fed: &Fed) -> Result<Taken, Divergence> {
-        let strayed =
-            |why, taken: Option<Taken>| Divergence { line, why, taken: taken.map(Into::into) };
-        let Some(run) = &mut self.run else {
+        let session = || fed.session.clone();
+        let strayed = |why, taken: Option<Taken>| {
+            let taken = taken.map(Into::into);
+            Divergence { line, session: session(), why, taken }
+        };
+        let Some(run) = self.runs.get_mut(&fed.session) else {
             return Err(strayed(Why::NotRestarted(State::Created), None));
         };
         orphan(run.orphaned, &run.session, &fed.event).map_err(|why| strayed(why, None))?;
@@ -210,6 +221,17 @@ impl Run {
         laws::of_step(limits, &self.session, event, step)?;
         self.witness.observe(limits, &self.session, event, step)
     }
+}
+
+/// The beginning of a session that has none: it is new, and has the default limits.
+pub(super) fn unsaid(fed: &Fed) -> Begin {
+    let session = fed.session.clone();
+    Begin { session, ..Begin::created(Limits::default(), LogId(1)) }
+}
+
+/// Which session an error is about, where there are several.
+pub(super) fn named(session: Option<&str>) -> String {
+    session.map_or_else(String::new, |name| format!(" (session {name})"))
 }
 
 /// A session as a line says it begins, and whether its process is gone.

@@ -30,6 +30,34 @@ pub(super) fn owed(now: &Moment) -> bool {
     now.store.as_ref().is_some_and(|s| s.turn().id().is_some() || !s.queue().is_empty())
 }
 
+/// Whether a session in this state counts on a worker.
+pub(super) const fn counts_on_a_worker(state: State) -> bool {
+    match state {
+        State::Created | State::Ended => false,
+        State::Starting | State::Active | State::Detached | State::Suspended | State::Closing => {
+            true
+        }
+    }
+}
+
+/// Work went on while nobody was connected, and who came back has what it was.
+pub(super) fn outlived(_: &World, now: &Moment) -> bool {
+    let has = |client: &moment::Client, alone| client.cursor.is_some_and(|(_, seq)| seq >= alone);
+    now.alone
+        .is_some_and(|alone| now.clients.iter().any(|client| client.resumed && has(client, alone)))
+}
+
+/// Who came back lacking something has everything.
+pub(super) fn caught_up(_: &World, now: &Moment) -> bool {
+    let head = now.store.as_ref().map(|session| session.log().head);
+    now.clients.iter().any(|client| client.resumed && client.cursor.map(|(_, seq)| seq) == head)
+}
+
+/// An answer reached the worker that asked.
+pub(super) fn answered(_: &World, now: &Moment) -> bool {
+    now.workers.iter().any(|worker| !worker.answered.is_empty())
+}
+
 pub(super) fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
     let Some(store) = now.store.as_ref().filter(|_| now.history == 0) else { return Ok(()) };
     for (place, client) in now.clients.iter().enumerate() {
@@ -48,16 +76,7 @@ pub(super) fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
         let here = now.workers.iter().filter(|worker| worker.node == place);
         let state = node.session.as_ref().map(crate::session::Session::state);
         let alive = here.clone().any(|worker| worker.phase != Phase::Dead);
-        let counts_on = match state {
-            None | Some(State::Created | State::Ended) => false,
-            Some(
-                State::Starting
-                | State::Active
-                | State::Detached
-                | State::Suspended
-                | State::Closing,
-            ) => true,
-        };
+        let counts_on = state.is_some_and(counts_on_a_worker);
         if alive && !counts_on {
             return Err(std::format!("{} with a living worker", named(state)));
         }

@@ -6,6 +6,7 @@
 //! [`scopes`] are small enough to be explored completely.
 
 mod action;
+mod enabled;
 mod judge;
 mod moment;
 pub mod mutants;
@@ -92,6 +93,8 @@ pub struct Scope {
     pub failing_store: bool,
     /// A new process may recover a session only when somebody asks for it.
     pub lazy: bool,
+    /// It is remembered whether work went on while nobody was connected, and who came back to it.
+    pub sequels: bool,
     /// Clients are interchangeable: look at one of several alike.
     pub symmetric: bool,
     /// Ask also what must come to pass.
@@ -207,6 +210,22 @@ impl World {
         narrate::recorded(self, violation)
     }
 
+    /// What must happen somewhere, in the worlds in which it can: or the other laws could hold for nothing.
+    fn sometimes(&self, mut laws: Laws<World>) -> Laws<World> {
+        let law = |law: Law| (law.into_str(), law.meaning());
+        if self.scope.sequels {
+            let (name, meaning) = law(Law::SessionsOutliveConnections);
+            laws = laws.sometimes(name, meaning, judge::outlived);
+            let (name, meaning) = law(Law::ResumedViewersCatchUp);
+            laws = laws.sometimes(name, meaning, judge::caught_up);
+        }
+        if self.scope.budget.asks > 0 && self.scope.budget.posts > 0 {
+            let (name, meaning) = law(Law::AnswersReachTheWorker);
+            laws = laws.sometimes(name, meaning, judge::answered);
+        }
+        laws
+    }
+
     fn first(&self) -> Moment {
         let created = self.machine.create(play::log_id(0)).next;
         let mut timers = [Clock::default(); 7];
@@ -228,6 +247,7 @@ impl World {
             hidden: false,
             posted: false,
             away: false,
+            resumed: false,
             fence: (0, 0),
         };
         Moment {
@@ -243,6 +263,7 @@ impl World {
             left: self.scope.budget,
             keys: Vec::new(),
             rerun: None,
+            alone: None,
         }
     }
 }
@@ -293,6 +314,7 @@ impl Model for World {
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
             OneGonePerConnection CloseIsSent FirstCloseCodeWins OnlyOpenIsHeard
+            CommandsMeetTheTruth AnswersArriveOnce
         );
         let law = |law: Law| (law.into_str(), law.meaning());
         let (name, meaning) = law(Law::AcceptedIsKept);
@@ -301,6 +323,7 @@ impl Model for World {
         let laws = laws.always(name, meaning, stop_aborts_the_worker);
         let (name, meaning) = law(Law::ListedMeansOpen);
         let laws = laws.always(name, meaning, listed_means_open);
+        let laws = self.sometimes(laws);
         if !self.scope.live {
             return laws;
         }

@@ -37,6 +37,8 @@ pub struct Moment {
     pub(super) keys: Vec<Key>,
     /// The turn that a careless recovery gives to the next worker again: only a planted bug sets it.
     pub(super) rerun: Option<Seq>,
+    /// What was put out first while nobody was connected, where that is remembered.
+    pub(super) alone: Option<Seq>,
 }
 
 /// A prompt that is in the log.
@@ -180,6 +182,9 @@ pub(super) struct Client {
     pub(super) posted: bool,
     /// Whether its last link was cut by the network, or closed by itself: nobody owes it anything.
     pub(super) away: bool,
+    /// Whether it came back with a cursor, lacked something, and was told of no gap since; where that is
+    /// remembered.
+    pub(super) resumed: bool,
     /// The fence of its last welcome, and the last one that was issued: only a planted bug asks.
     pub(super) fence: (u8, u8),
 }
@@ -194,6 +199,8 @@ pub(super) struct Worker {
     pub(super) inbox: Vec<Order>,
     /// What it said and nobody has heard.
     pub(super) said: Option<Word>,
+    /// The answers that reached it in its turn.
+    pub(super) answered: Vec<Seq>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -227,6 +234,7 @@ impl fmt::Display for Phase {
 pub(super) enum Order {
     Turn(Seq),
     Interrupt(Seq),
+    Answer(Seq),
     CloseOut,
 }
 

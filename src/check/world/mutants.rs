@@ -55,6 +55,7 @@ pub enum Fate {
 pub const EQUIVALENT: &[(&str, &str)] = &[
     ("session B2: without Unpin", WITH_THE_PROCESS),
     ("session B2: without CloseAll", WITH_THE_PROCESS),
+    ("session B2: without DisarmAll", WITH_THE_PROCESS),
     ("session B4: without CloseAll", WITH_THE_PROCESS),
 ];
 

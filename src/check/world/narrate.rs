@@ -7,7 +7,9 @@ use super::{Action, World};
 use crate::check::trace::Recorder;
 use crate::check::{Model, Step, Violation};
 use crate::ids::Generation;
-use crate::session::{Event, Session};
+use crate::session::{Event, Session, table};
+use crate::table::Row;
+use crate::{connection, routing};
 
 /// The action, and the rows that were taken.
 pub(super) fn narrate(world: &World, step: &Step<'_, World>) -> String {
@@ -57,21 +59,40 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => {
             ("timer".to_owned(), server())
         }
-        Action::Crash { .. } | Action::Open { .. } | Action::TakeOver | Action::Purge => {
-            ("process".to_owned(), server())
-        }
+        Action::Crash { .. }
+        | Action::Open { .. }
+        | Action::TakeOver
+        | Action::Fenced(_)
+        | Action::Purge => ("process".to_owned(), server()),
     }
 }
 
-/// The Rust expression that makes the world again.
+/// The Rust expression that makes the world again. A table that is not the shipped one is not written
+/// out: the expression names the changed rows, and a function that the reader has to give.
 pub(super) fn expression(world: &World) -> String {
     let scope = world.scope.name;
     let path = "outlive::check::world";
     let made = format!("{path}::World::new({path}::scopes::named(\"{scope}\").unwrap()).unwrap()");
-    match world.bug {
-        Some(bug) => format!("{made}.with_bug({path}::Bug::{bug:?})"),
-        None => made,
-    }
+    let bug = world.bug.map(|bug| format!(".with_bug({path}::Bug::{bug:?})"));
+    let session = changed(world.machine.table().rows, table::ROWS);
+    let connection = changed(world.connections.rows, connection::table::ROWS);
+    let routing = changed(world.routes.rows, routing::ROWS);
+    let tables = [("table", session), ("connections", connection), ("routes", routing)];
+    let tables = tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, rows)| {
+        let rows = rows.join(", ");
+        format!(
+            "\n        // Not the shipped rows: {rows}.\n        .with_{name}(changed_{name}())"
+        )
+    });
+    [made].into_iter().chain(bug).chain(tables).collect()
+}
+
+/// The ids of the rows that are not the shipped ones.
+fn changed<S, T, O, R>(rows: &[Row<S, T, O, R>], shipped: &[Row<S, T, O, R>]) -> Vec<&'static str>
+where
+    Row<S, T, O, R>: PartialEq,
+{
+    rows.iter().filter(|row| !shipped.contains(row)).map(|row| row.id).collect()
 }
 
 /// What the first node's session was fed, with the generations that its timers really had.

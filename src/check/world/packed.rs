@@ -184,8 +184,8 @@ macro_rules! variants {
 
 fields! {
     Link { id, client, node, server, held, alive, writing, written, gone, down, up }
-    Client { link, cursor, history, prompted, heard, asked, hidden, posted, away, fence }
-    Worker { node, incarnation, phase, inbox, said }
+    Client { link, cursor, history, prompted, heard, asked, hidden, posted, away, resumed, fence }
+    Worker { node, incarnation, phase, inbox, said, answered }
     Budget {
         dials, outputs, asks, hides, cuts, posts, late, exits, crashes, losses, takeovers, purges,
         forgeries,
@@ -217,7 +217,7 @@ variants! {
         3 => Suspend { link, seen },
     }
     Phase { 0 => Booting, 1 => Idle, 2 => Busy { turn, interrupted }, 3 => Leaving, 4 => Dead, }
-    Order { 0 => Turn(turn), 1 => Interrupt(turn), 2 => CloseOut, }
+    Order { 0 => Turn(turn), 1 => Interrupt(turn), 2 => CloseOut, 3 => Answer(ask), }
     Word {
         0 => Started, 1 => StartFailed, 2 => Output { turn }, 3 => Asked { turn },
         4 => TurnEnded { turn, outcome }, 5 => Exited,
@@ -369,6 +369,7 @@ impl Code for Moment {
             left,
             keys,
             rerun,
+            alone,
         } = self;
         nodes.put(to);
         owner.put(to);
@@ -388,6 +389,7 @@ impl Code for Moment {
         left.put(to);
         keys.put(to);
         rerun.put(to);
+        alone.put(to);
     }
 
     fn get(from: &mut &[u8]) -> Moment {
@@ -411,6 +413,7 @@ impl Code for Moment {
             left: Code::get(from),
             keys: Code::get(from),
             rerun: Code::get(from),
+            alone: Code::get(from),
         }
     }
 }

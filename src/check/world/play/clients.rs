@@ -13,7 +13,7 @@ impl Play<'_> {
         self.now.left.forgeries -= u8::from(forged);
         let who = &mut self.now.clients[client];
         (who.link, who.asked, who.hidden, who.away) = (Some(id), false, false, false);
-        who.posted = false;
+        (who.posted, who.resumed) = (false, false);
         self.now.links.push(Link {
             id,
             client,
@@ -126,6 +126,9 @@ impl Play<'_> {
         if !matches!(outcome, AttachOutcome::Resumed { .. } | AttachOutcome::Gap { .. }) {
             who.history = history;
         }
+        let head = self.now.store.as_ref().map_or(Seq(0), |session| session.log().head);
+        let lacks = matches!(outcome, AttachOutcome::Resumed { from } if from <= head);
+        who.resumed = lacks && self.world.scope.sequels;
         who.cursor = Some((log, seq));
         if !declared {
             self.breach(Law::InOrderWithoutSilentGaps, format!("{outcome:?} for {cursor:?}"));
@@ -149,7 +152,9 @@ impl Play<'_> {
     }
 
     pub(super) fn lose(&mut self, client: usize, from: Seq, to: Seq) {
-        let Some((_, seq)) = &mut self.now.clients[client].cursor else { return };
+        let who = &mut self.now.clients[client];
+        who.resumed = false;
+        let Some((_, seq)) = &mut who.cursor else { return };
         let has = *seq;
         *seq = to;
         if from != has.next() {

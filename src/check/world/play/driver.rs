@@ -14,6 +14,11 @@ impl Play<'_> {
         if step.commits() && self.now.owner == node {
             self.commit(&step);
         }
+        if self.world.scope.sequels && session.connections().is_empty() {
+            let output = |entry: &Entry| matches!(entry, Entry::Output { .. });
+            let first = step.records.iter().find(|record| output(&record.entry));
+            self.now.alone = self.now.alone.or(first.map(|record| record.seq));
+        }
         self.evidence.events.push((node, event));
         for effect in &step.effects {
             self.perform(node, effect);
@@ -74,8 +79,8 @@ impl Play<'_> {
     pub(super) fn perform(&mut self, node: usize, effect: &Effect) {
         let id = |connection: ConnectionId| u8::try_from(connection.0).unwrap_or(u8::MAX);
         match *effect {
-            // Committed already; what an answer does to a worker is not this world's matter.
-            Effect::Commit | Effect::Deliver { .. } => {}
+            // Committed already.
+            Effect::Commit => {}
             Effect::Abort { .. } => self.kill(node),
             Effect::Arm { timer, .. } => {
                 let clock = self.now.nodes[node].clock(timer);
@@ -90,6 +95,7 @@ impl Play<'_> {
             Effect::CloseOut { .. } => self.order(node, Order::CloseOut),
             Effect::Dispatch { turn, .. } => self.order(node, Order::Turn(turn)),
             Effect::Interrupt { turn, .. } => self.order(node, Order::Interrupt(turn)),
+            Effect::Deliver { ask, .. } => self.order(node, Order::Answer(ask)),
             Effect::Accepted { n, .. } => {
                 if let Some(link) = self.via {
                     self.write(

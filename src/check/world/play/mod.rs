@@ -18,7 +18,7 @@ use super::action::Action;
 use super::moment::{
     Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word, Worker,
 };
-use super::{Bug, CURRENT, Evidence, OLD, World};
+use super::{Bug, CURRENT, Evidence, OLD, World, judge};
 use crate::connection::{self, Connection, Trigger};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use crate::laws::{self, Breach, Law, Witness};
@@ -94,6 +94,7 @@ impl<'a> Play<'a> {
             Action::Crash { lossy } => self.crash(lossy),
             Action::Open { eager } => self.open(eager),
             Action::TakeOver => self.take_over()?,
+            Action::Fenced(node) => self.fence_off(node),
             Action::Purge => {
                 self.now.left.purges -= 1;
                 self.now.store = None;

@@ -35,26 +35,13 @@ impl Play<'_> {
         }
     }
 
+    /// A process opens the store, and recovers what it finds there: at once, or when somebody asks.
     pub(super) fn open(&mut self, eager: bool) {
-        let lost = self.now.store.as_ref().is_some_and(|s| s.log().id != log_id(self.now.history));
         self.now.owner = 0;
         self.now.nodes[0].up = true;
-        if self.now.store.is_none() || !(eager || lost) {
-            return;
+        if eager {
+            self.command(0, None);
         }
-        self.claim(0);
-        if self.bug(Bug::RunAgainAfterRestart) {
-            self.now.rerun = self.now.store.as_ref().and_then(|session| session.turn().id());
-        }
-        let kept = self.now.store.as_ref().map(|session| session.log().id);
-        let id = kept.filter(|_| self.bug(Bug::KeepTheLogId)).unwrap_or(log_id(self.now.history));
-        let renew = lost.then_some(id);
-        if self.bug(Bug::ForgetTheKeys) {
-            if let Some(session) = &mut self.now.nodes[0].session {
-                session.clients.clear();
-            }
-        }
-        self.feed(0, Event::Restarted { renew });
     }
 
     pub(super) fn take_over(&mut self) -> Option<()> {
@@ -63,8 +50,7 @@ impl Play<'_> {
         self.fence_off(other);
         self.now.nodes.get_mut(other)?.up = true;
         self.now.owner = other;
-        self.claim(other);
-        self.feed(other, Event::Restarted { renew: None });
+        self.command(other, None);
         Some(())
     }
 }

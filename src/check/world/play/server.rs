@@ -29,7 +29,7 @@ impl Play<'_> {
             Message::Prompt { n, digest } => {
                 let n = NonZeroU64::new(u64::from(n))?;
                 let prompt = Event::Prompt { client, n, digest: Digest(u64::from(digest)) };
-                self.command(node, prompt);
+                self.command(node, Some(prompt));
             }
             Message::Suspend { seen } => self.feed(node, Event::Suspend { connection, seen }),
             Message::Resume => self.feed(node, Event::Resume { connection }),
@@ -61,7 +61,7 @@ impl Play<'_> {
                 return;
             }
         }
-        self.command(node, attach);
+        self.command(node, Some(attach));
     }
 
     pub(super) fn unavailable(&mut self, id: u8) -> Option<()> {
@@ -80,11 +80,12 @@ impl Play<'_> {
         match post {
             Post::Stop { incarnation } => {
                 let incarnation = Incarnation(u32::from(incarnation));
-                self.command(node, Event::Stop { incarnation });
+                self.command(node, Some(Event::Stop { incarnation }));
             }
-            Post::Interrupt { turn } => self.command(node, Event::Interrupt { turn }),
+            Post::Interrupt { turn } => self.command(node, Some(Event::Interrupt { turn })),
             Post::Answer { client, ask } => {
-                self.command(node, Event::Answer { client: ClientId(client as u64), ask });
+                let client = ClientId(client as u64);
+                self.command(node, Some(Event::Answer { client, ask }));
             }
             Post::Suspend { link, seen } => {
                 self.feed(node, Event::Suspend { connection: fence(link), seen });
@@ -93,30 +94,37 @@ impl Play<'_> {
         Some(())
     }
 
-    /// A command goes through the routing table first.
-    pub(super) fn command(&mut self, node: usize, event: Event) {
+    /// A command goes through the routing table first. A process that recovers what it finds in the
+    /// store goes the same way, and has no command.
+    ///
+    /// A node whose commits do not count is not asked, unless it may open the store again: see
+    /// [`World::answers`].
+    pub(super) fn command(&mut self, node: usize, event: Option<Event>) {
         let stored = self.now.store.as_ref();
         let durable = Durable::of(stored.map(Session::state));
         let incarnation = stored.map_or(Incarnation(0), Session::incarnation);
         let running =
             self.now.worker_on(node).map(|w| Incarnation(self.now.workers[w].incarnation));
-        let row = self.world.routes.rule(durable, Runtime::of(incarnation, running));
+        let runtime = match self.now.nodes[node].session {
+            Some(_) => Runtime::of(incarnation, running),
+            None => Runtime::unloaded(running),
+        };
+        let row = self.world.routes.rule(durable, runtime);
         self.evidence.take_routing(self.world, row);
-        let owner = self.now.owner == node;
-        if !owner && self.now.left.takeovers == 0 && self.now.nodes[self.now.owner].up {
-            // Somebody else's: the client is sent there.
-            return self.fence_off(node);
-        }
         for op in row.ops {
             match op {
                 routing::Op::Abort => self.kill(node),
                 routing::Op::Recover => {
                     self.claim(node);
-                    self.feed(node, Event::Restarted { renew: None });
+                    let renew = self.renewed();
+                    self.feed(node, Event::Restarted { renew });
                 }
                 routing::Op::Proceed => {
                     self.claim(node);
-                    self.feed(node, event);
+                    self.meet(node);
+                    if let Some(event) = event {
+                        self.feed(node, event);
+                    }
                 }
                 routing::Op::NotFound => {
                     self.leave(node);
@@ -128,10 +136,27 @@ impl Play<'_> {
         }
     }
 
-    /// The node holds what the store holds, and its commits count.
-    pub(super) fn claim(&mut self, node: usize) {
+    /// The new id of the log, if the store lost its end since it was opened last.
+    fn renewed(&self) -> Option<LogId> {
+        let kept = self.now.store.as_ref()?.log().id;
+        let current = log_id(self.now.history);
+        let lost = kept != current;
+        lost.then_some(if self.bug(Bug::KeepTheLogId) { kept } else { current })
+    }
+
+    /// A command meets a session that is as its state says.
+    fn meet(&mut self, node: usize) {
+        let Some(session) = &self.now.nodes[node].session else { return };
+        let state = session.state();
+        if judge::counts_on_a_worker(state) && self.now.worker_on(node).is_none() {
+            self.breach(Law::CommandsMeetTheTruth, format!("{state}, and no worker"));
+        }
+    }
+
+    /// The node has what the store has, and its commits count: whoever opens the store owns it.
+    fn claim(&mut self, node: usize) {
         if self.now.owner != node {
-            self.now.left.takeovers = self.now.left.takeovers.saturating_sub(1);
+            self.now.left.takeovers -= 1;
             // What it holds is not what the store holds: its viewers come back and find the truth.
             self.leave(node);
             self.now.owner = node;
@@ -139,9 +164,17 @@ impl Play<'_> {
         if self.now.nodes[node].session.is_none() {
             self.now.nodes[node].session.clone_from(&self.now.store);
             let limits = self.world.machine.limits();
-            let witness = self.now.store.as_ref().map(|session| Witness::of(session, limits));
+            let witness = self.now.store.as_ref().map(|session| Witness::restored(session, limits));
             self.now.nodes[node].witness = witness;
             self.now.nodes[node].timers = [Clock::default(); 7];
+            if self.bug(Bug::RunAgainAfterRestart) {
+                self.now.rerun = self.now.store.as_ref().and_then(|session| session.turn().id());
+            }
+            if self.bug(Bug::ForgetTheKeys) {
+                if let Some(session) = &mut self.now.nodes[node].session {
+                    session.clients.clear();
+                }
+            }
         }
     }
 }

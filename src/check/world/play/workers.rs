@@ -9,9 +9,9 @@ impl Play<'_> {
             self.breach(Law::AtMostOneWorker, detail);
         }
         let (incarnation, phase) = (incarnation.0, Phase::Booting);
-        let mut inbox = Vec::new();
+        let (mut inbox, answered) = (Vec::new(), Vec::new());
         inbox.extend(self.now.rerun.take().map(Order::Turn));
-        self.now.workers.push(Worker { node, incarnation, phase, inbox, said: None });
+        self.now.workers.push(Worker { node, incarnation, phase, inbox, said: None, answered });
     }
 
     pub(super) fn order(&mut self, node: usize, order: Order) {
@@ -25,6 +25,7 @@ impl Play<'_> {
             let worker = &mut self.now.workers[worker];
             worker.phase = Phase::Dead;
             worker.inbox.clear();
+            worker.answered.clear();
         }
     }
 
@@ -33,15 +34,25 @@ impl Play<'_> {
         match (worker.inbox.remove(0), worker.phase) {
             (Order::Turn(turn), _) => {
                 worker.phase = Phase::Busy { turn, interrupted: false };
+                worker.answered.clear();
                 self.run(turn);
             }
             (Order::Interrupt(turn), Phase::Busy { turn: busy, .. }) if busy == turn => {
                 worker.phase = Phase::Busy { turn, interrupted: true };
             }
-            (Order::Interrupt(_), _) => {}
+            (Order::Answer(ask), Phase::Busy { .. }) => {
+                let again = worker.answered.contains(&ask);
+                worker.answered.push(ask);
+                if again {
+                    self.breach(Law::AnswersArriveOnce, format!("ask {ask} is answered again"));
+                }
+            }
+            // Too late: its turn is over.
+            (Order::Interrupt(_) | Order::Answer(_), _) => {}
             (Order::CloseOut, _) => {
                 worker.phase = Phase::Leaving;
                 worker.inbox.clear();
+                worker.answered.clear();
             }
         }
     }
@@ -64,7 +75,10 @@ impl Play<'_> {
         let left = &mut self.now.left;
         let worker = self.now.workers.get_mut(place)?;
         match word {
-            Word::Started | Word::TurnEnded { .. } => worker.phase = Phase::Idle,
+            Word::Started | Word::TurnEnded { .. } => {
+                worker.phase = Phase::Idle;
+                worker.answered.clear();
+            }
             Word::StartFailed => {
                 left.exits -= 1;
                 worker.phase = Phase::Dead;
@@ -78,6 +92,7 @@ impl Play<'_> {
         }
         if worker.phase == Phase::Dead {
             worker.inbox.clear();
+            worker.answered.clear();
         }
         worker.said = Some(word);
         Some(())

@@ -1,0 +1,156 @@
+//! A stream of server-sent events between its reader and its link.
+
+use std::string::String;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::mpsc;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::Endpoints;
+use super::problem::Problem;
+use super::request::Inquiry;
+use super::sse;
+use super::throttle::Seat;
+use crate::State as SessionState;
+use crate::connection::Phase;
+use crate::hub::{Frame, Hello, Link, Role};
+use crate::ids::Seq;
+use crate::log::{AttachOutcome, Claim};
+use crate::wire::{ToClient, Welcome};
+
+/// `GET /sessions/{id}/events`: a stream of server-sent events, from `Last-Event-ID` or `?cursor=` on.
+///
+/// `?client=` is the client's own name for itself: a newer stream of the same client ends the older one.
+/// Without it each request is a client of its own. `?until=end` is for who wants one answer: the stream
+/// ends after the incarnation's end, and whoever has read it all then gets a 204, which tells a browser
+/// not to come back.
+///
+/// # Errors
+/// As JSON. A cursor that is of no use is no error: the first events say what is lost.
+pub async fn events(
+    State(endpoints): State<Endpoints>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let inquiry = Inquiry::of(&endpoints, request).await?;
+    let grant = inquiry.grant(&endpoints, Role::View).await?;
+    let session = inquiry.session()?;
+    let seat = endpoints.throttle.attach(&grant.principal)?;
+    let last = inquiry.parts.headers.get("last-event-id");
+    let last = last.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    let cursor = last.or_else(|| inquiry.query("cursor")).filter(|cursor| !cursor.is_empty());
+    let client = inquiry.query("client").filter(|client| !client.is_empty());
+    let client = match client {
+        Some(client) => client,
+        None => std::format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
+    };
+    let until_end = inquiry.query("until").as_deref() == Some("end");
+    let (principal, role) = (grant.principal, grant.role);
+    let cursor = Claim::parse(cursor.as_deref());
+    let mut link = endpoints.hub.link();
+    link.hello(Hello { session, principal, role, client, cursor });
+    let welcome = welcomed(&mut link).await?;
+    if until_end && is_over(&welcome) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
+    let options = endpoints.hub.options();
+    let every = Duration::from_millis(u64::from(options.ping_ms.max(1)));
+    let last_words = Duration::from_millis(u64::from(options.close_ms));
+    let first = sse::welcome(endpoints.limits.retry_ms, &welcome);
+    let end = until_end.then_some(welcome.head);
+    tokio::spawn(Stream { link, sender, every, last_words, end, _seat: seat }.run(first));
+    let pieces = stream::poll_fn(move |cx| {
+        receiver.poll_recv(cx).map(|piece| piece.map(Ok::<_, core::convert::Infallible>))
+    });
+    let mut response = Body::from_stream(pieces).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // For nginx, which would keep events back to send many at once.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// The welcome, or why there is none.
+async fn welcomed(link: &mut Link) -> Result<Welcome, Problem> {
+    loop {
+        match link.next().await {
+            Some(Frame::Say(ToClient::Welcome(welcome))) => return Ok(welcome),
+            Some(Frame::Say(_) | Frame::Entries(_)) => {}
+            Some(Frame::Close(code)) => return Err(Problem::closed(code)),
+            None => return Err(Problem::unavailable("the session is gone")),
+        }
+    }
+}
+
+/// Whether the incarnation has ended, and the viewer has read everything.
+fn is_over(welcome: &Welcome) -> bool {
+    let read = matches!(welcome.outcome, AttachOutcome::Resumed { from } if from > welcome.head);
+    read && welcome.state == SessionState::Ended
+}
+
+/// A stream under way.
+struct Stream {
+    link: Link,
+    sender: mpsc::Sender<Bytes>,
+    every: Duration,
+    /// How long a reader may take to hear why its stream ends.
+    last_words: Duration,
+    /// The end of an incarnation from here on is the end of the stream.
+    end: Option<Seq>,
+    _seat: Seat,
+}
+
+impl Stream {
+    async fn run(mut self, first: Bytes) {
+        if !self.send(first).await {
+            return;
+        }
+        let mut alive = interval_at(Instant::now() + self.every, self.every);
+        alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let frame = tokio::select! {
+                frame = self.link.next() => frame,
+                () = self.sender.closed() => return,
+                _ = alive.tick() => {
+                    if self.send(sse::COMMENT).await { continue }
+                    return;
+                }
+            };
+            let more = match frame {
+                None => false,
+                Some(Frame::Say(said)) => self.send(sse::frame(&said)).await,
+                Some(Frame::Entries(entries)) => {
+                    let over = self.end.is_some_and(|head| sse::ends(&entries, head));
+                    self.send(sse::entries(&entries)).await && !over
+                }
+                Some(Frame::Close(code)) => {
+                    // Whoever does not take it comes back and is told again.
+                    _ = timeout(self.last_words, self.sender.send(sse::close(code))).await;
+                    false
+                }
+            };
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// Returns whether there is still a reader: one that takes nothing for two intervals is none. What is
+    /// under way when the link is to close is not sent; the cursor knows.
+    async fn send(&mut self, piece: Bytes) -> bool {
+        let Stream { link, sender, every, .. } = self;
+        let open = link.phase() == Phase::Open;
+        tokio::select! {
+            biased;
+            sent = timeout(*every * 2, sender.send(piece)) => matches!(sent, Ok(Ok(()))),
+            () = link.closes(), if open => true,
+        }
+    }
+}

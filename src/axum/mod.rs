@@ -1,0 +1,156 @@
+//! Endpoints for a hub: a WebSocket, server-sent events, and plain requests.
+//!
+//! ```no_run
+//! use outlive::axum::{Anyone, endpoints};
+//! use outlive::hub::{Failure, Hub, Turn};
+//!
+//! async fn answer(turn: Turn) -> Result<(), Failure> {
+//!     turn.emit(&"hello").await?;
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::builder().build(answer).await?;
+//! let app = axum::Router::new().nest("/api", endpoints(hub).authorize(Anyone).router());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:7878").await?;
+//! axum::serve(listener, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /sessions` | 201 `{"session":"s_…"}` |
+//! | `GET /sessions/{id}` | 200, the session's record |
+//! | `GET /sessions/{id}/ws` | a WebSocket with the subprotocol [`outlive.v1`](crate::wire::SUBPROTOCOL) |
+//! | `GET /sessions/{id}/events` | server-sent events: `Last-Event-ID` or `?cursor=`, `?client=`, `?until=end` |
+//! | `POST /sessions/{id}/prompts` | 202 `{"n":1,"seq":5,"again":false}`; 200 if it was accepted before |
+//! | `POST /sessions/{id}/interrupt` | `{"turn":5}`: 202, or 200 if it came too late |
+//! | `POST /sessions/{id}/stop` | `{"incarnation":1}` or nothing: 202, or 200 if it came too late |
+//! | `POST /sessions/{id}/suspend` | `{"client":"…","connection":"…","seen":5}`: 202 |
+//! | `POST /sessions/{id}/asks/{seq}` | `{"client":"…","d":…}`: 202; 409 if it was settled before |
+//!
+//! A prompt is `{"client":"laptop","n":1,"d":…}`, or its body alone with a header
+//! `Idempotency-Key: laptop.1`. What is wrong is told as JSON, see [`Problem`]. The frames of the WebSocket
+//! are those of [`wire`](crate::wire); an event of the stream is such a frame, named by its `t`.
+//!
+//! Every handler is a function of its own, for a router with other paths: its state is [`Endpoints`].
+//!
+//! # Who may do what
+//! Nothing is served before somebody [authorised](Authorize) it. A session that one may not see looks like
+//! one that does not exist. Browsers say where a page came from: see [`Origins`]. Pages of other origins
+//! need CORS headers too, which are a layer of your own.
+//!
+//! # Leaving
+//! [`Hub::drain`] closes every WebSocket and ends every stream of events; let it run beside
+//! `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams
+//! but not for what was upgraded.
+
+mod authorize;
+mod commands;
+mod events;
+mod limits;
+mod origins;
+mod problem;
+mod pulse;
+mod pump;
+mod request;
+mod socket;
+mod sse;
+mod throttle;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub use authorize::{Anyone, Ask, Authorize, Bearer, Denied, Grant};
+pub use commands::{answer, create, interrupt, look, prompt, ready, stop, suspend};
+pub use events::events;
+pub use limits::EndpointLimits;
+pub use origins::Origins;
+pub use problem::Problem;
+pub use upgrade::socket;
+
+use self::authorize::Authorizer;
+use self::throttle::Throttle;
+use crate::hub::Hub;
+
+/// The endpoints of a hub, as soon as it is said who may use them.
+pub fn endpoints(hub: Hub) -> Unauthorized {
+    Unauthorized(hub)
+}
+
+/// Endpoints that nobody may use yet.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Unauthorized(Hub);
+
+impl Unauthorized {
+    /// Who decides who may do what.
+    pub fn authorize(self, authorize: impl Authorize) -> Endpoints {
+        let limits = EndpointLimits::default();
+        Endpoints {
+            hub: self.0,
+            authorizer: Arc::new(authorize),
+            origins: Arc::new(Origins::same_host()),
+            throttle: Arc::new(Throttle::new(&limits)),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+/// The endpoints of a hub, and the state of their handlers. Clones are the same endpoints.
+#[derive(Clone)]
+pub struct Endpoints {
+    hub: Hub,
+    authorizer: Arc<dyn Authorizer>,
+    origins: Arc<Origins>,
+    limits: Arc<EndpointLimits>,
+    throttle: Arc<Throttle>,
+}
+
+impl core::fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Endpoints").field("hub", &self.hub).finish_non_exhaustive()
+    }
+}
+
+impl Endpoints {
+    /// Which pages may connect. Those of the same host, if nothing is said.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Endpoints {
+        self.origins = Arc::new(origins);
+        self
+    }
+
+    /// What one principal may have, and one frame.
+    #[must_use]
+    pub fn limits(mut self, limits: EndpointLimits) -> Endpoints {
+        self.throttle = Arc::new(Throttle::new(&limits));
+        self.limits = Arc::new(limits);
+        self
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// All of them, to be merged or nested.
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        Router::new()
+            .route("/sessions", post(create))
+            .route("/sessions/{id}", get(look))
+            .route("/sessions/{id}/ws", get(socket))
+            .route("/sessions/{id}/events", get(events))
+            .route("/sessions/{id}/prompts", post(prompt))
+            .route("/sessions/{id}/interrupt", post(interrupt))
+            .route("/sessions/{id}/stop", post(stop))
+            .route("/sessions/{id}/suspend", post(suspend))
+            .route("/sessions/{id}/asks/{seq}", post(answer))
+            .with_state(self)
+    }
+}

@@ -1,0 +1,292 @@
+//! When what can happen may happen: the bounds of a world.
+
+use std::prelude::v1::*;
+
+use strum::VariantArray;
+
+use super::moment::{Gone, Link, Message, Moment, Phase, Post, Word};
+use super::{Action, World};
+use crate::connection::{self, Trigger};
+use crate::ids::Seq;
+use crate::log::{Claim, Cursor};
+use crate::session::WorkerOutcome;
+
+impl World {
+    /// Appends what may happen. An action that turns out not to be possible is harmless.
+    pub(super) fn enabled(&self, now: &Moment, out: &mut Vec<Action>) {
+        self.links_may(now, out);
+        self.clients_may(now, out);
+        self.posts_may(now, out);
+        self.workers_may(now, out);
+        self.timers_may(now, out);
+        self.processes_may(now, out);
+    }
+
+    fn links_may(&self, now: &Moment, out: &mut Vec<Action>) {
+        for link in &now.links {
+            let id = link.id;
+            let phase = link.server.phase();
+            let open = phase == connection::Phase::Open;
+            let served = now.nodes[link.node].up && link.held;
+            if served && link.up.first().is_some_and(|first| Self::answers(now, link.node, first)) {
+                out.push(Action::Hear(id));
+                if self.scope.failing_store && matches!(link.up[0], Message::Prompt { .. }) {
+                    out.push(Action::Unavailable(id));
+                }
+            }
+            if link.alive && !link.down.is_empty() {
+                out.push(Action::Receive(id));
+            }
+            if served && open && link.writing.is_some() && link.down.len() < self.scope.pipe {
+                out.push(Action::Flush(id));
+            }
+            if now.nodes[link.node].up && link.written.is_some() {
+                out.push(Action::Written(id));
+            }
+            if link.alive && link.held && now.left.cuts > 0 {
+                out.push(Action::Cut(id));
+                if self.scope.handshakes && !link.up.contains(&Message::Bye) {
+                    out.push(Action::Bye(id));
+                }
+            }
+            if served && !link.alive {
+                out.push(Action::Notice(id));
+            }
+            if link.gone == Gone::Untold {
+                out.push(Action::TellGone(id));
+            }
+            if self.scope.handshakes && served {
+                Self::handshakes_may(now, id, phase, out);
+            }
+            if now.left.late > 0 && self.scope.handshakes {
+                out.extend(late_calls(phase).iter().map(|trigger| Action::LateCall(id, *trigger)));
+            }
+        }
+    }
+
+    fn handshakes_may(now: &Moment, id: u8, phase: connection::Phase, out: &mut Vec<Action>) {
+        match phase {
+            connection::Phase::Connecting => {
+                if now.left.late > 0 {
+                    out.extend([Action::HelloTimeout(id), Action::Drain(id)]);
+                }
+            }
+            connection::Phase::Open => {
+                if now.left.late > 0 {
+                    out.extend([Action::Silent(id), Action::Drain(id)]);
+                }
+            }
+            connection::Phase::Closing => out.push(Action::CloseTimeout(id)),
+            connection::Phase::Closed => {}
+        }
+    }
+
+    fn clients_may(&self, now: &Moment, out: &mut Vec<Action>) {
+        for (place, client) in now.clients.iter().enumerate() {
+            let reachable = now.nodes.iter().any(|node| node.up);
+            if client.link.is_none() && now.left.dials > 0 && reachable {
+                out.push(Action::Dial { client: place, forged: false });
+                if now.left.forgeries > 0 {
+                    out.push(Action::Dial { client: place, forged: true });
+                }
+            }
+            let Some(link) = client.link.and_then(|id| now.link(id)) else { continue };
+            let quiet = link.up.len() < 2 && !link.up.contains(&Message::Bye);
+            if !quiet {
+                continue;
+            }
+            let owed = client.prompted > client.heard;
+            if !client.asked && (owed || client.prompted < self.scope.prompts[place]) {
+                out.push(Action::Prompt(place));
+            }
+            if now.left.forgeries > 0 && client.prompted > 0 {
+                let n = client.prompted;
+                out.extend([(n, 0), (n, 9), (n + 2, 0)].map(|(n, b)| Action::Forge(place, n, b)));
+                if n > 1 {
+                    out.push(Action::Forge(place, 1, 0));
+                }
+            }
+            if now.left.hides > 0 && client.cursor.is_some() {
+                out.push(Action::Hide { client: place, posted: false });
+                if self.scope.beacons && now.posts.len() < 2 {
+                    out.push(Action::Hide { client: place, posted: true });
+                }
+            }
+            if client.hidden {
+                out.push(Action::Show(place));
+            }
+        }
+    }
+
+    fn posts_may(&self, now: &Moment, out: &mut Vec<Action>) {
+        let serving = now.nodes.iter().position(|node| node.up);
+        let answers = serving.is_some_and(|node| Self::may_own(now, node));
+        let arrives = |post: &&Post| answers || matches!(post, Post::Suspend { .. });
+        out.extend(now.posts.iter().filter(arrives).map(|post| Action::Arrive(*post)));
+        let session = now.nodes.iter().find_map(|node| node.session.as_ref());
+        let Some(session) = session.filter(|_| now.left.posts > 0 && now.posts.len() < 2) else {
+            return;
+        };
+        let mut post = |post: Post| {
+            if !now.posts.contains(&post) {
+                out.push(Action::Send(post));
+            }
+        };
+        if self.scope.stops {
+            post(Post::Stop {
+                incarnation: u8::try_from(session.incarnation.0).unwrap_or(u8::MAX),
+            });
+        }
+        if self.scope.interrupts {
+            if let Some(turn) = session.turn.id() {
+                post(Post::Interrupt { turn });
+            }
+            if let Some(turn) = session.queue.last() {
+                post(Post::Interrupt { turn: *turn });
+            }
+        }
+        for ask in &session.asks {
+            for client in 0..now.clients.len() {
+                post(Post::Answer { client, ask: *ask });
+            }
+        }
+    }
+
+    fn workers_may(&self, now: &Moment, out: &mut Vec<Action>) {
+        for (place, worker) in now.workers.iter().enumerate() {
+            if worker.said.is_some() && now.nodes[worker.node].up {
+                out.push(Action::Listen(place));
+            }
+            if worker.phase == Phase::Dead || worker.said.is_some() {
+                continue;
+            }
+            if !worker.inbox.is_empty() && worker.phase != Phase::Booting {
+                out.push(Action::Obey(place));
+            }
+            let left = &now.left;
+            let mut say = |word| out.push(Action::Say(place, word));
+            match worker.phase {
+                Phase::Booting => {
+                    say(Word::Started);
+                    if left.exits > 0 {
+                        say(Word::StartFailed);
+                    }
+                }
+                Phase::Busy { turn, interrupted } => {
+                    if left.outputs > 0 {
+                        say(Word::Output { turn: Some(turn) });
+                    }
+                    if left.asks > 0 {
+                        say(Word::Asked { turn });
+                    }
+                    let outcome = if interrupted {
+                        WorkerOutcome::Interrupted
+                    } else {
+                        WorkerOutcome::Completed
+                    };
+                    if worker.inbox.is_empty() {
+                        say(Word::TurnEnded { turn, outcome });
+                    }
+                }
+                Phase::Leaving => say(Word::Exited),
+                Phase::Idle | Phase::Dead => {}
+            }
+            if self.scope.asides && left.outputs > 0 {
+                say(Word::Output { turn: None });
+            }
+            if left.exits > 0 && !matches!(worker.phase, Phase::Leaving | Phase::Booting) {
+                say(Word::Exited);
+            }
+        }
+    }
+
+    fn timers_may(&self, now: &Moment, out: &mut Vec<Action>) {
+        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.session.is_some())
+        {
+            for timer in self.scope.timers {
+                let clock = node.timers[*timer as usize];
+                if clock.armed {
+                    out.push(Action::Fire(place, *timer));
+                }
+                if clock.armed && now.left.late > 0 && self.scope.late_timers && !clock.late {
+                    out.push(Action::FireLate(place, *timer));
+                }
+                if clock.late {
+                    out.push(Action::Late(place, *timer, false));
+                }
+                if clock.stale {
+                    out.push(Action::Late(place, *timer, true));
+                }
+            }
+        }
+    }
+
+    fn processes_may(&self, now: &Moment, out: &mut Vec<Action>) {
+        let up = now.nodes.iter().any(|node| node.up);
+        if up && now.left.crashes > 0 {
+            out.push(Action::Crash { lossy: false });
+            if now.left.losses > 0 && now.older.is_some() {
+                out.push(Action::Crash { lossy: true });
+            }
+        }
+        if !up {
+            out.push(Action::Open { eager: true });
+            if self.scope.lazy {
+                out.push(Action::Open { eager: false });
+            }
+        }
+        if up && now.left.takeovers > 0 && now.store.is_some() {
+            out.push(Action::TakeOver);
+        }
+        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
+            let open = |link: &Link| {
+                link.node == place
+                    && matches!(
+                        link.server.phase(),
+                        connection::Phase::Connecting | connection::Phase::Open
+                    )
+            };
+            if now.owner != place && (node.session.is_some() || now.links.iter().any(open)) {
+                out.push(Action::Fenced(place));
+            }
+        }
+        if up && now.left.purges > 0 && now.store.is_some() {
+            out.push(Action::Purge);
+        }
+    }
+
+    /// Whether a node's commits count, or would once it opened the store again.
+    fn may_own(now: &Moment, node: usize) -> bool {
+        now.owner == node || now.left.takeovers > 0
+    }
+
+    /// Whether a node answers a message. One whose commits do not count answers commands only by opening
+    /// the store again: whoever does so owns the session. If it may not, it is going to be fenced off.
+    fn answers(now: &Moment, node: usize, message: &Message) -> bool {
+        match message {
+            Message::Hello(_) | Message::Prompt { .. } => Self::may_own(now, node),
+            Message::Subscribe | Message::Suspend { .. } | Message::Resume | Message::Bye => true,
+        }
+    }
+
+    /// What a client shows when it connects.
+    pub(super) fn claim(now: &Moment, client: usize, forged: bool) -> Claim {
+        match (now.clients[client].cursor, forged) {
+            (Some((log, seq)), false) => Claim::At(Cursor { log, seq }),
+            (None, false) => Claim::Nothing,
+            (Some((log, seq)), true) => Claim::At(Cursor { log, seq: Seq(seq.0 + 20) }),
+            (None, true) => Claim::Malformed,
+        }
+    }
+}
+
+/// What a task that holds an old connection may still call.
+const fn late_calls(phase: connection::Phase) -> &'static [Trigger] {
+    use Trigger::*;
+    match phase {
+        connection::Phase::Connecting => &[Prompt, Send],
+        connection::Phase::Open => &[Hello, HelloTimeout],
+        connection::Phase::Closing => &[Hello, Prompt, Control, Send, Written, Close, HelloTimeout],
+        connection::Phase::Closed => Trigger::VARIANTS,
+    }
+}

@@ -1,0 +1,91 @@
+//! Bodies: what prompts and outputs say. The machine never sees them.
+
+use std::string::String;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::{ClientId, Digest};
+
+/// JSON on one line. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body(Bytes);
+
+impl Body {
+    /// A value as JSON.
+    ///
+    /// # Errors
+    /// The value has no JSON form.
+    pub fn of(value: &impl Serialize) -> serde_json::Result<Body> {
+        // A raw value in it is written as it came.
+        serde_json::to_vec(value).map(one_line)
+    }
+
+    /// JSON that somebody sent. Line breaks in it mean nothing, and become spaces.
+    pub fn raw(json: &RawValue) -> Body {
+        one_line(Vec::from(json.get()))
+    }
+
+    /// The JSON.
+    pub fn as_str(&self) -> &str {
+        // It was made of text; a body that was not would be empty JSON.
+        core::str::from_utf8(&self.0).unwrap_or("null")
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// The JSON is of another form.
+    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_slice(&self.0)
+    }
+
+    /// What stands for the body in the machine: the same after a restart, and on every platform.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(first_64(&[&self.0]))
+    }
+
+    pub(crate) fn raw_value(&self) -> &RawValue {
+        serde_json::from_slice(&self.0).unwrap_or(RawValue::NULL)
+    }
+}
+
+/// Line breaks stand between the tokens of JSON only, and mean nothing there.
+fn one_line(mut json: Vec<u8>) -> Body {
+    let breaks = |byte: &u8| *byte == b'\n' || *byte == b'\r';
+    json.iter_mut().filter(|byte| breaks(byte)).for_each(|byte| *byte = b' ');
+    Body(json.into())
+}
+
+/// The id of a client in a session: its own name for itself, in the name of whoever it is. Nobody can
+/// take another principal's place by saying its client's name.
+pub(crate) fn client_id(principal: &str, client: &str) -> ClientId {
+    let length = u64::try_from(principal.len()).unwrap_or(u64::MAX).to_be_bytes();
+    ClientId(first_64(&[&length, principal.as_bytes(), client.as_bytes()]))
+}
+
+fn first_64(parts: &[&[u8]]) -> u64 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}
+
+/// A client's own name for itself, or why it is none.
+pub(crate) fn client_name(name: &str) -> Result<&str, String> {
+    if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+        return Err("a client's name is 1 to 64 bytes of text without control characters".into());
+    }
+    Ok(name)
+}

@@ -1,0 +1,86 @@
+//! Getting hold of a session: a new one, or one of the store.
+
+use std::format;
+
+use super::super::mailbox::NotDone;
+use super::Driver;
+use super::commit::{Kept, Payload};
+use crate::log::LogId;
+use crate::session::{Event, Session};
+use crate::store::{CommitError, StoreError};
+use crate::words::{CloseCode, State};
+
+impl Driver {
+    pub(super) async fn create(&mut self) -> Result<(), NotDone> {
+        let log = LogId(self.shared.random());
+        *self.step = self.shared.machine.create(log);
+        match self.keep(None, &Payload::None).await {
+            Kept::Yes => {}
+            Kept::No(why) => return Err(NotDone::Unavailable(why)),
+            Kept::Stale => {
+                self.shared.fence();
+                return Err(NotDone::Moved);
+            }
+            Kept::Halted => return Err(NotDone::Draining),
+        }
+        self.shared.observe_begin(&self.id, log, None);
+        self.adopt(None, Payload::None, None);
+        Ok(())
+    }
+
+    /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
+    pub(super) async fn load(&mut self) -> Result<(), NotDone> {
+        let loaded = self.unless_halted(self.shared.store.load(&self.id)).await;
+        let stored = match loaded.ok_or(NotDone::Draining)? {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(()),
+            Err(why) => return Err(unavailable(&why)),
+        };
+        let session = Session::restore(stored.snapshot.clone())
+            .map_err(|why| NotDone::Damaged(format!("{why}")))?;
+        self.shared.observe_begin(&self.id, session.log().id, Some(&stored.snapshot));
+        let ended = session.state() == State::Ended;
+        (self.session, self.version) = (Some(session), stored.version);
+        if !ended || stored.lossy {
+            let renew = stored.lossy.then(|| LogId(self.shared.random()));
+            self.feed_fact(Event::Restarted { renew }, Payload::None).await;
+        }
+        Ok(())
+    }
+
+    /// Forgets the session and its log. A driver without a session knows none.
+    pub(super) async fn forget(&mut self) -> Result<(), NotDone> {
+        let forgotten = self.unless_halted(self.shared.store.forget(&self.id)).await;
+        match forgotten.ok_or(NotDone::Draining)? {
+            Ok(()) => {}
+            Err(CommitError::Stale) => {
+                self.fence_off();
+                return Err(NotDone::Moved);
+            }
+            Err(CommitError::Failed(why)) => return Err(unavailable(&why)),
+            Err(CommitError::Unknown(why)) => match self.look(&why).await {
+                Some(None) => {}
+                Some(Some(_)) => return Err(NotDone::Unavailable(why)),
+                None => return Err(NotDone::Draining),
+            },
+        }
+        self.dismiss();
+        self.session = None;
+        self.timers = [None; 7];
+        self.mailbox.tail.clear();
+        self.close_all(CloseCode::NotFound);
+        Ok(())
+    }
+}
+
+fn unavailable(why: &StoreError) -> NotDone {
+    match why {
+        StoreError::Corrupt(_) | StoreError::Schema { .. } => NotDone::Damaged(format!("{why}")),
+        StoreError::Trimmed
+        | StoreError::Locked(_)
+        | StoreError::Full(_)
+        | StoreError::ReadOnly(_)
+        | StoreError::Closed
+        | StoreError::Io(_) => NotDone::Unavailable(format!("{why}")),
+    }
+}

@@ -1,0 +1,234 @@
+//! A step becomes durable: its records as lines, its session as a snapshot, in one commit.
+
+use core::fmt::Write as _;
+use std::borrow::ToOwned;
+use std::boxed::Box;
+use std::format;
+use std::string::{String, ToString};
+use std::sync::Arc;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::backoff::Backoff;
+use super::super::body::Body;
+use super::super::history;
+use super::super::mailbox::Who;
+use super::super::staff::Errand;
+use super::super::worker::{Answer, TurnError};
+use super::Driver;
+use crate::ids::{Incarnation, Seq};
+use crate::session::{Effect, Entry, Event, Session, Step};
+use crate::store::{Commit, CommitError, StoreError, Stored, Version};
+use crate::wire::Said;
+
+/// What an event brings that the machine does not see.
+#[derive(Debug)]
+pub(super) enum Payload {
+    None,
+    /// Of a prompt, or of an answer.
+    Said(Who, Body),
+    Output(Vec<Body>),
+    Ask(Body, oneshot::Sender<Result<Answer, TurnError>>),
+    /// Why the turn failed.
+    End(Option<String>),
+}
+
+/// What became of a commit.
+pub(super) enum Kept {
+    Yes,
+    /// Nothing has changed.
+    No(String),
+    /// Somebody else has the store.
+    Stale,
+    /// The hub has halted; nobody knows.
+    Halted,
+}
+
+impl Driver {
+    /// Commits the step, if there is anything to commit.
+    pub(super) async fn keep(&mut self, event: Option<&Event>, payload: &Payload) -> Kept {
+        // Of a step that was not kept.
+        self.lines.clear();
+        self.errand = None;
+        if !self.step.commits() {
+            return Kept::Yes;
+        }
+        let began = Instant::now();
+        let kept = self.commit(event, payload).await;
+        let (yes, took) = (matches!(kept, Kept::Yes), began.elapsed());
+        if yes {
+            self.version = self.version.next();
+        }
+        let entries = self.lines.len();
+        self.shared.observe(|observer| observer.committed(&self.id, entries, took, yes));
+        kept
+    }
+
+    async fn commit(&mut self, event: Option<&Event>, payload: &Payload) -> Kept {
+        match self.unless_halted(self.errand(payload)).await {
+            Some(Ok(errand)) => self.errand = errand,
+            Some(Err(why)) => return Kept::No(why.to_string()),
+            None => return Kept::Halted,
+        }
+        let incarnation = self.session.as_ref().map_or(Incarnation(1), Session::incarnation);
+        self.lines = lines(&self.step, incarnation, event, payload);
+        let commit = Commit {
+            session: self.id.clone(),
+            expect: self.version,
+            snapshot: self.step.next.snapshot(),
+            entries: self.lines.clone(),
+        };
+        match self.unless_halted(self.shared.store.commit(commit)).await {
+            Some(Ok(())) => Kept::Yes,
+            Some(Err(CommitError::Stale)) => Kept::Stale,
+            Some(Err(CommitError::Failed(why))) => Kept::No(why.to_string()),
+            Some(Err(CommitError::Unknown(why))) => self.find_out(&why).await,
+            None => Kept::Halted,
+        }
+    }
+
+    /// The prompt that the step dispatches. Nothing holds it in the log once the dispatch is committed, so
+    /// it is read before.
+    async fn errand(&self, payload: &Payload) -> Result<Option<Box<Errand>>, StoreError> {
+        let dispatched = |effect: &Effect| {
+            if let Effect::Dispatch { turn, .. } = *effect { Some(turn) } else { None }
+        };
+        let Some(turn) = self.step.effects.iter().find_map(dispatched) else { return Ok(None) };
+        let prompt = match payload {
+            Payload::Said(who, body) if self.step.records.iter().any(|of| of.seq == turn) => {
+                Ok((Arc::clone(&who.name), body.clone()))
+            }
+            Payload::None
+            | Payload::Said(..)
+            | Payload::Output(_)
+            | Payload::Ask(..)
+            | Payload::End(_) => self.read_prompt(turn).await?,
+        };
+        Ok(Some(Box::new(Errand { turn, prompt })))
+    }
+
+    /// What cannot be read now, but perhaps later, is an error; what never can fails the turn.
+    async fn read_prompt(&self, turn: Seq) -> Result<Result<(Arc<str>, Body), String>, StoreError> {
+        match history::entry(&*self.shared.store, &self.id, turn).await {
+            Ok(Said::Prompt { client, d, .. }) => Ok(Ok((client.into(), Body::raw(&d)))),
+            Ok(_) => Ok(Err(format!("the log has no prompt at {turn}"))),
+            Err(why @ (StoreError::Trimmed | StoreError::Corrupt(_))) => Ok(Err(why.to_string())),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Nobody knows what became of the commit: the store says it, sooner or later. Nothing else of this
+    /// session happens before.
+    async fn find_out(&mut self, why: &str) -> Kept {
+        let mut patience = Backoff::default();
+        loop {
+            let Some(stored) = self.look(why).await else { return Kept::Halted };
+            let version = stored.as_ref().map_or(Version::NONE, |stored| stored.version);
+            if version == self.version {
+                return Kept::No(String::from(why));
+            }
+            let ours = match stored {
+                Some(stored) if version == self.version.next() => self.is_ours(&stored).await,
+                Some(_) | None => Ok(false),
+            };
+            match ours {
+                Ok(true) => return Kept::Yes,
+                Ok(false) => return Kept::Stale,
+                Err(_) if self.be_unavailable(patience.next(), why).await => return Kept::Halted,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The session's record, however long it takes; none if the hub halts before.
+    pub(super) async fn look(&mut self, why: &str) -> Option<Option<Stored>> {
+        tracing::warn!(session = %self.id, why, "nobody knows what became of a commit");
+        let mut patience = Backoff::default();
+        loop {
+            match self.unless_halted(self.shared.store.load(&self.id)).await? {
+                Ok(stored) => return Some(stored),
+                Err(_) if self.be_unavailable(patience.next(), why).await => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether what is stored is the step that is being kept. Another owner's recovery may have made the
+    /// same record; its entries say something else.
+    async fn is_ours(&self, stored: &Stored) -> Result<bool, StoreError> {
+        if stored.snapshot != self.step.next.snapshot() {
+            return Ok(false);
+        }
+        let log = stored.snapshot.log;
+        let first = log.head.0 + 1 - self.lines.len() as u64;
+        let from = first.max(log.base.0 + 1);
+        if from > log.head.0 {
+            return Ok(true);
+        }
+        let kept = self.shared.store.read(&self.id, Seq(from), log.head).await?;
+        let trimmed = usize::try_from(from - first).unwrap_or(usize::MAX);
+        Ok(self.lines.get(trimmed..).is_some_and(|lines| lines == kept))
+    }
+}
+
+/// The lines of a step's records.
+fn lines(step: &Step, of: Incarnation, event: Option<&Event>, payload: &Payload) -> Vec<Bytes> {
+    let mut lines = Vec::with_capacity(step.records.len());
+    let turn = if let Some(Event::Output { turn, .. }) = event { *turn } else { None };
+    for record in &step.records {
+        match (record.entry, payload) {
+            (Entry::Output { .. }, Payload::Output(bodies)) => {
+                lines.extend(bodies.iter().map(|body| output(turn, body)));
+            }
+            (entry, payload) => lines.push(line(&said(entry, of, payload))),
+        }
+    }
+    lines
+}
+
+/// The commonest line, without a detour.
+fn output(turn: Option<Seq>, body: &Body) -> Bytes {
+    let mut line = String::with_capacity(body.size() + 48);
+    line.push_str("{\"entry\":\"output\",\"turn\":");
+    match turn {
+        Some(turn) => _ = write!(line, "{turn}"),
+        None => line.push_str("null"),
+    }
+    line.push_str(",\"d\":");
+    line.push_str(body.as_str());
+    line.push('}');
+    line.into()
+}
+
+fn line(said: &Said) -> Bytes {
+    // A map of texts and numbers always has a JSON form.
+    serde_json::to_vec(said).unwrap_or_default().into()
+}
+
+fn said(entry: Entry, incarnation: Incarnation, payload: &Payload) -> Said {
+    let (client, d) = match payload {
+        Payload::Said(who, body) => (String::from(&*who.name), body.raw_value().to_owned()),
+        Payload::Ask(body, _) => (String::new(), body.raw_value().to_owned()),
+        Payload::None | Payload::Output(_) | Payload::End(_) => {
+            (String::new(), serde_json::value::RawValue::NULL.to_owned())
+        }
+    };
+    match entry {
+        Entry::Prompt { n, .. } => Said::Prompt { client, n, d },
+        Entry::Output { .. } => Said::Output { turn: None, d },
+        Entry::Ask { turn } => Said::Ask { turn, d },
+        Entry::Answer { ask, .. } => Said::Answer { ask, client, d },
+        Entry::TurnEnd { turn, outcome } => {
+            let error = match payload {
+                Payload::End(error) => error.clone(),
+                Payload::None | Payload::Said(..) | Payload::Output(_) | Payload::Ask(..) => None,
+            };
+            Said::TurnEnd { turn, outcome, error }
+        }
+        Entry::Closing { why } => Said::Closing { why, incarnation },
+        Entry::End { why } => Said::End { why, incarnation },
+    }
+}

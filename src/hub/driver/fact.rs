@@ -1,0 +1,60 @@
+//! What happened: to connections, to timers, to the hub. It is fed, whatever the store says.
+
+use std::boxed::Box;
+
+use strum::VariantArray as _;
+use tokio::time::Instant;
+
+use super::super::mailbox::{Fact, Order};
+use super::Driver;
+use super::commit::Payload;
+use crate::session::Event;
+use crate::wire::ToClient;
+use crate::words::Timer;
+
+impl Driver {
+    pub(super) async fn fact(&mut self, fact: Fact) {
+        let event = match fact {
+            Fact::Arrived(arrival) => return self.arrive(*arrival).await,
+            Fact::Written { connection, through } => Event::Written { connection, through },
+            Fact::Missed { connection, from } => Event::Missed { connection, from },
+            Fact::Suspend { connection, who, seen } => {
+                let listed = self.viewers.iter().any(|v| v.id == connection && v.client == who);
+                if !listed && self.left != Some((connection, who)) {
+                    return;
+                }
+                Event::Suspend { connection, seen }
+            }
+            Fact::Resume { connection } => Event::Resume { connection },
+            Fact::Lost { connection } => {
+                if let Some(viewer) = self.forget_viewer(connection) {
+                    self.left = Some((connection, viewer.client));
+                }
+                Event::Lost { connection }
+            }
+            Fact::Close(code) => return self.tell_all(|| Order::Close(code)),
+            Fact::Goaway(retry_after_ms) => {
+                return self.tell_all(|| Order::Say(Box::new(ToClient::Goaway { retry_after_ms })));
+            }
+            Fact::Drain => return self.draining = true,
+            Fact::Fenced => return self.fence_off(),
+            Fact::Nudge => return,
+        };
+        self.feed_fact(event, Payload::None).await;
+    }
+
+    /// Feeds every timer that is due. Returns whether there was one.
+    pub(super) async fn fire(&mut self) -> bool {
+        let now = Instant::now();
+        let mut fired = false;
+        for timer in Timer::VARIANTS.iter().copied() {
+            let slot = &mut self.timers[timer as usize];
+            if let Some((_, generation)) = slot.filter(|(at, _)| *at <= now) {
+                *slot = None;
+                fired = true;
+                self.feed_fact(Event::Expired { timer, generation }, Payload::None).await;
+            }
+        }
+        fired
+    }
+}

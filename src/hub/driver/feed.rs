@@ -1,0 +1,97 @@
+//! One event: step, commit, adopt. What the store does to it depends on whether it can be refused.
+
+use std::string::String;
+
+use tokio::time::{Duration, Instant};
+
+use super::super::backoff::Backoff;
+use super::super::mailbox::{Done, NotDone};
+use super::commit::{Kept, Payload};
+use super::{Driver, turn_back};
+use crate::ids::ConnectionId;
+use crate::session::Event;
+
+impl Driver {
+    /// Feeds what cannot be refused: it is kept and fed again until it is committed, and nothing else of
+    /// this session happens before.
+    pub(super) async fn feed_fact(&mut self, event: Event, payload: Payload) {
+        let Some(session) = &self.session else { return };
+        self.shared.machine.step_into(session, &event, &mut self.step);
+        let mut patience = Backoff::default();
+        loop {
+            match self.keep(Some(&event), &payload).await {
+                Kept::Yes => break,
+                Kept::Stale => return self.fence_off(),
+                Kept::Halted => return self.end(NotDone::Draining),
+                Kept::No(why) => {
+                    tracing::warn!(session = %self.id, %why, "the store does not answer; goes on trying");
+                    if self.be_unavailable(patience.next(), &why).await {
+                        return self.end(NotDone::Draining);
+                    }
+                }
+            }
+        }
+        self.adopt(Some(&event), payload, None);
+    }
+
+    /// Feeds a command. An error says that nothing has changed. What it leads to is told also to the
+    /// connection that it came `via`.
+    pub(super) async fn feed(
+        &mut self,
+        event: Event,
+        payload: Payload,
+        via: Option<ConnectionId>,
+    ) -> Result<Done, NotDone> {
+        let Some(session) = &self.session else { return Err(self.shared.nobody()) };
+        self.shared.machine.step_into(session, &event, &mut self.step);
+        if let Some(refusal) = self.step.refusal() {
+            self.shared.observe_step(&self.id, &event, &self.step);
+            return Err(refusal.into());
+        }
+        match self.keep(Some(&event), &payload).await {
+            Kept::Yes => Ok(self.adopt(Some(&event), payload, via)),
+            Kept::No(why) => Err(NotDone::Unavailable(why)),
+            Kept::Stale => {
+                self.fence_off();
+                Err(NotDone::Moved)
+            }
+            Kept::Halted => {
+                self.end(NotDone::Draining);
+                Err(NotDone::Draining)
+            }
+        }
+    }
+
+    /// Another process has the store: this one does nothing more for the session.
+    pub(super) fn fence_off(&mut self) {
+        self.shared.fence();
+        self.end(NotDone::Moved);
+    }
+
+    /// Waits before the store is asked again; whoever asks for something meanwhile is told that it is not
+    /// to be had. Returns whether to stop trying.
+    pub(super) async fn be_unavailable(&mut self, wait: Duration, why: &str) -> bool {
+        let until = Instant::now() + wait;
+        let unavailable = || NotDone::Unavailable(String::from(why));
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shared.halt.cancelled() => return true,
+                () = tokio::time::sleep_until(until) => return false,
+                asks = self.inbox.refusable() => match asks {
+                    Ok(arrival) => turn_back(&arrival, &unavailable()),
+                    Err(command) => self.turn_away(*command, unavailable()),
+                },
+            }
+        }
+    }
+
+    /// What a store answers; none if the hub halts before.
+    pub(super) async fn unless_halted<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.shared.halt.cancelled() => None,
+            answer = answer => Some(answer),
+        }
+    }
+}

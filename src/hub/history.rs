@@ -1,0 +1,61 @@
+//! The log of a session, for its worker to read.
+
+use std::fmt;
+use std::string::ToString;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use crate::ids::Seq;
+use crate::store::{SessionId, Store, StoreError};
+use crate::wire::Said;
+
+/// What is retained of a session's log: prompts, outputs, ends of turns.
+#[derive(Clone)]
+pub struct History {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) session: SessionId,
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("History").field(&self.session).finish()
+    }
+}
+
+/// How many entries are read at a time.
+const PAGE: u64 = 1_000;
+
+impl History {
+    /// All that is retained, in order, each entry with its place.
+    ///
+    /// # Errors
+    /// The store does not answer, or holds what is no entry.
+    pub async fn read(&self) -> Result<Vec<(Seq, Said)>, StoreError> {
+        let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
+        let (mut from, head) = (stored.snapshot.log.base.next(), stored.snapshot.log.head);
+        let mut all = Vec::new();
+        while from <= head {
+            let to = head.min(Seq(from.0 + PAGE - 1));
+            for (place, line) in self.store.read(&self.session, from, to).await?.iter().enumerate()
+            {
+                all.push((Seq(from.0 + place as u64), parse(line)?));
+            }
+            from = to.next();
+        }
+        Ok(all)
+    }
+}
+
+/// The entry at a place.
+pub(super) async fn entry(
+    store: &dyn Store,
+    session: &SessionId,
+    seq: Seq,
+) -> Result<Said, StoreError> {
+    let lines = store.read(session, seq, seq).await?;
+    lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
+}
+
+fn parse(line: &[u8]) -> Result<Said, StoreError> {
+    serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(why.to_string()))
+}

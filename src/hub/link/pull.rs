@@ -1,0 +1,195 @@
+//! What a transport is given to write.
+
+use std::vec::Vec;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::super::backoff::Backoff;
+use super::super::mailbox::{Fact, Order};
+use super::{Attached, Entries, Frame, Link, Range};
+use crate::connection::{Phase, Trigger};
+use crate::ids::Seq;
+use crate::store::StoreError;
+use crate::wire::ToClient;
+use crate::words::CloseCode;
+
+/// What `next` waits for.
+enum Next {
+    Order(Order),
+    /// The driver is gone without a word.
+    Nobody,
+    TooLate,
+    Read(Result<Vec<Bytes>, StoreError>),
+}
+
+impl Link {
+    /// What to write next; none when the transport is to be dropped. Call it again only when everything
+    /// it gave is written: that is how the session learns that there is room for more.
+    ///
+    /// Cancel-safe: what it has not returned yet it returns next time.
+    pub async fn next(&mut self) -> Option<Frame> {
+        if let Some(through) = self.handed.take() {
+            if self.step(Trigger::Written, CloseCode::Normal) {
+                self.tell(Fact::Written { connection: self.id, through });
+            }
+        }
+        loop {
+            if self.phase() == Phase::Closed {
+                return None;
+            }
+            if let Some(frame) = self.own.pop_front() {
+                if self.writes(&frame) {
+                    return Some(frame);
+                }
+                continue;
+            }
+            match self.wait().await {
+                Next::Order(order) => self.take(order),
+                Next::Nobody => self.abandoned(),
+                Next::TooLate => self.too_late(),
+                Next::Read(read) => {
+                    if let Some(frame) = self.entries(read) {
+                        return Some(frame);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns when the session, or this end, wants the transport closed: for a transport that writes and
+    /// comes to no end with it. Then [`next`](Link::next) gives the close; a transport that cannot even
+    /// write that may be dropped.
+    ///
+    /// Cancel-safe.
+    pub async fn closes(&mut self) {
+        while self.phase() == Phase::Open {
+            let orders = self.session.as_mut().and_then(|session| session.orders.as_mut());
+            let Some(orders) = orders else { return };
+            match orders.recv().await {
+                Some(order) => self.take(order),
+                None => self.abandoned(),
+            }
+        }
+    }
+
+    /// Orders come before what is to be read: a close does not wait for a store.
+    async fn wait(&mut self) -> Next {
+        let Link { session, range, deadline, patience, shared, .. } = self;
+        let Some(Attached { orders, mailbox, id, log, .. }) = session else {
+            sleep_until(*deadline).await;
+            return Next::TooLate;
+        };
+        let read = async {
+            let Some(Range { from, to }) = *range else { return core::future::pending().await };
+            if let Some(frames) = mailbox.tail.range(from, to) {
+                return Ok(frames);
+            }
+            loop {
+                match shared.store.read(id, from, to).await {
+                    Ok(lines) if lines.len() as u64 == to.0 + 1 - from.0 => {
+                        let frames = lines.iter().zip(from.0..);
+                        let frames = frames.map(|(line, seq)| {
+                            Bytes::from(crate::wire::frame(*log, Seq(seq), line))
+                        });
+                        return Ok(frames.collect());
+                    }
+                    Ok(_) => return Err(StoreError::Corrupt("a range has holes".into())),
+                    Err(StoreError::Trimmed) => return Err(StoreError::Trimmed),
+                    Err(why) if patience.is_over() => return Err(why),
+                    Err(_) => patience.wait().await,
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            order = next_order(orders.as_mut()) => order.map_or(Next::Nobody, Next::Order),
+            () = sleep_until(*deadline) => Next::TooLate,
+            read = read => Next::Read(read),
+        }
+    }
+
+    fn too_late(&mut self) {
+        self.deadline = None;
+        let trigger = match self.phase() {
+            Phase::Connecting => Trigger::HelloTimeout,
+            Phase::Open | Phase::Closing | Phase::Closed => Trigger::CloseTimeout,
+        };
+        self.step(trigger, CloseCode::Normal);
+    }
+
+    /// The driver is gone. If it said nothing, it failed; another one may do better.
+    fn abandoned(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.orders = None;
+        }
+        self.close(CloseCode::Error);
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Close(code) => self.close(code),
+            Order::Send { from, to } => {
+                self.range = Some(Range { from, to });
+                self.patience = Backoff::default();
+            }
+            Order::Say(said) => self.own.push_back(Frame::Say(*said)),
+            Order::Welcome(welcome) => {
+                if let Some(session) = &mut self.session {
+                    session.log = welcome.log;
+                }
+                self.own.push_back(Frame::Say(ToClient::Welcome(*welcome)));
+            }
+        }
+    }
+
+    /// The connection's table is asked before anything is written.
+    fn writes(&mut self, frame: &Frame) -> bool {
+        match frame {
+            Frame::Close(_) => true,
+            Frame::Say(_) | Frame::Entries(_) => self.step(Trigger::Send, CloseCode::Normal),
+        }
+    }
+
+    /// The entries of the range; none if they are not to be written, or were trimmed.
+    fn entries(&mut self, read: Result<Vec<Bytes>, StoreError>) -> Option<Frame> {
+        let (Some(Range { from, to }), Some(session)) = (self.range.take(), &self.session) else {
+            return None;
+        };
+        match read {
+            Ok(frames) => {
+                let frame = Frame::Entries(Entries { log: session.log, from, frames });
+                if self.writes(&frame) {
+                    self.handed = Some(to);
+                    return Some(frame);
+                }
+            }
+            Err(StoreError::Trimmed) => {
+                if self.step(Trigger::Written, CloseCode::Normal) {
+                    self.tell(Fact::Missed { connection: self.id, from });
+                }
+            }
+            Err(why) => {
+                tracing::warn!(session = %session.id, %why, "the log cannot be read");
+                self.close(CloseCode::Error);
+            }
+        }
+        None
+    }
+}
+
+async fn next_order(
+    orders: Option<&mut tokio::sync::mpsc::UnboundedReceiver<Order>>,
+) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.recv().await,
+        None => core::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => core::future::pending().await,
+    }
+}

@@ -1,0 +1,289 @@
+//! What goes to a session's driver, and what it sends to links.
+
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::string::String;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::body::Body;
+use super::tail::Tail;
+use crate::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
+use crate::log::Claim;
+use crate::words::CloseCode;
+use crate::{session, wire};
+
+/// Who asks: a client in the name of a principal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Who {
+    pub(super) id: ClientId,
+    pub(super) name: Arc<str>,
+}
+
+/// What wants an answer. It may be refused, also by the store.
+#[derive(Debug)]
+pub(super) enum Command {
+    Prompt {
+        who: Who,
+        n: PromptNumber,
+        body: Body,
+        reply: Reply,
+    },
+    Answer {
+        who: Who,
+        ask: Seq,
+        body: Body,
+        reply: Reply,
+    },
+    Interrupt {
+        turn: Seq,
+        reply: Reply,
+    },
+    /// None: the incarnation that is there when the command arrives.
+    Stop {
+        incarnation: Option<Incarnation>,
+        reply: Reply,
+    },
+    /// Only to have the session created, or read back and recovered.
+    Visit {
+        reply: Reply,
+    },
+    Forget {
+        reply: Reply,
+    },
+}
+
+/// A connection that wants to watch. It may be refused as a command is; but it comes among the facts, so
+/// that all that is said of a connection comes in order, its loss after its arrival.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) connection: ConnectionId,
+    pub(super) who: Who,
+    pub(super) cursor: Claim,
+    pub(super) orders: mpsc::UnboundedSender<Order>,
+}
+
+/// Where an answer goes.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// To a connection, as a frame.
+    Link(ConnectionId),
+    /// To a caller.
+    Caller(oneshot::Sender<Result<Done, NotDone>>),
+}
+
+/// What became of a command that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Done {
+    /// A prompt is in the log.
+    Accepted {
+        /// The client's number for it.
+        n: PromptNumber,
+        /// Its place, which names its turn; none for an earlier prompt than the client's latest.
+        seq: Option<Seq>,
+        /// Whether it was there before.
+        again: bool,
+    },
+    /// It was taken.
+    Taken,
+    /// It came too late to matter, and changed nothing.
+    Ignored(crate::Reason),
+}
+
+/// Why a command was not carried out. It changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotDone {
+    /// The table says no.
+    #[error(transparent)]
+    Refused(#[from] session::Refusal),
+    /// There is no such session.
+    #[error("there is no such session")]
+    NotFound,
+    /// The store does not answer; the same command may be sent again.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// What is stored of the session cannot be understood.
+    #[error("the session's record is damaged: {0}")]
+    Damaged(String),
+    /// Another process has the session.
+    #[error("another process has this session")]
+    Moved,
+    /// The hub is draining, and the session is not here.
+    #[error("this server is about to leave")]
+    Draining,
+    /// A name or a body is not as it must be.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// What happened. It cannot be refused.
+#[derive(Debug)]
+pub(super) enum Fact {
+    Arrived(Box<Arrival>),
+    Written {
+        connection: ConnectionId,
+        through: Seq,
+    },
+    Missed {
+        connection: ConnectionId,
+        from: Seq,
+    },
+    Suspend {
+        connection: ConnectionId,
+        who: ClientId,
+        seen: Seq,
+    },
+    Resume {
+        connection: ConnectionId,
+    },
+    Lost {
+        connection: ConnectionId,
+    },
+    /// Close every connection with this code.
+    Close(CloseCode),
+    /// Tell every connection to come back between these two, in milliseconds.
+    Goaway([u32; 2]),
+    /// End when no turn runs and nobody watches.
+    Drain,
+    /// Another process owns the store.
+    Fenced,
+    /// Nothing; look whether anything is left to do.
+    Nudge,
+}
+
+/// What a link is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    Welcome(Box<wire::Welcome>),
+    Send { from: Seq, to: Seq },
+    Say(Box<wire::ToClient>),
+    Close(CloseCode),
+}
+
+/// The way to a session's driver. The driver goes away only when nobody [uses](Visitor) it.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    pub(super) commands: mpsc::Sender<Box<Command>>,
+    pub(super) facts: mpsc::UnboundedSender<Fact>,
+    pub(super) tail: Tail,
+    visitors: AtomicUsize,
+}
+
+impl Mailbox {
+    pub(super) fn new(
+        commands: mpsc::Sender<Box<Command>>,
+        facts: mpsc::UnboundedSender<Fact>,
+        tail: Tail,
+    ) -> Mailbox {
+        Mailbox { commands, facts, tail, visitors: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn tell(&self, fact: Fact) {
+        // A driver that is gone has no use for news.
+        _ = self.facts.send(fact);
+    }
+
+    pub(super) fn is_visited(&self) -> bool {
+        self.visitors.load(Ordering::Acquire) > 0
+    }
+}
+
+/// Somebody who keeps a driver from going away.
+#[derive(Debug)]
+pub(super) struct Visitor(Arc<Mailbox>);
+
+impl Visitor {
+    pub(super) fn new(mailbox: &Arc<Mailbox>) -> Visitor {
+        mailbox.visitors.fetch_add(1, Ordering::AcqRel);
+        Visitor(Arc::clone(mailbox))
+    }
+}
+
+impl core::ops::Deref for Visitor {
+    type Target = Mailbox;
+
+    fn deref(&self) -> &Mailbox {
+        &self.0
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        if self.0.visitors.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.tell(Fact::Nudge);
+        }
+    }
+}
+
+/// The driver's end of a mailbox.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::Receiver<Box<Command>>,
+    facts: mpsc::UnboundedReceiver<Fact>,
+    /// Facts that came while nothing could be fed: before all others.
+    kept: VecDeque<Fact>,
+}
+
+impl Inbox {
+    pub(super) fn new(
+        commands: mpsc::Receiver<Box<Command>>,
+        facts: mpsc::UnboundedReceiver<Fact>,
+    ) -> Inbox {
+        Inbox { commands, facts, kept: VecDeque::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.news() == 0
+    }
+
+    /// Facts that wait.
+    pub(super) fn news(&self) -> usize {
+        self.kept.len() + self.facts.len()
+    }
+
+    /// The next fact, if one waits.
+    pub(super) fn fact(&mut self) -> Option<Fact> {
+        self.kept.pop_front().or_else(|| self.facts.try_recv().ok())
+    }
+
+    /// Either, facts first. Cancel-safe.
+    pub(super) async fn any(&mut self) -> Result<Fact, Box<Command>> {
+        let Inbox { commands, facts, kept } = self;
+        if let Some(fact) = kept.pop_front() {
+            return Ok(fact);
+        }
+        tokio::select! {
+            biased;
+            Some(fact) = facts.recv() => Ok(fact),
+            Some(command) = commands.recv() => Err(command),
+            // The driver holds the mailbox itself: it is never without a sender.
+            else => core::future::pending().await,
+        }
+    }
+
+    /// As [`any`](Inbox::any), while nothing can be fed: facts are kept, all but the arrivals, which can be
+    /// turned away.
+    pub(super) async fn refusable(&mut self) -> Result<Box<Arrival>, Box<Command>> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(fact) = self.facts.recv() => match fact {
+                    Fact::Arrived(arrival) => return Ok(arrival),
+                    fact => self.kept.push_back(fact),
+                },
+                Some(command) = self.commands.recv() => return Err(command),
+                else => core::future::pending().await,
+            }
+        }
+    }
+
+    /// Nothing comes in any more.
+    pub(super) fn close(&mut self) {
+        self.commands.close();
+        self.facts.close();
+    }
+}

@@ -1,0 +1,72 @@
+//! What a process before has left is read back, and fed `RESTARTED`.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::backoff::Backoff;
+use super::mailbox::{Command, NotDone, Reply};
+use super::shared::Shared;
+use crate::store::SessionId;
+
+/// How many names are read at a time.
+const PAGE: usize = 1_000;
+
+/// Recovers everything, some sessions at a time; or until the hub leaves.
+pub(super) async fn recover(shared: Arc<Shared>) {
+    tokio::select! {
+        biased;
+        () = shared.leaves() => {}
+        () = recover_all(&shared) => shared.recovered.cancel(),
+    }
+}
+
+async fn recover_all(shared: &Arc<Shared>) {
+    let most = shared.options.recoveries.clamp(1, 1 << 16);
+    let limit = Arc::new(Semaphore::new(most));
+    let mut after: Option<SessionId> = None;
+    let mut patience = Backoff::default();
+    loop {
+        let page = match shared.store.unfinished(after.as_ref(), PAGE).await {
+            Ok(page) => page,
+            Err(why) => {
+                tracing::warn!(%why, "the store does not say what is to be recovered; goes on trying");
+                patience.wait().await;
+                continue;
+            }
+        };
+        let Some(last) = page.last() else { break };
+        after = Some(last.clone());
+        for id in page {
+            let Ok(permit) = Arc::clone(&limit).acquire_owned().await else { return };
+            let shared = Arc::clone(shared);
+            tokio::spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = shared.leaves() => {}
+                    () = visit(&shared, &id) => {}
+                }
+                drop(permit);
+            });
+        }
+    }
+    // Those that are still under way hold permits.
+    _ = limit.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
+}
+
+/// To have a session in memory is to have it recovered. A store that does not answer is asked again: the
+/// session's waiting prompts have nobody else.
+async fn visit(shared: &Arc<Shared>, id: &SessionId) {
+    let mut patience = Backoff::default();
+    loop {
+        let Ok(visitor) = shared.visit(id) else { return };
+        let (reply, done) = oneshot::channel();
+        let visit = Command::Visit { reply: Reply::Caller(reply) };
+        // A driver that is gone drops the reply.
+        _ = visitor.commands.send(visit.into()).await;
+        let done = done.await.unwrap_or_else(|_| Err(shared.nobody()));
+        drop(visitor);
+        let Err(NotDone::Unavailable(_)) = done else { return };
+        patience.wait().await;
+    }
+}

@@ -1,0 +1,161 @@
+//! What drivers and links share.
+
+use std::boxed::Box;
+use std::panic::AssertUnwindSafe;
+use std::string::String;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::Options;
+use super::mailbox::{Fact, NotDone};
+use super::observe::Observer;
+use super::registry::Registry;
+use super::staff::Employer;
+use crate::ids::ConnectionId;
+use crate::log::LogId;
+use crate::session::{Event, Machine, Snapshot, Step};
+use crate::store::{SessionId, Store};
+
+/// What drivers and links share.
+pub(super) struct Shared {
+    pub(super) machine: Machine,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) options: Options,
+    pub(super) employer: Box<dyn Employer>,
+    pub(super) registry: Registry,
+    pub(super) tasks: TaskTracker,
+    /// Everything that a process before has left is recovered.
+    pub(super) recovered: CancellationToken,
+    /// The drain's deadline has passed.
+    pub(super) halt: CancellationToken,
+    /// Another process owns the store.
+    pub(super) fenced: CancellationToken,
+    /// The hub is about to leave.
+    pub(super) draining: CancellationToken,
+    observer: Arc<dyn Observer>,
+    connections: AtomicU64,
+    seed: Option<AtomicU64>,
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Hub").field("sessions", &self.registry.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        machine: Machine,
+        store: Arc<dyn Store>,
+        options: Options,
+        observer: Arc<dyn Observer>,
+        employer: Box<dyn Employer>,
+        seed: Option<u64>,
+    ) -> Shared {
+        let mut shared = Shared {
+            machine,
+            store,
+            options,
+            employer,
+            registry: Registry::default(),
+            tasks: TaskTracker::new(),
+            recovered: CancellationToken::new(),
+            halt: CancellationToken::new(),
+            fenced: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            observer,
+            connections: AtomicU64::new(0),
+            seed: seed.map(AtomicU64::new),
+        };
+        // Fences of a process before are not used again.
+        shared.connections = AtomicU64::new(shared.random() >> 12);
+        shared
+    }
+
+    pub(super) fn random(&self) -> u64 {
+        match &self.seed {
+            // Splitmix: well spread, and the same each time.
+            Some(seed) => {
+                let mut z = seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                z ^ (z >> 31)
+            }
+            // A system without randomness cannot name sessions.
+            None => getrandom::u64().expect("the system has random numbers"),
+        }
+    }
+
+    pub(super) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn limits_batch(&self) -> usize {
+        usize::try_from(self.machine.limits().batch).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    pub(super) fn is_fenced(&self) -> bool {
+        self.fenced.is_cancelled()
+    }
+
+    /// Returns when nothing new is begun here.
+    pub(super) async fn leaves(&self) {
+        tokio::select! {
+            biased;
+            () = self.draining.cancelled() => {}
+            () = self.fenced.cancelled() => {}
+        }
+    }
+
+    /// What to say for a driver that is gone without a word.
+    pub(super) fn nobody(&self) -> NotDone {
+        if self.is_fenced() {
+            NotDone::Moved
+        } else if self.is_draining() {
+            NotDone::Draining
+        } else {
+            NotDone::Unavailable(String::from("the session's task is gone"))
+        }
+    }
+
+    /// Another process owns the store. No commit of this one succeeds any more, so every session goes, also
+    /// one that has nothing to commit: what it would show is of before.
+    pub(super) fn fence(&self) {
+        if !self.is_fenced() {
+            tracing::warn!("another process has opened the store; leaving it");
+            self.fenced.cancel();
+            for mailbox in self.registry.all() {
+                mailbox.tell(Fact::Fenced);
+            }
+        }
+    }
+
+    pub(super) fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {
+        self.observe(|observer| observer.began(id, self.machine.limits(), log, snapshot));
+    }
+
+    pub(super) fn observe_step(&self, id: &SessionId, event: &Event, step: &Step) {
+        for row in step.rules() {
+            tracing::debug!(
+                session = %id, trigger = %step.trigger(), rule = row.id, verdict = %row.verdict,
+                incarnation = %step.next.incarnation(),
+            );
+        }
+        self.observe(|observer| observer.stepped(id, event, step));
+    }
+
+    /// An observer that panics is a fault of the observer, and not the session's end.
+    pub(super) fn observe(&self, see: impl FnOnce(&dyn Observer)) {
+        let seen = std::panic::catch_unwind(AssertUnwindSafe(|| see(&*self.observer)));
+        if seen.is_err() {
+            tracing::error!("an observer panicked");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What becomes of an event: late news changes nothing, what is current is taken, a refusal is true.
+
+use core::num::NonZeroU64;
+
+use alloc::format;
+use alloc::string::String;
+
+use super::session::waits;
+use super::{View, ensure};
+use crate::ids::{ConnectionId, Generation};
+use crate::session::{Connection, Effect, Entry, Event, Session, Turn};
+use crate::table::Verdict;
+use crate::words::{Reason, State, Timer};
+
+pub(super) fn impossible_never_happens(view: &View<'_>) -> Result<(), String> {
+    let mut rows = view.step.rules();
+    let row = rows.find(|row| row.verdict == Verdict::Ignore(Reason::Impossible));
+    row.map_or(Ok(()), |row| Err(format!("row {} was taken: {}", row.id, row.because)))
+}
+
+pub(super) fn refused_changes_nothing(view: &View<'_>) -> Result<(), String> {
+    ensure(view.step.verdict().acts() || view.unchanged(), || "something changed".into())
+}
+
+pub(super) fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
+    ensure(!is_stale(view) || view.unchanged(), || "late news changed something".into())
+}
+
+/// Asked anew of the event, not of the column it was put in.
+pub(super) fn is_stale(view: &View<'_>) -> bool {
+    let before = view.before;
+    let listed = |id| before.connections().iter().any(|one| one.id == id);
+    let current = |incarnation| incarnation == before.incarnation();
+    match *view.event {
+        Event::Attach { connection, .. } => listed(connection),
+        Event::Written { connection, .. }
+        | Event::Resume { connection }
+        | Event::Lost { connection } => !listed(connection),
+        Event::Missed { connection, from } => {
+            let right = |one: &Connection| one.id == connection && one.in_flight == Some(from);
+            !before.connections().iter().any(right)
+        }
+        Event::Suspend { connection, .. } => {
+            let awaited = matches!(before.state(), State::Detached | State::Suspended);
+            !listed(connection) && !awaited
+        }
+        Event::Prompt { .. } | Event::Restarted { .. } => false,
+        Event::Interrupt { turn } => {
+            before.turn() != Turn::Running(turn) && !before.queue().contains(&turn)
+        }
+        Event::Stop { incarnation }
+        | Event::Started { incarnation }
+        | Event::StartFailed { incarnation }
+        | Event::Exited { incarnation } => !current(incarnation),
+        Event::Answer { ask, .. } => !before.asks().contains(&ask),
+        Event::Output { incarnation, turn, .. } => {
+            !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn))
+        }
+        Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
+            !current(incarnation) || before.turn().id() != Some(turn)
+        }
+        Event::Expired { timer, generation } => {
+            generation == Generation(0) || before.generation(timer) != generation
+        }
+    }
+}
+
+/// What happened is so afterwards: nothing that is current and has its place is passed over.
+pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
+    if is_stale(view) {
+        return Ok(());
+    }
+    let (before, next) = (view.before, view.next());
+    let listed = |id| next.connections().iter().find(|one| one.id == id);
+    let up = matches!(before.state(), State::Active | State::Detached | State::Suspended);
+    let alive = up || matches!(before.state(), State::Starting | State::Closing);
+    let logged = |wanted: fn(&Entry) -> bool| view.entries().any(wanted);
+    let taken = match *view.event {
+        Event::Attach { connection, .. } => {
+            view.step.refusal().is_some() || listed(connection).is_some()
+        }
+        // Asked more closely by `in_order_without_silent_gaps` and `no_prompt_is_swallowed`.
+        Event::Written { .. } | Event::Missed { .. } | Event::Prompt { .. } => true,
+        Event::Suspend { connection, .. } => suspend_is_taken(view, connection),
+        Event::Resume { connection } => listed(connection).is_none_or(Connection::watches),
+        Event::Lost { connection } => listed(connection).is_none(),
+        Event::Interrupt { turn } => {
+            next.turn() != Turn::Running(turn) && !next.queue().contains(&turn)
+        }
+        Event::Stop { .. } => matches!(next.state(), State::Closing | State::Ended),
+        Event::Answer { ask, .. } => !next.asks().contains(&ask),
+        Event::Started { .. } => next.state() != State::Starting,
+        Event::StartFailed { .. } | Event::Exited { .. } => !alive || view.passes(State::Ended),
+        Event::Output { .. } => !alive || logged(|entry| matches!(entry, Entry::Output { .. })),
+        Event::Asked { .. } => {
+            view.step.refusal().is_some() || logged(|entry| matches!(entry, Entry::Ask { .. }))
+        }
+        Event::TurnEnded { turn, .. } => next.turn().id() != Some(turn),
+        Event::Expired { timer, .. } => !waits(before, timer) || view.step.verdict().acts(),
+        Event::Restarted { renew } => {
+            let left = alive || before.state() == State::Created;
+            let renewed = renew.is_none_or(|id| next.log().id == id);
+            let alone = before.state() == State::Ended || next.connections().is_empty();
+            renewed && alone && (!left || view.passes(State::Ended))
+        }
+    };
+    ensure(taken, || "it happened, and nothing came of it".into())
+}
+
+/// A listed viewer is suspended; one that was lost is awaited; and the grace period begins anew.
+fn suspend_is_taken(view: &View<'_>, connection: ConnectionId) -> bool {
+    let (before, next) = (view.before, view.next());
+    let find =
+        |session: &Session| session.connections().iter().find(|c| c.id == connection).copied();
+    let acts = view.step.verdict().acts();
+    let down = matches!(before.state(), State::Detached | State::Suspended);
+    let grace = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Grace, .. });
+    let renewed = view.effects().iter().any(grace);
+    match (find(before), before.left == Some(connection)) {
+        (Some(_), _) => {
+            let suspended = find(next).is_some_and(|one| !one.watches());
+            acts && suspended && (renewed || next.state() != State::Suspended)
+        }
+        (None, true) if down => acts && next.state() == State::Suspended && renewed,
+        (None, _) => true,
+    }
+}
+
+/// Each reason can be seen in the session.
+pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
+    let Some(refusal) = view.step.refusal() else { return Ok(()) };
+    let (before, limits) = (view.before, view.limits);
+    let full = |length: usize, limit: u16| length >= usize::from(limit);
+    let high = |client| before.high(client).map_or(0, NonZeroU64::get);
+    let is_true = match (refusal.reason, *view.event) {
+        (Reason::TooManyConnections, Event::Attach { .. }) => {
+            full(before.connections().len(), limits.connections)
+        }
+        (Reason::QueueFull, Event::Prompt { client, n, .. }) => {
+            n.get() == high(client) + 1 && full(before.queue().len(), limits.queued)
+        }
+        (Reason::TooManyClients, Event::Prompt { client, n, .. }) => {
+            n.get() == 1 && high(client) == 0 && full(before.clients().len(), limits.clients)
+        }
+        (Reason::Conflict, Event::Prompt { client, n, digest }) => {
+            let same =
+                |known: &&crate::session::Prompter| known.client == client && known.high == n;
+            before.clients().iter().find(same).is_some_and(|known| known.digest != digest)
+        }
+        (Reason::Gap, Event::Prompt { client, n, .. }) => n.get() > high(client) + 1,
+        (Reason::AskSettled, Event::Answer { ask, .. }) => !before.asks().contains(&ask),
+        (Reason::TooManyAsks, Event::Asked { .. }) => full(before.asks().len(), limits.asks),
+        // Any other reason, or one of these for another event.
+        (_, _) => false,
+    };
+    ensure(is_true, || format!("{refusal}"))
+}

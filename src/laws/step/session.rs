@@ -1,0 +1,311 @@
+//! What a step does to the session: its states, its worker, its prompts, its log.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::answers::is_stale;
+use super::{View, ensure};
+use crate::ids::Seq;
+use crate::session::{Connection, Effect, Entry, Event, Record, Session, Turn};
+use crate::words::{State, Timer};
+
+pub(super) fn closing_only_ends(view: &View<'_>) -> Result<(), String> {
+    let wrong = view.hops().find(|(from, to)| *from == State::Closing && *to != State::Ended);
+    wrong.map_or(Ok(()), |(_, to)| Err(format!("CLOSING went to {to}")))
+}
+
+pub(super) fn ended_only_reopens(view: &View<'_>) -> Result<(), String> {
+    let wrong = view.hops().find(|(from, to)| *from == State::Ended && *to != State::Created);
+    wrong.map_or(Ok(()), |(_, to)| Err(format!("ENDED went to {to}")))?;
+    let waits = matches!(view.event, Event::Prompt { .. }) || !view.before.queue().is_empty();
+    ensure(!view.passes(State::Created) || waits, || "reopened without a prompt".into())?;
+    let reopened = u32::from(view.passes(State::Created));
+    let incarnation = view.before.incarnation().0 + reopened;
+    ensure(view.next().incarnation().0 == incarnation, || {
+        format!("incarnation {} instead of {incarnation}", view.next().incarnation())
+    })
+}
+
+pub(super) fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
+    let next = view.next();
+    let waits = !next.queue().is_empty();
+    let idle = next.turn() == Turn::Idle;
+    let due = match next.state() {
+        State::Created | State::Closing | State::Ended => waits,
+        State::Active | State::Detached | State::Suspended => waits && idle,
+        State::Starting => false,
+    };
+    ensure(!due, || format!("a prompt waits in {} for nothing", next.state()))
+}
+
+pub(super) fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
+    let (before, next) = (view.before, view.next());
+    let commits = view.effects().iter().filter(|effect| **effect == Effect::Commit).count();
+    let renewed = matches!(view.event, Event::Restarted { renew: Some(_) });
+    let changed = !before.same_record(next) || !view.step.records.is_empty() || renewed;
+    ensure(commits == usize::from(changed), || format!("{commits} commits, changed: {changed}"))?;
+    ensure(!changed || view.step.commits(), || "the commit is not first".into())?;
+    let mut place = before.log().head;
+    for Record { seq, entry } in &view.step.records {
+        ensure(*seq == place.next(), || format!("a record at {seq} after {place}"))?;
+        let length = if let Entry::Output { count } = entry { u64::from(count.get()) } else { 1 };
+        place = Seq(place.0 + length);
+    }
+    let head = next.log().head;
+    ensure(place == head, || format!("the log ends at {head}, its records at {place}"))?;
+    let beyond = |effect: &&Effect| matches!(effect, Effect::Send { to, .. } if *to > head);
+    let beyond = view.effects().iter().find(beyond);
+    beyond.map_or(Ok(()), |send| Err(format!("{send:?} beyond {head}")))
+}
+
+pub(super) fn active_means_watched(view: &View<'_>) -> Result<(), String> {
+    let next = view.next();
+    let connections = next.connections();
+    let watched = connections.iter().any(Connection::watches);
+    let fits = match next.state() {
+        State::Active => watched,
+        State::Detached => connections.is_empty(),
+        State::Suspended => !watched && next.pin().is_some(),
+        State::Created | State::Starting | State::Closing | State::Ended => true,
+    };
+    ensure(fits, || format!("{} with {connections:?}", next.state()))?;
+    let pinned = next.pin().is_some();
+    ensure(!pinned || next.state() == State::Suspended, || "pinned for nobody".into())?;
+    let announced = connections.iter().filter_map(|one| one.suspended);
+    let late = announced.chain(next.pin()).any(|seen| seen > next.log().head);
+    ensure(!late, || "pinned beyond the log".into())
+}
+
+pub(super) fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
+    let next = view.next();
+    match next.state() {
+        State::Created | State::Ended => {
+            let empty = next.turn() == Turn::Idle && next.queue().is_empty();
+            ensure(empty && next.asks().is_empty() && next.pin().is_none(), || {
+                format!("{} holds {:?} {:?}", next.state(), next.turn(), next.queue())
+            })
+        }
+        State::Starting | State::Active | State::Detached | State::Suspended | State::Closing => {
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn work_needs_a_worker(view: &View<'_>) -> Result<(), String> {
+    let next = view.next();
+    let (runs, waits) = match next.state() {
+        State::Created | State::Closing | State::Ended => (false, false),
+        State::Starting => (false, true),
+        State::Active | State::Detached | State::Suspended => (true, true),
+    };
+    let turn = next.turn().id();
+    ensure(runs || turn.is_none(), || format!("a turn runs in {}", next.state()))?;
+    ensure(waits || next.queue().is_empty(), || format!("a prompt waits in {}", next.state()))?;
+    ensure(turn.is_some() || next.asks().is_empty(), || "an ask without a turn".into())
+}
+
+fn ends_something(effect: &Effect) -> bool {
+    match effect {
+        Effect::Abort { .. } | Effect::CloseOut { .. } | Effect::Interrupt { .. } => true,
+        Effect::Commit
+        | Effect::Arm { .. }
+        | Effect::Disarm { .. }
+        | Effect::DisarmAll
+        | Effect::Start { .. }
+        | Effect::Dispatch { .. }
+        | Effect::Deliver { .. }
+        | Effect::Accepted { .. }
+        | Effect::Close { .. }
+        | Effect::Welcome { .. }
+        | Effect::Gap { .. }
+        | Effect::Send { .. } => false,
+    }
+}
+
+pub(super) fn lost_connection_never_stops_work(view: &View<'_>) -> Result<(), String> {
+    let of_connection = matches!(
+        view.event,
+        Event::Attach { .. }
+            | Event::Written { .. }
+            | Event::Missed { .. }
+            | Event::Suspend { .. }
+            | Event::Resume { .. }
+            | Event::Lost { .. }
+    );
+    if !of_connection {
+        return Ok(());
+    }
+    let (before, next) = (view.before, view.next());
+    let harm = view.effects().iter().find(|effect| ends_something(effect));
+    harm.map_or(Ok(()), |effect| Err(format!("{effect:?}")))?;
+    let same = before.turn() == next.turn() && before.queue() == next.queue();
+    ensure(same && view.step.records.is_empty(), || "the work changed".into())?;
+    let up = |state| matches!(state, State::Active | State::Detached | State::Suspended);
+    let (was, is) = (before.state(), next.state());
+    ensure(was == is || (up(was) && up(is)), || format!("{was} became {is}"))
+}
+
+pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), String> {
+    let starting = view.before.state() == State::Starting;
+    let fails = match *view.event {
+        Event::StartFailed { incarnation } | Event::Exited { incarnation } => {
+            starting && incarnation == view.before.incarnation()
+        }
+        Event::Expired { timer: Timer::Start, .. } => starting && !is_stale(view),
+        Event::Expired { .. }
+        | Event::Attach { .. }
+        | Event::Written { .. }
+        | Event::Missed { .. }
+        | Event::Suspend { .. }
+        | Event::Resume { .. }
+        | Event::Lost { .. }
+        | Event::Prompt { .. }
+        | Event::Interrupt { .. }
+        | Event::Stop { .. }
+        | Event::Answer { .. }
+        | Event::Started { .. }
+        | Event::Output { .. }
+        | Event::Asked { .. }
+        | Event::TurnEnded { .. }
+        | Event::Restarted { .. } => false,
+    };
+    let next = view.next().state();
+    ensure(!fails || next == State::Ended, || format!("{next} after a failed start"))
+}
+
+/// Whether the state, or the turn, waits for the timer.
+pub(super) fn waits(session: &Session, timer: Timer) -> bool {
+    let (state, turn) = (session.state(), session.turn());
+    match timer {
+        Timer::Idle => state == State::Created,
+        Timer::Start => state == State::Starting,
+        Timer::Turn => matches!(turn, Turn::Running(_)),
+        Timer::Interrupt => matches!(turn, Turn::Interrupting(_)),
+        Timer::Detach => state == State::Detached,
+        Timer::Grace => state == State::Suspended,
+        Timer::Closeout => state == State::Closing,
+    }
+}
+
+pub(super) fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> {
+    let Event::Expired { timer, .. } = *view.event else { return Ok(()) };
+    let (state, turn) = (view.before.state(), view.before.turn());
+    ensure(waits(view.before, timer) || view.unchanged(), || {
+        format!("the {timer} timer acted in {state}")
+    })?;
+    let busy = timer == Timer::Detach && turn != Turn::Idle;
+    ensure(!busy || view.next().turn() == turn, || "a running turn was taken for a zombie".into())
+}
+
+pub(super) fn stop_stops(view: &View<'_>) -> Result<(), String> {
+    let Event::Stop { incarnation } = *view.event else {
+        return Ok(());
+    };
+    let over = matches!(view.next().state(), State::Closing | State::Ended);
+    let stale = incarnation != view.before.incarnation();
+    ensure(stale || over, || format!("stopped, and still {}", view.next().state()))
+}
+
+pub(super) fn worker_is_told_what_is_true(view: &View<'_>) -> Result<(), String> {
+    let count = |wanted: fn(&Effect) -> bool| view.effects().iter().filter(|e| wanted(e)).count();
+    let closeouts = count(|effect| matches!(effect, Effect::CloseOut { .. }));
+    let closing = usize::from(view.passes(State::Closing));
+    ensure(closeouts == closing, || format!("{closeouts} closeouts on the way to CLOSING"))?;
+    let starts = count(|effect| matches!(effect, Effect::Start { .. }));
+    let starting = usize::from(view.passes(State::Starting));
+    ensure(starts == starting, || format!("{starts} starts on the way to STARTING"))?;
+    let aborts = count(|effect| matches!(effect, Effect::Abort { .. }));
+    ensure(aborts == 0 || view.passes(State::Ended), || "aborted, and not ENDED".into())?;
+    let interrupted = count(|effect| matches!(effect, Effect::Interrupt { .. })) == 1;
+    let is = matches!(view.next().turn(), Turn::Interrupting(_));
+    let newly = is && view.before.turn() != view.next().turn();
+    ensure(interrupted == newly, || format!("interrupted: {interrupted}, newly: {newly}"))?;
+    let dispatched = view.effects().iter().filter_map(|effect| {
+        if let Effect::Dispatch { turn, .. } = effect { Some(*turn) } else { None }
+    });
+    let running = view.next().turn().id().filter(|turn| view.before.turn().id() != Some(*turn));
+    ensure(dispatched.eq(running), || "the turn that runs is not the one dispatched".into())?;
+    let delivered = view.effects().iter().filter_map(|effect| {
+        if let Effect::Deliver { ask, .. } = effect { Some(*ask) } else { None }
+    });
+    let answered = view
+        .entries()
+        .filter_map(|entry| if let Entry::Answer { ask, .. } = entry { Some(*ask) } else { None });
+    ensure(delivered.eq(answered), || "an answer was logged and not delivered".into())
+}
+
+pub(super) fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
+    let replies = view.effects().iter().filter(|e| matches!(e, Effect::Accepted { .. })).count();
+    let Event::Prompt { client, n, .. } = *view.event else {
+        return ensure(replies == 0, || "accepted without a prompt".into());
+    };
+    let refused = view.step.refusal().is_some();
+    ensure(refused == (replies == 0) && replies <= 1, || {
+        format!("refused: {refused}, accepted {replies} times")
+    })?;
+    let high = |session: &Session| session.high(client);
+    if refused {
+        return Ok(());
+    }
+    ensure(high(view.next()) >= Some(n), || "accepted and not remembered".into())?;
+    let logged = view.entries().filter(|e| matches!(e, Entry::Prompt { .. })).count();
+    let new = high(view.before) < Some(n);
+    ensure(logged == usize::from(new), || format!("logged {logged} times, new: {new}"))
+}
+
+/// The books balance: open before, plus accepted, minus ended, is open after.
+pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
+    let open = |session: &Session, seq: Seq| {
+        session.turn().id() == Some(seq) || session.queue().contains(&seq)
+    };
+    for Record { seq, entry } in &view.step.records {
+        match *entry {
+            Entry::TurnEnd { turn, .. } => {
+                let again = |other: &&Record| matches!(other.entry, Entry::TurnEnd { turn: one, .. } if one == turn);
+                let ends = view.step.records.iter().filter(again).count();
+                let was = open(view.before, turn);
+                let right = ends == 1 && was && !open(view.next(), turn);
+                ensure(right, || format!("turn {turn} ended {ends} times, was open: {was}"))?;
+            }
+            Entry::Prompt { .. } => {
+                ensure(open(view.next(), *seq), || format!("prompt {seq} is not open"))?;
+            }
+            Entry::Output { .. }
+            | Entry::Ask { .. }
+            | Entry::Answer { .. }
+            | Entry::Closing { .. }
+            | Entry::End { .. } => {}
+        }
+    }
+    let count =
+        |session: &Session| session.queue().len() + usize::from(session.turn().id().is_some());
+    let accepted = view.entries().filter(|e| matches!(e, Entry::Prompt { .. })).count();
+    let ended = view.entries().filter(|e| matches!(e, Entry::TurnEnd { .. })).count();
+    let (was, is) = (count(view.before), count(view.next()));
+    ensure(was + accepted == is + ended, || {
+        format!("{was} open, {accepted} accepted, {ended} ended, {is} open")
+    })
+}
+
+pub(super) fn end_is_logged_once(view: &View<'_>) -> Result<(), String> {
+    let ends = view.entries().filter(|e| matches!(e, Entry::End { .. })).count();
+    let ended = view.hops().filter(|(_, to)| *to == State::Ended).count();
+    ensure(ends == ended, || format!("{ended} ends, {ends} of them logged"))?;
+    let closings = view.entries().filter(|e| matches!(e, Entry::Closing { .. })).count();
+    let closed = view.hops().filter(|(_, to)| *to == State::Closing).count();
+    ensure(closings == closed, || format!("{closed} closings, {closings} of them logged"))
+}
+
+pub(super) fn bounded_memory(view: &View<'_>) -> Result<(), String> {
+    let (next, limits) = (view.next(), view.limits);
+    let grown = |was: usize, is: usize, limit: u16| is > was && is > usize::from(limit);
+    let before = view.before;
+    let over = [
+        ("connections", before.connections().len(), next.connections().len(), limits.connections),
+        ("queued prompts", before.queue().len(), next.queue().len(), limits.queued),
+        ("asks", before.asks().len(), next.asks().len(), limits.asks),
+        ("clients", before.clients().len(), next.clients().len(), limits.clients),
+    ];
+    let over = over.into_iter().find(|(_, was, is, limit)| grown(*was, *is, *limit));
+    over.map_or(Ok(()), |(what, _, is, limit)| Err(format!("{is} {what}, the limit is {limit}")))
+}

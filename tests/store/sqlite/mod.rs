@@ -1,0 +1,60 @@
+//! The store in a file.
+
+mod child;
+mod damage;
+mod files;
+mod full;
+mod kill;
+mod lossy;
+#[cfg(unix)]
+mod machine;
+
+use outlive::conformance;
+use outlive::ids::Seq;
+use outlive::store::{Durability, Options, Sqlite, Store};
+
+use super::place::{Place, commit, line, name};
+
+async fn conforms(options: Options) {
+    let fresh = || {
+        let place = Place::new();
+        let options = options.clone();
+        async move || options.clone().open(place.file()).unwrap()
+    };
+    conformance::run(fresh).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_a_store_promises() {
+    conforms(Sqlite::options()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_a_store_promises_when_it_is_fast() {
+    conforms(Sqlite::options().durability(Durability::Fast)).await;
+}
+
+#[tokio::test]
+async fn it_keeps_what_a_store_promises_with_one_reader_and_one_thread() {
+    conforms(Sqlite::options().readers(0).durability(Durability::Fast)).await;
+}
+
+/// The store in this file, owned.
+async fn owned(place: &Place) -> Sqlite {
+    let store = Sqlite::open(place.file()).unwrap();
+    store.open().await.unwrap();
+    store
+}
+
+/// A session of two commits with three lines each is there, and complete.
+async fn has_six(store: &Sqlite, session: &str) {
+    let stored = store.load(&name(session)).await.unwrap().unwrap();
+    assert_eq!((stored.version.0, stored.snapshot.log.head), (2, Seq(6)));
+    let lines = store.read(&name(session), Seq(1), Seq(6)).await.unwrap();
+    assert_eq!(lines, (1..=6).map(line).collect::<Vec<_>>());
+}
+
+async fn make_six(store: &Sqlite, session: &str) {
+    store.commit(commit(session, 0, 0, 3)).await.unwrap();
+    store.commit(commit(session, 1, 3, 3)).await.unwrap();
+}
