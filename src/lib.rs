@@ -139,7 +139,8 @@
 //! | [`routing`] | before any command: what the store knows against what this process has |
 //! | [`log`] | cursors, and where a viewer that attaches goes on |
 //! | [`laws`] | the laws over steps, and the witness |
-//! | [`table`] | the form of all three tables, and the proof that one is total |
+//! | [`client`] | the other end: one client's link to one session, with its own table |
+//! | [`table`] | the form of all tables, and the proof that one is total |
 //! | [`ids`] | ids and fences |
 //! | `check` (feature) | the model checker, the world that drivers live in, and the replay of traces |
 //! | `docs` (feature) | the tables as Markdown, Mermaid, Graphviz, SVG and JSON |
@@ -157,6 +158,7 @@ extern crate std;
 pub mod axum;
 #[cfg(feature = "check")]
 pub mod check;
+pub mod client;
 #[cfg(feature = "tokio")]
 pub mod conformance;
 pub mod connection;

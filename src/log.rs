@@ -123,6 +123,19 @@ impl<'de> Deserialize<'de> for LogId {
     }
 }
 
+/// In JSON: its text, `"9f3a.42"`.
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 words! {
     /// Why a viewer's cursor is of no use.
     ResetReason as "snake_case" {

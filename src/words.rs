@@ -124,6 +124,9 @@ words! {
         NoWorker = "no worker of this incarnation is left",
         TooLate = "what the timer waited for is over",
         NotOpen = "the connection is not open",
+        OutboxFull = "as many prompts wait at the client as its settings allow",
+        NotStarted = "the client is not started, or was stopped",
+        Duplicate = "it is so already, or came before",
         Stale = "the event names something that is not current any more",
         Impossible = "the event cannot arise in this state; the checker proves it",
     }
@@ -240,7 +243,14 @@ impl CloseCode {
 
     /// What a client does after this code. Its band says the same, so that an unknown code is safe.
     pub const fn client_rule(self) -> ClientRule {
-        match self.number() {
+        ClientRule::of(self.number())
+    }
+}
+
+impl ClientRule {
+    /// What a client does after a close with this number, whether or not it knows it.
+    pub const fn of(number: u16) -> ClientRule {
+        match number {
             1000 | 4000..=4099 => ClientRule::Stop,
             4200..=4299 => ClientRule::Now,
             4300..=4399 => ClientRule::Fresh,

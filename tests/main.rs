@@ -3,6 +3,7 @@
 mod build;
 #[cfg(feature = "cli")]
 mod cli;
+mod client;
 mod connection;
 #[cfg(feature = "docs")]
 mod docs;

@@ -138,6 +138,7 @@
 //! ");
 //! ```
 
+pub mod client;
 mod components;
 mod explorer;
 mod graph;

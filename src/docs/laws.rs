@@ -27,7 +27,7 @@ pub fn checked(law: Law) -> Vec<Place> {
     if has_shape(law) {
         places.push(Place::Shape);
     }
-    if laws::over_steps().any(|over| over == law) {
+    if laws::over_steps().chain(laws::over_client_steps()).any(|over| over == law) {
         places.push(Place::Step);
     }
     places.extend(beyond_steps(law));
@@ -48,6 +48,9 @@ const fn has_shape(law: Law) -> bool {
             | Law::OpsFitTheEvent
             | Law::DeliveredIsDurable
             | Law::NoSendAfterClose
+            | Law::SingleFlight
+            | Law::SavedBeforeSent
+            | Law::WaitingStatesHaveATimer
     )
 }
 
@@ -77,7 +80,10 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         Law::ClosingEnds
         | Law::StartingResolves
         | Law::ViewersReachTheHead
-        | Law::AcceptedPromptsEnd => Some(Place::Fair),
+        | Law::AcceptedPromptsEnd
+        | Law::WantedClientsAttach
+        | Law::ClientsReachTheHead
+        | Law::PromptsAreSettled => Some(Place::Fair),
         Law::ClosingOnlyEnds
         | Law::EndedOnlyReopens
         | Law::GoMeansElsewhere
@@ -106,7 +112,14 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::EffectsNameOnlyWatchers
         | Law::NothingNeededIsTrimmed
         | Law::BoundedMemory
-        | Law::ImpossibleNeverHappens => None,
+        | Law::ImpossibleNeverHappens
+        | Law::SingleFlight
+        | Law::SavedBeforeSent
+        | Law::CursorOnlyAdvances
+        | Law::StoppedStaysStopped
+        | Law::FailuresCount
+        | Law::LiveMeansCaughtUp
+        | Law::PromptsGoInOrder => None,
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn of(table: &str) -> Option<&'static Layout> {
     match table {
         "session" => Some(&SESSION),
         "connection" => Some(&CONNECTION),
+        "client" => Some(&CLIENT),
         _ => None,
     }
 }
@@ -107,5 +108,45 @@ static CONNECTION: Layout = Layout {
         route("OPEN",       "CLOSING", &[(170, 230), (200, 230), (230, 230), (268, 230)], (Middle, (219, 205), 10)),
         route("OPEN",       "CLOSED",  &[(115, 248), (130, 330), (180, 380), (268, 398)], (Right, (135, 335), 20)),
         route("CLOSING",    "CLOSED",  &[(330, 248), (330, 290), (330, 340), (330, 380)], (Left,  (340, 315), 22)),
+    ],
+};
+
+#[rustfmt::skip]
+static CLIENT: Layout = Layout {
+    size: (1150, 900),
+    states: &[
+        ("STOPPED",     (150, 250)),
+        ("DORMANT",     (930, 400)),
+        ("BACKING_OFF", (560, 250)),
+        ("CONNECTING",  (560, 400)),
+        ("ATTACHING",   (560, 540)),
+        ("REPLAYING",   (430, 710)),
+        ("LIVE",        (430, 830)),
+        ("HIDDEN",      (830, 770)),
+    ],
+    frame: Some(((320, 650), (960, 880))),
+    routes: &[
+        route("STOPPED",     "BACKING_OFF", &[(210, 243), (300, 236), (400, 236), (498, 243)],      (Middle, (350, 228), 20)),
+        route("BACKING_OFF", "STOPPED",     &[(500, 257), (400, 264), (300, 264), (212, 257)],      (Middle, (350, 274), 20)),
+        route("DORMANT",     "STOPPED",     &[(950, 382), (960, 80), (150, 80), (150, 230)],        (Middle, (560, 124), 20)),
+        route("DORMANT",     "BACKING_OFF", &[(900, 382), (840, 300), (740, 260), (622, 248)],      (Left,   (806, 292), 20)),
+        route("BACKING_OFF", "DORMANT",     &[(615, 268), (700, 290), (780, 340), (868, 388)],      (Right,  (744, 334), 20)),
+        route("BACKING_OFF", "CONNECTING",  &[(560, 268), (560, 310), (560, 350), (560, 380)],      (Left,   (566, 310), 20)),
+        route("CONNECTING",  "BACKING_OFF", &[(522, 382), (496, 350), (496, 305), (520, 270)],      (Right,  (494, 326), 18)),
+        route("CONNECTING",  "STOPPED",     &[(500, 402), (400, 400), (250, 350), (180, 270)],      (Right,  (262, 352), 12)),
+        route("CONNECTING",  "DORMANT",     &[(620, 400), (700, 404), (780, 404), (868, 402)],      (Middle, (800, 416), 20)),
+        route("CONNECTING",  "ATTACHING",   &[(560, 418), (560, 450), (560, 490), (560, 520)],      (Left,   (566, 462), 20)),
+        route("ATTACHING",   "STOPPED",     &[(500, 540), (340, 530), (200, 420), (160, 270)],      (Right,  (236, 450), 12)),
+        route("ATTACHING",   "DORMANT",     &[(620, 540), (740, 530), (860, 480), (915, 420)],      (Left,   (836, 500), 20)),
+        route("ATTACHING",   "BACKING_OFF", &[(605, 522), (690, 450), (690, 330), (600, 270)],      (Left,   (680, 460), 18)),
+        route("ATTACHING",   "REPLAYING",   &[(560, 558), (555, 600), (500, 660), (470, 690)],      (Left,   (566, 596), 34)),
+        route("REPLAYING",   "LIVE",        &[(430, 728), (430, 760), (430, 790), (430, 810)],      (Left,   (438, 770), 20)),
+        route("REPLAYING",   "HIDDEN",      &[(490, 706), (600, 710), (720, 725), (800, 750)],      (Middle, (660, 706), 20)),
+        route("HIDDEN",      "REPLAYING",   &[(770, 768), (680, 765), (570, 745), (488, 722)],      (Middle, (620, 766), 20)),
+        route("LIVE",        "HIDDEN",      &[(490, 834), (610, 838), (730, 820), (795, 790)],      (Middle, (650, 842), 20)),
+        route("REPLAYING",   "BACKING_OFF", &[(372, 704), (290, 620), (330, 340), (500, 262)],      (Left,   (342, 480), 20)),
+        route("LIVE",        "BACKING_OFF", &[(372, 826), (220, 740), (260, 340), (498, 258)],      (Right,  (284, 560), 20)),
+        route("WELCOMED",    "STOPPED",     &[(320, 850), (140, 800), (90, 500), (136, 270)],       (Right,  (128, 560), 12)),
+        route("WELCOMED",    "BACKING_OFF", &[(930, 650), (1080, 520), (1060, 200), (622, 240)],    (Left,   (1012, 420), 16)),
     ],
 };

@@ -1,7 +1,7 @@
 //! The tables as text: pages, diagrams and JSON. Pure: the tables in, text out, no I/O.
 //!
-//! A [`Sheet`] is any of the three tables in one form; the renderers know sheets and nothing else, so
-//! that nothing is written thrice. [`pages`] is all of `docs/generated`.
+//! A [`Sheet`] is any of the tables in one form; the renderers know sheets and nothing else, so that
+//! nothing is written four times. [`pages`] is all of `docs/generated`.
 #![allow(clippy::format_push_string, reason = "text that is rendered once is written as it reads")]
 
 mod diagram;
@@ -14,6 +14,7 @@ pub mod mermaid;
 mod ops;
 mod sheet;
 pub mod svg;
+pub mod vectors;
 
 use alloc::string::String;
 use alloc::vec;
@@ -39,9 +40,15 @@ pub struct Page {
 /// Everything in `docs/generated`.
 pub fn pages() -> Vec<Page> {
     let (session, connection, routing) = (Sheet::session(), Sheet::connection(), Sheet::routing());
+    let client = Sheet::client();
     let page = |path, text| Page { path, text };
     vec![
         page("README.md", markdown::index(&Sheet::all())),
+        page("client.dot", dot::render(&client)),
+        page("client.json", json::table(&client)),
+        page("client.md", markdown::page(&client)),
+        page("client.mmd", mermaid::render(&client)),
+        page("client.svg", svg::render(&client)),
         page("close-codes.md", markdown::close_codes()),
         page("connection.dot", dot::render(&connection)),
         page("connection.json", json::table(&connection)),
@@ -57,5 +64,15 @@ pub fn pages() -> Vec<Page> {
         page("session.mmd", mermaid::render(&session)),
         page("session.svg", svg::render(&session)),
         page("words.json", json::words()),
+    ]
+}
+
+/// Everything in `clients/js` that is generated: the table as a module, and the steps that its machine is
+/// held against.
+pub fn clients() -> Vec<Page> {
+    let table = json::table(&Sheet::client());
+    vec![
+        Page { path: "table.js", text: vectors::module(&table) },
+        Page { path: "vectors.json", text: vectors::render() },
     ]
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{connection, routing, session};
+use crate::{client, connection, routing, session};
 
 /// An op as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,58 @@ impl From<connection::Op> for Op {
             It::ArmClose => Op::plain("arm_close", "Arm the close timer."),
             It::Gone => Op::plain("gone", "Tell the session that the connection is lost."),
             It::Release => Op::plain("release", "Drop the transport."),
+        }
+    }
+}
+
+impl From<client::table::Op> for Op {
+    #[rustfmt::skip]
+    fn from(op: client::table::Op) -> Op {
+        use client::table::Op as It;
+        match op {
+            It::NoteHidden => Op::plain("note_hidden", "Keep in mind that the page is hidden."),
+            It::NoteShown => Op::plain("note_shown", "Keep in mind that the page is in front."),
+            It::NoteOnline => Op::plain("note_online", "Keep in mind that there is a network."),
+            It::NoteOffline => Op::plain("note_offline", "Keep in mind that there is none."),
+            It::DisarmAll => Op::plain("disarm_all", "Disarm every timer."),
+            It::DisarmAttach => Op::plain("disarm_attach", "Disarm the timer of dial and welcome."),
+            It::Unwatch => Op::plain("unwatch", "Disarm the watchdog."),
+            It::Detach => Op::plain("detach", "Say on the socket that the client leaves."),
+            It::HangUp => Op::plain("hang_up", "Drop the socket; what was under way on it is not any more."),
+            It::Release => Op::plain("release", "The socket is gone by itself; what was under way on it is not any more."),
+            It::Strike => Op::plain("strike", "Count a hello that was not welcomed."),
+            It::ClearStrikes => Op::plain("clear_strikes", "Forgive the hellos that were not welcomed."),
+            It::ResetAttempts => Op::plain("reset_attempts", "Forgive the dials that came to nothing."),
+            It::KeepRetry => Op::plain("keep_retry", "Keep in mind when the server wants the client back."),
+            It::Settle => Op::plain("settle", "Take over what the server knows of the client's prompts: the highest number that it accepted."),
+            It::Accept => Op::plain("accept", "The prompt that is under way is accepted."),
+            It::Reject => Op::plain("reject", "The prompt that is under way has failed; the next one takes its number."),
+            It::FailAll => Op::plain("fail_all", "Every prompt that waits has failed."),
+            It::Queue => Op::plain("queue", "Put the prompt into the outbox."),
+            It::ForgetCursor => Op::plain("forget_cursor", "Forget the cursor, and what was handed over."),
+            It::Rebase => Op::plain("rebase", "Begin anew, at the base of the log that the welcome names."),
+            It::SkipGap => Op::plain("skip_gap", "Skip the entries that are lost."),
+            It::Aim => Op::plain("aim", "Take over the head that the welcome names."),
+            It::Advance => Op::plain("advance", "The application has applied this: the cursor is there."),
+            It::Pick => Op::plain("pick", "The first prompt of the outbox is under way, if none is."),
+            It::Save => Op::plain("save", "Save cursor and outbox, as one."),
+            It::ArmBackoff => Op::plain("arm_backoff", "Arm the timer of the next dial: a random time that grows with each failure."),
+            It::ArmNow => Op::plain("arm_now", "Arm the timer of the next dial: at once, but not sooner after the last one than the settings say."),
+            It::Dial => Op::plain("dial", "Open a socket, and count it."),
+            It::ArmAttach => Op::plain("arm_attach", "Arm the timer of dial and welcome."),
+            It::ArmStable => Op::plain("arm_stable", "Arm the timer after which failures are forgiven."),
+            It::Watch => Op::plain("watch", "Wind up the watchdog."),
+            It::Probe => Op::plain("probe", "Ping, and give the server only as long as a probe may take."),
+            It::Hello => Op::plain("hello", "Send who it is and what was handed over so far."),
+            It::SendSuspend => Op::plain("send_suspend", "Send that it goes to the background, and what it has seen."),
+            It::SendResume => Op::plain("send_resume", "Send that it is back."),
+            It::SendPrompt => Op::plain("send_prompt", "Send the prompt that came under way just now, if one did."),
+            It::SendCommand => Op::plain("send_command", "Send the command."),
+            It::TellWelcome => Op::plain("tell_welcome", "Hand the welcome to the application; before it, the notice that it begins anew, if it does."),
+            It::Deliver => Op::plain("deliver", "Hand the entry to the application."),
+            It::TellGap => Op::plain("tell_gap", "Tell the application what is lost to it."),
+            It::TellCaughtUp => Op::plain("tell_caught_up", "Tell the application that it has caught up."),
+            It::TellClosed => Op::plain("tell_closed", "Tell the application that the server sent it away."),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::laws::Law;
 use crate::log::ResetReason;
 use crate::table::{Row, Verdict};
 use crate::words::{ClientRule, CloseCode, EndReason, Reason, State, Timer, Trigger, TurnOutcome};
-use crate::{connection, routing, session};
+use crate::{client, connection, routing, session};
 
 /// A table.
 #[derive(Clone, Debug)]
@@ -127,6 +127,21 @@ const CONNECTION: &[Section] = &[
     section("Z", "CLOSED"),
 ];
 
+/// The sections of the client's table, as its source has them.
+const CLIENT: &[Section] = &[
+    section("U", "the user"),
+    section("V", "page and network"),
+    section("P", "prompts and commands"),
+    section("B", "BACKING_OFF: the only way to a socket"),
+    section("C", "CONNECTING"),
+    section("A", "ATTACHING"),
+    section("E", "what the server sends, and what is applied"),
+    section("L", "the connection ends, or lasts"),
+    section("F", "follow-ups: what is due is done in the same step"),
+    section("X", "late news"),
+    section("N", "cells that cannot arise; the checker proves it"),
+];
+
 const ROUTING: &[Section] = &[section("Q", "before any command")];
 
 const fn section(letter: &'static str, title: &'static str) -> Section {
@@ -134,9 +149,9 @@ const fn section(letter: &'static str, title: &'static str) -> Section {
 }
 
 impl Sheet {
-    /// The three tables.
-    pub fn all() -> [Sheet; 3] {
-        [Sheet::session(), Sheet::connection(), Sheet::routing()]
+    /// The four tables.
+    pub fn all() -> [Sheet; 4] {
+        [Sheet::session(), Sheet::connection(), Sheet::routing(), Sheet::client()]
     }
 
     /// The session's table.
@@ -187,6 +202,26 @@ impl Sheet {
             ..Sheet::empty()
         };
         sheet.filled(routing::ROWS, &routing::INDEX)
+    }
+
+    /// The client's table.
+    pub fn client() -> Sheet {
+        let sheet = Sheet {
+            name: "client",
+            title: "The client's table",
+            about: "What a client does about its link to a session.",
+            state: "state",
+            trigger: "trigger",
+            initial: Some(client::State::Stopped.into_str()),
+            sections: CLIENT,
+            group: Some(Group {
+                name: "WELCOMED",
+                title: "welcomed",
+                states: &["REPLAYING", "LIVE", "HIDDEN"],
+            }),
+            ..Sheet::empty()
+        };
+        sheet.filled(client::table::ROWS, &client::table::INDEX)
     }
 
     /// The row that answers a cell, by places in `states` and `triggers`.
@@ -294,3 +329,4 @@ word!(
     ResetReason
 );
 word!(connection::Phase, connection::Trigger, routing::Durable, routing::Runtime);
+word!(client::State, client::Trigger);

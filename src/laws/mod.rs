@@ -5,12 +5,14 @@
 //! driver was told ([`Witness`]) and over worlds (the feature `check`, where the connections, the worker,
 //! the store and the clients are played as well).
 
+mod client;
 mod connection;
 mod step;
 mod witness;
 
 use alloc::string::String;
 
+pub use client::{of_client, over_client_steps};
 pub use connection::of_connection;
 pub use step::{of_step, over_steps};
 pub use witness::Witness;
@@ -67,6 +69,18 @@ words! {
         AnswersArriveOnce = "No answer is given to the worker twice.",
         CloseIsSent = "A connection that goes to CLOSING is sent a close, with a code.",
         FirstCloseCodeWins = "A connection is closed with the first code that was given.",
+
+        SingleFlight = "A client has one socket at most: it dials where there is none, and lets go of the one it leaves.",
+        SavedBeforeSent = "What a client must not forget is saved in the step that changes it, before anything is sent.",
+        CursorOnlyAdvances = "A client's cursor moves on when an entry is applied; it goes back only to begin anew.",
+        StoppedStaysStopped = "A client stops when its user says so or the server sends it away, and stays so until it is started.",
+        FailuresCount = "A dial counts as fruitless until it is good for something, a hello until one is welcomed.",
+        LiveMeansCaughtUp = "A client is LIVE when everything up to the head of its welcome is applied, and says so.",
+        PromptsGoInOrder = "Prompts are sent in the order in which they were given, one at a time, and are settled once.",
+
+        WantedClientsAttach = "A client that is wanted, seen and online comes to a welcome, or is sent away.",
+        ClientsReachTheHead = "A client that is wanted, seen and online shows what the log has.",
+        PromptsAreSettled = "A prompt that was given to a client is accepted, or its giver is told why not.",
 
         ClosingEnds = "A session that is CLOSING comes to its end.",
         StartingResolves = "A session that is STARTING comes up or ends.",

@@ -54,7 +54,7 @@ fn the_index_rebuilt_from_the_rows_is_the_index_that_runs() {
 
 #[test]
 fn the_index_in_each_file_is_the_one_its_rows_give() {
-    for path in ["session.json", "connection.json", "routing.json"] {
+    for path in ["session.json", "connection.json", "routing.json", "client.json"] {
         let table = read(path);
         let mut cells = BTreeMap::new();
         for state in names(&table, "states") {
@@ -70,7 +70,7 @@ fn the_index_in_each_file_is_the_one_its_rows_give() {
 #[test]
 fn every_word_in_a_row_is_explained() {
     let words = read("words.json");
-    for path in ["session.json", "connection.json", "routing.json"] {
+    for path in ["session.json", "connection.json", "routing.json", "client.json"] {
         let table = read(path);
         for row in list(&table, "rows") {
             if let Some(to) = row["to"].as_str() {

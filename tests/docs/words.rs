@@ -39,8 +39,9 @@ fn snake(name: &str) -> String {
 
 #[test]
 fn every_op_is_spelled_and_explained_as_in_the_source() {
-    let sources = ["src/session/table.rs", "src/connection/mod.rs"];
-    for (sheet, source) in [Sheet::session(), Sheet::connection()].iter().zip(sources) {
+    let sources = ["src/session/table.rs", "src/connection/mod.rs", "src/client/table.rs"];
+    let sheets = [Sheet::session(), Sheet::connection(), Sheet::client()];
+    for (sheet, source) in sheets.iter().zip(sources) {
         let said: Vec<(String, String)> =
             sheet.ops.iter().map(|op| (op.name.to_owned(), op.meaning.to_owned())).collect();
         assert_eq!(said, ops_of(&file(source)), "{source}");
@@ -64,7 +65,9 @@ fn at(place: Place) -> BTreeSet<Law> {
 
 #[test]
 fn the_laws_of_shape_are_those_that_the_shape_checks_name() {
-    let source = file("src/session/shape.rs") + &file("src/connection/table.rs");
+    let source = file("src/session/shape.rs")
+        + &file("src/connection/table.rs")
+        + &file("src/client/shape.rs");
     assert_eq!(at(Place::Shape), named(&source));
 }
 

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use outlive::check::client;
 use outlive::check::world::mutants::{self, Fate};
 use outlive::check::world::races::{self, RACES};
 use outlive::check::world::{Bytes, Scope, World, scopes};
-use outlive::check::{Outcome, Progress, Report, Search};
+use outlive::check::{Encoding, Model, Outcome, Plain, Progress, Report, Search};
 use serde_json::json;
 
 use crate::Exit;
-use crate::found::Found;
+use crate::found::{Explored, Found};
 use crate::output::{complain, say};
 
 /// Explore the worlds completely and hold every law against them.
@@ -102,7 +103,7 @@ impl Check {
             return self.races();
         }
         match self.scopes() {
-            Ok(scopes) => self.worlds(&scopes),
+            Ok((scopes, clients)) => self.worlds(&scopes, &clients),
             Err(unknown) => complain(&unknown),
         }
     }
@@ -112,23 +113,33 @@ impl Check {
         self.threads.map_or_else(cores, usize::from)
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, String> {
+    /// The worlds that were asked for: of sessions, and of clients.
+    fn scopes(&self) -> Result<(Vec<Scope>, Vec<client::Scope>), String> {
         if self.world.is_empty() {
             let nightly = if self.nightly { scopes::NIGHTLY } else { &[] };
-            return Ok(scopes::DEFAULT.iter().chain(nightly).cloned().collect());
+            let sessions = scopes::DEFAULT.iter().chain(nightly).cloned().collect();
+            return Ok((sessions, client::scopes::DEFAULT.to_vec()));
         }
         let names = || {
-            let names: BTreeSet<&str> = scopes::all().map(|scope| scope.name).collect();
+            let clients = client::scopes::DEFAULT.iter().map(|scope| scope.name);
+            let names: BTreeSet<&str> =
+                scopes::all().map(|scope| scope.name).chain(clients).collect();
             names.into_iter().collect::<Vec<_>>().join(", ")
         };
-        let find = |name: &String| {
-            scopes::named(name)
-                .ok_or_else(|| format!("there is no world `{name}`; there are: {}", names()))
-        };
-        self.world.iter().map(find).collect()
+        let (mut sessions, mut clients) = (Vec::new(), Vec::new());
+        for name in &self.world {
+            match (scopes::named(name), client::scopes::named(name)) {
+                (Some(scope), _) => sessions.push(scope),
+                (None, Some(scope)) => clients.push(scope),
+                (None, None) => {
+                    return Err(format!("there is no world `{name}`; there are: {}", names()));
+                }
+            }
+        }
+        Ok((sessions, clients))
     }
 
-    fn worlds(&self, scopes: &[Scope]) -> Exit {
+    fn worlds(&self, scopes: &[Scope], clients: &[client::Scope]) -> Exit {
         if let Some(path) = self.files().find(|path| !path.parent().is_none_or(is_folder)) {
             return complain(&format!("{}: there is no such folder", path.display()));
         }
@@ -138,18 +149,17 @@ impl Check {
                 Ok(world) => world,
                 Err(zero) => return complain(&format!("world {}: {zero}", scope.name)),
             };
-            let report = self.search(&world);
-            if self.format == Format::Text {
-                // A line as soon as it is known: the search may take a while.
-                let line = row(scope, &report) + &stories(&world, &report);
-                if say(&line, Exit::Holds) != Exit::Holds {
-                    return Exit::Unusable;
-                }
+            let write = |report: &Report| self.write_counterexample(&world, report, Some(&world));
+            if let Err(exit) = self.explore(&world, Bytes, &mut found, write) {
+                return exit;
             }
-            if let Err(error) = self.write_counterexample(&world, &report) {
-                return complain(&error);
+        }
+        for scope in clients {
+            let world = client::World::new(scope.clone());
+            let write = |report: &Report| self.write_counterexample(&world, report, None);
+            if let Err(exit) = self.explore(&world, Plain, &mut found, write) {
+                return exit;
             }
-            found.take(&world, scope, &report);
         }
         // Only together do the worlds take every row.
         let whole = self.world.is_empty();
@@ -160,14 +170,34 @@ impl Check {
         }
     }
 
+    /// Searches a world, prints its line as soon as it is known, and takes it down.
+    fn explore<W: Explored, E: Encoding<W>>(
+        &self,
+        world: &W,
+        encoding: E,
+        found: &mut Found,
+        write: impl Fn(&Report) -> Result<(), String>,
+    ) -> Result<(), Exit> {
+        let report = self.search(world, encoding);
+        if self.format == Format::Text {
+            let line = row(world.told().0, &report) + &stories(world, &report);
+            if say(&line, Exit::Holds) != Exit::Holds {
+                return Err(Exit::Unusable);
+            }
+        }
+        write(&report).map_err(|error| complain(&error))?;
+        found.take(world, &report);
+        Ok(())
+    }
+
     fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.diagram, &self.trace, &self.test].into_iter().flatten()
     }
 
-    fn search(&self, world: &World) -> Report {
+    fn search<W: Explored, E: Encoding<W>>(&self, world: &W, encoding: E) -> Report {
         let began = Instant::now();
         let terminal = io::stderr().is_terminal();
-        let name = world.scope().name;
+        let (name, _) = world.told();
         let show = |progress: &Progress| {
             if terminal {
                 let (states, depth) = (thousands(progress.states), progress.depth);
@@ -176,7 +206,7 @@ impl Check {
                     write!(io::stderr(), "\r{name}: {states} states, depth {depth}, {seconds} s ");
             }
         };
-        let mut search = Search::packed(world, Bytes).threads(self.threads()).progress(show);
+        let mut search = Search::packed(world, encoding).threads(self.threads()).progress(show);
         search = search.allow_idle_classes().allow_idle_counters();
         if let Some(states) = self.max_states {
             search = search.max_states(states);
@@ -194,7 +224,13 @@ impl Check {
         report
     }
 
-    fn write_counterexample(&self, world: &World, report: &Report) -> Result<(), String> {
+    /// Writes the files that were asked for; a client's world has no trace.
+    fn write_counterexample<W: Model>(
+        &self,
+        world: &W,
+        report: &Report,
+        recorded: Option<&World>,
+    ) -> Result<(), String> {
         let Some(violation) = report.violations.iter().find(|violation| violation.path.is_some())
         else {
             return Ok(());
@@ -204,24 +240,31 @@ impl Check {
             Some(path) => std::fs::write(path, text()).map_err(|error| unwritable(path, &error)),
         };
         write(&self.diagram, &|| violation.sequence_diagram(world))?;
-        write(&self.trace, &|| world.recorded(violation))?;
+        if let Some(world) = recorded {
+            write(&self.trace, &|| world.recorded(violation))?;
+        }
         write(&self.test, &|| violation.test_code(world))
     }
 
     fn mutants(&self) -> Exit {
         let began = Instant::now();
-        let survey = mutants::survey(self.threads(), |done, total| {
+        let show = |done, total| {
             if io::stderr().is_terminal() {
                 let _ = write!(io::stderr(), "\r{done} of {total} mutants ");
             }
-        });
+        };
+        let sessions = mutants::survey(self.threads(), show);
+        let clients = client::mutants::survey(self.threads(), show);
+        let survey: Vec<(String, Fate)> = (sessions.into_iter())
+            .map(|(mutant, fate)| (mutant.name, fate))
+            .chain(clients.into_iter().map(|(mutant, fate)| (mutant.name, fate)))
+            .collect();
         let of = |wanted: fn(&Fate) -> bool| survey.iter().filter(|(_, fate)| wanted(fate)).count();
         let killed = of(|fate| matches!(fate, Fate::Killed { .. }));
         let by_shape = of(|fate| matches!(fate, Fate::Killed { world: None, .. }));
         let equivalent = of(|fate| matches!(fate, Fate::Equivalent { .. }));
-        let survivor = |(mutant, fate): &(mutants::Mutant, Fate)| {
-            (*fate == Fate::Survived).then(|| mutant.name.clone())
-        };
+        let survivor =
+            |(name, fate): &(String, Fate)| (*fate == Fate::Survived).then(|| name.clone());
         let survived: Vec<String> = survey.iter().filter_map(survivor).collect();
         let total = survey.len();
         let exit = if survived.is_empty() { Exit::Holds } else { Exit::Violated };
@@ -240,12 +283,10 @@ impl Check {
             survived.len(),
             began.elapsed().as_secs_f64(),
         );
-        for (mutant, fate) in &survey {
+        for (name, fate) in &survey {
             match fate {
-                Fate::Equivalent { why } => {
-                    _ = writeln!(text, "equivalent: {}: {why}", mutant.name);
-                }
-                Fate::Survived => _ = writeln!(text, "SURVIVED: {}", mutant.name),
+                Fate::Equivalent { why } => _ = writeln!(text, "equivalent: {name}: {why}"),
+                Fate::Survived => _ = writeln!(text, "SURVIVED: {name}"),
                 Fate::Killed { .. } => {}
             }
         }
@@ -284,18 +325,23 @@ fn unwritable(path: &Path, error: &io::Error) -> String {
 }
 
 fn list() -> Exit {
+    let mut clients = String::new();
+    for scope in client::scopes::DEFAULT {
+        let _ = writeln!(clients, "{:20} {}", scope.name, scope.about);
+    }
     let line = |scope: &Scope| format!("{:20} {}\n", scope.name, scope.about);
     let part = |title: &str, scopes: &[Scope]| {
         format!("{title}\n{}", scopes.iter().map(line).collect::<String>())
     };
     let text = part("every run:", scopes::DEFAULT)
+        + &clients
         + &part("\nnightly:", scopes::NIGHTLY)
         + &part("\nmutants:", scopes::SMALL_WORLDS);
     say(&text, Exit::Holds)
 }
 
 /// One world, on one line.
-fn row(scope: &Scope, report: &Report) -> String {
+fn row(name: &str, report: &Report) -> String {
     let verdict = match &report.outcome {
         Outcome::Verified => "holds",
         Outcome::Violated => "VIOLATED",
@@ -303,7 +349,7 @@ fn row(scope: &Scope, report: &Report) -> String {
     };
     format!(
         "{:20} {:>11} states {:>11} steps  depth {:>3}  {:>5.1} s  {verdict}\n",
-        scope.name,
+        name,
         thousands(report.states),
         thousands(report.transitions),
         report.depth,
@@ -312,7 +358,7 @@ fn row(scope: &Scope, report: &Report) -> String {
 }
 
 /// Each behaviour once, whatever number of laws it breaks.
-fn stories(world: &World, report: &Report) -> String {
+fn stories<M: Model>(world: &M, report: &Report) -> String {
     let mut text = String::new();
     let mut told = Vec::new();
     for violation in &report.violations {

@@ -6,12 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use outlive::docs::{Page, REFRESH, pages};
+use outlive::docs::{Page, REFRESH, clients, pages};
 
 use crate::Exit;
 use crate::output::{complain, say};
 
 const DIR: &str = "docs/generated";
+/// Beside the pages; what else is in it is written by hand.
+const CLIENTS: &str = "clients/js";
 
 /// Write the generated pages, or check that they are up to date.
 #[derive(Args)]
@@ -48,6 +50,9 @@ impl Docs {
             let path = self.dir.join(page.path);
             fs::write(&path, &page.text).map_err(|error| (path, error))?;
         }
+        for (path, text) in self.clients() {
+            fs::write(&path, text).map_err(|error| (path, error))?;
+        }
         let mut text = format!("{} pages in {}\n", pages.len(), self.dir.display());
         for name in surplus(&self.dir, pages)? {
             let _ = writeln!(text, "surplus, remove it: {}", self.dir.join(name).display());
@@ -55,13 +60,21 @@ impl Docs {
         Ok(say(&text, Exit::Holds))
     }
 
+    /// The generated files of the clients: only beside the pages at their own place.
+    fn clients(&self) -> Vec<(PathBuf, String)> {
+        if self.dir != Path::new(DIR) || !Path::new(CLIENTS).is_dir() {
+            return Vec::new();
+        }
+        clients().into_iter().map(|page| (Path::new(CLIENTS).join(page.path), page.text)).collect()
+    }
+
     /// What is wrong with the folder, a line each.
     fn faults(&self, pages: &[Page]) -> Result<Vec<String>, (PathBuf, io::Error)> {
         let mut faults = Vec::new();
-        for page in pages {
-            let path = self.dir.join(page.path);
+        let pages_here = pages.iter().map(|page| (self.dir.join(page.path), page.text.clone()));
+        for (path, fresh) in pages_here.chain(self.clients()) {
             match fs::read(&path) {
-                Ok(text) if text == page.text.as_bytes() => {}
+                Ok(text) if text == fresh.as_bytes() => {}
                 Ok(_) => faults.push(format!("stale: {}", path.display())),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     faults.push(format!("missing: {}", path.display()));

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use outlive::check::world::{Scope, World, scopes};
-use outlive::check::{Kind, Outcome, Report, Standing};
+use outlive::check::{Kind, Model, Outcome, Report, Standing, client, world};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -30,9 +29,46 @@ pub(crate) struct Found {
     seconds: f64,
 }
 
+/// A world, whatever it is a world of.
+pub(crate) trait Explored: Model {
+    /// Its name, and what it is about.
+    fn told(&self) -> (&'static str, &'static str);
+    /// The rules that it may take.
+    fn rules(&self) -> Vec<String>;
+    /// Where the pinned counts stand.
+    const PINNED: (&'static [(&'static str, u64, u64)], &'static str);
+}
+
+impl Explored for world::World {
+    fn told(&self) -> (&'static str, &'static str) {
+        (self.scope().name, self.scope().about)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.rules()
+    }
+
+    const PINNED: (&'static [(&'static str, u64, u64)], &'static str) =
+        (world::scopes::PINNED, "src/check/world/scopes/mod.rs");
+}
+
+impl Explored for client::World {
+    fn told(&self) -> (&'static str, &'static str) {
+        (self.scope().name, self.scope().about)
+    }
+
+    fn rules(&self) -> Vec<String> {
+        self.rules()
+    }
+
+    const PINNED: (&'static [(&'static str, u64, u64)], &'static str) =
+        (client::scopes::PINNED, "src/check/client/scopes.rs");
+}
+
 impl Found {
-    pub(crate) fn take(&mut self, world: &World, scope: &Scope, report: &Report) {
+    pub(crate) fn take<W: Explored>(&mut self, world: &W, report: &Report) {
         let rules = world.rules();
+        let (name, about) = world.told();
         let taken = rules.iter().filter(|rule| {
             report.counters.iter().any(|counter| counter.name == **rule && counter.count > 0)
         });
@@ -44,7 +80,7 @@ impl Found {
                 .then(|| format!("{} under {}", law.law, fairness.join(", ")))
         };
         for law in report.laws.iter().filter(|law| law.witnesses.is_some_and(|count| count > 0)) {
-            self.seen.entry(law.law.clone()).or_default().push(scope.name);
+            self.seen.entry(law.law.clone()).or_default().push(name);
         }
         self.fairness.extend(report.laws.iter().filter_map(fair));
         let everywhere = report.laws.iter().filter(|law| law.kind != Kind::Sometimes);
@@ -61,7 +97,7 @@ impl Found {
             })
             .collect();
         self.worlds.push(json!({
-            "name": scope.name, "about": scope.about, "states": report.states,
+            "name": name, "about": about, "states": report.states,
             "transitions": report.transitions, "depth": report.depth, "complete": report.complete,
             "laws": laws, "rows_taken": taken.len(), "rows_total": rules.len(),
             "seconds": report.seconds, "bytes_per_state": report.bytes_per_state,
@@ -69,7 +105,7 @@ impl Found {
         for violation in &report.violations {
             let story = violation.story(world);
             self.violations.push(json!({
-                "world": scope.name, "law": violation.law, "sentence": violation.sentence,
+                "world": name, "law": violation.law, "sentence": violation.sentence,
                 "detail": violation.detail, "trace": story.lines().collect::<Vec<_>>(),
             }));
         }
@@ -77,13 +113,13 @@ impl Found {
         self.taken.extend(taken);
         self.states += report.states;
         self.seconds += report.seconds;
-        let pinned = scopes::PINNED.iter().find(|(name, ..)| *name == scope.name);
-        if let Some((name, states, steps)) = pinned {
+        let (pinned, place) = W::PINNED;
+        if let Some((_, states, steps)) = pinned.iter().find(|(pinned, ..)| *pinned == name) {
             let (is, was) = ((report.states, report.transitions), (*states, *steps));
             if report.is_verified() && is != was {
                 self.changed.push(format!(
                     "{name} has {} states and {} steps, pinned are {states} and {steps}: if that is meant, \
-                     write it into PINNED in src/check/world/scopes/mod.rs",
+                     write it into PINNED in {place}",
                     is.0, is.1,
                 ));
             }
@@ -91,7 +127,7 @@ impl Found {
         match &report.outcome {
             Outcome::Verified => {}
             Outcome::Violated => self.violated = true,
-            Outcome::Incomplete { why } => self.incomplete.push(format!("{}: {why}", scope.name)),
+            Outcome::Incomplete { why } => self.incomplete.push(format!("{name}: {why}")),
         }
     }
 

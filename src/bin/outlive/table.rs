@@ -38,6 +38,8 @@ pub(crate) enum Which {
     Connection,
     /// What is done before any command.
     Routing,
+    /// What a client does about its link to a session.
+    Client,
 }
 
 impl Which {
@@ -47,6 +49,7 @@ impl Which {
             Which::Session => Sheet::session(),
             Which::Connection => Sheet::connection(),
             Which::Routing => Sheet::routing(),
+            Which::Client => Sheet::client(),
         }
     }
 }

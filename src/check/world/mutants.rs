@@ -94,7 +94,7 @@ pub fn all() -> Vec<Mutant> {
 }
 
 /// Every small change of a row: another verdict or target, an op dropped, two neighbours swapped.
-fn changes<S, T, O, R>(
+pub(in crate::check) fn changes<S, T, O, R>(
     row: &Row<S, T, O, R>,
     states: &[S],
     reasons: &[R; 2],

@@ -1,0 +1,318 @@
+// One client's link to one session, as the table in table.js says. It opens nothing and reads no clock:
+// events go in, effects come out. The same machine in Rust is src/client; vectors.json holds the two
+// together, step by step.
+
+import { table } from "./table.js";
+
+const rows = new Map(table.rows.map((row) => [row.id, row]));
+const TIMERS = ["backoff", "attach", "watchdog", "stable"];
+
+export const DEFAULTS = Object.freeze({
+  outbox: 16, strikes: 3, first_ms: 1000, step_ms: 500, most_ms: 30000, spacing_ms: 1000,
+  attach_ms: 15000, stable_ms: 10000, probe_ms: 5000, ping_ms: 25000,
+});
+
+const hasSocket = (state) => !["STOPPED", "DORMANT", "BACKING_OFF"].includes(state);
+const isWelcomed = (state) => ["REPLAYING", "LIVE", "HIDDEN"].includes(state);
+
+/** What a client does after a close: the bands of docs/generated/close-codes.md. */
+export function closeRule(code) {
+  if (code === 1000 || (code >= 4000 && code <= 4099)) return "stop";
+  if (code >= 4200 && code <= 4299) return "now";
+  if (code >= 4300 && code <= 4399) return "fresh";
+  return "back_off";
+}
+
+/** How long to wait, in milliseconds; `random` is at least 0 and below 1. */
+export function waitMs(wait, random, sinceDialMs) {
+  if (wait.between) {
+    const { least_ms, most_ms } = wait.between;
+    return least_ms + Math.floor(random * (Math.max(0, most_ms - least_ms) + 1));
+  }
+  if (wait.since) return sinceDialMs == null ? 0 : Math.max(0, wait.since.ms - sinceDialMs);
+  return (wait.for ?? wait.silence).ms;
+}
+
+const split = (cursor) => {
+  const dot = cursor.lastIndexOf(".");
+  return { log: cursor.slice(0, dot), seq: Number(cursor.slice(dot + 1)) };
+};
+
+/** The word and the content of an outcome: "fresh", or {"gap": {…}}. */
+const outcomeOf = (welcome) =>
+  typeof welcome.outcome === "string" ? [welcome.outcome, {}] : Object.entries(welcome.outcome)[0];
+
+export class Link {
+  constructor(saved = {}, settings = {}) {
+    this.settings = { ...DEFAULTS, ...settings };
+    this.state = table.initial;
+    this.socket = 0;
+    this.hidden = this.offline = false;
+    this.attempts = this.strikes = 0;
+    this.retry = null;
+    this.pingMs = null;
+    this.armed = {};
+    this.generation = 0;
+    this.epoch = 0;
+    this.cursor = saved.cursor ?? null;
+    this.head = 0;
+    this.reading = null;
+    if (this.cursor !== null) {
+      const { log, seq } = split(this.cursor);
+      this.reading = { log, delivered: seq, applied: seq, anew: false };
+    }
+    this.first = saved.next ?? 1;
+    this.outbox = [...(saved.outbox ?? [])];
+    this.tried = Boolean(saved.tried) && this.outbox.length > 0;
+    this.underWay = false;
+  }
+
+  /** What must outlive the page, as one value. */
+  saved() {
+    return { cursor: this.cursor, next: this.first, tried: this.tried, outbox: [...this.outbox] };
+  }
+
+  /** What was handed over: where the next hello goes on. */
+  delivered() {
+    return this.reading && `${this.reading.log}.${this.reading.delivered}`;
+  }
+
+  silenceMs() {
+    return Math.floor(((this.pingMs ?? this.settings.ping_ms) * 5) / 2);
+  }
+
+  /** Takes one event. Returns the rows that were taken, and what to do, in order. */
+  step(event) {
+    const trigger = this.classify(event);
+    const from = this.state;
+    const out = { trigger, rules: [], effects: [], refusal: null };
+    if (event.event === "timer" && trigger !== "STALE_TIMER") delete this.armed[event.timer];
+    for (let due = trigger; due !== null && out.rules.length < 4; due = this.due()) {
+      const row = rows.get(table.index[this.state][due]);
+      out.rules.push(row.id);
+      if (row.verdict === "refuse") out.refusal = { trigger, state: from, reason: row.reason, rule: row.id };
+      if (row.verdict === "ignore" || row.verdict === "refuse") break;
+      this.picked = false;
+      for (const { op } of row.ops) {
+        const perform = OPS[op];
+        if (!perform) throw new Error(`the table has an op that this machine has not: ${op}`);
+        perform(this, event, out.effects);
+      }
+      if (row.verdict === "go") this.state = row.to;
+    }
+    return out;
+  }
+
+  /** The follow-up that is due, if one is. */
+  due() {
+    const { state, reading } = this;
+    if (state === "BACKING_OFF" && this.strikes >= this.settings.strikes) return "STRUCK_OUT";
+    if (state === "BACKING_OFF" && (this.hidden || this.offline)) return "SLEEP";
+    if ((state === "REPLAYING" || state === "LIVE") && this.hidden) return "SUSPEND";
+    const read = reading && !reading.anew && reading.applied >= this.head;
+    return state === "REPLAYING" && read ? "CAUGHT_UP" : null;
+  }
+
+  /** Which column an event is. Data becomes a column here and nowhere else. */
+  classify(event) {
+    const at = this.reading;
+    if ("socket" in event && (!hasSocket(this.state) || event.socket !== this.socket)) return "STALE_SOCKET";
+    switch (event.event) {
+      case "show": {
+        const silent = event.silent_ms > this.silenceMs() && isWelcomed(this.state);
+        return silent ? "SHOW_SILENT" : "SHOW";
+      }
+      case "prompt":
+        return this.outbox.length >= this.settings.outbox ? "PROMPT_FULL" : "PROMPT";
+      case "applied": {
+        if (!at || event.epoch !== this.epoch) return "STALE_APPLIED";
+        if (event.notice) return at.anew && event.seq === at.applied ? "APPLIED_NOTICE" : "STALE_APPLIED";
+        const next = !at.anew && event.seq > at.applied && event.seq <= at.delivered;
+        return next ? "APPLIED" : "STALE_APPLIED";
+      }
+      case "timer":
+        if (this.armed[event.timer] !== event.generation) return "STALE_TIMER";
+        return { backoff: "BACKOFF_OVER", attach: "ATTACH_TIMEOUT", watchdog: "SILENT", stable: "STABLE" }[event.timer];
+      case "welcome":
+        return this.classifyWelcome(event.welcome);
+      case "entry":
+        if (at && at.log === event.log && event.seq === at.delivered + 1) return "ENTRY";
+        return at && at.log === event.log && event.seq <= at.delivered ? "ENTRY_AGAIN" : "HOLE";
+      case "gap":
+        if (at && event.lost_to <= at.delivered) return "ENTRY_AGAIN";
+        return at && event.lost_from === at.delivered + 1 ? "GAP" : "HOLE";
+      case "accepted":
+      case "refused":
+        if (!this.underWay || event.n !== this.first) return "REPLY_STALE";
+        return event.event.toUpperCase();
+      case "closed": {
+        if (event.code === 1009 && this.underWay) return "CLOSED_TOO_BIG";
+        const rule = closeRule(event.code);
+        if (rule === "stop") return "CLOSED_STOP";
+        if (rule === "now" && this.attempts === 0) return "CLOSED_NOW";
+        return rule === "fresh" && this.attempts <= 1 ? "CLOSED_FRESH" : "CLOSED_BACK_OFF";
+      }
+      default: // start, stop, hide, online, offline, command, opened, pong, goaway, lost
+        return event.event.toUpperCase();
+    }
+  }
+
+  /** Whether the welcome fits what the hello said. */
+  classifyWelcome(welcome) {
+    const at = this.reading;
+    const [word, { from, lost_from, lost_to }] = outcomeOf(welcome);
+    if (welcome.base > welcome.head) return "WELCOME_WRONG";
+    if (word === "fresh") return "WELCOME_FRESH";
+    if (word === "reset") return "WELCOME_RESET";
+    const follows = (seq) =>
+      at && at.log === welcome.log && seq === at.delivered + 1 && at.delivered <= welcome.head;
+    if (word === "resumed" && follows(from)) return "WELCOME_RESUMED";
+    const gap = word === "gap" && follows(lost_from) && lost_from <= lost_to && lost_to <= welcome.head;
+    return gap ? "WELCOME_GAP" : "WELCOME_WRONG";
+  }
+
+  // What the ops have in common.
+
+  arm(timer, wait, effects) {
+    this.armed[timer] = ++this.generation;
+    effects.push({ effect: "arm", timer, generation: this.generation, wait });
+  }
+
+  disarm(timer, effects) {
+    if (this.armed[timer] === undefined) return;
+    delete this.armed[timer];
+    effects.push({ effect: "disarm", timer });
+  }
+
+  backoff(code) {
+    const { first_ms, step_ms, most_ms } = this.settings;
+    const most = this.attempts === 0 ? first_ms : Math.min(most_ms, step_ms * 2 ** Math.min(this.attempts, 16));
+    const [least, longest] = code === 1012 ? [5000, 30000] : code === 1013 ? [10000, most + 10000] : [0, most];
+    return { between: { least_ms: least, most_ms: longest } };
+  }
+
+  /** The first prompt has its answer. */
+  shift() {
+    this.tried = this.underWay = false;
+    return this.outbox.shift();
+  }
+
+  accept(seq, effects) {
+    const n = this.first;
+    const ticket = this.shift();
+    if (ticket === undefined) return;
+    this.first = n + 1;
+    effects.push({ effect: "tell_accepted", ticket, n, seq });
+  }
+
+  fail(effects) {
+    const ticket = this.shift();
+    if (ticket !== undefined) effects.push({ effect: "tell_failed", ticket });
+    return ticket !== undefined;
+  }
+}
+
+/** What an event declares as lost. */
+const lost = (event) => (event.event === "gap" ? event : outcomeOf(event.welcome)[1]);
+
+// What each op does to a link, and what its driver is to do about it.
+const OPS = {
+  note_hidden: (link) => { link.hidden = true; },
+  note_shown: (link) => { link.hidden = false; },
+  note_online: (link) => { link.offline = false; },
+  note_offline: (link) => { link.offline = true; },
+  disarm_all: (link, _, effects) => TIMERS.forEach((timer) => link.disarm(timer, effects)),
+  disarm_attach: (link, _, effects) => link.disarm("attach", effects),
+  unwatch: (link, _, effects) => link.disarm("watchdog", effects),
+  detach: (_, __, effects) => { effects.push({ effect: "send_detach" }); },
+  hang_up: (link, _, effects) => {
+    link.underWay = false;
+    effects.push({ effect: "hang_up", socket: link.socket });
+  },
+  release: (link) => { link.underWay = false; },
+  strike: (link) => { link.strikes = Math.min(255, link.strikes + 1); },
+  clear_strikes: (link) => { link.strikes = 0; },
+  reset_attempts: (link) => { link.attempts = 0; },
+  keep_retry: (link, event) => { link.retry = [event.least_ms, event.most_ms]; },
+  settle: (link, event, effects) => {
+    const high = event.welcome.high ?? 0;
+    if (link.tried && high >= link.first) link.accept(null, effects);
+    link.first = high + 1;
+  },
+  accept: (link, event, effects) => link.accept(event.seq ?? null, effects),
+  reject: (link, event, effects) => {
+    link.fail(effects);
+    if (event.event === "refused" && event.expected != null) link.first = event.expected;
+  },
+  fail_all: (link, _, effects) => { while (link.fail(effects)); },
+  queue: (link, event) => { link.outbox.push(event.ticket); },
+  forget_cursor: (link) => {
+    link.reading = link.cursor = null;
+    link.epoch += 1;
+  },
+  rebase: (link, event) => {
+    const { log, base } = event.welcome;
+    link.reading = { log, delivered: base, applied: base, anew: true };
+    link.epoch += 1;
+  },
+  skip_gap: (link, event) => { link.reading.delivered = lost(event).lost_to; },
+  aim: (link, event) => {
+    link.head = event.welcome.head;
+    link.pingMs = event.welcome.ping_ms;
+  },
+  advance: (link, event) => {
+    Object.assign(link.reading, { applied: event.seq, anew: false });
+    link.cursor = `${link.reading.log}.${event.seq}`;
+  },
+  pick: (link) => {
+    link.picked = !link.underWay && link.outbox.length > 0;
+    if (link.picked) link.underWay = link.tried = true;
+  },
+  save: (_, __, effects) => { effects.push({ effect: "save" }); },
+  arm_backoff: (link, event, effects) => {
+    const asked = link.retry && { between: { least_ms: link.retry[0], most_ms: link.retry[1] } };
+    link.retry = null;
+    link.arm("backoff", asked ?? link.backoff(event.event === "closed" ? event.code : null), effects);
+  },
+  arm_now: (link, _, effects) => {
+    link.retry = null;
+    link.arm("backoff", { since: { ms: link.settings.spacing_ms } }, effects);
+  },
+  dial: (link, _, effects) => {
+    link.socket += 1;
+    link.attempts = Math.min(255, link.attempts + 1);
+    effects.push({ effect: "dial", socket: link.socket });
+  },
+  arm_attach: (link, _, effects) => link.arm("attach", { for: { ms: link.settings.attach_ms } }, effects),
+  arm_stable: (link, _, effects) => link.arm("stable", { for: { ms: link.settings.stable_ms } }, effects),
+  watch: (link, _, effects) => link.arm("watchdog", { silence: { ms: link.silenceMs() } }, effects),
+  probe: (link, _, effects) => {
+    link.arm("watchdog", { silence: { ms: link.settings.probe_ms } }, effects);
+    effects.push({ effect: "send_ping" });
+  },
+  hello: (link, _, effects) => { effects.push({ effect: "hello", cursor: link.delivered() }); },
+  send_suspend: (link, _, effects) => {
+    effects.push({ effect: "send_suspend", seen: link.reading ? link.reading.applied : 0 });
+  },
+  send_resume: (_, __, effects) => { effects.push({ effect: "send_resume" }); },
+  send_prompt: (link, _, effects) => {
+    if (link.picked) effects.push({ effect: "send_prompt", n: link.first, ticket: link.outbox[0] });
+  },
+  send_command: (_, __, effects) => { effects.push({ effect: "send_command" }); },
+  tell_welcome: (link, event, effects) => {
+    const [word] = outcomeOf(event.welcome);
+    const anew = word === "fresh" || word === "reset";
+    if (anew) effects.push({ effect: "begin_anew", epoch: link.epoch, seq: link.reading.applied });
+    effects.push({ effect: "welcomed" });
+  },
+  deliver: (link, event, effects) => {
+    link.reading.delivered = event.seq;
+    effects.push({ effect: "deliver", epoch: link.epoch, seq: event.seq });
+  },
+  tell_gap: (link, event, effects) => {
+    const { lost_from, lost_to } = lost(event);
+    effects.push({ effect: "deliver_gap", epoch: link.epoch, lost_from, lost_to });
+  },
+  tell_caught_up: (_, __, effects) => { effects.push({ effect: "tell_caught_up" }); },
+  tell_closed: (_, __, effects) => { effects.push({ effect: "tell_closed" }); },
+};

@@ -1,0 +1,116 @@
+// The client of outlive. The words are those of docs/generated/client.md.
+
+export type State =
+  | "STOPPED" | "DORMANT" | "BACKING_OFF" | "CONNECTING" | "ATTACHING" | "REPLAYING" | "LIVE" | "HIDDEN";
+
+export interface Welcome {
+  t: "welcome";
+  connection: string;
+  log: string;
+  base: number;
+  head: number;
+  state: string;
+  incarnation: number;
+  turn: number | null;
+  queue: number[];
+  asks: number[];
+  high: number | null;
+  outcome:
+    | "fresh"
+    | { resumed: { from: number } }
+    | { gap: { lost_from: number; lost_to: number } }
+    | { reset: { why: string } };
+  ping_ms: number;
+}
+
+/** What `apply` is given, in order, one at a time. */
+export type Update =
+  /** What is shown is void; everything that is retained follows. */
+  | { kind: "anew"; welcome: Welcome }
+  /** The next entry of the log. */
+  | {
+      kind: "entry"; seq: number; id: string;
+      entry: "prompt" | "output" | "ask" | "answer" | "turn_end" | "closing" | "end" | (string & {});
+      d?: unknown; turn?: number | null; [field: string]: unknown;
+    }
+  /** These entries are lost to this client. */
+  | { kind: "gap"; lost_from: number; lost_to: number };
+
+/** What `notify` is told: it moves no cursor. */
+export type News =
+  | { kind: "state"; state: State; before: State }
+  | { kind: "welcome"; welcome: Welcome }
+  | { kind: "caught_up" }
+  | { kind: "accepted"; ticket: number; n: number; seq: number | null }
+  | { kind: "failed"; ticket: number; error: OutliveError }
+  | { kind: "refused"; what: "answer" | "attach" | (string & {}); reason: string; message?: string }
+  | { kind: "closed"; code: number; reason: string | null }
+  | { kind: "error"; error: unknown };
+
+export interface Storage {
+  load(): unknown;
+  save(value: unknown): void;
+}
+
+export interface Settings {
+  outbox: number; strikes: number; first_ms: number; step_ms: number; most_ms: number;
+  spacing_ms: number; attach_ms: number; stable_ms: number; probe_ms: number; ping_ms: number;
+}
+
+export interface Options {
+  /** The server, `wss://host`. */
+  url: string;
+  session: string;
+  /** Applies an update to what is shown. An entry counts as applied when this is done. */
+  apply(update: Update): void | Promise<void>;
+  notify?(news: News): void;
+  /** The client's name for itself; kept in the storage if none is given. */
+  client?: string;
+  token?: string | (() => string | Promise<string>);
+  /** Begins after this entry, which is shown already. */
+  cursor?: string;
+  /** What is shown is kept over reloads, by the application, together with the cursor in the storage. */
+  keepsWhatItShows?: boolean;
+  /** One value is kept here; sessionStorage if none is given. */
+  storage?: Storage;
+  settings?: Partial<Settings>;
+  /** In Node: the class of the package `ws`. */
+  WebSocket?: unknown;
+  /** Is told each event, with the rows that answered it. */
+  trace?(taken: { event: object; trigger: string; rules: string[]; state: State }): void;
+}
+
+export class OutliveError extends Error {
+  /** The server's reason, the table's, or `closed`. */
+  reason: string;
+  rule?: string;
+  code?: number;
+}
+
+export class Client {
+  constructor(options: Options);
+  readonly id: string;
+  readonly state: State;
+  readonly cursor: string | null;
+  readonly welcome: Welcome | null;
+  start(): void;
+  stop(): void;
+  hide(): void;
+  show(): void;
+  online(): void;
+  offline(): void;
+  prompt(body: unknown): Promise<{ n: number; seq: number | null }>;
+  interrupt(turn: number): void;
+  stopSession(incarnation?: number): void;
+  answer(ask: number, body: unknown): void;
+}
+
+export const SUBPROTOCOL: "outlive.v1";
+/** A client, started. */
+export function connect(options: Options): Client;
+/** Asks the server for a new session; returns its id. */
+export function createSession(
+  url: string, options?: { token?: string; fetch?: typeof fetch },
+): Promise<string>;
+/** Keeps one value under a name. */
+export function storageIn(storage: globalThis.Storage | null, name: string): Storage;

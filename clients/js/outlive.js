@@ -1,0 +1,433 @@
+// A client of outlive for browsers and Node, without dependencies. What it does about its connection is
+// decided by the table (machine.js, table.js); this file opens sockets, sets timers and keeps what must
+// outlive the page.
+//
+//   import { connect } from "./outlive.js";
+//   const client = connect({ url: "wss://example.net", session, apply(update) { … } });
+//   await client.prompt({ text: "hello" });
+//
+// Load what you show first, then attach; give every kind of update to one function. `apply` is called
+// with one update at a time and may return a promise; an entry counts as applied when it is done.
+
+import { Link, waitMs } from "./machine.js";
+
+export const SUBPROTOCOL = "outlive.v1";
+
+/** What a prompt or a command failed with. */
+export class OutliveError extends Error {
+  constructor(reason, message, details = {}) {
+    super(message);
+    this.name = "OutliveError";
+    this.reason = reason;
+    Object.assign(this, details);
+  }
+}
+
+/** Asks the server for a new session; returns its id. */
+export async function createSession(url, { token, fetch = globalThis.fetch } = {}) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const base = url.replace(/^ws/, "http").replace(/\/$/, "");
+  const response = await fetch(`${base}/sessions`, { method: "POST", headers });
+  if (!response.ok) throw new OutliveError("unavailable", `no session: HTTP ${response.status}`);
+  return (await response.json()).session;
+}
+
+/** Keeps one value under a name; without a Storage it is kept for the life of the object. */
+export function storageIn(storage, name) {
+  let kept = null;
+  return {
+    load() {
+      try {
+        return storage ? JSON.parse(storage.getItem(name)) : kept;
+      } catch {
+        return null;
+      }
+    },
+    save(value) {
+      kept = value;
+      if (storage) storage.setItem(name, JSON.stringify(value));
+    },
+  };
+}
+
+function sessionStorageOrNone() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null; // a browser that forbids it throws
+  }
+}
+
+function newClientId() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
+  return `c_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** A client, started. */
+export function connect(options) {
+  const client = new Client(options);
+  client.start();
+  return client;
+}
+
+export class Client {
+  #link;
+  #options;
+  #socket = null; // the WebSocket, whatever its readyState says
+  #timers = {};
+  #heard = 0;
+  #dialled = null;
+  #events = []; // events that came while one was being performed
+  #busy = false;
+  #frame = null; // the frame that the event at hand came from
+  #command = null;
+  #reason = null;
+  #handed = []; // handed over, not applied
+  #applying = false;
+  #bodies = {};
+  #promises = new Map();
+  #next = 1;
+  #unlisten = [];
+
+  constructor(options) {
+    const storage = options.storage ?? storageIn(sessionStorageOrNone(), `outlive:${options.session}`);
+    this.#options = {
+      WebSocket: globalThis.WebSocket,
+      window: globalThis.window,
+      document: globalThis.document,
+      now: () => Date.now(),
+      random: Math.random,
+      setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
+      clearTimeout: (timer) => globalThis.clearTimeout(timer),
+      ...options,
+      storage,
+    };
+    const kept = storage.load() ?? {};
+    this.id = options.client ?? kept.client ?? newClientId();
+    const saved = kept.client === this.id ? { ...kept.link } : {};
+    // A page that is loaded anew shows nothing yet, so it reads from the beginning, unless the
+    // application keeps what it shows as well.
+    if (!options.keepsWhatItShows) saved.cursor = options.cursor ?? null;
+    this.#bodies = kept.client === this.id ? { ...kept.bodies } : {};
+    this.#next = kept.client === this.id ? (kept.ticket ?? 1) : 1;
+    this.#link = new Link(saved, options.settings);
+    this.welcome = null;
+  }
+
+  /** STOPPED, DORMANT, BACKING_OFF, CONNECTING, ATTACHING, REPLAYING, LIVE or HIDDEN. */
+  get state() {
+    return this.#link.state;
+  }
+
+  /** How far `apply` has come, as text; null before the first entry. */
+  get cursor() {
+    return this.#link.cursor;
+  }
+
+  /** Connects and keeps connected; if it is connecting already: now. */
+  start() {
+    this.#listen();
+    this.#feed({ event: "start" });
+  }
+
+  /** Leaves. The session goes on, and what waits in the outbox stays for the next start. */
+  stop() {
+    this.#unlisten.splice(0).forEach((undo) => undo());
+    this.#feed({ event: "stop" });
+  }
+
+  hide() { this.#feed({ event: "hide" }); }
+  show() { this.#feed({ event: "show", silent_ms: Math.max(0, this.#options.now() - this.#heard) }); }
+  online() { this.#feed({ event: "online" }); }
+  offline() { this.#feed({ event: "offline" }); }
+
+  /** Sends a prompt, now or when there is a connection again. Resolves with `{n, seq}` when it is accepted. */
+  prompt(body) {
+    return new Promise((resolve, reject) => {
+      const ticket = this.#next++;
+      this.#bodies[ticket] = body;
+      this.#promises.set(ticket, { resolve, reject });
+      this.#feed({ event: "prompt", ticket }, null, (refusal) => {
+        delete this.#bodies[ticket];
+        this.#promises.delete(ticket);
+        reject(refused(refusal));
+      });
+    });
+  }
+
+  /** Stops a turn, or takes a queued prompt back. Throws if there is no connection. */
+  interrupt(turn) { this.#send({ t: "interrupt", turn }); }
+  /** Ends the session. Throws if there is no connection. */
+  stopSession(incarnation = this.welcome?.incarnation) { this.#send({ t: "stop", incarnation }); }
+  /** Answers an ask. Throws if there is no connection. */
+  answer(ask, body) { this.#send({ t: "answer", ask, d: body }); }
+
+  #send(frame) {
+    let refusal = null;
+    this.#feed({ event: "command" }, frame, (why) => { refusal = why; });
+    if (refusal) throw refused(refusal);
+  }
+
+  /** One event at a time: what comes while one is performed waits. */
+  #feed(event, frame = null, refuse = null) {
+    this.#events.push([event, frame, refuse]);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      while (this.#events.length > 0) this.#take(...this.#events.shift());
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #take(event, frame, refuse) {
+    const before = this.#link.state;
+    this.#frame = frame;
+    if ("socket" in event && (event.event === "lost" || event.event === "closed")) {
+      if (event.socket === this.#link.socket) this.#socket = null;
+    }
+    const { effects, refusal, rules, trigger } = this.#link.step(event);
+    if (this.#options.trace) this.#options.trace({ event, trigger, rules, state: this.#link.state });
+    for (const effect of effects) this.#perform(effect, event);
+    if (refusal) refuse?.(refusal);
+    if (this.#link.state !== before) this.#tell({ kind: "state", state: this.#link.state, before });
+  }
+
+  #perform(effect, event) {
+    switch (effect.effect) {
+      case "dial": return this.#dial(effect.socket);
+      case "hang_up": return this.#hangUp();
+      case "save": return this.#save();
+      case "arm": return this.#arm(effect);
+      case "disarm": return this.#disarm(effect.timer);
+      case "hello": return this.#hello(effect.cursor);
+      case "send_detach": return this.#write({ t: "detach" });
+      case "send_suspend": return this.#write({ t: "suspend", seen: effect.seen });
+      case "send_resume": return this.#write({ t: "resume" });
+      case "send_ping": return this.#write({ t: "ping" });
+      case "send_prompt": return this.#write({ t: "prompt", n: effect.n, d: this.#bodies[effect.ticket] ?? null });
+      case "send_command": return this.#write(this.#frame);
+      case "begin_anew":
+        return this.#handOver({ kind: "anew", welcome: this.#frame }, effect.epoch, effect.seq, true);
+      case "deliver":
+        return this.#handOver({ ...this.#frame, kind: "entry", seq: effect.seq }, effect.epoch, effect.seq);
+      case "deliver_gap": {
+        const { lost_from, lost_to } = effect;
+        return this.#handOver({ kind: "gap", lost_from, lost_to }, effect.epoch, lost_to);
+      }
+      case "welcomed":
+        this.welcome = this.#frame;
+        return this.#tell({ kind: "welcome", welcome: this.#frame });
+      case "tell_caught_up": return this.#tell({ kind: "caught_up" });
+      case "tell_accepted": return this.#settle(effect.ticket, null, { n: effect.n, seq: effect.seq });
+      case "tell_failed": return this.#settle(effect.ticket, this.#failure(event));
+      case "tell_closed": return this.#tell({ kind: "closed", code: event.code, reason: this.#reason });
+      default: throw new Error(`the machine asks for what this driver cannot: ${effect.effect}`);
+    }
+  }
+
+  #dial(socket) {
+    this.#dialled = this.#heard = this.#options.now();
+    const { url, session, WebSocket } = this.#options;
+    const address = `${url.replace(/^http/, "ws").replace(/\/$/, "")}/sessions/${encodeURIComponent(session)}/ws`;
+    let opened;
+    try {
+      opened = new WebSocket(address, [SUBPROTOCOL]);
+    } catch {
+      this.#feed({ event: "lost", socket });
+      return;
+    }
+    this.#socket = opened;
+    opened.onopen = () => this.#feed({ event: "opened", socket });
+    opened.onmessage = (message) => {
+      if (opened !== this.#socket) return;
+      this.#heard = this.#options.now();
+      this.#hear(socket, message.data);
+    };
+    opened.onerror = () => {}; // a close follows
+    opened.onclose = ({ code, reason }) => {
+      if (opened === this.#socket) this.#reason = reason || null;
+      const local = code === undefined || code === 1005 || code === 1006 || code === 1015;
+      this.#feed(local ? { event: "lost", socket } : { event: "closed", socket, code });
+    };
+  }
+
+  #hangUp() {
+    const socket = this.#socket;
+    this.#socket = null;
+    try {
+      socket?.close(1000);
+    } catch {
+      // it is closed already
+    }
+  }
+
+  async #hello(cursor) {
+    const socket = this.#socket;
+    const { token } = this.#options;
+    let shown;
+    try {
+      shown = typeof token === "function" ? await token() : token;
+    } catch (error) {
+      this.#tell({ kind: "error", error });
+      return; // no hello: the attach timer comes back to it
+    }
+    if (socket !== this.#socket) return;
+    const frame = { t: "attach", client: this.id };
+    if (cursor) frame.cursor = cursor;
+    if (shown) frame.token = shown;
+    this.#write(frame);
+  }
+
+  #write(frame) {
+    try {
+      this.#socket?.send(JSON.stringify(frame));
+    } catch {
+      // a socket that is closing: its close is on the way
+    }
+  }
+
+  #hear(socket, text) {
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      return;
+    }
+    const { n } = frame;
+    switch (frame.t) {
+      case "welcome": {
+        const { log, base, head, high, outcome, ping_ms } = frame;
+        const welcome = { log, base, head, high: high ?? null, outcome, ping_ms };
+        return this.#feed({ event: "welcome", socket, welcome }, frame);
+      }
+      case "ev": {
+        const dot = frame.id.lastIndexOf(".");
+        const [log, seq] = [frame.id.slice(0, dot), Number(frame.id.slice(dot + 1))];
+        return this.#feed({ event: "entry", socket, log, seq }, frame);
+      }
+      case "gap":
+        return this.#feed({ event: "gap", socket, lost_from: frame.lost_from, lost_to: frame.lost_to }, frame);
+      case "accepted": return this.#feed({ event: "accepted", socket, n, seq: frame.seq ?? null }, frame);
+      case "refused":
+        if (frame.what === "prompt") {
+          return this.#feed({ event: "refused", socket, n, expected: frame.expected ?? null }, frame);
+        }
+        return this.#tell({ ...frame, kind: "refused" });
+      case "pong": return this.#feed({ event: "pong", socket });
+      case "ping": return this.#write({ t: "pong" });
+      case "goaway": {
+        const [least_ms, most_ms] = frame.retry_after_ms;
+        return this.#feed({ event: "goaway", socket, least_ms, most_ms });
+      }
+      case "error": return this.#tell({ kind: "error", error: new OutliveError("error", frame.message) });
+      default: // a later server says more
+    }
+  }
+
+  #arm({ timer, generation, wait }) {
+    this.#disarm(timer);
+    const { now, random, setTimeout } = this.#options;
+    const since = this.#dialled === null ? null : now() - this.#dialled;
+    const ms = waitMs(wait, random(), since);
+    const fire = () => this.#feed({ event: "timer", timer, generation });
+    const armed = now();
+    const watch = () => {
+      const left = ms - (now() - Math.max(armed, this.#heard));
+      if (left <= 0) fire();
+      else this.#timers[timer] = setTimeout(watch, left);
+    };
+    this.#timers[timer] = setTimeout(wait.silence ? watch : fire, ms);
+  }
+
+  #disarm(timer) {
+    this.#options.clearTimeout(this.#timers[timer]);
+    delete this.#timers[timer];
+  }
+
+  #save() {
+    const value = { client: this.id, link: this.#link.saved(), bodies: this.#bodies, ticket: this.#next };
+    try {
+      this.#options.storage.save(value);
+    } catch (error) {
+      this.#tell({ kind: "error", error });
+    }
+  }
+
+  #settle(ticket, error, accepted) {
+    const promise = this.#promises.get(ticket);
+    this.#promises.delete(ticket);
+    delete this.#bodies[ticket];
+    if (error) promise?.reject(error);
+    else promise?.resolve(accepted);
+    this.#tell(error ? { kind: "failed", ticket, error } : { kind: "accepted", ticket, ...accepted });
+  }
+
+  #failure(event) {
+    if (event.event === "refused") {
+      const { reason, rule, message } = this.#frame;
+      return new OutliveError(reason, message, { rule });
+    }
+    return new OutliveError("closed", `the server closed with ${event.code}`, { code: event.code });
+  }
+
+  #handOver(update, epoch, seq, notice = false) {
+    this.#handed.push([update, { event: "applied", epoch, seq, notice }]);
+    if (!this.#applying) this.#apply();
+  }
+
+  /** One at a time. What the application cannot apply is not applied: the client stops. */
+  async #apply() {
+    this.#applying = true;
+    await null; // never inside the application's own call
+    while (this.#handed.length > 0) {
+      const [update, applied] = this.#handed.shift();
+      try {
+        await this.#options.apply(update);
+      } catch (error) {
+        this.#handed = [];
+        this.stop();
+        this.#rewind();
+        this.#tell({ kind: "error", error });
+        break;
+      }
+      this.#feed(applied);
+    }
+    this.#applying = false;
+  }
+
+  /** The next start goes on behind what was applied, not behind what was handed over. */
+  #rewind() {
+    const { socket } = this.#link;
+    this.#link = Object.assign(new Link(this.#link.saved(), this.#options.settings), { socket });
+  }
+
+  /** News that moves no cursor. */
+  #tell(news) {
+    try {
+      this.#options.notify?.(news);
+    } catch {
+      // whoever listens must not stop the client
+    }
+  }
+
+  #listen() {
+    const { window, document } = this.#options;
+    if (this.#unlisten.length > 0) return;
+    const on = (target, name, run) => {
+      target?.addEventListener?.(name, run);
+      if (target?.addEventListener) this.#unlisten.push(() => target.removeEventListener(name, run));
+    };
+    const visible = () => (document.visibilityState === "hidden" ? this.hide() : this.show());
+    on(document, "visibilitychange", visible);
+    on(window, "pageshow", (event) => event.persisted && this.show());
+    on(window, "online", () => this.online());
+    on(window, "offline", () => this.offline());
+    if (document?.visibilityState === "hidden") this.hide();
+    if (window?.navigator?.onLine === false) this.offline();
+  }
+}
+
+function refused({ trigger, state, reason, rule }) {
+  return new OutliveError(reason, `${trigger} refused in ${state}: ${reason} (rule ${rule})`, { rule });
+}

@@ -1,0 +1,159 @@
+// Holds machine.js against the steps that the Rust machine took. Run with `node clients/js/test.mjs`.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { Link, waitMs } from "./machine.js";
+import { connect, createSession, storageIn } from "./outlive.js";
+
+const vectors = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8"));
+let steps = 0;
+for (const [w, walk] of vectors.walks.entries()) {
+  const link = new Link(walk.saved, vectors.settings);
+  for (const [s, expected] of walk.steps.entries()) {
+    const { trigger, rules, effects, refusal } = link.step(expected.event);
+    const got = { event: expected.event, trigger, rules, state: link.state };
+    if (refusal) got.refusal = refusal.reason;
+    assert.deepEqual({ ...got, effects, saved: link.saved() }, expected, `walk ${w}, step ${s}`);
+    steps += 1;
+  }
+}
+
+assert.equal(waitMs({ between: { least_ms: 0, most_ms: 999 } }, 0.9999, null), 999);
+assert.equal(waitMs({ since: { ms: 1000 } }, 0.5, 400), 600);
+assert.equal(waitMs({ since: { ms: 1000 } }, 0.5, null), 0);
+
+// A socket, a clock and a page to play with.
+class FakeSocket {
+  static all = [];
+  constructor(address, protocols) {
+    Object.assign(this, { address, protocols, sent: [], closed: false });
+    FakeSocket.all.push(this);
+  }
+  send(text) { this.sent.push(JSON.parse(text)); }
+  close() { this.closed = true; }
+  tell(frame) { this.onmessage({ data: JSON.stringify(frame) }); }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const settled = async () => { for (let turns = 0; turns < 20; turns += 1) await turn(); };
+const clock = { now: 0, timers: [] };
+const advance = async (ms) => {
+  const until = clock.now + ms;
+  for (;;) {
+    clock.timers.sort((one, other) => one.at - other.at);
+    if (clock.timers.length === 0 || clock.timers[0].at > until) break;
+    const { at, run } = clock.timers.shift();
+    clock.now = Math.max(clock.now, at);
+    run();
+    await settled();
+  }
+  clock.now = until;
+  await settled();
+};
+const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+const browser = Object.assign(new EventTarget(), { navigator: { onLine: true } });
+const storage = storageIn(null, "test");
+const options = (more) => ({
+  url: "wss://example.net", session: "s_1", client: "c_1", WebSocket: FakeSocket, storage, document: page,
+  window: browser, now: () => clock.now, random: () => 0.5,
+  setTimeout: (run, ms) => { const timer = { at: clock.now + ms, run }; clock.timers.push(timer); return timer; },
+  clearTimeout: (timer) => { clock.timers = clock.timers.filter((other) => other !== timer); },
+  ...more,
+});
+const welcome = (more) => ({
+  t: "welcome", connection: "1", log: "9f3a", head: 2, base: 0, state: "ACTIVE", incarnation: 1, turn: null,
+  queue: [], asks: [], high: null, outcome: "fresh", ping_ms: 25000, ...more,
+});
+const ev = (seq) => ({ t: "ev", id: `9f3a.${seq}`, entry: "output", turn: 1, d: seq });
+
+const applied = [];
+const news = [];
+const client = connect(options({
+  token: async () => "secret",
+  apply: async (update) => { await turn(); applied.push(update.kind === "entry" ? update.seq : update.kind); },
+  notify: (what) => news.push(what.kind),
+}));
+await advance(0);
+const first = FakeSocket.all[0];
+assert.equal(first.address, "wss://example.net/sessions/s_1/ws");
+assert.deepEqual(first.protocols, ["outlive.v1"]);
+first.onopen();
+await settled();
+assert.deepEqual(first.sent, [{ t: "attach", client: "c_1", token: "secret" }]);
+const accepted = client.prompt({ text: "hello" });
+first.tell(welcome());
+assert.deepEqual(first.sent[1], { t: "prompt", n: 1, d: { text: "hello" } });
+first.tell(ev(1));
+first.tell(ev(2));
+await advance(1);
+assert.deepEqual(applied, ["anew", 1, 2]);
+assert.equal(client.state, "LIVE");
+assert.equal(client.cursor, "9f3a.2");
+
+// The answer is lost with the socket; a prompt that the server has is not sent again.
+first.onclose({ code: 1006 });
+first.tell(ev(3)); // an old socket is not heard
+await advance(1000);
+const second = FakeSocket.all[1];
+second.onopen();
+await settled();
+assert.equal(second.sent[0].cursor, "9f3a.2");
+second.tell(welcome({ high: 1, head: 3, outcome: { resumed: { from: 3 } } }));
+assert.deepEqual(await accepted, { n: 1, seq: null });
+assert.equal(second.sent.length, 1);
+second.tell(ev(3));
+await advance(1);
+assert.deepEqual(applied, ["anew", 1, 2, 3]);
+
+// Hidden, and back: the same socket, asked whether it lives; it does not.
+page.visibilityState = "hidden";
+page.dispatchEvent(new Event("visibilitychange"));
+assert.deepEqual(second.sent.at(-1), { t: "suspend", seen: 3 });
+assert.equal(client.state, "HIDDEN");
+page.visibilityState = "visible";
+page.dispatchEvent(new Event("visibilitychange"));
+assert.deepEqual(second.sent.slice(-2).map((frame) => frame.t), ["ping", "resume"]);
+await advance(6000);
+assert.equal(second.closed, true);
+
+// A refusal is for the one who prompted, and says why.
+await advance(1000);
+const third = FakeSocket.all.at(-1);
+third.onopen();
+await settled();
+third.tell(welcome({ high: 1, head: 3, outcome: { resumed: { from: 4 } } }));
+const refused = client.prompt("too many");
+third.tell({ t: "refused", what: "prompt", n: 2, reason: "queue_full", rule: "P5", message: "no" });
+await assert.rejects(refused, { reason: "queue_full", rule: "P5" });
+client.interrupt(1);
+assert.deepEqual(third.sent.at(-1), { t: "interrupt", turn: 1 });
+
+// Sent away: what waits fails, and nothing comes back by itself.
+const pending = client.prompt("late");
+third.onclose({ code: 4003, reason: "" });
+await assert.rejects(pending, { reason: "closed", code: 4003 });
+await advance(100000);
+assert.equal(client.state, "STOPPED");
+assert.equal(FakeSocket.all.length, 3);
+await assert.rejects(client.prompt("nobody listens"), { reason: "not_started" });
+assert.throws(() => client.interrupt(1), { reason: "not_started" });
+assert.ok(news.includes("closed") && news.includes("caught_up"));
+
+// What waits when the page dies is sent by the next one, under its number.
+const dying = connect(options({ apply() {} }));
+dying.prompt({ text: "keep me" }).catch(() => {});
+const next = connect(options({ apply() {} }));
+await advance(1000);
+const fourth = FakeSocket.all.at(-1);
+fourth.onopen();
+await settled();
+fourth.tell(welcome({ high: 1 }));
+assert.deepEqual(fourth.sent.at(-1), { t: "prompt", n: 2, d: { text: "keep me" } });
+dying.stop();
+next.stop();
+
+const answer = { ok: true, json: async () => ({ session: "s_9" }) };
+const fetch = async (address) => (assert.equal(address, "https://example.net/sessions"), answer);
+assert.equal(await createSession("wss://example.net/", { fetch }), "s_9");
+
+console.log(`${steps} steps as in Rust, and the client's own story: all hold`);

@@ -1,0 +1,180 @@
+//! The worlds of a client, as data.
+
+use std::prelude::v1::*;
+
+use super::moment::Budget;
+use crate::client::Settings;
+use crate::words::CloseCode;
+
+/// What may happen in a world, and how often.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    /// How many prompts may wait.
+    pub outbox: u16,
+    /// The codes that the server closes with.
+    pub codes: &'static [CloseCode],
+    /// How often what may happen.
+    pub budget: Budget,
+}
+
+impl Scope {
+    pub(super) fn settings(&self) -> Settings {
+        Settings { outbox: self.outbox, strikes: 2, ..Settings::default() }
+    }
+}
+
+const NOTHING: Budget = Budget {
+    outputs: 0,
+    trims: 0,
+    losses: 0,
+    cuts: 0,
+    closes: 0,
+    alarms: 0,
+    late: 0,
+    hides: 0,
+    outages: 0,
+    prompts: 0,
+    refusals: 0,
+    commands: 0,
+    stops: 0,
+    reloads: 0,
+    lies: 0,
+};
+
+const PLAIN: Scope =
+    Scope { name: "", about: "", outbox: 2, codes: &[CloseCode::Error], budget: NOTHING };
+
+/// Connections break, and the log moves on meanwhile.
+pub const CLIENT_RECONNECTS: Scope = Scope {
+    name: "client_reconnects",
+    about: "a client's connections break, the log grows and is trimmed",
+    budget: Budget { outputs: 2, trims: 1, cuts: 3, alarms: 1, late: 1, ..NOTHING },
+    ..PLAIN
+};
+
+/// Prompts that are sent, refused, lost on the way, and sent again.
+pub const CLIENT_PROMPTS: Scope = Scope {
+    name: "client_prompts",
+    about: "a client prompts over connections that break; the server refuses",
+    budget: Budget { cuts: 1, prompts: 3, refusals: 1, commands: 1, late: 1, ..NOTHING },
+    ..PLAIN
+};
+
+/// The page is hidden, shown, and loses its network.
+pub const CLIENT_PAGES: Scope = Scope {
+    name: "client_pages",
+    about: "a client's page is hidden and shown, its network goes and comes",
+    budget: Budget { outputs: 1, cuts: 1, hides: 2, outages: 1, stops: 1, ..NOTHING },
+    ..PLAIN
+};
+
+/// The server closes, with each rule for what the client does then.
+pub const CLIENT_CLOSES: Scope = Scope {
+    name: "client_closes",
+    about: "the server closes a client's connections, with every kind of code",
+    codes: &[
+        CloseCode::Ended,
+        CloseCode::Error,
+        CloseCode::Moved,
+        CloseCode::Invalidated,
+        CloseCode::TooBig,
+    ],
+    budget: Budget { prompts: 1, closes: 3, late: 1, ..NOTHING },
+    ..PLAIN
+};
+
+/// The server loses the end of its log: cursors and numbers of before do not fit.
+pub const CLIENT_LOSSES: Scope = Scope {
+    name: "client_losses",
+    about: "the server loses the end of its log, and with it prompts that a client was told of",
+    budget: Budget { outputs: 1, losses: 1, cuts: 1, prompts: 2, ..NOTHING },
+    ..PLAIN
+};
+
+/// The page is loaded anew, and goes on from what was saved.
+pub const CLIENT_RELOADS: Scope = Scope {
+    name: "client_reloads",
+    about: "a client's page is loaded anew and goes on from what was saved",
+    budget: Budget { outputs: 1, trims: 1, prompts: 2, reloads: 1, ..NOTHING },
+    ..PLAIN
+};
+
+/// The server sends what no honest server sends.
+pub const CLIENT_LIES: Scope = Scope {
+    name: "client_lies",
+    about: "the server of a client leaves out entries, repeats them, and sends welcomes that do not fit",
+    budget: Budget { outputs: 1, lies: 2, late: 1, prompts: 1, ..NOTHING },
+    ..PLAIN
+};
+
+/// The worlds of every run.
+pub const DEFAULT: &[Scope] = &[
+    CLIENT_RECONNECTS,
+    CLIENT_PROMPTS,
+    CLIENT_PAGES,
+    CLIENT_CLOSES,
+    CLIENT_LOSSES,
+    CLIENT_RELOADS,
+    CLIENT_LIES,
+];
+
+/// The worlds in which mutants are looked for first.
+pub const SMALL: &[Scope] = &[
+    Scope {
+        name: "client_small_reconnects",
+        budget: Budget { outputs: 2, trims: 1, cuts: 1, ..NOTHING },
+        ..CLIENT_RECONNECTS
+    },
+    Scope {
+        name: "client_small_prompts",
+        budget: Budget { cuts: 1, prompts: 2, refusals: 1, commands: 1, ..NOTHING },
+        ..CLIENT_PROMPTS
+    },
+    Scope {
+        name: "client_small_pages",
+        budget: Budget { cuts: 1, hides: 1, outages: 1, stops: 1, ..NOTHING },
+        ..CLIENT_PAGES
+    },
+    Scope {
+        name: "client_small_closes",
+        budget: Budget { prompts: 1, closes: 2, ..NOTHING },
+        ..CLIENT_CLOSES
+    },
+    Scope {
+        name: "client_small_lies",
+        budget: Budget { outputs: 1, lies: 1, late: 1, ..NOTHING },
+        ..CLIENT_LIES
+    },
+    Scope {
+        name: "client_small_invalid",
+        codes: &[CloseCode::Error, CloseCode::Invalidated],
+        budget: Budget { closes: 2, hides: 1, ..NOTHING },
+        ..CLIENT_CLOSES
+    },
+    Scope {
+        name: "client_small_full",
+        outbox: 1,
+        budget: Budget { prompts: 2, stops: 1, ..NOTHING },
+        ..CLIENT_PROMPTS
+    },
+];
+
+/// How large they are: states and steps.
+pub const PINNED: &[(&str, u64, u64)] = &[
+    ("client_reconnects", 95_781, 611_834),
+    ("client_prompts", 94_844, 548_542),
+    ("client_pages", 63_040, 356_893),
+    ("client_closes", 67_057, 389_519),
+    ("client_losses", 136_591, 432_331),
+    ("client_reloads", 14_673, 45_812),
+    ("client_lies", 35_359, 189_543),
+];
+
+/// The scope with this name.
+pub fn named(name: &str) -> Option<Scope> {
+    DEFAULT.iter().find(|scope| scope.name == name).cloned()
+}

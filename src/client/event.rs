@@ -1,0 +1,401 @@
+//! What comes to a client, and what its driver is to do.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Generation, PromptNumber, Seq};
+use crate::log::{AttachOutcome, Cursor, LogId};
+use crate::words::{ClientRule, CloseCode};
+
+use super::words::Timer;
+
+/// The generation of a socket, counted up with each dial: news of an older one changes nothing.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Socket(pub u32);
+
+/// The driver's own name for a prompt that waits, never used twice: the prompt's number may still change,
+/// this does not.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Ticket(pub u64);
+
+/// What a welcome says that concerns the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Which log it is.
+    pub log: LogId,
+    /// The last entry that was trimmed.
+    pub base: Seq,
+    /// The last entry.
+    pub head: Seq,
+    /// The client's own highest accepted prompt.
+    pub high: Option<PromptNumber>,
+    /// Where the client goes on.
+    pub outcome: AttachOutcome,
+    /// How often the server pings, in milliseconds.
+    pub ping_ms: u32,
+}
+
+/// How the server closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Close(pub u16);
+
+impl Close {
+    /// What to do about it.
+    pub const fn rule(self) -> ClientRule {
+        ClientRule::of(self.0)
+    }
+
+    /// Whether a frame was too large.
+    pub const fn is_too_big(self) -> bool {
+        self.0 == CloseCode::TooBig.number()
+    }
+}
+
+/// Something that happened. What names a `socket`, a `generation` or an `epoch` is held against the link's
+/// own before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The user wants the session; if that is known already: now.
+    Start,
+    /// The user does not want it any more.
+    Stop,
+    /// The page goes to the background.
+    Hide,
+    /// The page is in the foreground.
+    Show {
+        /// For how long nothing has been heard.
+        silent_ms: u32,
+    },
+    /// There is a network.
+    Online,
+    /// There is none.
+    Offline,
+    /// The application prompts.
+    Prompt {
+        /// A fresh name for it.
+        ticket: Ticket,
+    },
+    /// The application interrupts, stops the session or answers an ask.
+    Command,
+    /// The application has applied what was handed over.
+    Applied {
+        /// As it was handed over.
+        epoch: u32,
+        /// The place it leads to.
+        seq: Seq,
+        /// Whether it was the notice to begin anew, and no entry or gap.
+        notice: bool,
+    },
+    /// The socket is open.
+    Opened {
+        /// Which.
+        socket: Socket,
+    },
+    /// The server's first frame.
+    Welcome {
+        /// Which socket it came on.
+        socket: Socket,
+        /// What it says.
+        welcome: Welcome,
+    },
+    /// An entry of the log.
+    Entry {
+        /// Which socket it came on.
+        socket: Socket,
+        /// Of which log.
+        log: LogId,
+        /// Its place.
+        seq: Seq,
+    },
+    /// Entries that are lost to this client.
+    Gap {
+        /// Which socket it came on.
+        socket: Socket,
+        /// The first one.
+        lost_from: Seq,
+        /// The last one.
+        lost_to: Seq,
+    },
+    /// A prompt is accepted.
+    Accepted {
+        /// Which socket it came on.
+        socket: Socket,
+        /// Which prompt.
+        n: PromptNumber,
+        /// Its place in the log.
+        seq: Option<Seq>,
+    },
+    /// A prompt is refused.
+    Refused {
+        /// Which socket it came on.
+        socket: Socket,
+        /// Which prompt.
+        n: PromptNumber,
+        /// The number that would have been right.
+        expected: Option<PromptNumber>,
+    },
+    /// The server answered a ping.
+    Pong {
+        /// Which socket it came on.
+        socket: Socket,
+    },
+    /// The server will close: come back between so many milliseconds.
+    Goaway {
+        /// Which socket it came on.
+        socket: Socket,
+        /// Not before,
+        least_ms: u32,
+        /// and not after.
+        most_ms: u32,
+    },
+    /// The socket failed, or could not be opened.
+    Lost {
+        /// Which.
+        socket: Socket,
+    },
+    /// The server closed it.
+    Closed {
+        /// Which.
+        socket: Socket,
+        /// With this code.
+        code: Close,
+    },
+    /// A timer fired.
+    Timer {
+        /// Which.
+        timer: Timer,
+        /// As it was armed.
+        generation: Generation,
+    },
+}
+
+/// How long a timer waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// So long.
+    For {
+        /// In milliseconds.
+        ms: u32,
+    },
+    /// A random time between the two, drawn by the driver: clients must not come back in step.
+    Between {
+        /// In milliseconds.
+        least_ms: u32,
+        /// In milliseconds.
+        most_ms: u32,
+    },
+    /// Until so long after the last dial; not at all, if that is past or there was none.
+    Since {
+        /// In milliseconds.
+        ms: u32,
+    },
+    /// Until nothing has been heard for so long.
+    Silence {
+        /// In milliseconds.
+        ms: u32,
+    },
+}
+
+impl Wait {
+    /// The time to wait, in milliseconds: `random` is below 1 and drawn anew each time, `since_dial_ms`
+    /// is the time since the last dial. Both are looked at only where they matter.
+    pub fn ms(self, random: Random, since_dial_ms: Option<u32>) -> u32 {
+        match self {
+            Wait::For { ms } | Wait::Silence { ms } => ms,
+            Wait::Between { least_ms, most_ms } => {
+                let span = u64::from(most_ms.saturating_sub(least_ms)) + 1;
+                let drawn = (span * u64::from(random.0)) >> 32;
+                least_ms.saturating_add(u32::try_from(drawn).unwrap_or(u32::MAX))
+            }
+            Wait::Since { ms } => since_dial_ms.map_or(0, |since| ms.saturating_sub(since)),
+        }
+    }
+}
+
+/// 32 random bits: a number below 1, in steps of 2⁻³².
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Random(pub u32);
+
+/// What the driver does, in order. One that names a socket which is gone is dropped silently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Open a socket. There is no other one.
+    Dial {
+        /// Under this name.
+        socket: Socket,
+    },
+    /// Drop the socket.
+    HangUp {
+        /// Which.
+        socket: Socket,
+    },
+    /// Keep [`Link::saved`](super::Link::saved), as one value, before anything that follows is done.
+    Save,
+    /// Arm a timer; it replaces its older self.
+    Arm {
+        /// Which.
+        timer: Timer,
+        /// Comes back with [`Event::Timer`].
+        generation: Generation,
+        /// How long.
+        wait: Wait,
+    },
+    /// Disarm a timer.
+    Disarm {
+        /// Which.
+        timer: Timer,
+    },
+    /// Send the hello.
+    Hello {
+        /// What has been handed over so far.
+        cursor: Option<Cursor>,
+    },
+    /// Send the leave.
+    SendDetach,
+    /// Send the suspend notice.
+    SendSuspend {
+        /// The last entry that was applied.
+        seen: Seq,
+    },
+    /// Send that the client is back.
+    SendResume,
+    /// Send a ping.
+    SendPing,
+    /// Send a prompt.
+    SendPrompt {
+        /// Under this number.
+        n: PromptNumber,
+        /// Which.
+        ticket: Ticket,
+    },
+    /// Send the command that the event brought.
+    SendCommand,
+    /// Hand the notice to the application that it begins anew: what it has of the session is void.
+    BeginAnew {
+        /// Comes back with [`Event::Applied`],
+        epoch: u32,
+        /// and so does this: what follows begins after it.
+        seq: Seq,
+    },
+    /// Hand the welcome to the application: it may look, and need not say that it did.
+    Welcomed,
+    /// Hand the entry to the application.
+    Deliver {
+        /// Comes back with [`Event::Applied`],
+        epoch: u32,
+        /// and so does its place.
+        seq: Seq,
+    },
+    /// Tell the application that these entries are lost to it.
+    DeliverGap {
+        /// Comes back with [`Event::Applied`].
+        epoch: u32,
+        /// The first one.
+        lost_from: Seq,
+        /// The last one; comes back with [`Event::Applied`].
+        lost_to: Seq,
+    },
+    /// Tell the application that it has caught up.
+    TellCaughtUp,
+    /// Tell the application that its prompt is accepted.
+    TellAccepted {
+        /// Which.
+        ticket: Ticket,
+        /// Under this number.
+        n: PromptNumber,
+        /// Its place in the log, if the server said so.
+        seq: Option<Seq>,
+    },
+    /// Tell the application that its prompt failed, with what the event says of it: a refusal or a close.
+    TellFailed {
+        /// Which.
+        ticket: Ticket,
+    },
+    /// Tell the application that the server sent it away, with the event's code.
+    TellClosed,
+}
+
+/// What outlives the process: kept and restored as one value, beside the prompts' bodies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Saved {
+    /// How far the application has applied the log.
+    pub cursor: Option<Cursor>,
+    /// The number of the first prompt that waits, or of the next one.
+    pub next: Option<PromptNumber>,
+    /// Whether the first of them may have been sent.
+    pub tried: bool,
+    /// The prompts that wait, in order.
+    pub outbox: Vec<Ticket>,
+}
+
+/// The numbers of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How many prompts may wait.
+    pub outbox: u16,
+    /// How many hellos in a row may go without a welcome before the cursor is dropped.
+    pub strikes: u8,
+    /// The first wait after a connection that did some good is at most this.
+    pub first_ms: u32,
+    /// The wait after `n` failures is at most `2^n` times this,
+    pub step_ms: u32,
+    /// and at most this.
+    pub most_ms: u32,
+    /// There is at most one dial in this time.
+    pub spacing_ms: u32,
+    /// How long dial and welcome may take together.
+    pub attach_ms: u32,
+    /// How long a connection must last before failures are forgiven.
+    pub stable_ms: u32,
+    /// How long the answer to a probe may take.
+    pub probe_ms: u32,
+    /// How often the server pings, until it says so.
+    pub ping_ms: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            outbox: 16,
+            strikes: 3,
+            first_ms: 1_000,
+            step_ms: 500,
+            most_ms: 30_000,
+            spacing_ms: 1_000,
+            attach_ms: 15_000,
+            stable_ms: 10_000,
+            probe_ms: 5_000,
+            ping_ms: 25_000,
+        }
+    }
+}
+
+impl Settings {
+    /// How long to wait before the dial that follows so many fruitless ones.
+    pub(super) fn backoff(&self, attempts: u8, close: Option<Close>) -> Wait {
+        let full = self.step_ms.saturating_mul(1 << attempts.min(16)).min(self.most_ms);
+        let most = if attempts == 0 { self.first_ms } else { full };
+        let code = close.map(|close| close.0);
+        let (least_ms, most_ms) = if code == Some(CloseCode::Restart.number()) {
+            (5_000, 30_000)
+        } else if code == Some(CloseCode::Overloaded.number()) {
+            (10_000, most.saturating_add(10_000))
+        } else {
+            (0, most)
+        };
+        Wait::Between { least_ms, most_ms }
+    }
+}

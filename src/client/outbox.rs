@@ -1,0 +1,90 @@
+//! The prompts that wait to be accepted.
+
+use alloc::collections::VecDeque;
+
+use super::event::{Saved, Ticket};
+use crate::ids::PromptNumber;
+
+/// The prompts that wait, in order. Their numbers follow one another, so the first one's is enough.
+///
+/// One is under way at a time: a refusal consumes no number, so a second one that was sent behind it would
+/// be refused for the gap.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Outbox {
+    pub(super) first: PromptNumber,
+    pub(super) tickets: VecDeque<Ticket>,
+    /// The first one may have been sent, on some socket of some process: only the server knows whether it
+    /// is accepted.
+    pub(super) tried: bool,
+    /// The first one was sent on this socket.
+    pub(super) under_way: bool,
+}
+
+impl Default for Outbox {
+    fn default() -> Outbox {
+        Outbox {
+            first: PromptNumber::MIN,
+            tickets: VecDeque::new(),
+            tried: false,
+            under_way: false,
+        }
+    }
+}
+
+impl Outbox {
+    pub(super) fn restored(saved: &Saved) -> Outbox {
+        Outbox {
+            first: saved.next.unwrap_or(PromptNumber::MIN),
+            tickets: saved.outbox.iter().copied().collect(),
+            tried: saved.tried && !saved.outbox.is_empty(),
+            under_way: false,
+        }
+    }
+
+    /// The prompts, in order.
+    pub fn tickets(&self) -> impl ExactSizeIterator<Item = Ticket> + '_ {
+        self.tickets.iter().copied()
+    }
+
+    /// The number of the first prompt that waits, or of the next one.
+    pub const fn first(&self) -> PromptNumber {
+        self.first
+    }
+
+    /// Whether the first one was sent on this socket and is not answered.
+    pub const fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// Whether the first one may have been sent before.
+    pub const fn is_tried(&self) -> bool {
+        self.tried
+    }
+
+    pub(super) fn is_waiting_for(&self, n: PromptNumber) -> bool {
+        self.under_way && n == self.first
+    }
+
+    /// The first one is accepted: its number is used up.
+    pub(super) fn accepted(&mut self) -> Option<(Ticket, PromptNumber)> {
+        let n = self.first;
+        let ticket = self.refused()?;
+        self.first = n.saturating_add(1);
+        Some((ticket, n))
+    }
+
+    /// The first one is refused: the next one takes its number.
+    pub(super) fn refused(&mut self) -> Option<Ticket> {
+        (self.tried, self.under_way) = (false, false);
+        self.tickets.pop_front()
+    }
+
+    /// The server knows this number as the highest: what waits follows it. Whether the first one, which was
+    /// sent, is accepted.
+    pub(super) fn known(&mut self, high: Option<PromptNumber>) -> Option<(Ticket, PromptNumber)> {
+        let accepted = high.is_some_and(|high| self.tried && high >= self.first);
+        let told = if accepted { self.accepted() } else { None };
+        self.first = high.map_or(PromptNumber::MIN, |high| high.saturating_add(1));
+        told
+    }
+}

@@ -1,0 +1,108 @@
+//! The closed words of a client.
+
+use crate::words::words;
+
+words! {
+    /// The state of a client's link to its session.
+    State as "SCREAMING_SNAKE_CASE" {
+        Stopped = "Nothing is wanted: not started yet, stopped, or sent away for good.",
+        Dormant = "No socket and no timer: the page is hidden, or there is no network. Whichever comes back wakes it.",
+        BackingOff = "No socket; a timer runs, and its end dials.",
+        Connecting = "A socket is dialled.",
+        Attaching = "The socket is open and the hello is sent; no welcome yet.",
+        Replaying = "Welcomed; what was missed is on its way.",
+        Live = "Everything up to the head that the welcome named is applied.",
+        Hidden = "In the background, on a connection that said so: the server keeps its place.",
+    }
+}
+
+impl State {
+    /// Whether there is a socket.
+    pub const fn has_socket(self) -> bool {
+        match self {
+            State::Stopped | State::Dormant | State::BackingOff => false,
+            State::Connecting
+            | State::Attaching
+            | State::Replaying
+            | State::Live
+            | State::Hidden => true,
+        }
+    }
+
+    /// Whether the server has welcomed the socket.
+    pub const fn is_welcomed(self) -> bool {
+        match self {
+            State::Stopped
+            | State::Dormant
+            | State::BackingOff
+            | State::Connecting
+            | State::Attaching => false,
+            State::Replaying | State::Live | State::Hidden => true,
+        }
+    }
+}
+
+words! {
+    /// A column of the client's table: an event after it was held against the link's own data.
+    Trigger as "SCREAMING_SNAKE_CASE" {
+        Start = "The user wants the session, or wants it now.",
+        Stop = "The user does not want it any more.",
+        Hide = "The page goes to the background.",
+        Show = "The page comes to the front, or says so again.",
+        ShowSilent = "The page comes to the front, and nothing was heard for longer than the watchdog allows.",
+        Online = "There is a network.",
+        Offline = "There is no network.",
+        Prompt = "The application prompts.",
+        PromptFull = "The application prompts, but the outbox is full.",
+        Command = "The application interrupts, stops the session, or answers an ask.",
+        Applied = "The application has applied the next entry, or is past the next gap.",
+        AppliedNotice = "The application has taken note that it begins anew.",
+        Opened = "The socket is open.",
+        WelcomeFresh = "Welcome: no cursor came, everything that is retained follows.",
+        WelcomeResumed = "Welcome: everything after the cursor follows.",
+        WelcomeGap = "Welcome: some of what followed the cursor is lost, the rest follows.",
+        WelcomeReset = "Welcome: the cursor is of no use, everything that is retained follows.",
+        WelcomeWrong = "A welcome that does not fit what was asked for.",
+        Entry = "The next entry.",
+        EntryAgain = "An entry, or a gap, that came before.",
+        Gap = "The next entries are declared lost.",
+        Hole = "An entry that is not the next one, and what is between was not declared lost.",
+        Accepted = "The prompt that is under way is accepted.",
+        Refused = "The prompt that is under way is refused.",
+        ReplyStale = "An answer to a prompt that is not under way.",
+        Pong = "The server answers a ping.",
+        Goaway = "The server will close, and says when to come back.",
+        Lost = "The socket failed, or could not be opened.",
+        ClosedStop = "The server closed: do not come back.",
+        ClosedBackOff = "The server closed: come back later. Also if it says at once a second time, and nothing has come of the first.",
+        ClosedNow = "The server closed: come back at once.",
+        ClosedFresh = "The server closed: come back at once, without the cursor.",
+        ClosedTooBig = "The server closed because of a frame that was too large, and a prompt was under way.",
+        BackoffOver = "The wait before the next dial is over.",
+        AttachTimeout = "The dial, or the welcome, took too long.",
+        Silent = "Nothing was heard for too long.",
+        Stable = "The connection has lasted.",
+        StruckOut = "Follow-up: as many hellos in a row were not welcomed as the settings allow.",
+        Sleep = "Follow-up: a dial is due, and the page is hidden or there is no network.",
+        Suspend = "Follow-up: welcomed, and the page is hidden.",
+        CaughtUp = "Follow-up: everything up to the head that the welcome named is applied.",
+        StaleSocket = "News of an older socket.",
+        StaleTimer = "A timer of an older generation fired.",
+        StaleApplied = "What was applied was handed over before the client began anew, or is applied already.",
+    }
+}
+
+words! {
+    /// The timers of a client.
+    Timer as "snake_case" {
+        Backoff = "How long to wait before the next dial.",
+        Attach = "How long dial and welcome may take together.",
+        Watchdog = "How long nothing may be heard. Whatever is heard winds it up again.",
+        Stable = "How long a connection must last before failures are forgiven.",
+    }
+}
+
+impl Timer {
+    /// All of them.
+    pub const ALL: [Timer; 4] = [Timer::Backoff, Timer::Attach, Timer::Watchdog, Timer::Stable];
+}

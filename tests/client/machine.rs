@@ -1,0 +1,396 @@
+//! What a client does, told as stories. Every step is held against the laws by the machine itself.
+
+use outlive::client::table::{ROWS, Row};
+use outlive::client::{
+    Close, Effect, Event, Link, Machine, Saved, Settings, Socket, State, Ticket, Timer, Wait,
+    Welcome, shape,
+};
+use outlive::ids::{PromptNumber, Seq};
+use outlive::laws::Law;
+use outlive::log::{AttachOutcome, Cursor, LogId, ResetReason};
+use outlive::table::Verdict;
+
+const LOG: LogId = LogId(0x9f3a);
+
+/// A link in the hands of its driver, with what the last step did.
+pub(super) struct Play {
+    machine: Machine,
+    pub(super) link: Link,
+    effects: Vec<Effect>,
+}
+
+impl Play {
+    fn new() -> Play {
+        Play { machine: Machine::default(), link: Link::new(), effects: Vec::new() }
+    }
+
+    fn feed(&mut self, event: Event) -> &'static str {
+        let step = self.machine.step(&self.link, &event);
+        let rule = step.rule().id;
+        (self.link, self.effects) = (step.next, step.effects);
+        rule
+    }
+
+    fn fire(&mut self, timer: Timer) -> &'static str {
+        let generation = self.link.armed(timer).expect("it is armed");
+        self.feed(Event::Timer { timer, generation })
+    }
+
+    fn socket(&self) -> Socket {
+        self.link.socket()
+    }
+
+    fn opened(&mut self) {
+        self.fire(Timer::Backoff);
+        self.feed(Event::Opened { socket: self.socket() });
+    }
+
+    fn welcome(&mut self, head: u64, high: u64, outcome: AttachOutcome) -> &'static str {
+        let (high, base, head) = (PromptNumber::new(high), Seq(0), Seq(head));
+        let welcome = Welcome { log: LOG, base, head, high, outcome, ping_ms: 10_000 };
+        self.feed(Event::Welcome { socket: self.socket(), welcome })
+    }
+
+    /// LIVE, everything up to here applied.
+    fn live(head: u64) -> Play {
+        let mut play = Play::new();
+        play.feed(Event::Start);
+        play.opened();
+        play.welcome(head, 0, AttachOutcome::Fresh);
+        play.applied(0, true);
+        for seq in 1..=head {
+            play.entry(seq);
+            play.applied(seq, false);
+        }
+        assert_eq!(play.link.state(), State::Live);
+        play
+    }
+
+    fn entry(&mut self, seq: u64) -> &'static str {
+        self.feed(Event::Entry { socket: self.socket(), log: LOG, seq: Seq(seq) })
+    }
+
+    fn applied(&mut self, seq: u64, notice: bool) -> &'static str {
+        self.feed(Event::Applied { epoch: 1, seq: Seq(seq), notice })
+    }
+
+    fn closed(&mut self, code: u16) -> &'static str {
+        self.feed(Event::Closed { socket: self.socket(), code: Close(code) })
+    }
+
+    fn lost(&mut self) -> &'static str {
+        self.feed(Event::Lost { socket: self.socket() })
+    }
+
+    fn prompt(&mut self, ticket: u64) -> &'static str {
+        self.feed(Event::Prompt { ticket: Ticket(ticket) })
+    }
+
+    fn sent(&self) -> Vec<(u64, u64)> {
+        let prompt = |effect: &Effect| {
+            let Effect::SendPrompt { n, ticket } = effect else { return None };
+            Some((n.get(), ticket.0))
+        };
+        self.effects.iter().filter_map(prompt).collect()
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        self.effects.iter().find_map(|effect| {
+            let Effect::Arm { timer: Timer::Backoff, wait, .. } = effect else { return None };
+            Some(*wait)
+        })
+    }
+}
+
+const fn between(least_ms: u32, most_ms: u32) -> Wait {
+    Wait::Between { least_ms, most_ms }
+}
+
+#[test]
+fn the_first_dial_is_at_once_and_the_waits_grow_until_one_does_some_good() {
+    let mut play = Play::new();
+    play.feed(Event::Start);
+    assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
+    for most in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
+        play.fire(Timer::Backoff);
+        play.lost();
+        assert_eq!(play.wait(), Some(between(0, most)));
+    }
+    play.opened();
+    play.welcome(1, 0, AttachOutcome::Fresh);
+    play.lost();
+    assert_eq!(play.wait(), Some(between(0, 30_000)), "a welcome alone forgives nothing");
+    play.opened();
+    play.welcome(1, 0, AttachOutcome::Fresh);
+    play.feed(Event::Applied { epoch: 2, seq: Seq(0), notice: true });
+    play.entry(1);
+    play.feed(Event::Applied { epoch: 2, seq: Seq(1), notice: false });
+    play.lost();
+    assert_eq!(play.wait(), Some(between(0, 1_000)));
+}
+
+#[test]
+fn a_connection_that_lasts_forgives_failures_too() {
+    let mut play = Play::new();
+    play.feed(Event::Start);
+    play.fire(Timer::Backoff);
+    play.lost();
+    play.opened();
+    play.welcome(0, 0, AttachOutcome::Fresh);
+    assert_eq!(play.fire(Timer::Stable), "L8");
+    play.lost();
+    assert_eq!(play.wait(), Some(between(0, 1_000)));
+}
+
+#[test]
+fn nothing_of_an_old_socket_is_heard() {
+    let mut play = Play::live(2);
+    let old = play.socket();
+    play.lost();
+    play.opened();
+    for event in [
+        Event::Opened { socket: old },
+        Event::Lost { socket: old },
+        Event::Closed { socket: old, code: Close(4000) },
+        Event::Entry { socket: old, log: LOG, seq: Seq(3) },
+    ] {
+        assert_eq!(play.feed(event), "X1", "{event:?}");
+        assert_eq!(play.link.state(), State::Attaching);
+    }
+}
+
+#[test]
+fn the_cursor_moves_when_an_entry_is_applied_and_not_when_it_comes() {
+    let mut play = Play::live(1);
+    play.entry(2);
+    assert_eq!(play.link.cursor(), Some(Cursor { log: LOG, seq: Seq(1) }));
+    play.lost();
+    // The hello asks for what follows what was handed over: it still waits for the application.
+    play.opened();
+    let hello = Effect::Hello { cursor: Some(Cursor { log: LOG, seq: Seq(2) }) };
+    assert_eq!(play.effects, [hello]);
+    assert_eq!(play.applied(2, false), "E10");
+    assert_eq!(play.link.cursor(), Some(Cursor { log: LOG, seq: Seq(2) }));
+    assert_eq!(play.applied(2, false), "X3");
+}
+
+#[test]
+fn a_reset_keeps_the_old_cursor_until_the_application_has_let_go() {
+    let mut play = Play::live(2);
+    play.lost();
+    play.opened();
+    let why = ResetReason::LogChanged;
+    assert_eq!(play.welcome(5, 0, AttachOutcome::Reset { why }), "A1");
+    assert!(play.effects.contains(&Effect::BeginAnew { epoch: 2, seq: Seq(0) }));
+    assert_eq!(play.link.cursor().map(|cursor| cursor.seq), Some(Seq(2)));
+    play.feed(Event::Applied { epoch: 2, seq: Seq(0), notice: true });
+    assert_eq!(play.link.cursor().map(|cursor| cursor.seq), Some(Seq(0)));
+}
+
+#[test]
+fn an_entry_over_a_hole_is_not_taken_and_a_declared_gap_is() {
+    let mut play = Play::live(1);
+    assert_eq!(play.entry(1), "E3");
+    let gap = Event::Gap { socket: play.socket(), lost_from: Seq(2), lost_to: Seq(4) };
+    assert_eq!(play.feed(gap), "E2");
+    assert_eq!(play.entry(5), "E1");
+    assert_eq!(play.entry(7), "E4");
+    assert_eq!(play.link.state(), State::BackingOff);
+}
+
+#[test]
+fn prompts_go_one_at_a_time_and_again_under_their_number() {
+    let mut play = Play::live(0);
+    play.prompt(7);
+    assert_eq!(play.sent(), [(1, 7)]);
+    play.prompt(8);
+    assert_eq!(play.sent(), []);
+    play.lost();
+    play.opened();
+    play.welcome(0, 0, AttachOutcome::Resumed { from: Seq(1) });
+    assert_eq!(play.sent(), [(1, 7)], "sent again: the server has not got it");
+    play.lost();
+    play.opened();
+    play.welcome(1, 1, AttachOutcome::Resumed { from: Seq(1) });
+    assert_eq!(play.sent(), [(2, 8)], "the server has the first one: its answer was lost");
+    let n = PromptNumber::MIN.saturating_add(1);
+    assert_eq!(play.feed(Event::Accepted { socket: play.socket(), n, seq: None }), "P7");
+    assert_eq!(play.link.outbox().tickets().len(), 0);
+}
+
+#[test]
+fn a_refusal_uses_up_no_number() {
+    let mut play = Play::live(0);
+    play.prompt(7);
+    play.prompt(8);
+    let (socket, n) = (play.socket(), PromptNumber::MIN);
+    assert_eq!(play.feed(Event::Refused { socket, n, expected: None }), "P8");
+    assert_eq!(play.effects[0], Effect::TellFailed { ticket: Ticket(7) });
+    assert_eq!(play.sent(), [(1, 8)]);
+}
+
+#[test]
+fn what_was_never_sent_is_not_taken_for_accepted() {
+    let saved = Saved { outbox: vec![Ticket(1)], ..Saved::default() };
+    let mut play = Play { link: Link::restored(&saved), ..Play::new() };
+    play.feed(Event::Start);
+    play.opened();
+    // The server knows more of this client than it remembers: the prompt gets the next number.
+    play.welcome(0, 4, AttachOutcome::Fresh);
+    assert_eq!(play.sent(), [(5, 1)]);
+}
+
+#[test]
+fn a_server_that_lost_what_it_accepted_gets_the_next_prompt_under_the_number_it_expects() {
+    let mut play = Play::live(0);
+    play.prompt(7);
+    play.feed(Event::Accepted { socket: play.socket(), n: PromptNumber::MIN, seq: Some(Seq(1)) });
+    play.prompt(8);
+    play.lost();
+    play.opened();
+    play.welcome(0, 0, AttachOutcome::Reset { why: ResetReason::LogChanged });
+    assert_eq!(play.sent(), [(1, 8)]);
+}
+
+#[test]
+fn a_full_outbox_is_told_and_a_client_that_is_sent_away_fails_what_waits() {
+    let mut play = Play::live(0);
+    for ticket in 0..16 {
+        play.prompt(ticket);
+    }
+    assert_eq!(play.prompt(16), "P3");
+    let step = play.machine.step(&play.link, &Event::Prompt { ticket: Ticket(17) });
+    insta::assert_snapshot!(step.refusal().unwrap(), @"PROMPT_FULL refused in LIVE: outbox_full (rule P3)");
+    assert_eq!(play.closed(4003), "L6");
+    let failed = |effect: &&Effect| matches!(effect, Effect::TellFailed { .. });
+    assert_eq!(play.effects.iter().filter(failed).count(), 16);
+    assert_eq!(play.link.state(), State::Stopped);
+    assert_eq!(play.prompt(18), "P4");
+}
+
+#[test]
+fn each_close_code_leads_where_its_band_says() {
+    for (code, rule, state) in [
+        (1000, "L6", State::Stopped),
+        (4015, "L6", State::Stopped),
+        (1001, "L1", State::BackingOff),
+        (1009, "L1", State::BackingOff),
+        (4113, "L1", State::BackingOff),
+        (4200, "L2", State::BackingOff),
+        (4300, "L3", State::BackingOff),
+        (4250, "L2", State::BackingOff),
+        (4999, "L1", State::BackingOff),
+    ] {
+        let mut play = Play::live(1);
+        assert_eq!(play.closed(code), rule, "{code}");
+        assert_eq!(play.link.state(), state, "{code}");
+        assert_eq!(play.link.cursor().is_none(), code == 4300, "{code}");
+    }
+}
+
+#[test]
+fn at_once_is_once() {
+    let mut play = Play::live(1);
+    play.closed(4200);
+    assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
+    play.opened();
+    play.closed(4200);
+    assert_eq!(play.wait(), Some(between(0, 1_000)));
+}
+
+#[test]
+fn the_server_says_when_to_come_back() {
+    let mut play = Play::live(1);
+    play.feed(Event::Goaway { socket: play.socket(), least_ms: 700, most_ms: 900 });
+    play.closed(1012);
+    assert_eq!(play.wait(), Some(between(700, 900)));
+    play.opened();
+    play.closed(1012);
+    assert_eq!(play.wait(), Some(between(5_000, 30_000)));
+}
+
+#[test]
+fn a_prompt_that_is_too_large_is_not_sent_for_ever() {
+    let mut play = Play::live(0);
+    play.prompt(7);
+    assert_eq!(play.closed(1009), "L5");
+    assert!(play.effects.contains(&Effect::TellFailed { ticket: Ticket(7) }));
+    assert_eq!(play.link.outbox().tickets().len(), 0);
+}
+
+#[test]
+fn a_cursor_that_is_never_welcomed_is_dropped_but_not_for_a_server_that_is_down() {
+    let mut play = Play::live(1);
+    play.lost();
+    for _ in 0..5 {
+        play.fire(Timer::Backoff);
+        play.lost();
+    }
+    assert!(play.link.cursor().is_some(), "it was not reached: that says nothing of the cursor");
+    for _ in 0..3 {
+        play.opened();
+        play.lost();
+    }
+    assert_eq!(play.link.cursor(), None);
+}
+
+#[test]
+fn hidden_it_says_so_and_shown_it_asks_whether_the_socket_lives() {
+    let mut play = Play::live(1);
+    play.feed(Event::Hide);
+    assert_eq!(play.link.state(), State::Hidden);
+    assert!(play.effects.contains(&Effect::SendSuspend { seen: Seq(1) }));
+    play.feed(Event::Show { silent_ms: 20_000 });
+    assert_eq!(play.link.state(), State::Live);
+    assert!(play.effects.contains(&Effect::SendPing));
+    assert_eq!(play.fire(Timer::Watchdog), "L7");
+}
+
+#[test]
+fn shown_after_a_long_silence_it_does_not_ask() {
+    let mut play = Play::live(1);
+    play.feed(Event::Hide);
+    assert_eq!(play.feed(Event::Show { silent_ms: 25_001 }), "V8");
+    assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
+}
+
+#[test]
+fn without_a_network_nothing_is_tried_and_with_one_at_once() {
+    let mut play = Play::live(1);
+    play.feed(Event::Offline);
+    assert_eq!(play.link.state(), State::Live, "the socket may outlive a short loss");
+    play.lost();
+    assert_eq!(play.link.state(), State::Dormant);
+    assert_eq!(play.link.armed(Timer::Backoff), None);
+    assert_eq!(play.feed(Event::Online), "V10");
+    assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
+}
+
+#[test]
+fn a_row_that_dials_twice_or_forgets_to_save_would_not_compile() {
+    let row = |id| ROWS.iter().find(|row| row.id == id).unwrap();
+    let twice = Row { from: &[State::Connecting], ..*row("B1") };
+    assert_eq!(shape::broken(&twice), Some(Law::GoMeansElsewhere));
+    let twice = Row { verdict: Verdict::Stay, ..*row("B1") };
+    assert_eq!(shape::broken(&twice), Some(Law::SingleFlight));
+    let ops: Vec<_> =
+        row("P2").ops.iter().copied().filter(|op| format!("{op:?}") != "Save").collect();
+    let unsaved = Row { ops: ops.leak(), ..*row("P2") };
+    assert_eq!(shape::broken(&unsaved), Some(Law::SavedBeforeSent));
+}
+
+#[test]
+fn what_is_kept_is_one_value() {
+    let mut play = Play::live(2);
+    play.prompt(7);
+    let kept = serde_json::to_string(&play.link.saved()).unwrap();
+    insta::assert_snapshot!(kept, @r#"{"cursor":"9f3a.2","next":1,"tried":true,"outbox":[7]}"#);
+    let back: Saved = serde_json::from_str(&kept).unwrap();
+    assert_eq!(back, play.link.saved());
+}
+
+#[test]
+fn settings_that_name_one_number_keep_the_others() {
+    let settings: Settings = serde_json::from_str(r#"{"outbox":2}"#).unwrap();
+    assert_eq!((settings.outbox, settings.most_ms), (2, Settings::default().most_ms));
+}

@@ -1,0 +1,45 @@
+//! The machine in JavaScript does what this one does.
+
+use std::path::Path;
+use std::process::Command;
+
+use outlive::check::client::is_rule;
+use outlive::client::table::ROWS;
+use outlive::docs::{REFRESH, clients, vectors};
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/js")
+}
+
+#[test]
+fn the_committed_module_and_vectors_are_those_that_the_table_gives() {
+    for page in clients() {
+        let committed = std::fs::read_to_string(folder().join(page.path)).unwrap_or_default();
+        assert!(
+            committed == page.text,
+            "clients/js/{} is stale; refresh with: {REFRESH}",
+            page.path
+        );
+    }
+}
+
+#[test]
+fn the_vectors_take_every_rule() {
+    let taken = vectors::taken();
+    let rules = ROWS.iter().filter(|row| is_rule(row));
+    let never: Vec<&str> =
+        rules.map(|row| row.id).filter(|id| !taken.iter().any(|taken| taken == id)).collect();
+    assert!(never.is_empty(), "{never:?}");
+}
+
+#[test]
+fn node_takes_the_same_steps() {
+    let node = Command::new("node").arg(folder().join("test.mjs")).output();
+    let Ok(ran) = node else {
+        eprintln!("there is no node here: skipped");
+        return;
+    };
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.contains("all hold"), "{said}");
+}
