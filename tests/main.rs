@@ -10,6 +10,8 @@ mod docs;
 mod engine;
 #[cfg(feature = "check")]
 mod exhaustive;
+#[cfg(feature = "tokio")]
+mod hub;
 #[cfg(feature = "check")]
 mod incidents;
 mod kit;
