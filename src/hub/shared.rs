@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::Options;
-use super::mailbox::{Fact, NotDone};
+use super::mailbox::NotDone;
 use super::observe::Observer;
 use super::registry::Registry;
 use super::staff::Employer;
@@ -114,6 +114,15 @@ impl Shared {
         }
     }
 
+    /// Returns when nothing can be done here any more.
+    pub(super) async fn done(&self) {
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => {}
+            () = self.fenced.cancelled() => {}
+        }
+    }
+
     /// What to say for a driver that is gone without a word.
     pub(super) fn nobody(&self) -> NotDone {
         if self.is_fenced() {
@@ -131,9 +140,6 @@ impl Shared {
         if !self.is_fenced() {
             tracing::warn!("another process has opened the store; leaving it");
             self.fenced.cancel();
-            for mailbox in self.registry.all() {
-                mailbox.tell(Fact::Fenced);
-            }
         }
     }
 

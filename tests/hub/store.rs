@@ -277,7 +277,7 @@ async fn recovery_asks_again_until_the_store_answers() {
     next.done();
 }
 
-/// Both died in the same way: the record of one is the record of the other, and the entries differ.
+/// What the other one's recovery committed has the version that this one meant to make.
 #[tokio::test(start_paused = true)]
 async fn a_commit_of_another_owner_is_not_taken_for_ones_own() {
     let (stage, store) = faulty().await;

@@ -37,7 +37,6 @@ impl Driver {
                 return self.tell_all(|| Order::Say(Box::new(ToClient::Goaway { retry_after_ms })));
             }
             Fact::Drain => return self.draining = true,
-            Fact::Fenced => return self.fence_off(),
             Fact::Nudge => return,
         };
         self.feed_fact(event, Payload::None).await;

@@ -22,11 +22,11 @@ impl Driver {
             match self.keep(Some(&event), &payload).await {
                 Kept::Yes => break,
                 Kept::Stale => return self.fence_off(),
-                Kept::Halted => return self.end(NotDone::Draining),
+                Kept::Done => return self.end(self.shared.nobody()),
                 Kept::No(why) => {
                     tracing::warn!(session = %self.id, %why, "the store does not answer; goes on trying");
                     if self.be_unavailable(patience.next(), &why).await {
-                        return self.end(NotDone::Draining);
+                        return self.end(self.shared.nobody());
                     }
                 }
             }
@@ -55,9 +55,9 @@ impl Driver {
                 self.fence_off();
                 Err(NotDone::Moved)
             }
-            Kept::Halted => {
-                self.end(NotDone::Draining);
-                Err(NotDone::Draining)
+            Kept::Done => {
+                self.end(self.shared.nobody());
+                Err(self.shared.nobody())
             }
         }
     }
@@ -76,7 +76,7 @@ impl Driver {
         loop {
             tokio::select! {
                 biased;
-                () = self.shared.halt.cancelled() => return true,
+                () = self.shared.done() => return true,
                 () = tokio::time::sleep_until(until) => return false,
                 asks = self.inbox.refusable() => match asks {
                     Ok(arrival) => turn_back(&arrival, &unavailable()),
@@ -86,11 +86,11 @@ impl Driver {
         }
     }
 
-    /// What a store answers; none if the hub halts before.
-    pub(super) async fn unless_halted<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+    /// What a store answers; none if the hub is done for before.
+    pub(super) async fn unless_done<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.shared.halt.cancelled() => None,
+            () = self.shared.done() => None,
             answer = answer => Some(answer),
         }
     }

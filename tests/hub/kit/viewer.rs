@@ -16,6 +16,8 @@ pub(crate) struct Viewer {
     pub(crate) link: Link,
     /// What was applied, by place.
     pub(crate) applied: Vec<(u64, Said)>,
+    /// The same, as it came.
+    pub(crate) raw: Vec<(u64, bytes::Bytes)>,
     /// What was declared lost.
     pub(crate) lost: Vec<(u64, u64)>,
     pub(crate) welcome: Option<Welcome>,
@@ -42,8 +44,9 @@ impl Viewer {
             Claim::At(cursor) => cursor.seq.0,
             Claim::Nothing | Claim::Malformed => 0,
         };
-        let (applied, lost, heard) = Default::default();
-        Viewer { link, applied, lost, welcome: None, heard, closed: None, cursor: seen, log: None }
+        let (applied, raw, lost, heard) = Default::default();
+        let (welcome, closed, log) = (None, None, None);
+        Viewer { link, applied, raw, lost, welcome, heard, closed, cursor: seen, log }
     }
 
     /// Where it would go on.
@@ -97,6 +100,7 @@ impl Viewer {
             assert_eq!(event.id.log, welcome.log);
             assert_eq!(event.id.seq.0, self.cursor + 1, "out of order, twice, or a silent gap");
             self.cursor += 1;
+            self.raw.push((self.cursor, frame.clone()));
             self.applied.push((self.cursor, event.said));
         }
     }

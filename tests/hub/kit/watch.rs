@@ -13,7 +13,7 @@ use outlive::session::{Event, Machine, Session, Snapshot, Step};
 use outlive::store::SessionId;
 
 #[derive(Clone, Default)]
-pub(crate) struct Watch(Arc<Mutex<Seen>>);
+pub(crate) struct Watch(Arc<Mutex<Seen>>, Arc<Mutex<Vec<String>>>);
 
 #[derive(Default)]
 struct Seen {
@@ -22,8 +22,6 @@ struct Seen {
     past: Vec<(SessionId, Life)>,
     rules: BTreeSet<&'static str>,
     wrong: Vec<String>,
-    /// What was fed, in order.
-    story: Vec<String>,
 }
 
 struct Life {
@@ -73,13 +71,19 @@ impl Watch {
         self.0.lock().unwrap().rules.contains(rule)
     }
 
+    /// What was fed, and noted, in order.
     pub(crate) fn story(&self) -> Vec<String> {
-        self.0.lock().unwrap().story.clone()
+        self.1.lock().unwrap().clone()
+    }
+
+    /// Of another hub, in the same story.
+    pub(crate) fn beside(&self) -> Watch {
+        Watch(Arc::default(), Arc::clone(&self.1))
     }
 
     /// Something that happened outside of the sessions.
     pub(crate) fn note(&self, what: impl FnOnce() -> String) {
-        self.0.lock().unwrap().story.push(what());
+        self.1.lock().unwrap().push(what());
     }
 }
 
@@ -104,7 +108,7 @@ impl Observer for Watch {
             },
         };
         let mut seen = self.0.lock().unwrap();
-        seen.story.push(format!("{id} is in memory, {}", life.session.state()));
+        self.note(|| format!("{} is in memory, {}", short(id), life.session.state()));
         if let Some(before) = seen.lives.insert(id.clone(), life) {
             // A process that died does not say so.
             seen.past.push((id.clone(), before));
@@ -113,10 +117,10 @@ impl Observer for Watch {
 
     fn stepped(&self, id: &SessionId, event: &Event, step: &Step) {
         let mut guard = self.0.lock().unwrap();
-        let Seen { lives, rules, wrong, story, .. } = &mut *guard;
+        let Seen { lives, rules, wrong, .. } = &mut *guard;
         rules.extend(step.rules().map(|row| row.id));
         let rows: Vec<_> = step.rules().map(|row| row.id).collect();
-        story.push(format!("{id} {event:?} -> {} by {rows:?}", step.next.state()));
+        self.note(|| format!("{} {event:?} -> {} by {rows:?}", short(id), step.next.state()));
         let Some(life) = lives.get_mut(id) else {
             return wrong.push(format!("{id} takes {event:?}, and is not in memory"));
         };
@@ -134,7 +138,12 @@ impl Observer for Watch {
         let mut seen = self.0.lock().unwrap();
         if let Some(life) = seen.lives.remove(id) {
             seen.past.push((id.clone(), life));
-            seen.story.push(format!("{id} left memory"));
+            self.note(|| format!("{} left memory", short(id)));
         }
     }
+}
+
+/// Enough of a name to tell sessions apart.
+fn short(id: &SessionId) -> &str {
+    id.as_str().get(..6).unwrap_or(id.as_str())
 }
