@@ -3,9 +3,10 @@
 use std::boxed::Box;
 use std::panic::AssertUnwindSafe;
 use std::string::String;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -140,6 +141,25 @@ impl Shared {
         if !self.is_fenced() {
             tracing::warn!("another process has opened the store; leaving it");
             self.fenced.cancel();
+        }
+    }
+
+    /// Asks now and then whether the store is still this hub's, for as long as there is a hub.
+    pub(super) async fn guard(shared: Weak<Shared>) {
+        while let Some(hub) = shared.upgrade() {
+            let pause = Duration::from_millis(u64::from(hub.options.ping_ms.max(1)));
+            drop(hub);
+            tokio::time::sleep(pause).await;
+            let Some(hub) = shared.upgrade() else { return };
+            tokio::select! {
+                biased;
+                () = hub.done() => return,
+                owner = hub.store.is_owner() => match owner {
+                    Ok(false) => return hub.fence(),
+                    // One that does not answer says nothing of it.
+                    Ok(true) | Err(_) => {}
+                },
+            }
         }
     }
 

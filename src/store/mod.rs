@@ -91,6 +91,16 @@ pub trait Store: Send + Sync + 'static {
     /// The store cannot be used.
     fn open(&self) -> Answer<'_, ()>;
 
+    /// Whether whoever opened the store here still owns it. A hub asks now and then: a process that has
+    /// nothing to commit would not notice that another one has taken over. One that never says no is found
+    /// out by the next commit.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    fn is_owner(&self) -> Answer<'_, bool> {
+        Box::pin(core::future::ready(Ok(true)))
+    }
+
     /// The record of a session; none if there is no such session.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod kit;
 mod incidents;
 mod leaving;
 mod prompts;
+mod simulation;
 mod store;
 mod viewers;
 mod workers;

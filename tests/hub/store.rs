@@ -258,6 +258,24 @@ async fn a_second_process_fences_the_first() {
     next.done();
 }
 
+/// It has nothing to commit, and shows what is not true any more (race R12).
+#[tokio::test(start_paused = true)]
+async fn a_process_that_only_watches_notices_too_that_it_is_fenced() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    stage.hub.stop(&session, None).await.unwrap();
+    let mut watcher = stage.view(&session, "laptop");
+    watcher.welcomed().await;
+    let next = stage.another().await;
+    next.prompt(&session, 1, &Scene::Say(1)).await.unwrap();
+    assert_eq!(watcher.is_closed().await, CloseCode::Moved);
+    let cursor = watcher.cursor();
+    let mut watcher = next.come(&session, "laptop", cursor, outlive::hub::Role::View);
+    watcher.answered(1, TurnOutcome::Completed).await;
+    stage.done();
+    next.done();
+}
+
 #[tokio::test(start_paused = true)]
 async fn recovery_asks_again_until_the_store_answers() {
     let stage = Stage::new().await;

@@ -20,8 +20,6 @@ pub(crate) enum Fault {
     UnknownLost,
     /// Does not answer.
     Hangs,
-    /// Takes its time.
-    Slow(u32),
 }
 
 /// Draws the faults.
@@ -88,10 +86,6 @@ impl<D: Dice> Faulty<D> {
             Fault::None => then.await,
             Fault::Fails | Fault::UnknownKept | Fault::UnknownLost => Err(io()),
             Fault::Hangs => std::future::pending().await,
-            Fault::Slow(ms) => {
-                tokio::time::sleep(std::time::Duration::from_millis(ms.into())).await;
-                then.await
-            }
         }
     }
 
@@ -109,10 +103,6 @@ impl<D: Dice> Faulty<D> {
             }
             Fault::UnknownLost => Err(CommitError::Unknown("lost".into())),
             Fault::Hangs => std::future::pending().await,
-            Fault::Slow(ms) => {
-                tokio::time::sleep(std::time::Duration::from_millis(ms.into())).await;
-                then().await
-            }
         }
     }
 }
@@ -120,6 +110,10 @@ impl<D: Dice> Faulty<D> {
 impl<D: Dice> Store for Faulty<D> {
     fn open(&self) -> Answer<'_, ()> {
         self.memory.open()
+    }
+
+    fn is_owner(&self) -> Answer<'_, bool> {
+        self.memory.is_owner()
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {

@@ -6,6 +6,7 @@ mod faults;
 mod viewer;
 mod watch;
 
+use std::any::Any;
 use std::future::Future;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(48 * 3600);
 /// What comes, or a panic if it never does.
 pub(crate) async fn soon<T>(of: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, of).await.expect("it never comes")
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// Lets everybody go on until all wait, and no time pass.

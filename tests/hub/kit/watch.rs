@@ -83,7 +83,11 @@ impl Watch {
 
     /// Something that happened outside of the sessions.
     pub(crate) fn note(&self, what: impl FnOnce() -> String) {
-        self.1.lock().unwrap().push(what());
+        let what = what();
+        if std::env::var("LIVE").is_ok() {
+            eprintln!("{what}");
+        }
+        self.1.lock().unwrap().push(what);
     }
 }
 
