@@ -45,6 +45,11 @@ impl Driver {
         let Some(session) = &self.session else { return Err(self.shared.nobody()) };
         self.shared.machine.step_into(session, &event, &mut self.step);
         if let Some(refusal) = self.step.refusal() {
+            // Nothing is committed, so the store would not say that what this is judged by is of before.
+            if let Some(Ok(false)) = self.unless_done(self.shared.store.is_owner()).await {
+                self.fence_off();
+                return Err(NotDone::Moved);
+            }
             self.shared.observe_step(&self.id, &event, &self.step);
             return Err(refusal.into());
         }

@@ -237,6 +237,7 @@ async fn finish(world: &Arc<World>, clients: &[client::Shared], players: &mut Jo
         }
     };
     tokio::time::timeout(patience, left).await.expect("every viewer comes to the end");
+    tokio::time::sleep(Duration::from_secs(120)).await;
     hub.recovered().await;
     oracle::judge_fresh(world, &hub).await;
     let drain = Drain { window: Duration::ZERO, deadline: Duration::from_secs(30) };
