@@ -13,7 +13,14 @@ use outlive::session::{Event, Machine, Session, Snapshot, Step};
 use outlive::store::SessionId;
 
 #[derive(Clone, Default)]
-pub(crate) struct Watch(Arc<Mutex<Seen>>, Arc<Mutex<Vec<String>>>);
+pub(crate) struct Watch(Arc<Mutex<Seen>>, Arc<Story>);
+
+#[derive(Default)]
+struct Story {
+    /// Nobody is going to read it.
+    untold: bool,
+    lines: Mutex<Vec<String>>,
+}
 
 #[derive(Default)]
 struct Seen {
@@ -73,7 +80,7 @@ impl Watch {
 
     /// What was fed, and noted, in order.
     pub(crate) fn story(&self) -> Vec<String> {
-        self.1.lock().unwrap().clone()
+        self.1.lines.lock().unwrap().clone()
     }
 
     /// Of another hub, in the same story.
@@ -83,11 +90,14 @@ impl Watch {
 
     /// Something that happened outside of the sessions.
     pub(crate) fn note(&self, what: impl FnOnce() -> String) {
-        let what = what();
-        if std::env::var("LIVE").is_ok() {
-            eprintln!("{what}");
+        if !self.1.untold {
+            self.1.lines.lock().unwrap().push(what());
         }
-        self.1.lock().unwrap().push(what);
+    }
+
+    /// Holds everything to the laws, and keeps no story.
+    pub(crate) fn untold() -> Watch {
+        Watch(Arc::default(), Arc::new(Story { untold: true, lines: Mutex::default() }))
     }
 }
 
@@ -123,8 +133,10 @@ impl Observer for Watch {
         let mut guard = self.0.lock().unwrap();
         let Seen { lives, rules, wrong, .. } = &mut *guard;
         rules.extend(step.rules().map(|row| row.id));
-        let rows: Vec<_> = step.rules().map(|row| row.id).collect();
-        self.note(|| format!("{} {event:?} -> {} by {rows:?}", short(id), step.next.state()));
+        self.note(|| {
+            let rows: Vec<_> = step.rules().map(|row| row.id).collect();
+            format!("{} {event:?} -> {} by {rows:?}", short(id), step.next.state())
+        });
         let Some(life) = lives.get_mut(id) else {
             return wrong.push(format!("{id} takes {event:?}, and is not in memory"));
         };

@@ -204,7 +204,10 @@ async fn stay(world: &World, me: &Shared, viewer: &mut Viewer) -> End {
         // Reads for a while, or not at all if it is slow.
         let (wait, slow) = {
             let mut me = me.lock().unwrap();
-            (me.rng.pick(&[0, 1, 10, 100, 500]), me.rng.often(200) && !world.is_healed())
+            let calm = world.is_healed();
+            let wait = me.rng.pick(&[0, 1, 10, 100, 500]);
+            let wait = if calm && me.is_done() { 4_000 + wait } else { wait };
+            (wait, me.rng.often(200) && !calm)
         };
         let until = tokio::time::Instant::now() + Duration::from_millis(wait + 1);
         if slow {
@@ -237,7 +240,7 @@ async fn stay(world: &World, me: &Shared, viewer: &mut Viewer) -> End {
             }
         }
         quiet += 1;
-        if world.has_rung() && quiet > 10 && viewer.welcome.is_some() {
+        if world.has_rung() && quiet > 2 && viewer.welcome.is_some() {
             let mut me = me.lock().unwrap();
             me.read = world.truth.of(&me.session).len() as u64;
             return End::Bell;
