@@ -13,6 +13,8 @@ mod endpoints;
 mod engine;
 #[cfg(feature = "check")]
 mod exhaustive;
+#[cfg(feature = "tokio")]
+mod hub;
 #[cfg(feature = "check")]
 mod incidents;
 mod kit;

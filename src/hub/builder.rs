@@ -21,7 +21,8 @@ pub struct Options {
     pub hello_ms: u32,
     /// How long a peer may take to answer a close.
     pub close_ms: u32,
-    /// How often an endpoint pings. Told to clients in the welcome.
+    /// How often an endpoint pings, and the hub asks whether the store is still its own. Told to clients in
+    /// the welcome.
     pub ping_ms: u32,
     /// The largest body of a prompt, an answer or a piece of output, in bytes.
     pub body_bytes: usize,
@@ -128,6 +129,7 @@ impl Builder {
         let shared = Arc::new(shared);
         let hub = Hub { shared };
         hub.shared.tasks.spawn(recover(Arc::clone(&hub.shared)));
+        tokio::spawn(Shared::guard(Arc::downgrade(&hub.shared)));
         Ok(hub)
     }
 }

@@ -149,8 +149,6 @@ pub(super) enum Fact {
     Goaway([u32; 2]),
     /// End when no turn runs and nobody watches.
     Drain,
-    /// Another process owns the store.
-    Fenced,
     /// Nothing; look whether anything is left to do.
     Nudge,
 }

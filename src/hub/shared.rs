@@ -3,14 +3,15 @@
 use std::boxed::Box;
 use std::panic::AssertUnwindSafe;
 use std::string::String;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::Options;
-use super::mailbox::{Fact, NotDone};
+use super::mailbox::NotDone;
 use super::observe::Observer;
 use super::registry::Registry;
 use super::staff::Employer;
@@ -114,6 +115,15 @@ impl Shared {
         }
     }
 
+    /// Returns when nothing can be done here any more.
+    pub(super) async fn done(&self) {
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => {}
+            () = self.fenced.cancelled() => {}
+        }
+    }
+
     /// What to say for a driver that is gone without a word.
     pub(super) fn nobody(&self) -> NotDone {
         if self.is_fenced() {
@@ -131,8 +141,24 @@ impl Shared {
         if !self.is_fenced() {
             tracing::warn!("another process has opened the store; leaving it");
             self.fenced.cancel();
-            for mailbox in self.registry.all() {
-                mailbox.tell(Fact::Fenced);
+        }
+    }
+
+    /// Asks now and then whether the store is still this hub's, for as long as there is a hub.
+    pub(super) async fn guard(shared: Weak<Shared>) {
+        while let Some(hub) = shared.upgrade() {
+            let pause = Duration::from_millis(u64::from(hub.options.ping_ms.max(1)));
+            drop(hub);
+            tokio::time::sleep(pause).await;
+            let Some(hub) = shared.upgrade() else { return };
+            tokio::select! {
+                biased;
+                () = hub.done() => return,
+                owner = hub.store.is_owner() => match owner {
+                    Ok(false) => return hub.fence(),
+                    // One that does not answer says nothing of it.
+                    Ok(true) | Err(_) => {}
+                },
             }
         }
     }

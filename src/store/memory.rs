@@ -67,6 +67,10 @@ impl Store for Memory {
         ready(Ok(()))
     }
 
+    fn is_owner(&self) -> Answer<'_, bool> {
+        ready(Ok(self.with(|shared, epoch| shared.epoch == epoch)))
+    }
+
     fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
         ready(Ok(self.with(|shared, _| {
             let kept = shared.sessions.get(session)?;

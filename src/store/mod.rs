@@ -95,6 +95,16 @@ pub trait Store: Send + Sync + 'static {
     /// The store cannot be used.
     fn open(&self) -> Answer<'_, ()>;
 
+    /// Whether whoever opened the store here still owns it. A hub asks now and then, and before it refuses
+    /// something: a process that has nothing to commit would not notice that another one has taken over. A
+    /// store that never says no tells it with the next commit.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    fn is_owner(&self) -> Answer<'_, bool> {
+        Box::pin(core::future::ready(Ok(true)))
+    }
+
     /// The record of a session; none if there is no such session.
     ///
     /// # Errors

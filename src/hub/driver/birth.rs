@@ -21,7 +21,7 @@ impl Driver {
                 self.shared.fence();
                 return Err(NotDone::Moved);
             }
-            Kept::Halted => return Err(NotDone::Draining),
+            Kept::Done => return Err(self.shared.nobody()),
         }
         self.shared.observe_begin(&self.id, log, None);
         self.adopt(None, Payload::None, None);
@@ -30,8 +30,8 @@ impl Driver {
 
     /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
     pub(super) async fn load(&mut self) -> Result<(), NotDone> {
-        let loaded = self.unless_halted(self.shared.store.load(&self.id)).await;
-        let stored = match loaded.ok_or(NotDone::Draining)? {
+        let loaded = self.unless_done(self.shared.store.load(&self.id)).await;
+        let stored = match loaded.ok_or_else(|| self.shared.nobody())? {
             Ok(Some(stored)) => stored,
             Ok(None) => return Ok(()),
             Err(why) => return Err(unavailable(&why)),
@@ -50,8 +50,8 @@ impl Driver {
 
     /// Forgets the session and its log. A driver without a session knows none.
     pub(super) async fn forget(&mut self) -> Result<(), NotDone> {
-        let forgotten = self.unless_halted(self.shared.store.forget(&self.id)).await;
-        match forgotten.ok_or(NotDone::Draining)? {
+        let forgotten = self.unless_done(self.shared.store.forget(&self.id)).await;
+        match forgotten.ok_or_else(|| self.shared.nobody())? {
             Ok(()) => {}
             Err(CommitError::Stale) => {
                 self.fence_off();
@@ -61,7 +61,7 @@ impl Driver {
             Err(CommitError::Unknown(why)) => match self.look(&why).await {
                 Some(None) => {}
                 Some(Some(_)) => return Err(NotDone::Unavailable(why)),
-                None => return Err(NotDone::Draining),
+                None => return Err(self.shared.nobody()),
             },
         }
         self.dismiss();

@@ -43,8 +43,8 @@ pub(super) enum Kept {
     No(String),
     /// Somebody else has the store.
     Stale,
-    /// The hub has halted; nobody knows.
-    Halted,
+    /// The hub is done for; nobody knows.
+    Done,
 }
 
 impl Driver {
@@ -68,10 +68,10 @@ impl Driver {
     }
 
     async fn commit(&mut self, event: Option<&Event>, payload: &Payload) -> Kept {
-        match self.unless_halted(self.errand(payload)).await {
+        match self.unless_done(self.errand(payload)).await {
             Some(Ok(errand)) => self.errand = errand,
             Some(Err(why)) => return Kept::No(why.to_string()),
-            None => return Kept::Halted,
+            None => return Kept::Done,
         }
         let incarnation = self.session.as_ref().map_or(Incarnation(1), Session::incarnation);
         self.lines = lines(&self.step, incarnation, event, payload);
@@ -81,12 +81,12 @@ impl Driver {
             snapshot: self.step.next.snapshot(),
             entries: self.lines.clone(),
         };
-        match self.unless_halted(self.shared.store.commit(commit)).await {
+        match self.unless_done(self.shared.store.commit(commit)).await {
             Some(Ok(())) => Kept::Yes,
             Some(Err(CommitError::Stale)) => Kept::Stale,
             Some(Err(CommitError::Failed(why))) => Kept::No(why.to_string()),
             Some(Err(CommitError::Unknown(why))) => self.find_out(&why).await,
-            None => Kept::Halted,
+            None => Kept::Done,
         }
     }
 
@@ -125,7 +125,7 @@ impl Driver {
     async fn find_out(&mut self, why: &str) -> Kept {
         let mut patience = Backoff::default();
         loop {
-            let Some(stored) = self.look(why).await else { return Kept::Halted };
+            let Some(stored) = self.look(why).await else { return Kept::Done };
             let version = stored.as_ref().map_or(Version::NONE, |stored| stored.version);
             if version == self.version {
                 return Kept::No(String::from(why));
@@ -137,18 +137,18 @@ impl Driver {
             match ours {
                 Ok(true) => return Kept::Yes,
                 Ok(false) => return Kept::Stale,
-                Err(_) if self.be_unavailable(patience.next(), why).await => return Kept::Halted,
+                Err(_) if self.be_unavailable(patience.next(), why).await => return Kept::Done,
                 Err(_) => {}
             }
         }
     }
 
-    /// The session's record, however long it takes; none if the hub halts before.
+    /// The session's record, however long it takes; none if the hub is done for before.
     pub(super) async fn look(&mut self, why: &str) -> Option<Option<Stored>> {
         tracing::warn!(session = %self.id, why, "nobody knows what became of a commit");
         let mut patience = Backoff::default();
         loop {
-            match self.unless_halted(self.shared.store.load(&self.id)).await? {
+            match self.unless_done(self.shared.store.load(&self.id)).await? {
                 Ok(stored) => return Some(stored),
                 Err(_) if self.be_unavailable(patience.next(), why).await => return None,
                 Err(_) => {}

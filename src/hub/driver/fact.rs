@@ -8,16 +8,23 @@ use tokio::time::Instant;
 use super::super::mailbox::{Fact, Order};
 use super::Driver;
 use super::commit::Payload;
+use crate::ids::ConnectionId;
 use crate::session::Event;
 use crate::wire::ToClient;
-use crate::words::Timer;
+use crate::words::{CloseCode, Timer};
 
 impl Driver {
     pub(super) async fn fact(&mut self, fact: Fact) {
         let event = match fact {
             Fact::Arrived(arrival) => return self.arrive(*arrival).await,
             Fact::Written { connection, through } => Event::Written { connection, through },
-            Fact::Missed { connection, from } => Event::Missed { connection, from },
+            Fact::Missed { connection, from } => {
+                let kept = self.session.as_ref().is_some_and(|session| from > session.log().base);
+                if kept {
+                    return self.contradicted(connection).await;
+                }
+                Event::Missed { connection, from }
+            }
             Fact::Suspend { connection, who, seen } => {
                 let listed = self.viewers.iter().any(|v| v.id == connection && v.client == who);
                 if !listed && self.left != Some((connection, who)) {
@@ -37,10 +44,21 @@ impl Driver {
                 return self.tell_all(|| Order::Say(Box::new(ToClient::Goaway { retry_after_ms })));
             }
             Fact::Drain => return self.draining = true,
-            Fact::Fenced => return self.fence_off(),
             Fact::Nudge => return,
         };
         self.feed_fact(event, Payload::None).await;
+    }
+
+    /// The store has trimmed what by the session's record is retained: somebody else did it, or it is
+    /// damaged. To send the same range again would go on for ever.
+    async fn contradicted(&mut self, connection: ConnectionId) {
+        match self.unless_done(self.shared.store.is_owner()).await {
+            Some(Ok(false)) => self.fence_off(),
+            Some(Ok(true) | Err(_)) | None => {
+                tracing::error!(session = %self.id, "the store has trimmed what is retained");
+                self.tell(connection, Order::Close(CloseCode::Error));
+            }
+        }
     }
 
     /// Feeds every timer that is due. Returns whether there was one.

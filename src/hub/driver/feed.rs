@@ -22,11 +22,11 @@ impl Driver {
             match self.keep(Some(&event), &payload).await {
                 Kept::Yes => break,
                 Kept::Stale => return self.fence_off(),
-                Kept::Halted => return self.end(NotDone::Draining),
+                Kept::Done => return self.end(self.shared.nobody()),
                 Kept::No(why) => {
                     tracing::warn!(session = %self.id, %why, "the store does not answer; goes on trying");
                     if self.be_unavailable(patience.next(), &why).await {
-                        return self.end(NotDone::Draining);
+                        return self.end(self.shared.nobody());
                     }
                 }
             }
@@ -45,6 +45,11 @@ impl Driver {
         let Some(session) = &self.session else { return Err(self.shared.nobody()) };
         self.shared.machine.step_into(session, &event, &mut self.step);
         if let Some(refusal) = self.step.refusal() {
+            // Nothing is committed, so the store would not say that what this is judged by is of before.
+            if let Some(Ok(false)) = self.unless_done(self.shared.store.is_owner()).await {
+                self.fence_off();
+                return Err(NotDone::Moved);
+            }
             self.shared.observe_step(&self.id, &event, &self.step);
             return Err(refusal.into());
         }
@@ -55,9 +60,9 @@ impl Driver {
                 self.fence_off();
                 Err(NotDone::Moved)
             }
-            Kept::Halted => {
-                self.end(NotDone::Draining);
-                Err(NotDone::Draining)
+            Kept::Done => {
+                self.end(self.shared.nobody());
+                Err(self.shared.nobody())
             }
         }
     }
@@ -76,7 +81,7 @@ impl Driver {
         loop {
             tokio::select! {
                 biased;
-                () = self.shared.halt.cancelled() => return true,
+                () = self.shared.done() => return true,
                 () = tokio::time::sleep_until(until) => return false,
                 asks = self.inbox.refusable() => match asks {
                     Ok(arrival) => turn_back(&arrival, &unavailable()),
@@ -86,11 +91,11 @@ impl Driver {
         }
     }
 
-    /// What a store answers; none if the hub halts before.
-    pub(super) async fn unless_halted<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+    /// What a store answers; none if the hub is done for before.
+    pub(super) async fn unless_done<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.shared.halt.cancelled() => None,
+            () = self.shared.done() => None,
             answer = answer => Some(answer),
         }
     }

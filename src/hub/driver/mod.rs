@@ -99,7 +99,8 @@ enum Next {
     Heard,
     /// A worker's task is gone.
     Gone,
-    Halted,
+    /// The hub is done for.
+    Done,
 }
 
 impl Driver {
@@ -173,7 +174,7 @@ impl Driver {
             }
             Next::Heard => self.listen().await,
             Next::Gone => self.leaving = false,
-            Next::Halted => self.end(NotDone::Draining),
+            Next::Done => self.end(self.shared.nobody()),
         }
     }
 
@@ -194,7 +195,7 @@ impl Driver {
         let Driver { shared, inbox, worker, heard, seat, .. } = self;
         tokio::select! {
             biased;
-            () = shared.halt.cancelled() => Next::Halted,
+            () = shared.done() => Next::Done,
             next = inbox.any() => match next {
                 Ok(fact) => Next::Fact(fact),
                 Err(command) => Next::Command(command),

@@ -1,0 +1,155 @@
+//! What the stories of the hub are told with: a stage with a hub, a worker that plays what the prompt
+//! says, viewers that hold what they are given against the log's order, and a watch over every step.
+
+mod actor;
+mod faults;
+mod viewer;
+mod watch;
+
+use std::any::Any;
+use std::future::Future;
+use std::time::Duration;
+
+use outlive::Limits;
+use outlive::hub::{Done, Hub, NotDone, Observer, Options, Role};
+use outlive::ids::PromptNumber;
+use outlive::log::Claim;
+use outlive::store::{Memory, SessionId, Store};
+
+pub(crate) use actor::{Actor, Part, Scene};
+pub(crate) use faults::{Fault, Faulty};
+pub(crate) use viewer::{Viewer, ended, outputs};
+pub(crate) use watch::Watch;
+
+/// Longer than anything waits by itself. The clock is paused: it costs nothing.
+const PATIENCE: Duration = Duration::from_secs(48 * 3600);
+
+/// What comes, or a panic if it never does.
+pub(crate) async fn soon<T>(of: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, of).await.expect("it never comes")
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Lets everybody go on until all wait, and no time pass.
+pub(crate) async fn settle() {
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets so much time pass.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+    settle().await;
+}
+
+pub(crate) fn n(number: u64) -> PromptNumber {
+    PromptNumber::new(number).unwrap()
+}
+
+/// A hub, and everything around it.
+pub(crate) struct Stage {
+    pub(crate) hub: Hub,
+    pub(crate) actor: Actor,
+    pub(crate) watch: Watch,
+    pub(crate) memory: Memory,
+    pub(crate) limits: Limits,
+    pub(crate) options: Options,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Stage {
+        Stage::with(Limits::default(), Options::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits, options: Options) -> Stage {
+        let memory = Memory::new();
+        Stage::on(memory.clone(), memory, limits, options).await
+    }
+
+    /// On a store that is `memory` in some disguise.
+    pub(crate) async fn on(
+        store: impl Store,
+        memory: Memory,
+        limits: Limits,
+        options: Options,
+    ) -> Stage {
+        let (actor, watch) = (Actor::new(), Watch::default());
+        let hub = open(store, &actor, watch.clone(), limits, options.clone(), 1).await;
+        Stage { hub, actor, watch, memory, limits, options }
+    }
+
+    /// Another process opens the same store. The first one is not told.
+    pub(crate) async fn another(&self) -> Stage {
+        let (actor, watch) = (self.actor.clone(), Watch::default());
+        let (memory, limits, options) = (self.memory.another(), self.limits, self.options.clone());
+        let hub = open(memory.clone(), &actor, watch.clone(), limits, options.clone(), 2).await;
+        hub.recovered().await;
+        Stage { hub, actor, watch, memory, limits, options }
+    }
+
+    pub(crate) async fn session(&self) -> SessionId {
+        self.hub.create().await.unwrap()
+    }
+
+    /// A viewer's hello, without a cursor.
+    pub(crate) fn view(&self, session: &SessionId, client: &str) -> Viewer {
+        self.come(session, client, Claim::Nothing, Role::Admin)
+    }
+
+    pub(crate) fn come(
+        &self,
+        session: &SessionId,
+        client: &str,
+        cursor: Claim,
+        role: Role,
+    ) -> Viewer {
+        Viewer::hello(&self.hub, session, client, cursor, role)
+    }
+
+    pub(crate) async fn prompt(
+        &self,
+        session: &SessionId,
+        number: u64,
+        scene: &Scene,
+    ) -> Result<Done, NotDone> {
+        soon(self.hub.prompt(session, "ann", "post", n(number), scene)).await
+    }
+
+    /// Ends the story: every step of every session was what the table and the laws say.
+    pub(crate) fn done(&self) {
+        self.watch.check();
+    }
+
+    /// What happened, when a story fails.
+    fn told(&self) -> String {
+        let story = self.watch.story();
+        let lines = story.iter().enumerate().map(|(number, line)| format!("{number:4} {line}"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what was fed:\n{}", self.told());
+        }
+    }
+}
+
+async fn open(
+    store: impl Store,
+    actor: &Actor,
+    watch: impl Observer,
+    limits: Limits,
+    options: Options,
+    seed: u64,
+) -> Hub {
+    let hub = Hub::builder().store(store).limits(limits).options(options).observer(watch);
+    hub.seed(seed).build(actor.clone()).await.unwrap()
+}
