@@ -2,6 +2,8 @@
 
 mod docs;
 mod explain;
+#[cfg(feature = "serve")]
+mod serve;
 mod table;
 
 use std::process::{Command, Output, Stdio};

@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use outlive::axum::{Ask, Bearer, Denied, Grant, Origins, endpoints};
-use outlive::hub::{Hub, Role};
+use outlive::hub::{Hub, Options, Role};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -159,12 +159,12 @@ async fn pages_of_other_origins_may_not_connect() {
 #[tokio::test]
 async fn origins_can_be_listed() {
     let only = Origins::only(["https://chat.example"]);
-    let server = Server::with(Default::default(), |endpoints| endpoints.origins(only)).await;
+    let server = Server::with(Options::default(), |endpoints| endpoints.origins(only)).await;
     let session = server.session().await;
     assert!(server.dial(&session, &[("origin", "https://Chat.example")]).await.is_ok());
     let page = format!("http://{}", server.at);
     assert_eq!(server.dial(&session, &[("origin", &page)]).await.err().unwrap().0, 403);
-    let any = Server::with(Default::default(), |endpoints| endpoints.origins(Origins::any())).await;
+    let any = Server::with(Options::default(), |endpoints| endpoints.origins(Origins::any())).await;
     let session = any.session().await;
     assert!(any.dial(&session, &[("origin", "null")]).await.is_ok());
 }

@@ -111,7 +111,7 @@ impl Server {
             self.at
         );
         for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text.extend([*name, ": ", *value, "\r\n"]);
         }
         text.push_str("\r\n");
         text.push_str(body);

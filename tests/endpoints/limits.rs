@@ -1,6 +1,7 @@
 //! What one principal may have.
 
 use outlive::axum::EndpointLimits;
+use outlive::hub::Options;
 use serde_json::json;
 
 use super::kit::{Server, Socket};
@@ -14,7 +15,7 @@ fn limits(set: impl FnOnce(&mut EndpointLimits)) -> EndpointLimits {
 #[tokio::test]
 async fn a_principal_has_so_many_connections_and_a_place_that_is_left_is_free() {
     let limits = limits(|limits| limits.connections = 2);
-    let server = Server::with(Default::default(), |endpoints| endpoints.limits(limits)).await;
+    let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (mut first, _) = server.attach(&session, "a", None).await;
     let (_second, _) = server.attach(&session, "b", None).await;
@@ -43,7 +44,7 @@ async fn thousands_of_attaches_are_as_many_as_may_come() {
     let limits = limits(|limits| {
         (limits.attaches, limits.attach_ms) = (20, u32::MAX);
     });
-    let server = Server::with(Default::default(), |endpoints| endpoints.limits(limits)).await;
+    let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (mut let_in, mut turned_away) = (0, 0);
     for _ in 0..2_000 {
@@ -62,7 +63,7 @@ async fn thousands_of_attaches_are_as_many_as_may_come() {
 #[tokio::test]
 async fn attaches_may_come_again_after_a_time() {
     let limits = limits(|limits| (limits.attaches, limits.attach_ms) = (1, 1_000));
-    let server = Server::with(Default::default(), |endpoints| endpoints.limits(limits)).await;
+    let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (_first, _) = server.attach(&session, "a", None).await;
     tokio::time::pause();

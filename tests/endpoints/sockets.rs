@@ -1,5 +1,6 @@
 //! The WebSocket.
 
+use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -209,7 +210,6 @@ async fn a_client_that_closes_gets_its_close_back() {
     let (mut socket, _) = server.attach(&session, "laptop", None).await;
     socket.send(Message::Close(None)).await.unwrap();
     // The echo, and then the end: no cut.
-    use futures_util::StreamExt as _;
     assert!(matches!(socket.0.next().await, Some(Ok(Message::Close(_)))));
     assert!(socket.0.next().await.is_none());
 }

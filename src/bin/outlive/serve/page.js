@@ -138,6 +138,8 @@ $("stop").onclick = async () => {
 $("diagram").innerHTML = await (await fetch("/session.svg")).text();
 const edges = [...$("diagram").querySelectorAll("g > title")].map((title) => [title.parentNode, title.textContent]);
 
+$("every").onchange = ({ target }) => $("rows").classList.toggle("every", target.checked);
+
 function light(state) {
   $("state").textContent = state;
   $("diagram").querySelectorAll(".here").forEach((group) => group.classList.remove("here"));
@@ -155,7 +157,7 @@ function took({ from, trigger, rules, verdict, state, event }) {
   const list = $("rows");
   const text = `${trigger} ${verdict}${from && from !== state ? ` ${from} → ${state}` : ` in ${state}`}`;
   const id = rules.map(([rule]) => rule).join(" ");
-  const first = list.firstChild;
+  const first = [...list.children].find((item) => item.classList.contains("often") === ["OUTPUT", "WRITTEN"].includes(trigger));
   if (first?.dataset.key === id + text) {
     first.dataset.times = Number(first.dataset.times) + 1;
     first.querySelector("i").textContent = ` × ${first.dataset.times}`;
@@ -165,7 +167,7 @@ function took({ from, trigger, rules, verdict, state, event }) {
   const [rule, times] = [document.createElement("b"), document.createElement("i")];
   rule.textContent = id;
   item.append(rule, ` ${text}`, times);
-  item.className = verdict;
+  item.className = `${verdict}${["OUTPUT", "WRITTEN"].includes(trigger) ? " often" : ""}`;
   item.title = `${rules.map(([, because]) => because).join("; ")}\n${event}`;
   [item.dataset.key, item.dataset.times] = [id + text, 1];
   list.prepend(item);
