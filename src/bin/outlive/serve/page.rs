@@ -24,8 +24,9 @@ use super::watch::Watch;
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/page.js", "text/javascript", include_str!("page.js")),
-    // With the client of clients/js: its three files, at the same place.
-    ("/client/outlive.js", "text/javascript", include_str!("client.js")),
+    ("/client/outlive.js", "text/javascript", include_str!("../../../../clients/js/outlive.js")),
+    ("/client/machine.js", "text/javascript", include_str!("../../../../clients/js/machine.js")),
+    ("/client/table.js", "text/javascript", include_str!("../../../../clients/js/table.js")),
     ("/session.svg", "image/svg+xml", include_str!("../../../../docs/generated/session.svg")),
 ];
 
