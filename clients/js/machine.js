@@ -72,6 +72,13 @@ export class Link {
     return { cursor: this.cursor, next: this.first, tried: this.tried, outbox: [...this.outbox] };
   }
 
+  /** Goes on under another name, before the first hello: its numbers begin at 1, these tickets are not its own. */
+  anotherClient(tickets) {
+    this.first = 1;
+    this.tried = false;
+    this.outbox = this.outbox.filter((ticket) => !tickets.has(ticket));
+  }
+
   /** What was handed over: where the next hello goes on. */
   delivered() {
     return this.reading && `${this.reading.log}.${this.reading.delivered}`;

@@ -10,6 +10,7 @@
 // with one update at a time and may return a promise; an entry counts as applied when it is done.
 
 import { Link, waitMs } from "./machine.js";
+import { Seat } from "./seat.js";
 
 export const SUBPROTOCOL = "outlive.v1";
 
@@ -87,10 +88,13 @@ export class Client {
   #bodies = {};
   #promises = new Map();
   #next = 1;
+  #kept; // tickets that were in the storage
+  #seat;
   #unlisten = [];
 
   constructor(options) {
-    const storage = options.storage ?? storageIn(sessionStorageOrNone(), `outlive:${options.session}`);
+    const own = options.storage ? null : sessionStorageOrNone();
+    const storage = options.storage ?? storageIn(own, `outlive:${options.session}`);
     this.#options = {
       WebSocket: globalThis.WebSocket,
       window: globalThis.window,
@@ -111,6 +115,8 @@ export class Client {
     this.#bodies = kept.client === this.id ? { ...kept.bodies } : {};
     this.#next = kept.client === this.id ? (kept.ticket ?? 1) : 1;
     this.#link = new Link(saved, options.settings);
+    this.#kept = [...this.#link.outbox];
+    this.#seat = new Seat(options.client ? null : own, `outlive:${options.session}:seat`);
     this.welcome = null;
   }
 
@@ -124,8 +130,14 @@ export class Client {
     return this.#link.cursor;
   }
 
+  /** What waits until the server has it, in order; also what was prompted before the page was loaded anew. */
+  get waiting() {
+    return this.#link.outbox.map((ticket) => ({ ticket, body: this.#bodies[ticket] ?? null }));
+  }
+
   /** Connects and keeps connected; if it is connecting already: now. */
   start() {
+    this.#seat.take(this.id);
     this.#listen();
     this.#feed({ event: "start" });
   }
@@ -133,6 +145,7 @@ export class Client {
   /** Leaves. The session goes on, and what waits in the outbox stays for the next start. */
   stop() {
     this.#unlisten.splice(0).forEach((undo) => undo());
+    this.#seat.leave();
     this.#feed({ event: "stop" });
   }
 
@@ -262,21 +275,39 @@ export class Client {
     }
   }
 
+  /** The page's own doing, and to the machine a connection that was lost. */
+  #drop() {
+    if (this.#socket === null) return;
+    this.#hangUp();
+    this.#feed({ event: "lost", socket: this.#link.socket });
+  }
+
   async #hello(cursor) {
     const socket = this.#socket;
     const { token } = this.#options;
     let shown;
+    if (await this.#seat.isTaken()) this.#becomeAnother();
     try {
       shown = typeof token === "function" ? await token() : token;
     } catch (error) {
       this.#tell({ kind: "error", error });
       return; // no hello: the attach timer comes back to it
     }
-    if (socket !== this.#socket) return;
+    if (socket !== this.#socket || socket === null) return;
     const frame = { t: "attach", client: this.id };
     if (cursor) frame.cursor = cursor;
     if (shown) frame.token = shown;
     this.#write(frame);
+  }
+
+  /** A tab that was duplicated: the other one is who it was, and sends what waited. */
+  #becomeAnother() {
+    const theirs = new Set(this.#kept);
+    this.id = newClientId();
+    this.#link.anotherClient(theirs);
+    for (const ticket of theirs) delete this.#bodies[ticket];
+    this.#seat.take(this.id);
+    this.#save();
   }
 
   #write(frame) {
@@ -420,7 +451,17 @@ export class Client {
     };
     const visible = () => (document.visibilityState === "hidden" ? this.hide() : this.show());
     on(document, "visibilitychange", visible);
-    on(window, "pageshow", (event) => event.persisted && this.show());
+    // A page with a socket cannot be kept to go back to, and one that is kept hears nothing.
+    on(window, "pagehide", () => {
+      this.hide();
+      this.#drop();
+      this.#seat.leave();
+    });
+    on(window, "pageshow", (event) => {
+      if (!event.persisted) return;
+      this.#seat.take(this.id);
+      this.show();
+    });
     on(window, "online", () => this.online());
     on(window, "offline", () => this.offline());
     if (document?.visibilityState === "hidden") this.hide();
