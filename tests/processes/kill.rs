@@ -40,7 +40,7 @@ fn think(n: u64) -> String {
 
 /// A guard and no assertion: whoever waits for what never comes is to say so instead of hanging.
 pub(super) async fn guard<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    let patience = Duration::from_secs(600);
+    let patience = Duration::from_secs(300);
     tokio::time::timeout(patience, wait).await.unwrap_or_else(|_| panic!("{what}: does not end"))
 }
 
@@ -54,12 +54,8 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
     println!("OUTLIVE_SEED={seed} OUTLIVE_KILLS={kills}");
     let folder = Folder::new("kill");
     let (store, record) = (folder.file("outlive.db"), folder.file("steps.jsonl"));
-    // A commit that need not outlive the machine outlives its process all the same.
-    let more = |life: u64| {
-        let durability = if life % 2 == 0 { "full" } else { "fast" };
-        ["--record", record.to_str().unwrap(), "--durability", durability]
-    };
-    let mut server = Serving::start("127.0.0.1:0", &store, &more(0)).await;
+    let more = ["--record", record.to_str().unwrap()];
+    let mut server = Serving::start("127.0.0.1:0", &store, &more).await;
     let at = server.site.at;
     let (up, seen) = watch::channel(Up { at, life: 0, prompting: true });
     let (heads, head) = (0..2).map(|_| watch::channel(None)).collect::<(Vec<_>, Vec<_>)>();
@@ -74,6 +70,8 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
         let viewer = Returning::new("eve", &session, None, ticks.clone());
         viewers.push(tokio::spawn(viewer.run(seen.clone(), Until::Reached(head[place].clone()))));
     }
+    // Nobody counts for a client that failed.
+    drop(ticks);
     let mut chance = Chance(seed);
     let mut at_once = 0;
     for life in 1..=kills {
@@ -90,7 +88,7 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
         server.kill().await;
         // What was on its way counts for nothing.
         while ticking.try_recv().is_ok() {}
-        server = Serving::start(&at.to_string(), &store, &more(life)).await;
+        server = Serving::start(&at.to_string(), &store, &more).await;
         up.send_modify(|up| up.life = u32::try_from(life).unwrap());
     }
     up.send_modify(|up| up.prompting = false);

@@ -3,4 +3,5 @@
 
 mod child;
 mod kill;
+mod leaving;
 mod returning;
