@@ -1,0 +1,7 @@
+//! Real processes and real sockets: what is promised, held against signals, full disks and other people's
+//! clients.
+
+mod child;
+mod kill;
+mod leaving;
+mod returning;
