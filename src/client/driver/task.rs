@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::socket::{Heard, Wire};
 use super::{Accepted, Builder, Entry, Failed, ServerRefusal, Update, WAITING, key, random};
 use crate::client::{
-    self, Close, Effect, Event, Link, Machine, Chance, Socket, Ticket, Timer, Wait,
+    self, Chance, Close, Effect, Event, Link, Machine, Socket, Ticket, Timer, Wait,
 };
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::wire::{self, ToServer, Welcome};
