@@ -5,3 +5,6 @@ mod child;
 mod kill;
 mod leaving;
 mod returning;
+mod rmcp;
+mod stage;
+mod stories;
