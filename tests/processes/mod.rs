@@ -4,6 +4,7 @@
 mod child;
 mod kill;
 mod leaving;
+mod others;
 mod returning;
 mod rmcp;
 mod stage;
