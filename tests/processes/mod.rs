@@ -4,4 +4,8 @@
 mod child;
 mod kill;
 mod leaving;
+mod others;
 mod returning;
+mod rmcp;
+mod stage;
+mod stories;
