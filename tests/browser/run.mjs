@@ -200,6 +200,7 @@ class Tab {
   }
 
   async session() { return new URL(this.page.url()).searchParams.get("session"); }
+  async stored() { return this.page.evaluate(() => ({ ...sessionStorage })); }
   async id() { return this.page.evaluate(() => window.outlive.id); }
 
   async until(condition, argument) { await this.page.waitForFunction(condition, argument); }
@@ -264,6 +265,19 @@ class World {
     this.tabs.push(other);
     await other.live();
     return other;
+  }
+
+  /** A tab that begins with this sessionStorage. */
+  async restore(stored, session) {
+    const tab = new Tab(await this.context.newPage(), this);
+    this.tabs.push(tab);
+    await tab.page.addInitScript((items) => {
+      if (sessionStorage.length > 0) return;
+      for (const [name, value] of Object.entries(items)) sessionStorage.setItem(name, value);
+    }, stored);
+    await tab.page.goto(`${this.server.url}/?session=${session}`);
+    await tab.live();
+    return tab;
   }
 
   /** Says to the page that it is hidden, or not, as the browser would. */
@@ -351,17 +365,10 @@ test("a tab that is duplicated does not send what waits in the other one", async
   await one.say("only once");
   await one.page.waitForSelector("#waiting .prompt");
   // The copy is made while the server is away; its page is loaded as soon as it is back.
-  const stored = await one.page.evaluate(() => ({ ...sessionStorage }));
+  const stored = await one.stored();
   await world.server.start();
-  const context = world.context;
-  const page = await context.newPage();
-  const two = new Tab(page, world);
-  world.tabs.push(two);
-  await page.addInitScript((items) => {
-    if (!sessionStorage.length) for (const [name, value] of Object.entries(items)) sessionStorage.setItem(name, value);
-  }, stored);
-  await page.goto(`${world.server.url}/?session=${session}`);
-  await Promise.all([one.live(), two.live()]);
+  const two = await world.restore(stored, session);
+  await one.live();
   await one.shows("You said: only once.");
   await Promise.all([one.quiet(), two.quiet()]);
   assert.deepEqual(prompts(await one.isRight()), ["only once"]);
@@ -617,7 +624,7 @@ test("away and back: the browser kept the page", async (world) => {
     addEventListener("pageshow", ({ persisted }) => { window.persisted = persisted; });
   });
   await tab.page.goto(`${world.server.url}/healthz`);
-  await tab.page.goBack();
+  await tab.page.goBack({ waitUntil: "commit" });
   await tab.until(() => window.persisted === true && window.mark === "kept");
   await tab.live();
   await tab.quiet();
@@ -626,6 +633,38 @@ test("away and back: the browser kept the page", async (world) => {
   await tab.shows("You said: and now?");
   await tab.quiet();
   await tab.isRight();
+}, { backForwardCache: true });
+
+test("away and back: what the page in between has sent is not sent again", async (world) => {
+  const tab = await world.open();
+  await world.context.setOffline(true);
+  world.server.cutEverything();
+  await tab.link("DORMANT");
+  await tab.say("only once");
+  await tab.page.waitForSelector("#waiting .prompt");
+  await tab.page.evaluate(() => {
+    addEventListener("pageshow", ({ persisted }) => {
+      window.persisted = persisted;
+      delete document.visibilityState; // what the test has put there
+    });
+  });
+  // The page goes while its prompt waits.
+  await world.visible(tab, "hidden");
+  await world.context.setOffline(false);
+  const address = tab.page.url();
+  await tab.page.goto(`${world.server.url}/healthz`);
+  await tab.page.goto(address);
+  await tab.shows("You said: only once.");
+  await tab.say("another");
+  await tab.shows("You said: another.");
+  await tab.quiet();
+  await tab.page.evaluate(() => history.go(-2));
+  await tab.until(() => window.persisted === true);
+  await tab.live();
+  await tab.say("last");
+  await tab.shows("You said: last.");
+  await tab.quiet();
+  assert.deepEqual(prompts(await tab.isRight()), ["only once", "another", "last"]);
 }, { backForwardCache: true });
 
 test("away and back: the browser loads the page anew", async (world) => {
@@ -641,24 +680,22 @@ test("away and back: the browser loads the page anew", async (world) => {
   assert.equal(said(await tab.isRight(), 1), upTo(60));
 });
 
-test("a tab that crashed keeps its name and what waits", async (world) => {
+test("a tab that the browser discarded keeps its name and what waits", async (world) => {
   const tab = await world.open();
-  const id = await tab.id();
+  const [id, session] = [await tab.id(), await tab.session()];
   await world.server.end("SIGKILL");
   await tab.link("BACKING_OFF", "CONNECTING");
   await tab.say("survives");
   await tab.page.waitForSelector("#waiting .prompt");
-  const devtools = await world.context.newCDPSession(tab.page);
-  const crashed = tab.page.waitForEvent("crash");
-  devtools.send("Page.crash").catch(() => {});
-  await crashed;
+  // Nothing is told to such a page: its storage stays as it is, and comes back with the tab.
+  const stored = await tab.stored();
+  await tab.page.close();
   await world.server.start();
-  await tab.page.goto(`${world.server.url}/?session=${await tab.session()}`);
-  await tab.live();
-  assert.equal(await tab.id(), id);
-  await tab.shows("You said: survives.");
-  await tab.quiet();
-  assert.deepEqual(prompts(await tab.isRight()), ["survives"]);
+  const again = await world.restore(stored, session);
+  assert.equal(await again.id(), id);
+  await again.shows("You said: survives.");
+  await again.quiet();
+  assert.deepEqual(prompts(await again.isRight()), ["survives"]);
 });
 
 test("an address without a session that exists says so", async (world) => {

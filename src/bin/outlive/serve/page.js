@@ -268,7 +268,7 @@ function took({ from, trigger, rules, verdict, state, event }) {
   light(state);
   flash(from, state, ids);
   const list = $("rows");
-  const what = verdict === "stay" ? "" : ` ${verdict}`;
+  const what = ["ignore", "refuse"].includes(verdict) ? ` ${verdict}` : "";
   const text = `${trigger}${what}${from && from !== state ? ` ${from} → ${state}` : ` in ${state}`}`;
   const key = `${ids} ${text}`;
   // Output is written and read in turns: that is one line each, with a count.
