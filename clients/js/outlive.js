@@ -467,7 +467,7 @@ export class Client {
     };
     const visible = () => (document.visibilityState === "hidden" ? this.hide() : this.show());
     on(document, "visibilitychange", visible);
-    // A page with a socket cannot be kept to go back to, and one that is kept hears nothing.
+    // Not every browser keeps a page with a socket to go back to, and one that is kept hears nothing.
     on(window, "pagehide", () => {
       this.hide();
       this.#drop();

@@ -183,6 +183,8 @@ function waiting() {
 function controls() {
   const connected = WELCOMED.includes(client.state);
   $("waiting").className = connected ? "" : "apart";
+  $("is").textContent = connected ? "is" : "was";
+  document.querySelectorAll(".ask button").forEach((button) => { button.disabled = !connected; });
   $("interrupt").disabled = !connected || open.size === 0;
   $("stop").disabled = !connected || ["CLOSING", "ENDED"].includes($("state").textContent);
   $("cut").disabled = !connected;
