@@ -39,8 +39,9 @@ class Server {
   #cables = new Set();
   output = "";
 
-  static async create(folder) {
+  static async create(folder, flags = []) {
     const server = new Server();
+    server.flags = flags;
     server.file = join(folder, "outlive.db");
     server.#wire = net.createServer((cable) => server.#connect(cable));
     // The page sees this address; the server has the same port at another one.
@@ -72,7 +73,7 @@ class Server {
   }
 
   async start() {
-    const args = ["serve", "--listen", `127.0.0.2:${this.port}`, "--store", this.file];
+    const args = ["serve", "--listen", `127.0.0.2:${this.port}`, "--store", this.file, ...this.flags];
     this.#process = spawn(PROGRAM, args, { stdio: ["ignore", "pipe", "pipe"] });
     const gone = new Promise((done) => this.#process.once("exit", (code, signal) => done({ code, signal })));
     this.gone = gone;
@@ -101,7 +102,9 @@ class Server {
   /** The log up to its head, read over HTTP. */
   async log(session) {
     const stop = new AbortController();
-    const response = await fetch(`${this.url}/sessions/${session}/events`, { signal: stop.signal });
+    const [, token] = this.flags;
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const response = await fetch(`${this.url}/sessions/${session}/events`, { signal: stop.signal, headers });
     assert.equal(response.status, 200);
     const [entries, decoder] = [[], new TextDecoder()];
     let [text, head] = ["", null];
@@ -217,10 +220,7 @@ class Tab {
     await this.page.press("#text", "Enter");
   }
 
-  /** The numbers that /long and /fast say, so far. */
-  async counted() {
-    return this.page.evaluate(() => document.querySelector("#chat .turn:last-of-type .answer")?.textContent.trim().split(" ").length ?? 0);
-  }
+  /** The last answer counts, and has come so far. */
   async counts(least) {
     await this.until((n) => {
       const answers = [...document.querySelectorAll("#chat .answer")];
@@ -247,10 +247,15 @@ class World {
   errors = [];
   tabs = [];
 
-  async open(address = "/", context = this.context) {
-    const tab = new Tab(await context.newPage(), this);
+  async visit(address) {
+    const tab = new Tab(await this.context.newPage(), this);
     this.tabs.push(tab);
     await tab.page.goto(this.server.url + address);
+    return tab;
+  }
+
+  async open(address = "/") {
+    const tab = await this.visit(address);
     await tab.live();
     return tab;
   }
@@ -705,6 +710,54 @@ test("an address without a session that exists says so", async (world) => {
   await tab.page.waitForSelector("#problem:not([hidden])");
 });
 
+test("with a token, and without the right one", async (world) => {
+  const tab = await world.open("/#token=sesame");
+  await tab.say("hello");
+  await tab.shows("You said: hello.");
+  await tab.page.reload();
+  await tab.live();
+  await tab.quiet();
+  await tab.isRight();
+  await tab.page.waitForSelector("#rows li"); // the steps are asked for with the token too
+  const session = await tab.session();
+  const stranger = await world.visit(`/?session=${session}#token=open`);
+  await stranger.link("STOPPED");
+  await stranger.page.waitForSelector("#problem:not([hidden])");
+  assert.equal(await stranger.page.textContent("#chat"), "");
+}, { flags: ["--token", "sesame"] });
+
+test("turns that end badly", async (world) => {
+  const tab = await world.open();
+  for (const text of ["/fail", "/panic", "/leave", "and after that?"]) {
+    await tab.say(text);
+    await tab.shows(`you: ${text}`);
+    await tab.quiet();
+  }
+  await tab.shows("failed: the worker failed, as it was asked to");
+  const log = await tab.isRight();
+  assert.deepEqual(outcomes(log), ["failed", "failed", "failed", "completed"]);
+  await tab.page.reload();
+  await tab.live();
+  await tab.isRight();
+});
+
+test("prompts that queue, and two tabs that are cut all the time", async (world) => {
+  const one = await world.open();
+  const two = await world.open(`/?session=${await one.session()}`);
+  for (let n = 1; n <= 3; n += 1) {
+    await one.say(`/long ${10 + n}`);
+    await two.say(`/long ${20 + n}`);
+    world.server.cutEverything();
+    await Promise.all([one.live(), two.live()]);
+  }
+  await one.until(() => document.querySelectorAll("#chat .prompt").length === 6);
+  await Promise.all([one.quiet(), two.quiet()]);
+  await two.isRight();
+  const log = await one.isRight();
+  assert.deepEqual(prompts(log).sort(), [11, 12, 13, 21, 22, 23].map((n) => `/long ${n}`));
+  for (const { d, seq } of log.filter(({ entry }) => entry === "prompt")) assert.equal(said(log, seq), upTo(Number(d.split(" ")[1])));
+});
+
 const PROGRAM = program();
 const BROWSER = browserPath();
 const wanted = process.argv.slice(2);
@@ -712,7 +765,7 @@ const chosen = tests.filter(({ name }) => wanted.length === 0 || wanted.some((pa
 const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
 
 let failed = 0;
-for (const { name, run, backForwardCache } of chosen) {
+for (const { name, run, backForwardCache, flags } of chosen) {
   const folder = mkdtempSync(join(tmpdir(), "outlive-browser-"));
   const world = new World();
   let why = null;
@@ -721,7 +774,7 @@ for (const { name, run, backForwardCache } of chosen) {
     const without = backForwardCache ? { ignoreDefaultArgs: ["--disable-back-forward-cache"] } : {};
     browser = await chromium.launch({ executablePath: BROWSER, args, ...without });
     world.context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    world.server = await Server.create(folder);
+    world.server = await Server.create(folder, flags);
     await run(world);
     if (world.errors.length > 0) why = world.errors.join("\n");
   } catch (error) {
