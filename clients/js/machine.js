@@ -72,11 +72,12 @@ export class Link {
     return { cursor: this.cursor, next: this.first, tried: this.tried, outbox: [...this.outbox] };
   }
 
-  /** Goes on under another name, before the first hello: its numbers begin at 1, these tickets are not its own. */
-  anotherClient(tickets) {
-    this.first = 1;
-    this.tried = false;
-    this.outbox = this.outbox.filter((ticket) => !tickets.has(ticket));
+  /** Takes over an outbox, and where its numbers go on, while there is no connection. The cursor stays. */
+  adopt({ next = 1, tried = false, outbox = [] }) {
+    this.first = next;
+    this.outbox = [...outbox];
+    this.tried = Boolean(tried) && outbox.length > 0;
+    this.underWay = false;
   }
 
   /** What was handed over: where the next hello goes on. */

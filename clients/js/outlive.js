@@ -88,6 +88,7 @@ export class Client {
   #bodies = {};
   #promises = new Map();
   #next = 1;
+  #saved = null; // as text, what this page saved last
   #kept; // tickets that were in the storage
   #seat;
   #unlisten = [];
@@ -302,12 +303,26 @@ export class Client {
 
   /** A tab that was duplicated: the other one is who it was, and sends what waited. */
   #becomeAnother() {
-    const theirs = new Set(this.#kept);
     this.id = newClientId();
-    this.#link.anotherClient(theirs);
-    for (const ticket of theirs) delete this.#bodies[ticket];
+    this.#link.adopt({ outbox: this.#link.outbox.filter((ticket) => !this.#kept.includes(ticket)) });
+    for (const ticket of this.#kept) delete this.#bodies[ticket];
     this.#seat.take(this.id);
     this.#save();
+  }
+
+  /** Back from where the browser kept the page. Meanwhile the tab may have shown another page of this client,
+   * and that one has sent what waited. */
+  #catchUp() {
+    const kept = this.#options.storage.load();
+    if (kept?.client !== this.id || JSON.stringify(kept) === this.#saved) return;
+    this.#link.adopt(kept.link);
+    this.#bodies = { ...kept.bodies };
+    this.#next = Math.max(this.#next, kept.ticket);
+    for (const [ticket, { reject }] of this.#promises) {
+      if (this.#link.outbox.includes(ticket)) continue;
+      this.#promises.delete(ticket);
+      reject(new OutliveError("elsewhere", "another page of this tab has dealt with it"));
+    }
   }
 
   #write(frame) {
@@ -378,6 +393,7 @@ export class Client {
 
   #save() {
     const value = { client: this.id, link: this.#link.saved(), bodies: this.#bodies, ticket: this.#next };
+    this.#saved = JSON.stringify(value);
     try {
       this.#options.storage.save(value);
     } catch (error) {
@@ -451,7 +467,7 @@ export class Client {
     };
     const visible = () => (document.visibilityState === "hidden" ? this.hide() : this.show());
     on(document, "visibilitychange", visible);
-    // A page with a socket cannot be kept to go back to, and one that is kept hears nothing.
+    // Not every browser keeps a page with a socket to go back to, and one that is kept hears nothing.
     on(window, "pagehide", () => {
       this.hide();
       this.#drop();
@@ -460,6 +476,7 @@ export class Client {
     on(window, "pageshow", (event) => {
       if (!event.persisted) return;
       this.#seat.take(this.id);
+      this.#catchUp();
       this.show();
     });
     on(window, "online", () => this.online());

@@ -39,8 +39,9 @@ class Server {
   #cables = new Set();
   output = "";
 
-  static async create(folder) {
+  static async create(folder, flags = []) {
     const server = new Server();
+    server.flags = flags;
     server.file = join(folder, "outlive.db");
     server.#wire = net.createServer((cable) => server.#connect(cable));
     // The page sees this address; the server has the same port at another one.
@@ -72,7 +73,7 @@ class Server {
   }
 
   async start() {
-    const args = ["serve", "--listen", `127.0.0.2:${this.port}`, "--store", this.file];
+    const args = ["serve", "--listen", `127.0.0.2:${this.port}`, "--store", this.file, ...this.flags];
     this.#process = spawn(PROGRAM, args, { stdio: ["ignore", "pipe", "pipe"] });
     const gone = new Promise((done) => this.#process.once("exit", (code, signal) => done({ code, signal })));
     this.gone = gone;
@@ -101,7 +102,9 @@ class Server {
   /** The log up to its head, read over HTTP. */
   async log(session) {
     const stop = new AbortController();
-    const response = await fetch(`${this.url}/sessions/${session}/events`, { signal: stop.signal });
+    const [, token] = this.flags;
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    const response = await fetch(`${this.url}/sessions/${session}/events`, { signal: stop.signal, headers });
     assert.equal(response.status, 200);
     const [entries, decoder] = [[], new TextDecoder()];
     let [text, head] = ["", null];
@@ -200,6 +203,7 @@ class Tab {
   }
 
   async session() { return new URL(this.page.url()).searchParams.get("session"); }
+  async stored() { return this.page.evaluate(() => ({ ...sessionStorage })); }
   async id() { return this.page.evaluate(() => window.outlive.id); }
 
   async until(condition, argument) { await this.page.waitForFunction(condition, argument); }
@@ -216,10 +220,7 @@ class Tab {
     await this.page.press("#text", "Enter");
   }
 
-  /** The numbers that /long and /fast say, so far. */
-  async counted() {
-    return this.page.evaluate(() => document.querySelector("#chat .turn:last-of-type .answer")?.textContent.trim().split(" ").length ?? 0);
-  }
+  /** The last answer counts, and has come so far. */
   async counts(least) {
     await this.until((n) => {
       const answers = [...document.querySelectorAll("#chat .answer")];
@@ -246,10 +247,15 @@ class World {
   errors = [];
   tabs = [];
 
-  async open(address = "/", context = this.context) {
-    const tab = new Tab(await context.newPage(), this);
+  async visit(address) {
+    const tab = new Tab(await this.context.newPage(), this);
     this.tabs.push(tab);
     await tab.page.goto(this.server.url + address);
+    return tab;
+  }
+
+  async open(address = "/") {
+    const tab = await this.visit(address);
     await tab.live();
     return tab;
   }
@@ -264,6 +270,19 @@ class World {
     this.tabs.push(other);
     await other.live();
     return other;
+  }
+
+  /** A tab that begins with this sessionStorage. */
+  async restore(stored, session) {
+    const tab = new Tab(await this.context.newPage(), this);
+    this.tabs.push(tab);
+    await tab.page.addInitScript((items) => {
+      if (sessionStorage.length > 0) return;
+      for (const [name, value] of Object.entries(items)) sessionStorage.setItem(name, value);
+    }, stored);
+    await tab.page.goto(`${this.server.url}/?session=${session}`);
+    await tab.live();
+    return tab;
   }
 
   /** Says to the page that it is hidden, or not, as the browser would. */
@@ -351,17 +370,10 @@ test("a tab that is duplicated does not send what waits in the other one", async
   await one.say("only once");
   await one.page.waitForSelector("#waiting .prompt");
   // The copy is made while the server is away; its page is loaded as soon as it is back.
-  const stored = await one.page.evaluate(() => ({ ...sessionStorage }));
+  const stored = await one.stored();
   await world.server.start();
-  const context = world.context;
-  const page = await context.newPage();
-  const two = new Tab(page, world);
-  world.tabs.push(two);
-  await page.addInitScript((items) => {
-    if (!sessionStorage.length) for (const [name, value] of Object.entries(items)) sessionStorage.setItem(name, value);
-  }, stored);
-  await page.goto(`${world.server.url}/?session=${session}`);
-  await Promise.all([one.live(), two.live()]);
+  const two = await world.restore(stored, session);
+  await one.live();
   await one.shows("You said: only once.");
   await Promise.all([one.quiet(), two.quiet()]);
   assert.deepEqual(prompts(await one.isRight()), ["only once"]);
@@ -617,7 +629,7 @@ test("away and back: the browser kept the page", async (world) => {
     addEventListener("pageshow", ({ persisted }) => { window.persisted = persisted; });
   });
   await tab.page.goto(`${world.server.url}/healthz`);
-  await tab.page.goBack();
+  await tab.page.goBack({ waitUntil: "commit" });
   await tab.until(() => window.persisted === true && window.mark === "kept");
   await tab.live();
   await tab.quiet();
@@ -626,6 +638,38 @@ test("away and back: the browser kept the page", async (world) => {
   await tab.shows("You said: and now?");
   await tab.quiet();
   await tab.isRight();
+}, { backForwardCache: true });
+
+test("away and back: what the page in between has sent is not sent again", async (world) => {
+  const tab = await world.open();
+  await world.context.setOffline(true);
+  world.server.cutEverything();
+  await tab.link("DORMANT");
+  await tab.say("only once");
+  await tab.page.waitForSelector("#waiting .prompt");
+  await tab.page.evaluate(() => {
+    addEventListener("pageshow", ({ persisted }) => {
+      window.persisted = persisted;
+      delete document.visibilityState; // what the test has put there
+    });
+  });
+  // The page goes while its prompt waits.
+  await world.visible(tab, "hidden");
+  await world.context.setOffline(false);
+  const address = tab.page.url();
+  await tab.page.goto(`${world.server.url}/healthz`);
+  await tab.page.goto(address);
+  await tab.shows("You said: only once.");
+  await tab.say("another");
+  await tab.shows("You said: another.");
+  await tab.quiet();
+  await tab.page.evaluate(() => history.go(-2));
+  await tab.until(() => window.persisted === true);
+  await tab.live();
+  await tab.say("last");
+  await tab.shows("You said: last.");
+  await tab.quiet();
+  assert.deepEqual(prompts(await tab.isRight()), ["only once", "another", "last"]);
 }, { backForwardCache: true });
 
 test("away and back: the browser loads the page anew", async (world) => {
@@ -641,24 +685,22 @@ test("away and back: the browser loads the page anew", async (world) => {
   assert.equal(said(await tab.isRight(), 1), upTo(60));
 });
 
-test("a tab that crashed keeps its name and what waits", async (world) => {
+test("a tab that the browser discarded keeps its name and what waits", async (world) => {
   const tab = await world.open();
-  const id = await tab.id();
+  const [id, session] = [await tab.id(), await tab.session()];
   await world.server.end("SIGKILL");
   await tab.link("BACKING_OFF", "CONNECTING");
   await tab.say("survives");
   await tab.page.waitForSelector("#waiting .prompt");
-  const devtools = await world.context.newCDPSession(tab.page);
-  const crashed = tab.page.waitForEvent("crash");
-  devtools.send("Page.crash").catch(() => {});
-  await crashed;
+  // Nothing is told to such a page: its storage stays as it is, and comes back with the tab.
+  const stored = await tab.stored();
+  await tab.page.close();
   await world.server.start();
-  await tab.page.goto(`${world.server.url}/?session=${await tab.session()}`);
-  await tab.live();
-  assert.equal(await tab.id(), id);
-  await tab.shows("You said: survives.");
-  await tab.quiet();
-  assert.deepEqual(prompts(await tab.isRight()), ["survives"]);
+  const again = await world.restore(stored, session);
+  assert.equal(await again.id(), id);
+  await again.shows("You said: survives.");
+  await again.quiet();
+  assert.deepEqual(prompts(await again.isRight()), ["survives"]);
 });
 
 test("an address without a session that exists says so", async (world) => {
@@ -668,6 +710,54 @@ test("an address without a session that exists says so", async (world) => {
   await tab.page.waitForSelector("#problem:not([hidden])");
 });
 
+test("with a token, and without the right one", async (world) => {
+  const tab = await world.open("/#token=sesame");
+  await tab.say("hello");
+  await tab.shows("You said: hello.");
+  await tab.page.reload();
+  await tab.live();
+  await tab.quiet();
+  await tab.isRight();
+  await tab.page.waitForSelector("#rows li"); // the steps are asked for with the token too
+  const session = await tab.session();
+  const stranger = await world.visit(`/?session=${session}#token=open`);
+  await stranger.link("STOPPED");
+  await stranger.page.waitForSelector("#problem:not([hidden])");
+  assert.equal(await stranger.page.textContent("#chat"), "");
+}, { flags: ["--token", "sesame"] });
+
+test("turns that end badly", async (world) => {
+  const tab = await world.open();
+  for (const text of ["/fail", "/panic", "/leave", "and after that?"]) {
+    await tab.say(text);
+    await tab.shows(`you: ${text}`);
+    await tab.quiet();
+  }
+  await tab.shows("failed: the worker failed, as it was asked to");
+  const log = await tab.isRight();
+  assert.deepEqual(outcomes(log), ["failed", "failed", "failed", "completed"]);
+  await tab.page.reload();
+  await tab.live();
+  await tab.isRight();
+});
+
+test("prompts that queue, and two tabs that are cut all the time", async (world) => {
+  const one = await world.open();
+  const two = await world.open(`/?session=${await one.session()}`);
+  for (let n = 1; n <= 3; n += 1) {
+    await one.say(`/long ${10 + n}`);
+    await two.say(`/long ${20 + n}`);
+    world.server.cutEverything();
+    await Promise.all([one.live(), two.live()]);
+  }
+  await one.until(() => document.querySelectorAll("#chat .prompt").length === 6);
+  await Promise.all([one.quiet(), two.quiet()]);
+  await two.isRight();
+  const log = await one.isRight();
+  assert.deepEqual(prompts(log).sort(), [11, 12, 13, 21, 22, 23].map((n) => `/long ${n}`));
+  for (const { d, seq } of log.filter(({ entry }) => entry === "prompt")) assert.equal(said(log, seq), upTo(Number(d.split(" ")[1])));
+});
+
 const PROGRAM = program();
 const BROWSER = browserPath();
 const wanted = process.argv.slice(2);
@@ -675,7 +765,7 @@ const chosen = tests.filter(({ name }) => wanted.length === 0 || wanted.some((pa
 const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
 
 let failed = 0;
-for (const { name, run, backForwardCache } of chosen) {
+for (const { name, run, backForwardCache, flags } of chosen) {
   const folder = mkdtempSync(join(tmpdir(), "outlive-browser-"));
   const world = new World();
   let why = null;
@@ -684,7 +774,7 @@ for (const { name, run, backForwardCache } of chosen) {
     const without = backForwardCache ? { ignoreDefaultArgs: ["--disable-back-forward-cache"] } : {};
     browser = await chromium.launch({ executablePath: BROWSER, args, ...without });
     world.context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    world.server = await Server.create(folder);
+    world.server = await Server.create(folder, flags);
     await run(world);
     if (world.errors.length > 0) why = world.errors.join("\n");
   } catch (error) {

@@ -183,6 +183,8 @@ function waiting() {
 function controls() {
   const connected = WELCOMED.includes(client.state);
   $("waiting").className = connected ? "" : "apart";
+  $("is").textContent = connected ? "is" : "was";
+  document.querySelectorAll(".ask button").forEach((button) => { button.disabled = !connected; });
   $("interrupt").disabled = !connected || open.size === 0;
   $("stop").disabled = !connected || ["CLOSING", "ENDED"].includes($("state").textContent);
   $("cut").disabled = !connected;
@@ -268,7 +270,7 @@ function took({ from, trigger, rules, verdict, state, event }) {
   light(state);
   flash(from, state, ids);
   const list = $("rows");
-  const what = verdict === "stay" ? "" : ` ${verdict}`;
+  const what = ["ignore", "refuse"].includes(verdict) ? ` ${verdict}` : "";
   const text = `${trigger}${what}${from && from !== state ? ` ${from} → ${state}` : ` in ${state}`}`;
   const key = `${ids} ${text}`;
   // Output is written and read in turns: that is one line each, with a count.
