@@ -269,10 +269,12 @@ impl Inbox {
         loop {
             tokio::select! {
                 biased;
-                Some(fact) = self.facts.recv() => match fact {
-                    Fact::Arrived(arrival) => return Ok(arrival),
-                    fact => self.kept.push_back(fact),
-                },
+                Some(fact) = self.facts.recv() => {
+                    if let Fact::Arrived(arrival) = fact {
+                        return Ok(arrival);
+                    }
+                    self.kept.push_back(fact);
+                }
                 Some(command) = self.commands.recv() => return Err(command),
                 else => core::future::pending().await,
             }

@@ -154,11 +154,12 @@ impl Shared {
             tokio::select! {
                 biased;
                 () = hub.done() => return,
-                owner = hub.store.is_owner() => match owner {
-                    Ok(false) => return hub.fence(),
+                owner = hub.store.is_owner() => {
+                    if owner == Ok(false) {
+                        return hub.fence();
+                    }
                     // One that does not answer says nothing of it.
-                    Ok(true) | Err(_) => {}
-                },
+                }
             }
         }
     }

@@ -55,9 +55,8 @@ async fn two_senders_are_answered_one_after_the_other() {
     let turns: Vec<u64> = ann
         .applied
         .iter()
-        .filter_map(|(_, said)| match said {
-            Said::Output { turn, .. } => turn.map(|turn| turn.0),
-            _ => None,
+        .filter_map(|(_, said)| {
+            if let Said::Output { turn, .. } = said { turn.map(|turn| turn.0) } else { None }
         })
         .collect();
     assert!(turns.is_sorted() && turns.len() == 100);

@@ -70,7 +70,7 @@ async fn a_drain_ends_though_the_store_never_answers() {
         stage.actor.cues.add_permits(1);
         settle().await;
         soon(stage.hub.drain(DRAIN)).await;
-        assert!(!futures_util::FutureExt::now_or_never(stage.hub.fenced()).is_some());
+        assert!(futures_util::FutureExt::now_or_never(stage.hub.fenced()).is_none());
         let next = stage.another().await;
         next.view(&session, "laptop").ended(1, TurnOutcome::Ambiguous).await;
         stage.done();

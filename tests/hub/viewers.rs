@@ -127,17 +127,10 @@ async fn a_slow_viewer_is_told_what_it_has_lost() {
     slow.until(|slow| slow.has(|said| matches!(said, Said::TurnEnd { .. }))).await;
     assert!(!slow.lost.is_empty() && stage.watch.took("W10"));
     // Who comes back too late is told at once.
-    let mut late = stage.come(&session, "late", slow_claim(&slow), Role::View);
+    let mut late = stage.come(&session, "late", at(&slow, 1), Role::View);
     let outcome = late.welcomed().await.welcome.as_ref().unwrap().outcome;
     assert!(matches!(outcome, AttachOutcome::Gap { lost_from: Seq(2), .. }), "{outcome:?}");
     stage.done();
-}
-
-fn slow_claim(viewer: &super::kit::Viewer) -> Claim {
-    match viewer.cursor() {
-        Claim::At(cursor) => Claim::At(outlive::log::Cursor { seq: Seq(1), ..cursor }),
-        other => other,
-    }
 }
 
 /// Resuming after event 2 delivered event 2 again (rmcp a, F-44).
@@ -148,7 +141,7 @@ async fn a_resume_goes_on_after_the_cursor() {
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::Say(5)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
-    let again = stage.come(&session, "laptop", slow_claim(&viewer), Role::Admin);
+    let again = stage.come(&session, "laptop", at(&viewer, 1), Role::Admin);
     let mut again = again;
     again.ended(1, TurnOutcome::Completed).await;
     assert_eq!(again.applied.first().map(|(seq, _)| *seq), Some(2));
@@ -164,11 +157,10 @@ async fn a_resume_goes_on_after_the_cursor() {
     stage.done();
 }
 
+/// A cursor of the same log.
 fn at(viewer: &super::kit::Viewer, seq: u64) -> Claim {
-    match viewer.cursor() {
-        Claim::At(cursor) => Claim::At(outlive::log::Cursor { seq: Seq(seq), ..cursor }),
-        other => other,
-    }
+    let Claim::At(cursor) = viewer.cursor() else { panic!("it has none") };
+    Claim::At(outlive::log::Cursor { seq: Seq(seq), ..cursor })
 }
 
 /// Incident P: the phone in the pocket killed the running agent (F-10, F-13).

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use outlive::hub::{Frame, TurnError};
+use outlive::hub::{Frame, Options, TurnError};
 use outlive::wire::Said;
-use outlive::{CloseCode, EndReason, TurnOutcome};
+use outlive::{CloseCode, EndReason, Limits, TurnOutcome};
 
 use super::kit::{Part, Scene, Stage, outputs, pass, settle};
 
@@ -228,6 +228,33 @@ async fn a_prompt_supersedes_a_closeout() {
     viewer.until(|viewer| viewer.has(|said| matches!(said, Said::Output { turn: None, .. }))).await;
     viewer.prompt(2, &Scene::Say(1)).await;
     viewer.until(|viewer| viewer.has(end(EndReason::Superseded))).await;
+    viewer.answered(2, TurnOutcome::Completed).await;
+    assert_eq!(stage.actor.most_alive(), 1);
+    stage.done();
+}
+
+/// A worker that never comes to an `await` cannot be dropped. The next one waits until it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_of_a_session_are_never_up_at_once() {
+    let limits = Limits { interrupt_ms: 1, ..Limits::default() };
+    let stage = Stage::with(limits, Options::default()).await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::Block).await;
+    viewer.until(|viewer| !viewer.applied.is_empty()).await;
+    while stage.actor.ledger().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    viewer.interrupt(1).await;
+    viewer.prompt(2, &Scene::Say(1)).await;
+    viewer.ended(1, TurnOutcome::Interrupted).await;
+    // It is dismissed; its successor is called, and does not come.
+    for _ in 0..100 {
+        viewer.prompt(2, &Scene::Say(1)).await;
+        viewer.pull().await;
+    }
+    assert_eq!(stage.actor.ledger(), ["start 1", "turn 1 of laptop"]);
+    stage.actor.unblock();
     viewer.answered(2, TurnOutcome::Completed).await;
     assert_eq!(stage.actor.most_alive(), 1);
     stage.done();

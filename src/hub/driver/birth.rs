@@ -6,9 +6,10 @@ use super::super::mailbox::NotDone;
 use super::Driver;
 use super::commit::{Kept, Payload};
 use crate::log::LogId;
+use crate::routing::{self, Durable, Runtime};
 use crate::session::{Event, Session};
 use crate::store::{CommitError, StoreError};
-use crate::words::{CloseCode, State};
+use crate::words::CloseCode;
 
 impl Driver {
     pub(super) async fn create(&mut self) -> Result<(), NotDone> {
@@ -39,9 +40,11 @@ impl Driver {
         let session = Session::restore(stored.snapshot.clone())
             .map_err(|why| NotDone::Damaged(format!("{why}")))?;
         self.shared.observe_begin(&self.id, session.log().id, Some(&stored.snapshot));
-        let ended = session.state() == State::Ended;
+        let durable = Durable::of(Some(session.state()));
         (self.session, self.version) = (Some(session), stored.version);
-        if !ended || stored.lossy {
+        // Nothing of this session runs here: a driver leaves only when its worker is gone.
+        let row = routing::rule(durable, Runtime::unloaded(None));
+        if row.ops.contains(&routing::Op::Recover) {
             let renew = stored.lossy.then(|| LogId(self.shared.random()));
             self.feed_fact(Event::Restarted { renew }, Payload::None).await;
         }

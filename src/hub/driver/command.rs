@@ -39,7 +39,7 @@ impl Driver {
                 Some(why) => Err(why),
                 None => self.forget().await,
             };
-            return self.reply(reply, done.map(|()| Done::Taken));
+            return answer(reply, done.map(|()| Done::Taken));
         }
         if let Err(why) = self.reconcile().await {
             return self.turn_away(command, why);
@@ -51,7 +51,7 @@ impl Driver {
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
                     self.tell(*to, Order::Say(Box::new(effects::refused_prompt(n, why))));
                 }
-                self.reply(reply, fed);
+                answer(reply, fed);
             }
             Command::Answer { who, ask, body, reply } => {
                 let event = Event::Answer { client: who.id, ask };
@@ -59,7 +59,7 @@ impl Driver {
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
                     self.tell(*to, Order::Say(Box::new(effects::refused_answer(ask, why))));
                 }
-                self.reply(reply, fed);
+                answer(reply, fed);
             }
             Command::Interrupt { turn, reply } => {
                 self.control(Event::Interrupt { turn }, reply).await;
@@ -70,7 +70,7 @@ impl Driver {
                 self.control(Event::Stop { incarnation }, reply).await;
             }
             Command::Visit { reply } | Command::Forget { reply } => {
-                self.reply(reply, Ok(Done::Taken));
+                answer(reply, Ok(Done::Taken));
             }
         }
     }
@@ -81,7 +81,7 @@ impl Driver {
         if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
             self.tell(*to, complaint(why));
         }
-        self.reply(reply, fed);
+        answer(reply, fed);
     }
 
     /// A connection wants to watch.
@@ -118,14 +118,14 @@ impl Driver {
         if let Reply::Link(connection) = reply {
             self.tell(connection, order);
         }
-        self.reply(reply, Err(why));
+        answer(reply, Err(why));
     }
+}
 
-    /// The answer to a caller. One who does not wait any more is no loss: the effect is in the log.
-    fn reply(&self, reply: Reply, done: Result<Done, NotDone>) {
-        if let Reply::Caller(caller) = reply {
-            _ = caller.send(done);
-        }
+/// The answer to a caller. One who does not wait any more is no loss: the effect is in the log.
+fn answer(reply: Reply, done: Result<Done, NotDone>) {
+    if let Reply::Caller(caller) = reply {
+        _ = caller.send(done);
     }
 }
 

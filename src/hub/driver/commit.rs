@@ -130,15 +130,17 @@ impl Driver {
             if version == self.version {
                 return Kept::No(String::from(why));
             }
-            let ours = match stored {
-                Some(stored) if version == self.version.next() => self.is_ours(&stored).await,
-                Some(_) | None => Ok(false),
+            let Some(stored) = stored.filter(|_| version == self.version.next()) else {
+                return Kept::Stale;
             };
-            match ours {
-                Ok(true) => return Kept::Yes,
-                Ok(false) => return Kept::Stale,
-                Err(_) if self.be_unavailable(patience.next(), why).await => return Kept::Done,
-                Err(_) => {}
+            match self.unless_done(self.is_ours(&stored)).await {
+                Some(Ok(true)) => return Kept::Yes,
+                Some(Ok(false)) => return Kept::Stale,
+                None => return Kept::Done,
+                Some(Err(_)) if self.be_unavailable(patience.next(), why).await => {
+                    return Kept::Done;
+                }
+                Some(Err(_)) => {}
             }
         }
     }

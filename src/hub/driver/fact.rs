@@ -52,13 +52,12 @@ impl Driver {
     /// The store has trimmed what by the session's record is retained: somebody else did it, or it is
     /// damaged. To send the same range again would go on for ever.
     async fn contradicted(&mut self, connection: ConnectionId) {
-        match self.unless_done(self.shared.store.is_owner()).await {
-            Some(Ok(false)) => self.fence_off(),
-            Some(Ok(true) | Err(_)) | None => {
-                tracing::error!(session = %self.id, "the store has trimmed what is retained");
-                self.tell(connection, Order::Close(CloseCode::Error));
-            }
+        let owner = self.unless_done(self.shared.store.is_owner()).await;
+        if owner == Some(Ok(false)) {
+            return self.fence_off();
         }
+        tracing::error!(session = %self.id, "the store has trimmed what is retained");
+        self.tell(connection, Order::Close(CloseCode::Error));
     }
 
     /// Feeds every timer that is due. Returns whether there was one.

@@ -1,6 +1,6 @@
 //! One event: step, commit, adopt. What the store does to it depends on whether it can be refused.
 
-use std::string::String;
+use std::string::{String, ToString};
 
 use tokio::time::{Duration, Instant};
 
@@ -46,9 +46,14 @@ impl Driver {
         self.shared.machine.step_into(session, &event, &mut self.step);
         if let Some(refusal) = self.step.refusal() {
             // Nothing is committed, so the store would not say that what this is judged by is of before.
-            if let Some(Ok(false)) = self.unless_done(self.shared.store.is_owner()).await {
-                self.fence_off();
-                return Err(NotDone::Moved);
+            match self.unless_done(self.shared.store.is_owner()).await {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => {
+                    self.fence_off();
+                    return Err(NotDone::Moved);
+                }
+                Some(Err(why)) => return Err(NotDone::Unavailable(why.to_string())),
+                None => return Err(self.shared.nobody()),
             }
             self.shared.observe_step(&self.id, &event, &self.step);
             return Err(refusal.into());

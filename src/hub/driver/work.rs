@@ -64,9 +64,10 @@ impl Driver {
                 self.output(incarnation, of, core::mem::take(&mut batch)).await;
             }
             of = said.turn;
-            match said.what {
-                What::Output(body) => batch.push(body),
-                word => self.word(incarnation, said.turn, word).await,
+            if let What::Output(body) = said.what {
+                batch.push(body);
+            } else {
+                self.word(incarnation, said.turn, said.what).await;
             }
         }
         if !batch.is_empty() {

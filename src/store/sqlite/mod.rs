@@ -323,6 +323,13 @@ impl Store for Sqlite {
         })
     }
 
+    fn is_owner(&self) -> Answer<'_, bool> {
+        self.ask(|conn, owner| {
+            let (epoch, _) = writer::owner(conn).map_err(|error| faults::said(&error))?;
+            Ok(epoch == owner.epoch())
+        })
+    }
+
     fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
         let session = session.clone();
         self.ask(move |conn, owner| reader::load(conn, &session, owner))

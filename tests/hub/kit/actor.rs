@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use outlive::hub::{Failure, Farewell, Start, Turn, TurnError, Worker};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub(crate) enum Scene {
     OnCue(u32),
     /// Hears no interrupt.
     Deaf,
+    /// Does not even come to an `await`, until [`Actor::unblock`].
+    Block,
     Panic,
     Fail(String),
     Fatal(String),
@@ -52,6 +54,7 @@ pub(crate) enum Part {
 pub(crate) struct Actor {
     pub(crate) cues: Arc<Semaphore>,
     inner: Arc<Mutex<Inner>>,
+    gate: Arc<(Mutex<bool>, Condvar)>,
 }
 
 #[derive(Default)]
@@ -75,7 +78,7 @@ impl Drop for Run {
 
 impl Actor {
     pub(crate) fn new() -> Actor {
-        Actor { cues: Arc::new(Semaphore::new(0)), inner: Arc::default() }
+        Actor { cues: Arc::new(Semaphore::new(0)), inner: Arc::default(), gate: Arc::default() }
     }
 
     /// The next starts go like this.
@@ -95,6 +98,12 @@ impl Actor {
 
     pub(crate) fn leaked(&self) -> Turn {
         self.inner.lock().unwrap().leaked[0].clone()
+    }
+
+    /// Whoever blocks goes on.
+    pub(crate) fn unblock(&self) {
+        *self.gate.0.lock().unwrap() = true;
+        self.gate.1.notify_all();
     }
 
     /// The most workers that were up at once.
@@ -147,6 +156,10 @@ impl Worker for Actor {
                 }
             }
             Scene::Deaf => pending().await,
+            Scene::Block => {
+                let (open, opened) = &*self.gate;
+                drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+            }
             Scene::Panic => panic!("in the middle of it"),
             Scene::Fail(why) => {
                 turn.emit(&"half").await?;
@@ -188,7 +201,7 @@ impl Worker for Actor {
             Part::Speaks => _ = farewell.emit(&"goodbye").await,
             Part::SpeaksThenHangs => {
                 _ = farewell.emit(&"goodbye").await;
-                pending().await
+                pending::<()>().await;
             }
         }
         drop(run);

@@ -188,10 +188,11 @@ impl Viewer {
 
 /// How a turn ended.
 pub(crate) fn ended(log: &[(u64, Said)], of: u64) -> Option<TurnOutcome> {
-    let mut ends = log.iter().filter_map(|(_, said)| match said {
-        Said::TurnEnd { turn, outcome, .. } if turn.0 == of => Some(*outcome),
-        _ => None,
-    });
+    let end = |said: &Said| {
+        let Said::TurnEnd { turn, outcome, .. } = said else { return None };
+        (turn.0 == of).then_some(*outcome)
+    };
+    let mut ends = log.iter().filter_map(|(_, said)| end(said));
     let end = ends.next();
     assert_eq!(ends.next(), None, "turn {of} ended twice");
     end
@@ -199,9 +200,9 @@ pub(crate) fn ended(log: &[(u64, Said)], of: u64) -> Option<TurnOutcome> {
 
 /// The output of a turn.
 pub(crate) fn outputs(log: &[(u64, Said)], of: u64) -> Vec<String> {
-    let of_turn = |said: &Said| match said {
-        Said::Output { turn: Some(turn), d } if turn.0 == of => Some(String::from(d.get())),
-        _ => None,
+    let of_turn = |said: &Said| {
+        let Said::Output { turn: Some(turn), d } = said else { return None };
+        (turn.0 == of).then(|| String::from(d.get()))
     };
     log.iter().filter_map(|(_, said)| of_turn(said)).collect()
 }

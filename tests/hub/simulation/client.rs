@@ -247,7 +247,7 @@ async fn stay(world: &World, me: &Shared, viewer: &mut Viewer) -> End {
         }
         // A welcome that does not come is a lost connection.
         idle_for += if viewer.welcome.is_none() { wait + 1 } else { 0 };
-        if idle_for > 20_000 {
+        if idle_for > 60_000 {
             assert!(!world.is_healed(), "no welcome");
             return End::Cut;
         }

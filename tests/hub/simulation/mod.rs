@@ -194,6 +194,8 @@ fn process(world: &Arc<World>, rng: &mut Rng, clients: &mut Vec<client::Shared>,
         let trouble = rng.pick(&[10, 100, 1_000, 10_000]);
         let trouble = Duration::from_millis(rng.below(trouble));
         watched(&mut players, tokio::time::sleep(trouble)).await;
+        let fenced = futures_util::FutureExt::now_or_never(hub.fenced());
+        assert!(fenced.is_none(), "fenced, and nobody else has opened the store");
         match rng.below(4) {
             0 => {
                 world.note(|| "it drains".into());
@@ -254,17 +256,13 @@ async fn finish(world: &Arc<World>, clients: &[client::Shared], players: &mut Jo
 
 /// Goes on until it is over; a player's panic is everybody's.
 async fn watched(players: &mut JoinSet<()>, until: impl Future<Output = ()>) {
-    tokio::pin!(until);
-    loop {
-        tokio::select! {
-            biased;
-            left = players.join_next(), if !players.is_empty() => {
-                let left = left.expect("somebody is there");
-                left.unwrap_or_else(|why| std::panic::resume_unwind(why.into_panic()));
-                panic!("a player left early");
-            }
-            () = &mut until => return,
+    tokio::select! {
+        biased;
+        Some(left) = players.join_next() => {
+            left.unwrap_or_else(|why| std::panic::resume_unwind(why.into_panic()));
+            panic!("a player left early");
         }
+        () = until => {}
     }
 }
 

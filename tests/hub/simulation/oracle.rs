@@ -129,7 +129,8 @@ fn judge_client(
         match kept[..] {
             [(.., told)] if told.task.key == task.key && told.task.does == task.does => {}
             _ => {
-                wrong.push(format!("{} was accepted, and is there {} times", task.key, kept.len()))
+                let times = kept.len();
+                wrong.push(format!("{} was accepted, and is there {times} times", task.key));
             }
         }
     }
@@ -153,7 +154,8 @@ fn judge_client(
 
 /// A viewer that comes now reads what is kept; and nothing is under way any more.
 pub(super) async fn judge_fresh(world: &World, hub: &Hub) {
-    for session in world.sessions.lock().unwrap().clone() {
+    let sessions = world.sessions.lock().unwrap().clone();
+    for session in sessions {
         let stored = world.memory.load(&session).await.unwrap().expect("it is kept").snapshot;
         assert!(stored.turn.is_none() && stored.queue.is_empty() && stored.asks.is_empty());
         assert!(!matches!(stored.state, State::Starting | State::Closing), "{}", stored.state);
