@@ -237,7 +237,6 @@ impl Spot {
     }
 
     /// A number below `count`, a power of two, that has nothing to do with the others.
-    #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
     pub(super) fn any(self, count: usize) -> usize {
         (self.0 >> 32) as usize & (count - 1)
     }

@@ -57,7 +57,7 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
     let more = ["--record", record.to_str().unwrap()];
     let mut server = Serving::start("127.0.0.1:0", &store, &more).await;
     let at = server.site.at;
-    let (up, seen) = watch::channel(Up { at, life: 0, prompting: true });
+    let (up, view) = watch::channel(Up { at, life: 0, prompting: true });
     let (heads, head) = (0..2).map(|_| watch::channel(None)).collect::<(Vec<_>, Vec<_>)>();
     let (ticks, mut ticking) = mpsc::unbounded_channel();
     let (mut prompters, mut viewers) = (Vec::new(), Vec::new());
@@ -65,10 +65,10 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
         let session = server.site.session().await;
         for name in ["ann", "bob"] {
             let client = Returning::new(name, &session, Some(think), ticks.clone());
-            prompters.push(tokio::spawn(client.run(seen.clone(), Until::Answered)));
+            prompters.push(tokio::spawn(client.run(view.clone(), Until::Answered)));
         }
         let viewer = Returning::new("eve", &session, None, ticks.clone());
-        viewers.push(tokio::spawn(viewer.run(seen.clone(), Until::Reached(head[place].clone()))));
+        viewers.push(tokio::spawn(viewer.run(view.clone(), Until::Reached(head[place].clone()))));
     }
     // Nobody counts for a client that failed.
     drop(ticks);

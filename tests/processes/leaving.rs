@@ -123,16 +123,16 @@ async fn a_full_disk_refuses_and_what_was_accepted_goes_on_when_there_is_room() 
         println!("skipped: no file system can be mounted here");
         return;
     };
-    let (store, stone) = (small.0.file("outlive.db"), small.0.file("stone"));
+    let (store, ballast) = (small.0.file("outlive.db"), small.0.file("stone"));
     let server = Serving::start(ANY, &store, &[]).await;
     let session = server.site.session().await;
     // Whatever room is left goes.
-    let mut fill = std::fs::File::create(&stone).unwrap();
+    let mut fill = std::fs::File::create(&ballast).unwrap();
     let room = std::io::copy(&mut std::io::Read::take(std::io::repeat(1), 4 << 20), &mut fill);
     assert!(room.is_err(), "the disk is full");
     drop(fill);
     let refused = until_refused(&server.site, &session).await;
-    std::fs::remove_file(&stone).unwrap();
+    std::fs::remove_file(&ballast).unwrap();
     // The one that was refused, sent again; and every one before it has been answered once.
     let (mut socket, _) = server.site.attach(&session, "laptop", None).await;
     socket.prompt(refused, "/fast 2000").await;
