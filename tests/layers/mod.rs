@@ -283,7 +283,7 @@ fn nothing_is_unfinished() {
     let words = [&words[..], &[["#[", "ignore"].concat(), ["FIX", "ME"].concat()]].concat();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     for dir in ["src", "tests"] {
-        let mut files = files(dir);
+        let files = files(dir);
         none(files.iter().flat_map(|source| lines_with(source, &words)), "unfinished");
     }
 }
