@@ -61,14 +61,14 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
     let (heads, head) = (0..2).map(|_| watch::channel(None)).collect::<(Vec<_>, Vec<_>)>();
     let (ticks, mut ticking) = mpsc::unbounded_channel();
     let (mut prompters, mut viewers) = (Vec::new(), Vec::new());
-    for place in 0..2 {
+    for head in &head {
         let session = server.site.session().await;
         for name in ["ann", "bob"] {
             let client = Returning::new(name, &session, Some(think), ticks.clone());
             prompters.push(tokio::spawn(client.run(view.clone(), Until::Answered)));
         }
         let viewer = Returning::new("eve", &session, None, ticks.clone());
-        viewers.push(tokio::spawn(viewer.run(view.clone(), Until::Reached(head[place].clone()))));
+        viewers.push(tokio::spawn(viewer.run(view.clone(), Until::Reached(head.clone()))));
     }
     // Nobody counts for a client that failed.
     drop(ticks);
@@ -203,11 +203,7 @@ fn turns(log: &BTreeMap<u64, Value>) -> BTreeMap<u64, Turn> {
             "output" => {
                 // The last words of a worker that closes belong to no turn.
                 let Some(turn) = entry["turn"].as_u64() else { continue };
-                assert!(
-                    running.is_none_or(|other| other == turn),
-                    "{other:?} runs: {entry}",
-                    other = running
-                );
+                assert!(running.is_none_or(|other| other == turn), "{running:?} runs: {entry}");
                 running = Some(turn);
                 let turn = turns.get_mut(&turn).expect("its prompt came first");
                 assert_eq!(turn.outcome, None, "ended: {entry}");

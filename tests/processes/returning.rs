@@ -119,9 +119,8 @@ impl Returning {
                         say(socket, &prompt).await.ok_or(1006_u16)?;
                     }
                 }
-                if self.cursor.is_none() && frame["t"] != "welcome" {
-                    panic!("{frame} before the welcome");
-                }
+                let welcome = self.cursor.is_some() || frame["t"] == "welcome";
+                assert!(welcome, "{frame} before the welcome");
             }
             let prompting = up.borrow().prompting;
             if self.think.is_some() && self.cursor.is_some() && prompting && self.waiting() < 2 {

@@ -27,9 +27,10 @@ async fn d_nothing_is_sent_after_a_stop_in_mid_stream_and_nobody_complains() {
     let (mut heard, mut closed) = (0, false);
     while let Some(Ok(message)) = socket.0.next().await {
         assert!(!closed, "after the close: {message:?}");
-        match message {
-            Message::Close(_) => closed = true,
-            _ => heard += 1,
+        if matches!(message, Message::Close(_)) {
+            closed = true;
+        } else {
+            heard += 1;
         }
     }
     assert!(heard < PENDING, "{heard} frames were sent: nothing was pending");
