@@ -20,6 +20,8 @@ mod incidents;
 mod kit;
 mod laws;
 mod layers;
+#[cfg(all(feature = "serve", feature = "client"))]
+mod processes;
 mod routing;
 mod session;
 #[cfg(feature = "tokio")]

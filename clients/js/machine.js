@@ -72,6 +72,14 @@ export class Link {
     return { cursor: this.cursor, next: this.first, tried: this.tried, outbox: [...this.outbox] };
   }
 
+  /** Takes over an outbox, and where its numbers go on, while there is no connection. The cursor stays. */
+  adopt({ next = 1, tried = false, outbox = [] }) {
+    this.first = next;
+    this.outbox = [...outbox];
+    this.tried = Boolean(tried) && outbox.length > 0;
+    this.underWay = false;
+  }
+
   /** What was handed over: where the next hello goes on. */
   delivered() {
     return this.reading && `${this.reading.log}.${this.reading.delivered}`;

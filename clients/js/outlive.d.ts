@@ -93,6 +93,8 @@ export class Client {
   readonly state: State;
   readonly cursor: string | null;
   readonly welcome: Welcome | null;
+  /** What waits until the server has it, in order. */
+  readonly waiting: { ticket: number; body: unknown }[];
   start(): void;
   stop(): void;
   hide(): void;

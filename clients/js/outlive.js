@@ -10,6 +10,7 @@
 // with one update at a time and may return a promise; an entry counts as applied when it is done.
 
 import { Link, waitMs } from "./machine.js";
+import { Seat } from "./seat.js";
 
 export const SUBPROTOCOL = "outlive.v1";
 
@@ -87,10 +88,14 @@ export class Client {
   #bodies = {};
   #promises = new Map();
   #next = 1;
+  #saved = null; // as text, what this page saved last
+  #kept; // tickets that were in the storage
+  #seat;
   #unlisten = [];
 
   constructor(options) {
-    const storage = options.storage ?? storageIn(sessionStorageOrNone(), `outlive:${options.session}`);
+    const own = options.storage ? null : sessionStorageOrNone();
+    const storage = options.storage ?? storageIn(own, `outlive:${options.session}`);
     this.#options = {
       WebSocket: globalThis.WebSocket,
       window: globalThis.window,
@@ -111,6 +116,8 @@ export class Client {
     this.#bodies = kept.client === this.id ? { ...kept.bodies } : {};
     this.#next = kept.client === this.id ? (kept.ticket ?? 1) : 1;
     this.#link = new Link(saved, options.settings);
+    this.#kept = [...this.#link.outbox];
+    this.#seat = new Seat(options.client ? null : own, `outlive:${options.session}:seat`);
     this.welcome = null;
   }
 
@@ -124,8 +131,14 @@ export class Client {
     return this.#link.cursor;
   }
 
+  /** What waits until the server has it, in order; also what was prompted before the page was loaded anew. */
+  get waiting() {
+    return this.#link.outbox.map((ticket) => ({ ticket, body: this.#bodies[ticket] ?? null }));
+  }
+
   /** Connects and keeps connected; if it is connecting already: now. */
   start() {
+    this.#seat.take(this.id);
     this.#listen();
     this.#feed({ event: "start" });
   }
@@ -133,6 +146,7 @@ export class Client {
   /** Leaves. The session goes on, and what waits in the outbox stays for the next start. */
   stop() {
     this.#unlisten.splice(0).forEach((undo) => undo());
+    this.#seat.leave();
     this.#feed({ event: "stop" });
   }
 
@@ -262,21 +276,53 @@ export class Client {
     }
   }
 
+  /** The page's own doing, and to the machine a connection that was lost. */
+  #drop() {
+    if (this.#socket === null) return;
+    this.#hangUp();
+    this.#feed({ event: "lost", socket: this.#link.socket });
+  }
+
   async #hello(cursor) {
     const socket = this.#socket;
     const { token } = this.#options;
     let shown;
+    if (await this.#seat.isTaken()) this.#becomeAnother();
     try {
       shown = typeof token === "function" ? await token() : token;
     } catch (error) {
       this.#tell({ kind: "error", error });
       return; // no hello: the attach timer comes back to it
     }
-    if (socket !== this.#socket) return;
+    if (socket !== this.#socket || socket === null) return;
     const frame = { t: "attach", client: this.id };
     if (cursor) frame.cursor = cursor;
     if (shown) frame.token = shown;
     this.#write(frame);
+  }
+
+  /** A tab that was duplicated: the other one is who it was, and sends what waited. */
+  #becomeAnother() {
+    this.id = newClientId();
+    this.#link.adopt({ outbox: this.#link.outbox.filter((ticket) => !this.#kept.includes(ticket)) });
+    for (const ticket of this.#kept) delete this.#bodies[ticket];
+    this.#seat.take(this.id);
+    this.#save();
+  }
+
+  /** Back from where the browser kept the page. Meanwhile the tab may have shown another page of this client,
+   * and that one has sent what waited. */
+  #catchUp() {
+    const kept = this.#options.storage.load();
+    if (kept?.client !== this.id || JSON.stringify(kept) === this.#saved) return;
+    this.#link.adopt(kept.link);
+    this.#bodies = { ...kept.bodies };
+    this.#next = Math.max(this.#next, kept.ticket);
+    for (const [ticket, { reject }] of this.#promises) {
+      if (this.#link.outbox.includes(ticket)) continue;
+      this.#promises.delete(ticket);
+      reject(new OutliveError("elsewhere", "another page of this tab has dealt with it"));
+    }
   }
 
   #write(frame) {
@@ -347,6 +393,7 @@ export class Client {
 
   #save() {
     const value = { client: this.id, link: this.#link.saved(), bodies: this.#bodies, ticket: this.#next };
+    this.#saved = JSON.stringify(value);
     try {
       this.#options.storage.save(value);
     } catch (error) {
@@ -420,7 +467,18 @@ export class Client {
     };
     const visible = () => (document.visibilityState === "hidden" ? this.hide() : this.show());
     on(document, "visibilitychange", visible);
-    on(window, "pageshow", (event) => event.persisted && this.show());
+    // Not every browser keeps a page with a socket to go back to, and one that is kept hears nothing.
+    on(window, "pagehide", () => {
+      this.hide();
+      this.#drop();
+      this.#seat.leave();
+    });
+    on(window, "pageshow", (event) => {
+      if (!event.persisted) return;
+      this.#seat.take(this.id);
+      this.#catchUp();
+      this.show();
+    });
     on(window, "online", () => this.online());
     on(window, "offline", () => this.offline());
     if (document?.visibilityState === "hidden") this.hide();

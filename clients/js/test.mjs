@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Link, waitMs } from "./machine.js";
+import { Seat } from "./seat.js";
 import { connect, createSession, storageIn } from "./outlive.js";
 
 const vectors = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8"));
@@ -155,5 +156,49 @@ next.stop();
 const answer = { ok: true, json: async () => ({ session: "s_9" }) };
 const fetch = async (address) => (assert.equal(address, "https://example.net/sessions"), answer);
 assert.equal(await createSession("wss://example.net/", { fetch }), "s_9");
+
+// Who a page is, when its storage may be a copy of another one's.
+{
+  const held = new Set();
+  const locks = {
+    async request(name, { ifAvailable }, hold) {
+      if (held.has(name)) {
+        assert.ok(ifAvailable, "nobody waits for a page that lives");
+        return hold(null);
+      }
+      held.add(name);
+      await hold({ name });
+      held.delete(name);
+    },
+  };
+  const pageOf = (items) => ({
+    items,
+    getItem(name) { return items.get(name) ?? null; },
+    setItem(name, value) { items.set(name, value); },
+    removeItem(name) { items.delete(name); },
+  });
+  const seatIn = (items, of = locks) => new Seat(pageOf(items), "seat", of);
+  const tab = new Map();
+  const first = seatIn(tab);
+  first.take("c_1");
+  assert.equal(await first.isTaken(), false, "nobody was here");
+  const copy = new Map(tab);
+  const second = seatIn(copy);
+  second.take("c_1");
+  assert.equal(await second.isTaken(), true, "the page that was duplicated lives");
+  second.take("c_2");
+  assert.deepEqual([copy.get("seat"), await second.isTaken()], ["c_2", false]);
+  first.leave();
+  const reloaded = seatIn(tab);
+  reloaded.take("c_1");
+  assert.equal(await reloaded.isTaken(), false, "the page before has gone");
+  held.clear(); // it crashes: the mark stays, the lock does not
+  const restored = seatIn(new Map(tab));
+  restored.take("c_1");
+  assert.equal(await restored.isTaken(), false, "the page before has crashed");
+  const without = seatIn(new Map(tab), null);
+  without.take("c_1");
+  assert.equal(await without.isTaken(), false, "where there are no locks, nobody lives");
+}
 
 console.log(`${steps} steps as in Rust, and the client's own story: all hold`);

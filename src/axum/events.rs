@@ -142,15 +142,20 @@ impl Stream {
         }
     }
 
-    /// Returns whether there is still a reader: one that takes nothing for two intervals is none. What is
-    /// under way when the link is to close is not sent; the cursor knows.
+    /// Returns whether there is still a reader: one that takes nothing for two intervals is none. When the
+    /// link is to close, it may take as long as last words do; the cursor knows what it did not take.
     async fn send(&mut self, piece: Bytes) -> bool {
-        let Stream { link, sender, every, .. } = self;
+        let Stream { link, sender, every, last_words, .. } = self;
         let open = link.phase() == Phase::Open;
+        let sending = timeout(*every * 2, sender.send(piece));
+        tokio::pin!(sending);
         tokio::select! {
             biased;
-            sent = timeout(*every * 2, sender.send(piece)) => matches!(sent, Ok(Ok(()))),
-            () = link.closes(), if open => true,
+            sent = &mut sending => matches!(sent, Ok(Ok(()))),
+            () = link.closes(), if open => {
+                _ = timeout(*last_words, sending).await;
+                true
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::format;
 use std::string::String;
 
 use axum::extract::ws::{Message, WebSocket};
+use futures_util::FutureExt as _;
 use tokio::time::{Duration, sleep_until, timeout};
 
 use super::Endpoints;
@@ -114,6 +115,11 @@ impl Conversation {
             Frame::Say(said) => self.pump.say(serde_json::to_string(&said).unwrap_or_default()),
             Frame::Entries(entries) => self.pump.entries(entries.frames),
             Frame::Close(code) => self.pump.close(code),
+        }
+        // At once, if it can be: a close that waits already overtakes only what the socket does not take.
+        match self.pump.run(false).now_or_never() {
+            Some(Io::Lost) => self.link.lost(),
+            Some(Io::Moved | Io::Heard(_) | Io::Unreadable(_)) | None => {}
         }
     }
 

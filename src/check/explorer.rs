@@ -1,8 +1,8 @@
 //! Breadth-first search over exact states, level by level.
 //!
-//! A round takes a piece of the frontier. First the workers expand it, each a contiguous part,
-//! and sort what they reach by shard; then every shard drops what it knows, taking the workers in
-//! order; last the new states are put in the order in which a single thread would have found
+//! A round takes a piece of the frontier. First the workers expand it, each a contiguous part, and
+//! sort what they reach and nobody knows by shard; then every shard takes in what is still new, of
+//! the workers in order; last the new states are put in the order in which a single thread would have found
 //! them. So neither the number of threads nor the hash shows in any result, and the first path
 //! found to a state is the least of the shortest ones.
 
@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use std::{mem, thread};
 
-use super::intake::{Candidate, take_in};
+use super::intake::take_in;
 use super::limits::{Limits, PROGRESS_INTERVAL, Progress};
 use super::model::{Encoding, Model};
 use super::store::{Id, NO_STATE, SHARDS, Spot, Store, id_of};
@@ -20,7 +20,7 @@ use super::worker::{Context, LawIndex, Mode, Tally, Worker};
 /// States expanded between two looks at the limits.
 const ROUND: usize = 1 << 14;
 /// States reached between two looks at the limits, roughly.
-const REACHED_PER_ROUND: u64 = 1 << 17;
+const REACHED_PER_ROUND: u64 = 1 << 16;
 /// Fewer states than this are not worth another thread.
 const WORTH_A_THREAD: usize = 512;
 
@@ -106,9 +106,9 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             let key = self.context.encoding.pack_owned(state);
             let spot = Spot::of(&key);
             let heap = |key: &E::Key| self.context.encoding.heap_bytes(key);
-            let shard = &mut self.store.shards[spot.shard];
-            if let Some(place) = shard.insert(key, spot.hash, NO_STATE, heap) {
-                self.frontier.push(id_of(spot.shard, place));
+            let shard = &mut self.store.shards[spot.shard()];
+            if let Some(place) = shard.insert(key, spot.hash(), NO_STATE, heap) {
+                self.frontier.push(id_of(spot.shard(), place));
             }
         }
         self.frontier
@@ -273,13 +273,10 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     }
 
     fn bytes(&self) -> usize {
-        let candidates: usize =
-            self.workers.iter().flat_map(|worker| &worker.reached).map(Vec::capacity).sum();
+        let workers: usize = self.workers.iter().map(Worker::bytes).sum();
         let fresh: usize = self.fresh.iter().map(Vec::capacity).sum();
         let levels = self.frontier.capacity() + self.next.capacity();
-        self.store.bytes()
-            + candidates * size_of::<Candidate<E::Key>>()
-            + (fresh + levels) * size_of::<Id>()
+        self.store.bytes() + workers + (fresh + levels) * size_of::<Id>()
     }
 
     fn report_progress(&mut self) {

@@ -4,14 +4,14 @@ use std::prelude::v1::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::model::{Encoding, Model};
-use super::store::{Id, Shard, id_of};
+use super::store::{Id, Shard, Spot, id_of};
 
-/// A state reached, on its way to the shard it belongs to.
+/// A state reached and not known, on its way to the shard it belongs to.
 pub(super) struct Candidate<K> {
     pub(super) key: K,
-    pub(super) hash: u32,
+    pub(super) spot: Spot,
     pub(super) parent: Id,
-    /// Its number among all that this worker reached in this round.
+    /// Its number among those of this worker in this round.
     pub(super) order: u32,
 }
 
@@ -26,14 +26,9 @@ pub(super) fn take_in<M: Model, E: Encoding<M>>(
     for (number, (shard, column)) in (first..).zip(shards.iter_mut().zip(columns)) {
         // Workers in order: of two who reached the same state the earlier one is its parent.
         for (reached, fresh) in column.iter_mut().zip(fresh) {
-            let looks = reached.iter().map(|one| (&one.key, one.hash));
-            let known = shard.glance(looks);
-            for (one, known) in reached.drain(..).zip(known) {
-                if known {
-                    continue;
-                }
+            for one in reached.drain(..) {
                 let heap = |key: &E::Key| encoding.heap_bytes(key);
-                if let Some(place) = shard.insert(one.key, one.hash, one.parent, heap) {
+                if let Some(place) = shard.insert(one.key, one.spot.hash(), one.parent, heap) {
                     fresh[one.order as usize].store(id_of(number, place), Ordering::Relaxed);
                 }
             }

@@ -20,6 +20,9 @@ const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
 /// Slots hold the place plus one, hence one less than the mask.
 const MAX_PLACES: usize = PLACE_MASK as usize - 1;
 
+/// How many keys are looked up together.
+pub(super) const BATCH: usize = 64;
+
 /// The number of shards.
 pub(super) const SHARDS: usize = 1 << SHARD_BITS;
 
@@ -58,8 +61,38 @@ impl<K: Eq + Hash> Store<K> {
 
     pub(super) fn find(&self, key: &K) -> Option<Id> {
         let spot = Spot::of(key);
-        let place = self.shards[spot.shard].find(key, spot.hash)?;
-        Some(id_of(spot.shard, place))
+        let place = self.shards[spot.shard()].find(key, spot.hash())?;
+        Some(id_of(spot.shard(), place))
+    }
+
+    /// Of each of at most [`BATCH`] keys, whether it is known.
+    ///
+    /// Nearly all that is reached is known, and looking it up is waiting for memory: for a slot, then
+    /// for a key. Here no look depends on another one, so that the processor waits for many at once.
+    pub(super) fn known<'k>(
+        &self,
+        batch: impl Iterator<Item = (&'k K, Spot)> + Clone,
+    ) -> [bool; BATCH]
+    where
+        K: 'k,
+    {
+        let mut heads = [0; BATCH];
+        for (head, (_, spot)) in heads.iter_mut().zip(batch.clone()) {
+            *head = self.shards[spot.shard()].head(spot.hash());
+        }
+        let mut guesses = heads;
+        for (guess, (_, spot)) in guesses.iter_mut().zip(batch.clone()) {
+            *guess = self.shards[spot.shard()].guess(spot.hash(), *guess);
+        }
+        let mut known = [false; BATCH];
+        for ((known, guess), (key, spot)) in known.iter_mut().zip(guesses).zip(batch) {
+            let shard = &self.shards[spot.shard()];
+            // The tag is that of another key now and then: then the key is looked up in full.
+            *known = guess != 0
+                && (shard.keys[guess as usize - 1] == *key
+                    || shard.probe(key, spot.hash()).is_ok());
+        }
+        known
     }
 }
 
@@ -105,28 +138,20 @@ impl<K: Eq + Hash> Shard<K> {
         self.probe(key, hash).ok()
     }
 
-    /// Of each candidate, whether a first glance shows that its key is known. `false` says
-    /// nothing.
-    ///
-    /// Nearly all that is reached is known, and looking it up is waiting for memory. Here no look
-    /// depends on another, so that the processor waits for many at once.
-    pub(super) fn glance<'k>(
-        &self,
-        candidates: impl Iterator<Item = (&'k K, u32)> + Clone,
-    ) -> Vec<bool>
-    where
-        K: 'k,
-    {
-        if self.slots.is_empty() {
-            return candidates.map(|_| false).collect();
+    /// The first slot to look at.
+    fn head(&self, hash: u32) -> u32 {
+        if self.slots.is_empty() { 0 } else { self.slots[home(hash, self.slots.len())] }
+    }
+
+    /// The place plus one of the first key whose tag is that of `hash`, from the first slot on; 0 if
+    /// there is none.
+    fn guess(&self, hash: u32, head: u32) -> u32 {
+        let (mut found, mut slot) = (head, home(hash, self.slots.len()));
+        while found != 0 && !same_tag(found, hash) {
+            slot = if slot + 1 == self.slots.len() { 0 } else { slot + 1 };
+            found = self.slots[slot];
         }
-        let heads = candidates.clone().map(|(_, hash)| self.slots[home(hash, self.slots.len())]);
-        let heads: Vec<u32> = heads.collect();
-        let is_known = |((key, hash), head): ((&K, u32), u32)| {
-            let place = (head & PLACE_MASK) as usize;
-            place != 0 && same_tag(head, hash) && self.keys[place - 1] == *key
-        };
-        candidates.zip(heads).map(is_known).collect()
+        found & PLACE_MASK
     }
 
     /// Adds a key; its place if it was not known.
@@ -180,7 +205,7 @@ impl<K: Eq + Hash> Shard<K> {
         self.slots = Vec::new();
         self.slots.resize(len, 0);
         for (place, key) in self.keys.iter().enumerate() {
-            let hash = Spot::of(key).hash;
+            let hash = Spot::of(key).hash();
             let mut slot = home(hash, len);
             while self.slots[slot] != 0 {
                 slot = if slot + 1 == len { 0 } else { slot + 1 };
@@ -200,16 +225,26 @@ fn push_tight<T>(vec: &mut Vec<T>, value: T) {
 
 /// Where a key belongs.
 #[derive(Clone, Copy)]
-pub(super) struct Spot {
-    pub(super) shard: usize,
-    pub(super) hash: u32,
-}
+pub(super) struct Spot(u64);
 
 impl Spot {
-    #[expect(clippy::cast_possible_truncation, reason = "the parts of a hash are what is wanted")]
     pub(super) fn of<K: Hash>(key: &K) -> Self {
-        let hash = hash_of(key);
-        Self { shard: (hash >> (u64::BITS - SHARD_BITS)) as usize, hash: hash as u32 }
+        Self(hash_of(key))
+    }
+
+    pub(super) fn shard(self) -> usize {
+        (self.0 >> (u64::BITS - SHARD_BITS)) as usize
+    }
+
+    /// A number below `count`, a power of two, that has nothing to do with the others.
+    pub(super) fn any(self, count: usize) -> usize {
+        (self.0 >> 32) as usize & (count - 1)
+    }
+
+    /// Where to look in the shard.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    pub(super) fn hash(self) -> u32 {
+        self.0 as u32
     }
 }
 

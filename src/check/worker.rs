@@ -6,7 +6,10 @@ use std::{format, mem, vec};
 use super::intake::Candidate;
 use super::laws::Laws;
 use super::model::{Encoding, Model, Step};
-use super::store::{Id, SHARDS, Spot, Store};
+use super::store::{BATCH, Id, SHARDS, Spot, Store};
+
+/// The bytes in which a worker remembers keys that it reached: what the first cache holds.
+const RECENT_BYTES: usize = 1 << 15;
 
 /// What all workers share.
 pub(super) struct Context<'a, M: Model, E: Encoding<M>> {
@@ -73,7 +76,7 @@ pub(super) enum Mode {
 }
 
 pub(super) struct Worker<M: Model, K> {
-    /// What was reached, by shard.
+    /// What was reached and is not known, by shard.
     pub(super) reached: Vec<Vec<Candidate<K>>>,
     pub(super) reached_count: u32,
     /// By law: the state in which it was first found violated.
@@ -81,6 +84,11 @@ pub(super) struct Worker<M: Model, K> {
     pub(super) tally: Tally,
     pub(super) fault: Option<String>,
     actions: Vec<M::Action>,
+    /// What was reached, before it is looked up.
+    batch: Vec<Candidate<K>>,
+    /// By hash: a key that is known or handed on already. What is reached is often reached again soon,
+    /// and this is nearer than the store. Empty if keys own memory, for then a copy is dear.
+    recent: Vec<K>,
 }
 
 /// Counts, which add up over workers.
@@ -126,6 +134,8 @@ impl<M: Model, K> Worker<M, K> {
             tally: Tally::new(model, laws),
             fault: None,
             actions: Vec::new(),
+            batch: Vec::with_capacity(BATCH),
+            recent: Vec::new(),
         }
     }
 
@@ -137,14 +147,17 @@ impl<M: Model, K> Worker<M, K> {
         part: &[Id],
         mode: Mode,
     ) where
-        K: Eq + std::hash::Hash,
+        K: Clone + Eq + std::hash::Hash,
     {
         self.reached_count = 0;
+        if let Some(&id) = part.first() {
+            self.remember(store.key(id));
+        }
         for &id in part {
             let state = context.encoding.unpack(store.key(id));
             self.judge(&context, id, &state);
             let stuck = match mode {
-                Mode::Expand => !self.expand(&context, id, &state),
+                Mode::Expand => !self.expand(&context, store, id, &state),
                 Mode::Judge => !self.can_step(&context, &state),
             };
             if stuck && !context.model.terminal(&state) {
@@ -152,6 +165,7 @@ impl<M: Model, K> Worker<M, K> {
                 self.found[deadlock].get_or_insert(id);
             }
         }
+        self.sift(store);
     }
 
     fn judge<E: Encoding<M, Key = K>>(
@@ -174,11 +188,12 @@ impl<M: Model, K> Worker<M, K> {
     fn expand<E: Encoding<M, Key = K>>(
         &mut self,
         context: &Context<'_, M, E>,
+        store: &Store<K>,
         id: Id,
         state: &M::State,
     ) -> bool
     where
-        K: std::hash::Hash,
+        K: Clone + Eq + std::hash::Hash,
     {
         let model = context.model;
         let mut actions = mem::take(&mut self.actions);
@@ -200,11 +215,11 @@ impl<M: Model, K> Worker<M, K> {
             self.judge_step(context, id, &step);
             if !context.symmetric && !E::KEEPS_STATES {
                 self.verify(context, after);
-                self.reach(id, context.encoding.pack(after));
+                self.reach(store, id, context.encoding.pack(after));
             } else if let Some((after, _)) = taken {
                 let after = context.representative(after);
                 self.verify(context, &after);
-                self.reach(id, context.encoding.pack_owned(after));
+                self.reach(store, id, context.encoding.pack_owned(after));
             }
         }
         self.actions = actions;
@@ -232,14 +247,55 @@ impl<M: Model, K> Worker<M, K> {
     }
 
     #[inline]
-    fn reach(&mut self, parent: Id, key: K)
+    fn reach(&mut self, store: &Store<K>, parent: Id, key: K)
     where
-        K: std::hash::Hash,
+        K: Clone + Eq + std::hash::Hash,
     {
         let spot = Spot::of(&key);
-        let order = self.reached_count;
-        self.reached_count += 1;
-        self.reached[spot.shard].push(Candidate { key, hash: spot.hash, parent, order });
+        if !self.recent.is_empty() {
+            let place = spot.any(self.recent.len());
+            if self.recent[place] == key {
+                return;
+            }
+            self.recent[place].clone_from(&key);
+        }
+        self.batch.push(Candidate { key, spot, parent, order: 0 });
+        if self.batch.len() == BATCH {
+            self.sift(store);
+        }
+    }
+
+    /// Begins to remember keys, with one that is known.
+    fn remember(&mut self, known: &K)
+    where
+        K: Clone,
+    {
+        if self.recent.is_empty() && !mem::needs_drop::<K>() {
+            let fit = (RECENT_BYTES / size_of::<K>().max(1)).max(1);
+            self.recent.resize(1 << fit.ilog2(), known.clone());
+        }
+    }
+
+    /// Bytes in use, capacity included.
+    pub(super) fn bytes(&self) -> usize {
+        let reached: usize = self.reached.iter().map(Vec::capacity).sum();
+        (reached + self.batch.capacity()) * size_of::<Candidate<K>>()
+            + self.recent.capacity() * size_of::<K>()
+    }
+
+    /// Hands on those of the batch that are not known.
+    fn sift(&mut self, store: &Store<K>)
+    where
+        K: Clone + Eq + std::hash::Hash,
+    {
+        let known = store.known(self.batch.iter().map(|one| (&one.key, one.spot)));
+        for (mut one, known) in self.batch.drain(..).zip(known) {
+            if !known {
+                one.order = self.reached_count;
+                self.reached_count += 1;
+                self.reached[one.spot.shard()].push(one);
+            }
+        }
     }
 
     fn can_step<E: Encoding<M, Key = K>>(

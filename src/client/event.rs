@@ -207,14 +207,14 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// The time to wait, in milliseconds: `random` is below 1 and drawn anew each time, `since_dial_ms`
+    /// The time to wait, in milliseconds: `chance` is drawn anew each time, `since_dial_ms`
     /// is the time since the last dial. Both are looked at only where they matter.
-    pub fn ms(self, random: Random, since_dial_ms: Option<u32>) -> u32 {
+    pub fn ms(self, chance: Chance, since_dial_ms: Option<u32>) -> u32 {
         match self {
             Wait::For { ms } | Wait::Silence { ms } => ms,
             Wait::Between { least_ms, most_ms } => {
                 let span = u64::from(most_ms.saturating_sub(least_ms)) + 1;
-                let drawn = (span * u64::from(random.0)) >> 32;
+                let drawn = (span * u64::from(chance.0)) >> 32;
                 least_ms.saturating_add(u32::try_from(drawn).unwrap_or(u32::MAX))
             }
             Wait::Since { ms } => since_dial_ms.map_or(0, |since| ms.saturating_sub(since)),
@@ -224,7 +224,7 @@ impl Wait {
 
 /// 32 random bits: a number below 1, in steps of 2⁻³².
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Random(pub u32);
+pub struct Chance(pub u32);
 
 /// What the driver does, in order. One that names a socket which is gone is dropped silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

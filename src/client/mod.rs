@@ -34,7 +34,7 @@ pub mod shape;
 pub mod table;
 mod words;
 
-pub use event::{Close, Effect, Event, Random, Saved, Settings, Socket, Ticket, Wait, Welcome};
+pub use event::{Chance, Close, Effect, Event, Saved, Settings, Socket, Ticket, Wait, Welcome};
 pub use machine::{Link, Machine, Refusal, Step};
 pub use outbox::Outbox;
 pub use words::{State, Timer, Trigger};

@@ -165,9 +165,9 @@ fn application(link: &Link, dice: &mut Dice) -> Option<Event> {
 
 fn closed(link: &Link, socket: Socket, dice: &mut Dice) -> Event {
     // Each band, the codes that wait longer, and one that nobody knows.
-    let rare = if link.outbox().is_under_way() { 1009 } else { 4200 };
-    let code =
-        dice.pick(&[rare, rare, rare, 4000, 1011, 4200, 4208, 4300, 4300, 1009, 1012, 1013, 4999]);
+    let often = if link.outbox().is_under_way() { 1009 } else { dice.pick(&[4200, 4300]) };
+    let code = dice
+        .pick(&[often, often, often, 4000, 1011, 4200, 4208, 4300, 4300, 1009, 1012, 1013, 4999]);
     Event::Closed { socket, code: Close(code) }
 }
 

@@ -216,10 +216,16 @@ impl Step {
     }
 
     fn end_queue(&mut self, outcome: TurnOutcome, limits: &Limits) {
-        while !self.next.queue.is_empty() {
-            let turn = self.next.queue.remove(0);
-            self.log(Entry::TurnEnd { turn, outcome }, limits);
+        if self.next.queue.is_empty() {
+            return;
         }
+        let Session { log, queue, .. } = &mut self.next;
+        for turn in queue.drain(..) {
+            let entry = Entry::TurnEnd { turn, outcome };
+            self.records.push(Record { seq: log.append(), entry });
+        }
+        // Once, and not after each: what the last one lets go contains what the others do.
+        self.trim(limits);
     }
 
     fn take_back(&mut self, event: &Event, limits: &Limits) {

@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Answers with the words of its prompt; `hold` is not answered until somebody stops it, `ask` asks, and
 /// `long N` says N words of a kilobyte each.
-pub(super) struct Words;
+pub(crate) struct Words;
 
 impl Worker for Words {
     type Run = ();
@@ -57,32 +57,48 @@ impl Worker for Words {
 }
 
 /// A server that runs as long as the test.
-pub(super) struct Server {
-    pub(super) at: SocketAddr,
-    pub(super) hub: Hub,
+pub(crate) struct Server {
+    site: Site,
+    pub(crate) hub: Hub,
+}
+
+impl std::ops::Deref for Server {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+/// Where a server is, whoever runs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    pub(crate) at: SocketAddr,
 }
 
 impl Server {
-    pub(super) async fn new() -> Server {
+    pub(crate) async fn new() -> Server {
         Server::with(Options::default(), |endpoints| endpoints).await
     }
 
-    pub(super) async fn with(options: Options, set: impl FnOnce(Endpoints) -> Endpoints) -> Server {
+    pub(crate) async fn with(options: Options, set: impl FnOnce(Endpoints) -> Endpoints) -> Server {
         let hub = Hub::builder().options(options).limits(Limits::default());
         let hub = hub.build(Words).await.unwrap();
         Server::of(hub.clone(), set(endpoints(hub).authorize(Anyone))).await
     }
 
-    pub(super) async fn of(hub: Hub, endpoints: Endpoints) -> Server {
+    pub(crate) async fn of(hub: Hub, endpoints: Endpoints) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let ready = axum::routing::get(outlive::axum::ready).with_state(endpoints.clone());
         let app = axum::Router::new().route("/ready", ready).merge(endpoints.router());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Server { at, hub }
+        Server { site: Site { at }, hub }
     }
+}
 
-    pub(super) async fn request(
+impl Site {
+    pub(crate) async fn request(
         &self,
         method: &str,
         path: &str,
@@ -128,29 +144,29 @@ impl Server {
         (stream, Answer { status, headers, body: String::new() })
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[], "").await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.request("POST", path, &[], &body.to_string()).await
     }
 
     /// A new session, by its path.
-    pub(super) async fn session(&self) -> String {
+    pub(crate) async fn session(&self) -> String {
         let made = self.post("/sessions", &json!({})).await;
         assert_eq!(made.status, 201, "{}", made.body);
         format!("/sessions/{}", made.json()["session"].as_str().unwrap())
     }
 
     /// A stream of events.
-    pub(super) async fn events(&self, path: &str, headers: &[(&str, &str)]) -> Events {
+    pub(crate) async fn events(&self, path: &str, headers: &[(&str, &str)]) -> Events {
         let (stream, answer) = self.begin("GET", path, headers, "").await;
         Events { stream, answer, text: String::new(), raw: Vec::new() }
     }
 
     /// A WebSocket that has not attached, or the status of the refusal.
-    pub(super) async fn dial(&self, path: &str, headers: &[(&'static str, &str)]) -> Dialled {
+    pub(crate) async fn dial(&self, path: &str, headers: &[(&'static str, &str)]) -> Dialled {
         let address = format!("ws://{}{path}/ws", self.at);
         let mut request = address.into_client_request().unwrap();
         for (name, value) in headers {
@@ -171,7 +187,7 @@ impl Server {
     }
 
     /// A WebSocket that has attached, and its welcome.
-    pub(super) async fn attach(
+    pub(crate) async fn attach(
         &self,
         path: &str,
         client: &str,
@@ -189,38 +205,38 @@ type Dialled = Result<(Socket, Option<String>), (u16, Value)>;
 
 /// An answer over HTTP.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HashMap<String, String>,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
     }
 }
 
 /// A stream of events, with its chunks taken apart.
-pub(super) struct Events {
+pub(crate) struct Events {
     stream: TcpStream,
-    pub(super) answer: Answer,
+    pub(crate) answer: Answer,
     raw: Vec<u8>,
     text: String,
 }
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Event {
-    pub(super) name: String,
-    pub(super) id: Option<String>,
-    pub(super) data: Value,
-    pub(super) retry: Option<u32>,
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: Value,
+    pub(crate) retry: Option<u32>,
 }
 
 impl Events {
     /// The next event; none when the stream has ended.
-    pub(super) async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some(at) = self.text.find("\n\n") {
                 let block: String = self.text.drain(..at + 2).collect();
@@ -235,7 +251,7 @@ impl Events {
     }
 
     /// The next event of a kind.
-    pub(super) async fn until(&mut self, name: &str) -> Event {
+    pub(crate) async fn until(&mut self, name: &str) -> Event {
         loop {
             let event = self.next().await.unwrap_or_else(|| panic!("no {name} came"));
             if event.name == name {
@@ -277,23 +293,23 @@ fn read_event(block: &str) -> Event {
 }
 
 /// A client's WebSocket.
-pub(super) struct Socket(pub(super) WebSocketStream<TcpStream>);
+pub(crate) struct Socket(pub(crate) WebSocketStream<TcpStream>);
 
 impl Socket {
-    pub(super) async fn say(&mut self, frame: &Value) {
+    pub(crate) async fn say(&mut self, frame: &Value) {
         self.send(Message::text(frame.to_string())).await.unwrap();
     }
 
-    pub(super) async fn send(&mut self, message: Message) -> tungstenite::Result<()> {
+    pub(crate) async fn send(&mut self, message: Message) -> tungstenite::Result<()> {
         self.0.send(message).await
     }
 
-    pub(super) async fn prompt(&mut self, n: u32, text: &str) {
+    pub(crate) async fn prompt(&mut self, n: u32, text: &str) {
         self.say(&json!({ "t": "prompt", "n": n, "d": text })).await;
     }
 
     /// The next frame, or the code of the close.
-    pub(super) async fn hear(&mut self) -> Result<Value, u16> {
+    pub(crate) async fn hear(&mut self) -> Result<Value, u16> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -311,7 +327,7 @@ impl Socket {
     }
 
     /// The code of the close, whatever comes before it.
-    pub(super) async fn code(&mut self) -> u16 {
+    pub(crate) async fn code(&mut self) -> u16 {
         loop {
             if let Err(code) = self.hear().await {
                 return code;
@@ -320,7 +336,7 @@ impl Socket {
     }
 
     /// The frames up to the first one of which `is` says so.
-    pub(super) async fn until(&mut self, is: impl Fn(&Value) -> bool) -> Vec<Value> {
+    pub(crate) async fn until(&mut self, is: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
             let frame = self.hear().await.expect("a frame");
@@ -336,11 +352,11 @@ impl Socket {
 ///
 /// Paused time alone jumps also when what everybody waits for is on its way through a socket; it does not
 /// while a thread is busy.
-pub(super) struct Frozen {
+pub(crate) struct Frozen {
     _busy: std::sync::mpsc::Sender<()>,
 }
 
-pub(super) fn freeze() -> Frozen {
+pub(crate) fn freeze() -> Frozen {
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
     tokio::task::spawn_blocking(move || _ = receiver.recv());
     tokio::time::pause();
@@ -348,12 +364,12 @@ pub(super) fn freeze() -> Frozen {
 }
 
 /// Whether a frame is an entry of this kind.
-pub(super) fn entry(kind: &'static str) -> impl Fn(&Value) -> bool {
+pub(crate) fn entry(kind: &'static str) -> impl Fn(&Value) -> bool {
     move |frame| frame["entry"] == kind
 }
 
 /// What was said in these frames.
-pub(super) fn outputs(frames: &[Value]) -> Vec<&str> {
+pub(crate) fn outputs(frames: &[Value]) -> Vec<&str> {
     let outputs = frames.iter().filter(|frame| frame["entry"] == "output");
     outputs.map(|frame| frame["d"].as_str().unwrap()).collect()
 }

@@ -3,7 +3,7 @@
 
 mod access;
 mod events;
-mod kit;
+pub(crate) mod kit;
 mod leaving;
 mod limits;
 mod liveness;

@@ -7,7 +7,6 @@ mod lock;
 mod options;
 #[rustfmt::skip]
 mod printed;
-mod rates;
 mod ring;
 mod safety;
 mod spin;

@@ -276,9 +276,6 @@ fn no_file_is_longer_than_can_be_read_at_once() {
     }
 }
 
-/// It prints rates, judges nothing, and is run by hand.
-const RATES: &str = "engine/rates.rs";
-
 #[test]
 fn nothing_is_unfinished() {
     // Written apart, so that this file is no finding of its own.
@@ -286,8 +283,7 @@ fn nothing_is_unfinished() {
     let words = [&words[..], &[["#[", "ignore"].concat(), ["FIX", "ME"].concat()]].concat();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     for dir in ["src", "tests"] {
-        let mut files = files(dir);
-        files.retain(|source| source.path != RATES);
+        let files = files(dir);
         none(files.iter().flat_map(|source| lines_with(source, &words)), "unfinished");
     }
 }
@@ -299,7 +295,7 @@ fn tests_wait_for_no_clock() {
     let mut files = files("tests");
     // Its clock is paused: time passes when everybody waits.
     let paused = |path: &str| path.starts_with("hub/kit/") || path.starts_with("hub/simulation/");
-    files.retain(|source| source.path != RATES && !paused(&source.path));
+    files.retain(|source| !paused(&source.path));
     none(files.iter().flat_map(|source| lines_with(source, &words)), "a clock");
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::socket::{Heard, Wire};
 use super::{Accepted, Builder, Entry, Failed, ServerRefusal, Update, WAITING, key, random};
 use crate::client::{
-    self, Close, Effect, Event, Link, Machine, Random, Socket, Ticket, Timer, Wait,
+    self, Chance, Close, Effect, Event, Link, Machine, Socket, Ticket, Timer, Wait,
 };
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::wire::{self, ToServer, Welcome};
@@ -354,7 +354,7 @@ impl Task {
     fn arm(&mut self, timer: Timer, generation: Generation, wait: Wait) {
         let now = Instant::now();
         let since = self.dialled.map(|dialled| millis(now - dialled));
-        let time = Duration::from_millis(wait.ms(Random(random()), since).into());
+        let time = Duration::from_millis(wait.ms(Chance(random()), since).into());
         let silence = matches!(wait, Wait::Silence { .. }).then_some(time);
         self.timers.insert(timer, Clock { generation, at: now + time, silence });
     }

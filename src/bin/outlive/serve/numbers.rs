@@ -35,6 +35,10 @@ impl Numbers {
         self.live.insert(session.clone(), (state, 0));
     }
 
+    pub(super) fn state(&self, session: &SessionId) -> Option<State> {
+        self.live.get(session).map(|(state, _)| *state)
+    }
+
     /// Returns the state before.
     pub(super) fn stepped(&mut self, session: &SessionId, step: &Step) -> Option<State> {
         for row in step.rules() {

@@ -1,101 +1,204 @@
 // The page of `outlive serve`. It shows what the client tells it; what to do about the connection is the
 // client's business.
 
-import { connect, createSession } from "/client/outlive.js";
+import { Client, createSession } from "/client/outlive.js";
 
 const $ = (id) => document.getElementById(id);
 const url = location.origin;
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const headers = token ? { Authorization: `Bearer ${token}` } : {};
 
-const session = new URLSearchParams(location.search).get("session") ?? (await createSession(url, { token }));
-const here = `/?session=${session}${location.hash}`;
-history.replaceState(null, "", here);
-$("session").textContent = session;
-$("second").href = here;
+function element(name, kind, text = "") {
+  const made = document.createElement(name);
+  made.className = kind;
+  made.textContent = text;
+  return made;
+}
+
+function problem(text) {
+  $("problem").hidden = text === null;
+  $("problem").firstChild.textContent = text ?? "";
+}
+$("dismiss").onclick = () => problem(null);
+$("refresh").onclick = () => location.reload();
 $("fresh").href = `/${location.hash}`;
 
-// The chat.
+let session = new URLSearchParams(location.search).get("session");
+try {
+  session ??= await createSession(url, { token });
+} catch (error) {
+  const how = token ? "" : "; does this server want a token? It comes at the end of the address: #token=…";
+  problem(`${error.message}${how}`);
+  throw error;
+}
+const here = `/?session=${session}${location.hash}`;
+history.replaceState(null, "", here);
+$("session").textContent = $("session").title = session;
+$("second").href = here;
 
-const answers = new Map(); // a turn's answer, by the place of its prompt
-let running = null;
+// The chat: what belongs to a turn stands together, in the order of the log.
 
-function line(kind, text) {
-  const chat = $("chat");
-  const low = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
-  const div = document.createElement("div");
-  div.className = kind;
-  div.textContent = text;
-  chat.append(div);
-  if (low) chat.scrollTop = chat.scrollHeight;
-  return div;
+const turns = new Map(); // by the place of the prompt
+const open = new Set(); // turns that have not ended
+const asks = new Map();
+
+const OUTCOMES = {
+  empty: "the worker finished without an answer",
+  ambiguous: "the server was restarted in the middle; the turn may or may not have had effects, and is not run again",
+  cancelled: "it never reached a worker",
+};
+const ENDS = {
+  stopped: "somebody stopped the session", expired: "nobody came back in time", exited: "the worker left",
+  start_failed: "the worker could not be started", start_timeout: "the worker did not start in time",
+  unresponsive: "the worker did not react to an interrupt", turn_timeout: "the turn took too long",
+  closed_out: "the worker has closed out", closeout_timeout: "the closeout took too long",
+  superseded: "a new prompt came during the closeout", restarted: "the server was restarted",
+};
+
+const textOf = (d) => (typeof d === "string" ? d : JSON.stringify(d));
+const nameOf = (who) => (who === client.id ? "you" : who.replace(/^c_([0-9a-f]{4})[0-9a-f]{20}$/, "tab $1"));
+
+/** What is read last stays in sight, unless somebody scrolled up. */
+function add(to, child) {
+  const view = $("scroll");
+  const low = view.scrollHeight - view.scrollTop - view.clientHeight < 80;
+  to.append(child);
+  if (low) view.scrollTop = view.scrollHeight;
+  return child;
 }
 
-function answerOf(turn) {
-  if (!answers.has(turn)) answers.set(turn, line("answer", ""));
-  return answers.get(turn);
+function turnOf(seq) {
+  if (!turns.has(seq)) turns.set(seq, add($("chat"), element("section", "turn")));
+  return turns.get(seq);
 }
 
-function showAsk(seq, turn, text) {
-  const div = line("ask", `${text} `);
-  div.id = `ask-${seq}`;
-  for (const [label, answer] of [["approve", true], ["deny", false]]) {
-    const button = document.createElement("button");
-    button.textContent = label;
+function ask({ seq, turn, d }) {
+  const div = element("div", "ask");
+  const status = element("span", "status dim");
+  const buttons = [["approve", true], ["deny", false]].map(([label, answer]) => {
+    const button = element("button", "", label);
     button.onclick = () => attempt(() => client.answer(seq, answer));
-    div.append(button, " ");
-  }
+    return button;
+  });
+  div.append(element("span", "question", textOf(d)), ...buttons, status);
+  asks.set(seq, { div, turn, status });
+  add(turnOf(turn), div);
 }
 
 function settle(seq, text) {
-  const div = $(`ask-${seq}`);
-  div?.querySelectorAll("button").forEach((button) => button.remove());
-  div?.append(text);
+  const asked = asks.get(seq);
+  if (!asked) return;
+  asks.delete(seq);
+  asked.div.classList.add("settled");
+  asked.div.querySelectorAll("button").forEach((button) => button.remove());
+  asked.status.textContent = text;
 }
 
-const apply = (update) => {
-  if (update.kind === "anew") {
-    answers.clear();
-    $("chat").replaceChildren();
-    if (update.welcome.base > 0) line("note", `entries up to ${update.welcome.base} are not kept any more`);
-    return;
-  }
-  if (update.kind === "gap") return line("note", `entries ${update.lost_from} to ${update.lost_to} are lost`);
-  const { entry, seq, turn, d, client: who } = update;
+function output(turn, text) {
+  if (turn === null || turn === undefined) return add($("chat"), element("div", "note", text));
+  const last = turnOf(turn).lastElementChild;
+  return last?.classList.contains("answer") ? add(last, text) : add(turnOf(turn), element("div", "answer", text));
+}
+
+function shown(update) {
+  const { entry, seq, turn, d } = update;
   switch (entry) {
     case "prompt":
-      return line("prompt", `${who === client.id ? "you" : who}: ${typeof d === "string" ? d : JSON.stringify(d)}`);
-    case "output": {
-      const div = turn === null ? line("note", "") : answerOf(turn);
-      div.classList.toggle("runs", turn !== null);
-      if (turn !== null) running = turn;
-      div.append(d);
-      const chat = $("chat");
-      if (chat.scrollHeight - chat.scrollTop - chat.clientHeight < 120) chat.scrollTop = chat.scrollHeight;
-      return;
+      open.add(seq);
+      turnOf(seq).classList.add("runs");
+      return add(turnOf(seq), element("div", "prompt", `${nameOf(update.client)}: ${textOf(d)}`));
+    case "output": return output(turn, textOf(d));
+    case "ask": return ask(update);
+    case "answer": return settle(update.ask, `${d ? "approved" : "denied"} by ${nameOf(update.client)}`);
+    case "turn_end": {
+      open.delete(turn);
+      turnOf(turn).classList.remove("runs");
+      for (const [asked, { turn: of }] of asks) if (of === turn) settle(asked, "not answered");
+      const { outcome } = update;
+      if (outcome === "completed") return null;
+      const why = update.error ?? OUTCOMES[outcome];
+      const wrong = ["failed", "ambiguous"].includes(outcome) ? " wrong" : "";
+      return add(turnOf(turn), element("div", `outcome${wrong}`, why ? `${outcome}: ${why}` : outcome));
     }
-    case "ask": running = turn; return showAsk(seq, turn, d);
-    case "answer": return settle(update.ask, update.d ? "approved" : "denied");
-    case "turn_end":
-      if (running === turn) running = null;
-      answers.get(turn)?.classList.remove("runs");
-      document.querySelectorAll("[id^=ask-] button").forEach((button) => button.remove());
-      if (update.outcome !== "completed") line("note", `${update.outcome}${update.error ? `: ${update.error}` : ""}`);
-      return;
-    case "closing": return line("note", `closing: ${update.why}`);
-    case "end": return line("note", `ended: ${update.why}. A prompt reopens the conversation.`);
-    default: // a later server says more
+    case "closing": return add($("chat"), element("div", "note", `closing: ${ENDS[update.why] ?? update.why}`));
+    case "end": return add($("chat"), element("div", "note", `ended: ${ENDS[update.why] ?? update.why}; a prompt reopens the conversation`));
+    default: return null; // a later server says more
   }
-};
+}
 
-const notify = (news) => {
-  if (news.kind === "state") $("link").textContent = news.state;
-  if (news.kind === "closed") $("closed").textContent = `last close ${news.code} ${news.reason ?? ""}`;
-  if (news.kind === "welcome") {
-    running = news.welcome.turn;
-    light(news.welcome.state);
+function apply(update) {
+  if (update.kind === "anew") {
+    const { base, turn, queue } = update.welcome;
+    [turns, open, asks].forEach((of) => of.clear());
+    [turn, ...queue].forEach((seq) => seq !== null && open.add(seq));
+    $("chat").replaceChildren();
+    if (base > 0) add($("chat"), element("div", "note", `entries up to ${base} are not kept any more`));
+  } else if (update.kind === "gap") {
+    add($("chat"), element("div", "note", `entries ${update.lost_from} to ${update.lost_to} are lost`));
+  } else {
+    shown(update);
   }
-  if (news.kind === "refused" || news.kind === "error") line("note", news.message ?? String(news.error));
+  controls();
+}
+
+// The connection.
+
+const LINKS = {
+  STOPPED: "sent away; show connects again",
+  DORMANT: "waits until it is looked at, and there is a network",
+  BACKING_OFF: "will try again by itself",
+  CONNECTING: "tries to reach the server",
+  ATTACHING: "has reached the server",
+  REPLAYING: "reads what it missed",
+  HIDDEN: "the server keeps its place",
 };
+const WELCOMED = ["REPLAYING", "LIVE", "HIDDEN"];
+
+function notify(news) {
+  switch (news.kind) {
+    case "state": {
+      $("link").textContent = $("link").className = news.state;
+      $("why").textContent = LINKS[news.state] ?? "";
+      break;
+    }
+    case "closed": problem(`the server closed with ${news.code} ${news.reason ?? ""}`); break;
+    case "welcome": light(news.welcome.state); break;
+    case "refused": problem(news.message ?? news.reason); break;
+    case "error": problem(news.error.message); break;
+    default: // accepted, failed, caught up: what it changes is below
+  }
+  waiting();
+  controls();
+}
+
+/** What was said and is not in the log yet. */
+function waiting() {
+  const lines = client.waiting.map(({ body }) => element("div", "prompt", `you: ${textOf(body)}`));
+  const before = [...$("waiting").children].map((line) => line.textContent);
+  if (before.join("\n") === lines.map((line) => line.textContent).join("\n")) return;
+  $("waiting").replaceChildren();
+  lines.forEach((line) => add($("waiting"), line));
+}
+
+function controls() {
+  const connected = WELCOMED.includes(client.state);
+  $("waiting").className = connected ? "" : "apart";
+  $("is").textContent = connected ? "is" : "was";
+  document.querySelectorAll(".ask button").forEach((button) => { button.disabled = !connected; });
+  $("interrupt").disabled = !connected || open.size === 0;
+  $("stop").disabled = !connected || ["CLOSING", "ENDED"].includes($("state").textContent);
+  $("cut").disabled = !connected;
+  $("hide").disabled = client.state === "HIDDEN" || client.state === "STOPPED";
+  $("show").disabled = !["HIDDEN", "DORMANT", "STOPPED", "BACKING_OFF"].includes(client.state);
+}
+
+function attempt(act) {
+  try {
+    act();
+  } catch (error) {
+    problem(error.message);
+  }
+}
 
 // The last socket is kept, so that it can be cut.
 let socket = null;
@@ -106,88 +209,115 @@ class Cuttable extends WebSocket {
   }
 }
 
-const client = connect({ url, session, token, apply, notify, WebSocket: Cuttable });
-
-function attempt(act) {
-  try {
-    act();
-  } catch (error) {
-    line("note", error.message);
-  }
-}
+const client = new Client({ url, session, token, apply, notify, WebSocket: Cuttable });
+window.outlive = client; // for the console
+client.start();
 
 $("form").onsubmit = (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
   if (!text) return;
   $("text").value = "";
-  client.prompt(text).catch((error) => line("note", error.message));
+  problem(null);
+  client.prompt(text).catch((error) => problem(`“${text}” was not taken: ${error.message}`));
+  waiting();
 };
 $("cut").onclick = () => socket.close(3000); // a code that says: come back
-$("refresh").onclick = () => location.reload();
 $("hide").onclick = () => client.hide();
-$("show").onclick = () => client.show();
-$("interrupt").onclick = () => attempt(() => running !== null && client.interrupt(running));
+$("show").onclick = () => (client.state === "STOPPED" ? client.start() : client.show());
+$("interrupt").onclick = () => attempt(() => client.interrupt(Math.min(...open)));
 $("stop").onclick = async () => {
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  await fetch(`/sessions/${session}/stop`, { method: "POST", headers });
+  try {
+    const response = await fetch(`/sessions/${session}/stop`, { method: "POST", headers });
+    if (!response.ok) problem((await response.json()).message);
+  } catch (error) {
+    problem(`not stopped: ${error.message}`);
+  }
 };
 
 // The state, and the rows that were taken.
 
-$("diagram").innerHTML = await (await fetch("/session.svg")).text();
-const edges = [...$("diagram").querySelectorAll("g > title")].map((title) => [title.parentNode, title.textContent]);
-
-$("every").onchange = ({ target }) => $("rows").classList.toggle("every", target.checked);
+try {
+  $("diagram").innerHTML = await (await fetch("/session.svg")).text();
+} catch {
+  // the server went away just now; the chat does without
+}
+const UP = ["ACTIVE", "SUSPENDED", "DETACHED"];
+const edges = [...$("diagram").querySelectorAll("g > title")].map((title) => {
+  const [from, to] = title.textContent.split(/ to |: /);
+  return { group: title.parentNode, from, to, rules: [...title.textContent.matchAll(/\((\w+)\)/g)].map(([, id]) => id) };
+});
+if (client.welcome) light(client.welcome.state);
 
 function light(state) {
   $("state").textContent = state;
   $("diagram").querySelectorAll(".here").forEach((group) => group.classList.remove("here"));
   $("diagram").querySelector(`#session-${state}`)?.classList.add("here");
+  controls();
 }
-if (client.welcome) light(client.welcome.state);
+
+function flash(from, to, rules) {
+  for (const edge of edges) {
+    const leads = (edge.from === from || (edge.from === "UP" && UP.includes(from))) && edge.to === to;
+    if (!leads || !edge.rules.some((id) => rules.includes(id))) continue;
+    edge.group.classList.add("taken");
+    setTimeout(() => edge.group.classList.remove("taken"), 1500);
+  }
+}
 
 function took({ from, trigger, rules, verdict, state, event }) {
+  const ids = rules.map(([id]) => id);
   light(state);
-  for (const [id] of rules) {
-    const [group] = edges.find(([, title]) => new RegExp(`[( ]${id}[,)]`).test(title) && (!from || title.startsWith(from) || title.includes(`, ${from}`) || title.includes("ACTIVE, "))) ?? [];
-    group?.classList.add("taken");
-    setTimeout(() => group?.classList.remove("taken"), 1500);
-  }
+  flash(from, state, ids);
   const list = $("rows");
-  const text = `${trigger} ${verdict}${from && from !== state ? ` ${from} → ${state}` : ` in ${state}`}`;
-  const id = rules.map(([rule]) => rule).join(" ");
-  const first = [...list.children].find((item) => item.classList.contains("often") === ["OUTPUT", "WRITTEN"].includes(trigger));
-  if (first?.dataset.key === id + text) {
-    first.dataset.times = Number(first.dataset.times) + 1;
-    first.querySelector("i").textContent = ` × ${first.dataset.times}`;
-    return;
+  const what = ["ignore", "refuse"].includes(verdict) ? ` ${verdict}` : "";
+  const text = `${trigger}${what}${from && from !== state ? ` ${from} → ${state}` : ` in ${state}`}`;
+  const key = `${ids} ${text}`;
+  // Output is written and read in turns: that is one line each, with a count.
+  const same = [...list.children].slice(0, 2).find((item) => item.dataset.key === key);
+  const item = same ?? element("li", verdict);
+  if (!same) {
+    item.dataset.key = key;
+    item.append(element("b", "", ids.join(" ")), element("span", "", text));
+    item.lastChild.append(element("i", ""));
+    list.prepend(item);
   }
-  const item = document.createElement("li");
-  const [rule, times] = [document.createElement("b"), document.createElement("i")];
-  rule.textContent = id;
-  item.append(rule, ` ${text}`, times);
-  item.className = `${verdict}${["OUTPUT", "WRITTEN"].includes(trigger) ? " often" : ""}`;
+  item.dataset.times = Number(item.dataset.times ?? 0) + 1;
+  if (item.dataset.times > 1) item.querySelector("i").textContent = ` × ${item.dataset.times}`;
   item.title = `${rules.map(([, because]) => because).join("; ")}\n${event}`;
-  [item.dataset.key, item.dataset.times] = [id + text, 1];
-  list.prepend(item);
   while (list.children.length > 200) list.lastChild.remove();
 }
 
-// Not with EventSource, which cannot say a token.
-for (;;) {
-  try {
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    const { body } = await fetch(`/debug/sessions/${session}/steps`, { headers });
-    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = "", piece; !(piece = await reader.read()).done; ) {
-      text += piece.value;
-      const blocks = text.split("\n\n");
-      text = blocks.pop();
-      for (const block of blocks) if (block.startsWith("event: step")) took(JSON.parse(block.split("data: ")[1]));
+// Not with EventSource, which cannot say a token. A page that is left must not read on, or the browser does
+// not keep it.
+async function read(signal) {
+  const { ok, body } = await fetch(`/debug/sessions/${session}/steps`, { headers, signal });
+  if (!ok) return;
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = "", piece; !(piece = await reader.read()).done; ) {
+    text += piece.value;
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      const [kind, data] = block.split("\ndata: ");
+      if (kind === "event: step") took(JSON.parse(data));
+      if (kind === "event: state") light(JSON.parse(data));
     }
-  } catch {
-    // the server is away; the client says so
   }
-  await new Promise((resume) => setTimeout(resume, 1000));
 }
+
+let reading = new AbortController();
+async function follow({ signal }) {
+  while (!signal.aborted) {
+    // When the server is away, the client says so.
+    await read(signal).catch(() => {});
+    await new Promise((resume) => setTimeout(resume, 1000));
+  }
+}
+addEventListener("pagehide", () => reading.abort());
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  reading = new AbortController();
+  follow(reading);
+});
+follow(reading);

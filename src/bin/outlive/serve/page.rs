@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use outlive::axum::Endpoints;
 use outlive::store::SessionId;
 use tokio::sync::broadcast::error::RecvError;
@@ -20,12 +20,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::watch::Watch;
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// What is served as it is: a path, a type, a text.
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
-    ("/page.js", "text/javascript", include_str!("page.js")),
-    // With the client of clients/js: its three files, at the same place.
-    ("/client/outlive.js", "text/javascript", include_str!("client.js")),
+    ("/page.js", SCRIPT, include_str!("page.js")),
+    ("/client/outlive.js", SCRIPT, include_str!("../../../../clients/js/outlive.js")),
+    ("/client/machine.js", SCRIPT, include_str!("../../../../clients/js/machine.js")),
+    ("/client/seat.js", SCRIPT, include_str!("../../../../clients/js/seat.js")),
+    ("/client/table.js", SCRIPT, include_str!("../../../../clients/js/table.js")),
     ("/session.svg", "image/svg+xml", include_str!("../../../../docs/generated/session.svg")),
 ];
 
@@ -97,13 +101,17 @@ async fn numbers(State(own): State<Own>, headers: HeaderMap) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], own.watch.numbers()).into_response()
 }
 
-/// What happens to a session, as events: a step each.
+/// What happens to a session, as events: the state that it is in, then a step each.
 async fn steps(State(own): State<Own>, Path(id): Path<String>, headers: HeaderMap) -> Response {
     if !own.admits(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let Ok(session) = id.parse::<SessionId>() else { return StatusCode::NOT_FOUND.into_response() };
     let (steps, stop) = (own.watch.steps(), own.stop);
+    // Asked for only after the steps are heard: nothing is missed between them.
+    let state = own.watch.state(&session);
+    let state = state.map(|state| format!("event: state\ndata: \"{}\"\n\n", state.into_str()));
+    let first = stream::iter(state.map(Ok::<_, Infallible>));
     let texts = stream::unfold((steps, stop, session), |(mut steps, stop, session)| async move {
         loop {
             let seen = tokio::select! {
@@ -118,9 +126,9 @@ async fn steps(State(own): State<Own>, Path(id): Path<String>, headers: HeaderMa
                 Err(RecvError::Lagged(lost)) => format!("event: lost\ndata: {lost}\n\n"),
                 Err(RecvError::Closed) => return None,
             };
-            return Some((Ok::<_, Infallible>(text), (steps, stop, session)));
+            return Some((Ok(text), (steps, stop, session)));
         }
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
-    (headers, Body::from_stream(texts)).into_response()
+    (headers, Body::from_stream(first.chain(texts))).into_response()
 }

@@ -48,6 +48,11 @@ impl Watch {
         self.steps.subscribe()
     }
 
+    /// The state of a session that is in memory.
+    pub(super) fn state(&self, session: &SessionId) -> Option<State> {
+        lock(&self.numbers).state(session)
+    }
+
     pub(super) fn numbers(&self) -> String {
         lock(&self.numbers).text()
     }

@@ -1,0 +1,86 @@
+//! The hub under load, beside plain axum that does the same without sessions.
+//!
+//! `cargo run --release --manifest-path benches/load/Cargo.toml [-- --short] [SCENARIO …]` prints tables in
+//! Markdown. Each figure of ours stands beside one of the peer from the same run; rounds are interleaved, and
+//! medians are shown. Servers are processes of their own: their processor time is theirs alone.
+
+mod figures;
+mod growth;
+mod process;
+mod scenarios;
+mod server;
+mod viewer;
+
+use std::time::Duration;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Rounds of each figure; the median is shown.
+    pub rounds: usize,
+    /// What counts are divided by.
+    pub less: u32,
+}
+
+#[tokio::main]
+async fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["serve", "plain"] => return server::plain().await,
+        ["serve", "ours", store] => return server::ours(store).await,
+        _ => {}
+    }
+    let short = words.contains(&"--short");
+    let effort = if short { Effort { rounds: 1, less: 20 } } else { Effort { rounds: 5, less: 1 } };
+    let asked: Vec<&str> = words.into_iter().filter(|word| *word != "--short").collect();
+    let wanted = |name: &str| asked.is_empty() || asked.contains(&name);
+    let known = [
+        "alone", "paced", "crowd", "first", "thousand", "deaf", "idle", "sleeping", "restart",
+        "attach", "longer",
+    ];
+    if let Some(unknown) = asked.iter().find(|name| !known.contains(name)) {
+        eprintln!("no scenario `{unknown}`; there are: {}", known.join(", "));
+        std::process::exit(2);
+    }
+    let limit = Duration::from_secs(if short { 300 } else { 3_600 });
+    let all = async {
+        if wanted("alone") {
+            scenarios::alone(effort).await;
+        }
+        if wanted("paced") {
+            scenarios::paced(effort).await;
+        }
+        if wanted("crowd") {
+            scenarios::crowd(effort).await;
+        }
+        if wanted("first") {
+            scenarios::first(effort).await;
+        }
+        if wanted("thousand") {
+            scenarios::thousand(effort).await;
+        }
+        if wanted("deaf") {
+            scenarios::deaf(effort).await;
+        }
+        if wanted("idle") {
+            growth::idle(effort).await;
+        }
+        if wanted("sleeping") {
+            growth::sleeping(effort).await;
+        }
+        if wanted("restart") {
+            growth::restart(effort).await;
+        }
+        if wanted("attach") {
+            growth::attach(effort).await;
+        }
+        if wanted("longer") {
+            growth::longer(effort).await;
+        }
+    };
+    if tokio::time::timeout(limit, all).await.is_err() {
+        eprintln!("not done after {} s", limit.as_secs());
+        std::process::exit(3);
+    }
+}

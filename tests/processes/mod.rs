@@ -1,0 +1,11 @@
+//! Real processes and real sockets: what is promised, held against signals, full disks and other people's
+//! clients.
+
+mod child;
+mod kill;
+mod leaving;
+mod others;
+mod returning;
+mod rmcp;
+mod stage;
+mod stories;
