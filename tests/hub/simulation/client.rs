@@ -165,6 +165,9 @@ pub(super) async fn play(world: Arc<World>, me: Shared) {
             End::HalfOpen => half_open.push(viewer),
             End::Closed(code) => {
                 assert_ne!(code, CloseCode::NotFound, "the session is there");
+                // Nothing comes after the close, however long it is not answered.
+                let wait = Duration::from_millis(me.lock().unwrap().rng.pick(&[0, 1, 50]));
+                _ = tokio::time::timeout(wait, viewer.pull()).await;
                 let answers = me.lock().unwrap().rng.often(700);
                 if answers {
                     viewer.link.peer_closed();
