@@ -1,7 +1,7 @@
 //! The hub: sessions, workers and viewers on tokio, driven by the tables.
 //!
 //! A server author gives it a [`Worker`], often just an async function that answers a prompt, and a
-//! [`Store`]. What a browser does to its connections is the hub's business: the feature `axum` has the
+//! [`Store`](crate::store::Store). What a browser does to its connections is the hub's business: the feature `axum` has the
 //! endpoints, or a [`Link`] per transport does it.
 //!
 //! ```
