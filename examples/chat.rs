@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use outlive::axum::{Anyone, endpoints};
 use outlive::hub::{Drain, Failure, Hub, Turn};
 use tokio::{net::TcpListener, signal::ctrl_c, time::sleep};
@@ -32,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = endpoints(hub.clone()).authorize(Anyone).router();
     let listener = TcpListener::bind("127.0.0.1:7878").await?;
     println!("http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true)); // or small frames wait
     let leave = async move {
         ctrl_c().await.expect("signals can be heard");
         let drain = Drain { window: Duration::ZERO, deadline: Duration::from_secs(10) };

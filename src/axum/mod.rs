@@ -42,6 +42,10 @@
 //! one that does not exist. Browsers say where a page came from: see [`Origins`]. Pages of other origins
 //! need CORS headers too, which are a layer of your own.
 //!
+//! # Small frames
+//! Two small frames in a row wait for each other, up to 40 ms, unless Nagle's algorithm is off. Axum leaves it
+//! on: serve `listener.tap_io(|tcp| _ = tcp.set_nodelay(true))`, with `axum::serve::ListenerExt`.
+//!
 //! # Leaving
 //! [`Hub::drain`] closes every WebSocket and ends every stream of events; let it run beside
 //! `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams
