@@ -192,6 +192,11 @@ impl<S: Store> Store for Faulty<S> {
         plainly(self.fault(Call::Open), || self.inner.open())
     }
 
+    /// As the store within says: no fault is played.
+    fn is_owner(&self) -> Answer<'_, bool> {
+        self.inner.is_owner()
+    }
+
     fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
         plainly(self.fault(Call::Load), || self.inner.load(session))
     }

@@ -29,6 +29,8 @@ pub(super) async fn newest_owns<S: Store>(again: &impl AsyncFn() -> S) -> Verdic
     model.add(&first, 1).await?;
     second.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
     model.holds(&second).await?;
+    let owner = second.is_owner().await;
+    ensure!(owner == Ok(true), "the newest one says that it is not the owner: {owner:?}");
     for _ in 0..2 {
         // The version would be right, and still.
         model.stale(&first, model.next(2)).await?;

@@ -1,7 +1,7 @@
 //! The store in memory.
 
 use outlive::conformance;
-use outlive::store::Memory;
+use outlive::store::{Memory, Store as _};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_a_store_promises() {
@@ -10,4 +10,14 @@ async fn it_keeps_what_a_store_promises() {
         async move || place.another()
     };
     conformance::run(fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_was_fenced_can_ask() {
+    let first = Memory::new();
+    first.open().await.unwrap();
+    assert_eq!(first.is_owner().await, Ok(true));
+    let second = first.another();
+    second.open().await.unwrap();
+    assert_eq!((first.is_owner().await, second.is_owner().await), (Ok(false), Ok(true)));
 }

@@ -136,6 +136,8 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        // No worker keeps a runtime from ending.
+        self.actor.unblock();
         if std::thread::panicking() {
             eprintln!("what was fed:\n{}", self.told());
         }

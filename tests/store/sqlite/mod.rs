@@ -58,3 +58,14 @@ async fn make_six(store: &Sqlite, session: &str) {
     store.commit(commit(session, 0, 0, 3)).await.unwrap();
     store.commit(commit(session, 1, 3, 3)).await.unwrap();
 }
+
+#[tokio::test]
+async fn who_was_fenced_can_ask() {
+    let place = Place::new();
+    let first = Sqlite::open(place.file()).unwrap();
+    first.open().await.unwrap();
+    assert_eq!(first.is_owner().await, Ok(true));
+    let second = Sqlite::open(place.file()).unwrap();
+    second.open().await.unwrap();
+    assert_eq!((first.is_owner().await, second.is_owner().await), (Ok(false), Ok(true)));
+}
