@@ -178,6 +178,34 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The socket that the event is news of; none if it is not about one.
+    pub const fn socket(&self) -> Option<Socket> {
+        match *self {
+            Event::Opened { socket }
+            | Event::Welcome { socket, .. }
+            | Event::Entry { socket, .. }
+            | Event::Gap { socket, .. }
+            | Event::Accepted { socket, .. }
+            | Event::Refused { socket, .. }
+            | Event::Pong { socket }
+            | Event::Goaway { socket, .. }
+            | Event::Lost { socket }
+            | Event::Closed { socket, .. } => Some(socket),
+            Event::Start
+            | Event::Stop
+            | Event::Hide
+            | Event::Show { .. }
+            | Event::Online
+            | Event::Offline
+            | Event::Prompt { .. }
+            | Event::Command
+            | Event::Applied { .. }
+            | Event::Timer { .. } => None,
+        }
+    }
+}
+
 /// How long a timer waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

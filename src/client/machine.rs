@@ -310,7 +310,10 @@ impl Machine {
 
     /// Which column an event is, for this link.
     pub fn classify(&self, link: &Link, event: &Event) -> Trigger {
-        let is_news = |socket: &Socket| link.state.has_socket() && *socket == link.socket;
+        let is_news = |socket: Socket| link.state.has_socket() && socket == link.socket;
+        if event.socket().is_some_and(|socket| !is_news(socket)) {
+            return Trigger::StaleSocket;
+        }
         match event {
             Event::Start => Trigger::Start,
             Event::Stop => Trigger::Stop,
@@ -337,20 +340,6 @@ impl Machine {
                     Timer::Watchdog => Trigger::Silent,
                     Timer::Stable => Trigger::Stable,
                 }
-            }
-            Event::Opened { socket }
-            | Event::Welcome { socket, .. }
-            | Event::Entry { socket, .. }
-            | Event::Gap { socket, .. }
-            | Event::Accepted { socket, .. }
-            | Event::Refused { socket, .. }
-            | Event::Pong { socket }
-            | Event::Goaway { socket, .. }
-            | Event::Lost { socket }
-            | Event::Closed { socket, .. }
-                if !is_news(socket) =>
-            {
-                Trigger::StaleSocket
             }
             Event::Opened { .. } => Trigger::Opened,
             Event::Welcome { welcome, .. } => welcomed(link, welcome),

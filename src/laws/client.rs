@@ -82,28 +82,10 @@ impl View<'_> {
     /// Whether the event names a socket which is not the one there is, or a timer that is not armed so.
     fn is_stale(&self) -> bool {
         let old = |socket| !self.was().has_socket() || socket != self.before.socket();
-        match *self.event {
-            Event::Opened { socket }
-            | Event::Welcome { socket, .. }
-            | Event::Entry { socket, .. }
-            | Event::Gap { socket, .. }
-            | Event::Accepted { socket, .. }
-            | Event::Refused { socket, .. }
-            | Event::Pong { socket }
-            | Event::Goaway { socket, .. }
-            | Event::Lost { socket }
-            | Event::Closed { socket, .. } => old(socket),
-            Event::Timer { timer, generation } => self.before.armed(timer) != Some(generation),
-            Event::Start
-            | Event::Stop
-            | Event::Hide
-            | Event::Show { .. }
-            | Event::Online
-            | Event::Offline
-            | Event::Prompt { .. }
-            | Event::Command
-            | Event::Applied { .. } => false,
+        if let Event::Timer { timer, generation } = *self.event {
+            return self.before.armed(timer) != Some(generation);
         }
+        self.event.socket().is_some_and(old)
     }
 }
 

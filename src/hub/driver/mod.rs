@@ -144,6 +144,8 @@ impl Driver {
         }
         while self.over.is_none() && !self.is_done() {
             self.round().await;
+            // A store in memory answers at once, so a busy session would never let go of its thread.
+            tokio::task::consume_budget().await;
         }
         self.leave();
         self.seat.is_free().await;

@@ -206,15 +206,15 @@ impl Link {
                     Err(None) => {}
                 }
             }
-            ToServer::Interrupt { turn } => {
-                if let Some((_, reply)) = self.asks(Trigger::Control, Role::Prompt) {
-                    self.command(Command::Interrupt { turn, reply }).await;
-                }
-            }
+            ToServer::Interrupt { turn } => match self.asks(Trigger::Control, Role::Prompt) {
+                Some((_, reply)) => self.command(Command::Interrupt { turn, reply }).await,
+                None => self.complain(EndpointReason::Forbidden.meaning().into()),
+            },
             ToServer::Stop { incarnation } => {
-                if let Some((_, reply)) = self.asks(Trigger::Control, Role::Admin) {
-                    let incarnation = Some(incarnation);
-                    self.command(Command::Stop { incarnation, reply }).await;
+                let incarnation = Some(incarnation);
+                match self.asks(Trigger::Control, Role::Admin) {
+                    Some((_, reply)) => self.command(Command::Stop { incarnation, reply }).await,
+                    None => self.complain(EndpointReason::Forbidden.meaning().into()),
                 }
             }
             ToServer::Suspend { seen } => {
