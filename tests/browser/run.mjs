@@ -37,6 +37,7 @@ class Server {
   #process = null;
   #wire = null;
   #cables = new Set();
+  #plugged = true;
   output = "";
 
   static async create(folder, flags = []) {
@@ -53,6 +54,10 @@ class Server {
   }
 
   #connect(cable) {
+    if (!this.#plugged) {
+      cable.resetAndDestroy();
+      return;
+    }
     const inner = net.connect(this.port, "127.0.0.2");
     this.#cables.add(cable);
     const end = () => {
@@ -71,6 +76,14 @@ class Server {
   cutEverything() {
     this.#cables.forEach((cable) => cable.resetAndDestroy());
   }
+
+  /** From here on there is no wire. */
+  unplug() {
+    this.#plugged = false;
+    this.cutEverything();
+  }
+
+  plug() { this.#plugged = true; }
 
   async start() {
     const args = ["serve", "--listen", `127.0.0.2:${this.port}`, "--store", this.file, ...this.flags];
@@ -306,6 +319,20 @@ class World {
     return tab;
   }
 
+  /** The page is told that there is no network, and there is none. The browser is told last: once it is, it holds
+   * back what has come before, and with it the news that a connection is gone. */
+  async withoutNetwork(tab) {
+    await tab.page.evaluate(() => dispatchEvent(new Event("offline")));
+    this.server.unplug();
+    await tab.link("DORMANT");
+    await this.context.setOffline(true);
+  }
+
+  async withNetwork() {
+    this.server.plug();
+    await this.context.setOffline(false);
+  }
+
   /** Says to the page that it is hidden, or not, as the browser would. */
   async visible(tab, state) {
     await tab.page.evaluate((now) => {
@@ -463,10 +490,8 @@ test("without a network, and with one again", async (world) => {
   await tab.say("/long 80");
   await tab.counts(5);
   for (let times = 0; times < 3; times += 1) {
-    await world.context.setOffline(true);
-    world.server.cutEverything();
-    await tab.link("DORMANT");
-    await world.context.setOffline(false);
+    await world.withoutNetwork(tab);
+    await world.withNetwork();
     await tab.live();
   }
   await tab.quiet();
@@ -539,13 +564,11 @@ test("a prompt that is typed while the server is away is sent once", async (worl
 
 test("a prompt that is typed without a network is sent once, also after a refresh", async (world) => {
   const tab = await world.open();
-  await world.context.setOffline(true);
-  world.server.cutEverything();
-  await tab.link("DORMANT");
+  await world.withoutNetwork(tab);
   await tab.say("from the tunnel");
   await tab.page.waitForSelector("#waiting .prompt");
   await tab.page.reload().catch(() => {}); // the browser says that there is no network
-  await world.context.setOffline(false);
+  await world.withNetwork();
   await tab.page.reload();
   await tab.live();
   await tab.shows("You said: from the tunnel.");
@@ -665,9 +688,7 @@ test("away and back: the browser kept the page", async (world) => {
 
 test("away and back: what the page in between has sent is not sent again", async (world) => {
   const tab = await world.open();
-  await world.context.setOffline(true);
-  world.server.cutEverything();
-  await tab.link("DORMANT");
+  await world.withoutNetwork(tab);
   await tab.say("only once");
   await tab.page.waitForSelector("#waiting .prompt");
   await tab.page.evaluate(() => {
@@ -678,7 +699,7 @@ test("away and back: what the page in between has sent is not sent again", async
   });
   // The page goes while its prompt waits.
   await world.visible(tab, "hidden");
-  await world.context.setOffline(false);
+  await world.withNetwork();
   const address = tab.page.url();
   await tab.page.goto(`${world.server.url}/healthz`);
   await tab.page.goto(address);
