@@ -79,7 +79,8 @@ pub struct Stored {
     pub snapshot: Snapshot,
     /// Its version.
     pub version: Version,
-    /// Whether an owner of before wrote it, and the store may have lost what that one committed last.
+    /// Whether an owner of before wrote it, and the store may have lost what that one committed last. One
+    /// that can tell says so; one that cannot says yes.
     /// The hub gives such a session a new log id when it recovers it.
     pub lossy: bool,
 }

@@ -37,6 +37,7 @@ class Server {
   #process = null;
   #wire = null;
   #cables = new Set();
+  #plugged = true;
   output = "";
 
   static async create(folder, flags = []) {
@@ -53,6 +54,10 @@ class Server {
   }
 
   #connect(cable) {
+    if (!this.#plugged) {
+      cable.resetAndDestroy();
+      return;
+    }
     const inner = net.connect(this.port, "127.0.0.2");
     this.#cables.add(cable);
     const end = () => {
@@ -71,6 +76,14 @@ class Server {
   cutEverything() {
     this.#cables.forEach((cable) => cable.resetAndDestroy());
   }
+
+  /** From here on there is no wire. */
+  unplug() {
+    this.#plugged = false;
+    this.cutEverything();
+  }
+
+  plug() { this.#plugged = true; }
 
   async start() {
     const args = ["serve", "--listen", `127.0.0.2:${this.port}`, "--store", this.file, ...this.flags];
@@ -189,6 +202,19 @@ function onScreen() {
   });
 }
 
+/** Runs in every page before its own scripts: keeps every text that `#link` shows, for a state that passes can
+ * be gone before anybody looks. Each text is a node of its own, so none is lost when several come at once. */
+function keepLinks() {
+  const links = (window.links = []);
+  const isLink = ({ target }) => target.id === "link";
+  const keep = (records) => records.filter(isLink).forEach(({ addedNodes }) => {
+    links.push(...[...addedNodes].map((node) => node.data));
+  });
+  new MutationObserver(keep).observe(document, { childList: true, subtree: true });
+}
+
+const APART = ["DORMANT", "BACKING_OFF", "CONNECTING"];
+
 /** A tab, and what one does with it. */
 class Tab {
   constructor(page, world) {
@@ -210,6 +236,14 @@ class Tab {
   async link(...states) { await this.until((of) => of.includes(document.querySelector("#link").textContent), states); }
   async state(...states) { await this.until((of) => of.includes(document.querySelector("#state").textContent), states); }
   async live() { await this.link("LIVE"); }
+  /** Does what takes the connection away; the page has noticed, and is back. Not for what loads the page anew. */
+  async comesBackAfter(cut) {
+    const since = await this.page.evaluate(() => window.links.length);
+    await cut();
+    const passed = ([from, of]) => window.links.slice(from).some((state) => of.includes(state));
+    await this.until(passed, [since, APART]);
+    await this.live();
+  }
   async shows(text) { await this.until((part) => document.querySelector("#chat").textContent.includes(part), text); }
   /** Nothing runs any more, and nothing waits. */
   async quiet() { await this.until(() => !document.querySelector("#chat .runs, #waiting > *")); }
@@ -285,6 +319,20 @@ class World {
     return tab;
   }
 
+  /** The page is told that there is no network, and there is none. The browser is told last: once it is, it holds
+   * back what has come before, and with it the news that a connection is gone. */
+  async withoutNetwork(tab) {
+    await tab.page.evaluate(() => dispatchEvent(new Event("offline")));
+    this.server.unplug();
+    await tab.link("DORMANT");
+    await this.context.setOffline(true);
+  }
+
+  async withNetwork() {
+    this.server.plug();
+    await this.context.setOffline(false);
+  }
+
   /** Says to the page that it is hidden, or not, as the browser would. */
   async visible(tab, state) {
     await tab.page.evaluate((now) => {
@@ -308,7 +356,8 @@ test("a prompt and its answer, as it comes", async (world) => {
   assert.deepEqual(outcomes(log), ["completed"]);
   const lit = await tab.page.evaluate(() => [...document.querySelectorAll("#diagram .here")].map(({ id }) => id));
   assert.deepEqual(lit, ["session-ACTIVE"]);
-  assert.match(await tab.page.textContent("#rows"), /T2OUTPUT in ACTIVE × \d+/);
+  // The rows come on a connection of their own, and stay.
+  await tab.until(() => /T2OUTPUT in ACTIVE × \d+/.test(document.querySelector("#rows").textContent));
 });
 
 test("refresh in mid-stream, five times", async (world) => {
@@ -426,11 +475,12 @@ test("frozen by the browser, cut, and thawed", async (world) => {
   const devtools = await world.context.newCDPSession(tab.page);
   await world.visible(tab, "hidden");
   await tab.link("HIDDEN");
-  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-  world.server.cutEverything();
-  await devtools.send("Page.setWebLifecycleState", { state: "active" });
-  await world.visible(tab, "visible");
-  await tab.live();
+  await tab.comesBackAfter(async () => {
+    await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+    world.server.cutEverything();
+    await devtools.send("Page.setWebLifecycleState", { state: "active" });
+    await world.visible(tab, "visible");
+  });
   await tab.quiet();
   assert.equal(said(await tab.isRight(), 1), upTo(80));
 });
@@ -440,10 +490,8 @@ test("without a network, and with one again", async (world) => {
   await tab.say("/long 80");
   await tab.counts(5);
   for (let times = 0; times < 3; times += 1) {
-    await world.context.setOffline(true);
-    world.server.cutEverything();
-    await tab.link("DORMANT");
-    await world.context.setOffline(false);
+    await world.withoutNetwork(tab);
+    await world.withNetwork();
     await tab.live();
   }
   await tab.quiet();
@@ -467,9 +515,7 @@ test("the button cuts the connection, and the page comes back", async (world) =>
   await tab.say("/long 100");
   for (const least of [5, 20, 40]) {
     await tab.counts(least);
-    await tab.click("cut");
-    await tab.link("BACKING_OFF", "CONNECTING", "ATTACHING", "REPLAYING");
-    await tab.live();
+    await tab.comesBackAfter(() => tab.click("cut"));
   }
   await tab.quiet();
   assert.equal(said(await tab.isRight(), 1), upTo(100));
@@ -480,8 +526,7 @@ test("cut under a flood of output", async (world) => {
   await tab.say("/fast 2000");
   for (const least of [10, 200, 500]) {
     await tab.counts(least);
-    world.server.cutEverything();
-    await tab.live();
+    await tab.comesBackAfter(() => world.server.cutEverything());
   }
   await tab.quiet();
   assert.equal(said(await tab.isRight(), 1), upTo(2000));
@@ -519,13 +564,11 @@ test("a prompt that is typed while the server is away is sent once", async (worl
 
 test("a prompt that is typed without a network is sent once, also after a refresh", async (world) => {
   const tab = await world.open();
-  await world.context.setOffline(true);
-  world.server.cutEverything();
-  await tab.link("DORMANT");
+  await world.withoutNetwork(tab);
   await tab.say("from the tunnel");
   await tab.page.waitForSelector("#waiting .prompt");
   await tab.page.reload().catch(() => {}); // the browser says that there is no network
-  await world.context.setOffline(false);
+  await world.withNetwork();
   await tab.page.reload();
   await tab.live();
   await tab.shows("You said: from the tunnel.");
@@ -536,9 +579,10 @@ test("a prompt that is typed without a network is sent once, also after a refres
 test("a prompt whose answer was lost is not taken twice", async (world) => {
   const tab = await world.open();
   for (const text of ["one", "two", "three"]) {
-    await tab.say(text);
-    world.server.cutEverything();
-    await tab.live();
+    await tab.comesBackAfter(async () => {
+      await tab.say(text);
+      world.server.cutEverything();
+    });
     await tab.shows(`You said: ${text}.`);
   }
   await tab.page.reload();
@@ -551,11 +595,13 @@ test("the server leaves in good order, and another one takes over", async (world
   const tab = await world.open();
   await tab.say("/long 20");
   await tab.counts(5);
-  const { code } = await world.server.end("SIGTERM");
-  assert.equal(code, 0, world.server.output);
-  await world.server.start();
-  await tab.click("show"); // it would come back by itself, at a time that the server drew
-  await tab.live();
+  await tab.comesBackAfter(async () => {
+    const { code } = await world.server.end("SIGTERM");
+    assert.equal(code, 0, world.server.output);
+    await world.server.start();
+    // It comes back by itself, at a time that the server drew; if that is not over yet, now.
+    await tab.page.evaluate(() => document.querySelector("#show").click());
+  });
   await tab.quiet();
   const log = await tab.isRight();
   assert.equal(said(log, 1), upTo(20));
@@ -642,9 +688,7 @@ test("away and back: the browser kept the page", async (world) => {
 
 test("away and back: what the page in between has sent is not sent again", async (world) => {
   const tab = await world.open();
-  await world.context.setOffline(true);
-  world.server.cutEverything();
-  await tab.link("DORMANT");
+  await world.withoutNetwork(tab);
   await tab.say("only once");
   await tab.page.waitForSelector("#waiting .prompt");
   await tab.page.evaluate(() => {
@@ -655,7 +699,7 @@ test("away and back: what the page in between has sent is not sent again", async
   });
   // The page goes while its prompt waits.
   await world.visible(tab, "hidden");
-  await world.context.setOffline(false);
+  await world.withNetwork();
   const address = tab.page.url();
   await tab.page.goto(`${world.server.url}/healthz`);
   await tab.page.goto(address);
@@ -747,8 +791,7 @@ test("prompts that queue, and two tabs that are cut all the time", async (world)
   for (let n = 1; n <= 3; n += 1) {
     await one.say(`/long ${10 + n}`);
     await two.say(`/long ${20 + n}`);
-    world.server.cutEverything();
-    await Promise.all([one.live(), two.live()]);
+    await one.comesBackAfter(() => two.comesBackAfter(() => world.server.cutEverything()));
   }
   await one.until(() => document.querySelectorAll("#chat .prompt").length === 6);
   await Promise.all([one.quiet(), two.quiet()]);
@@ -774,6 +817,7 @@ for (const { name, run, backForwardCache, flags } of chosen) {
     const without = backForwardCache ? { ignoreDefaultArgs: ["--disable-back-forward-cache"] } : {};
     browser = await chromium.launch({ executablePath: BROWSER, args, ...without });
     world.context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    await world.context.addInitScript(keepLinks);
     world.server = await Server.create(folder, flags);
     await run(world);
     if (world.errors.length > 0) why = world.errors.join("\n");

@@ -1,6 +1,7 @@
 //! A server on a loopback address, and clients that speak to it over real sockets.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -89,6 +90,10 @@ impl Server {
 
     pub(crate) async fn of(hub: Hub, endpoints: Endpoints) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::on(listener, hub, endpoints)
+    }
+
+    pub(crate) fn on(listener: TcpListener, hub: Hub, endpoints: Endpoints) -> Server {
         let at = listener.local_addr().unwrap();
         let ready = axum::routing::get(outlive::axum::ready).with_state(endpoints.clone());
         let app = axum::Router::new().route("/ready", ready).merge(endpoints.router());
@@ -105,7 +110,7 @@ impl Site {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
-        let (mut stream, mut answer) = self.begin(method, path, headers, body).await;
+        let (mut stream, mut answer) = self.begin(method, path, headers, body).await.unwrap();
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).await.unwrap();
         answer.body.push_str(&String::from_utf8(rest).unwrap());
@@ -119,8 +124,8 @@ impl Site {
         path: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> (TcpStream, Answer) {
-        let mut stream = TcpStream::connect(self.at).await.unwrap();
+    ) -> io::Result<(TcpStream, Answer)> {
+        let mut stream = TcpStream::connect(self.at).await?;
         let length = body.len();
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {length}\r\n",
@@ -131,17 +136,17 @@ impl Site {
         }
         text.push_str("\r\n");
         text.push_str(body);
-        stream.write_all(text.as_bytes()).await.unwrap();
+        stream.write_all(text.as_bytes()).await?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
+            head.push(stream.read_u8().await?);
         }
         let head = String::from_utf8(head).unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        (stream, Answer { status, headers, body: String::new() })
+        Ok((stream, Answer { status, headers, body: String::new() }))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -161,18 +166,35 @@ impl Site {
 
     /// A stream of events.
     pub(crate) async fn events(&self, path: &str, headers: &[(&str, &str)]) -> Events {
-        let (stream, answer) = self.begin("GET", path, headers, "").await;
-        Events { stream, answer, text: String::new(), raw: Vec::new() }
+        self.try_events(path, headers).await.unwrap()
+    }
+
+    /// A stream of events, of a server that may be gone.
+    pub(crate) async fn try_events(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> io::Result<Events> {
+        let (stream, answer) = self.begin("GET", path, headers, "").await?;
+        Ok(Events { stream, answer, text: String::new(), raw: Vec::new() })
     }
 
     /// A WebSocket that has not attached, or the status of the refusal.
     pub(crate) async fn dial(&self, path: &str, headers: &[(&'static str, &str)]) -> Dialled {
+        self.dial_over(TcpStream::connect(self.at).await.unwrap(), path, headers).await
+    }
+
+    async fn dial_over(
+        &self,
+        stream: TcpStream,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Dialled {
         let address = format!("ws://{}{path}/ws", self.at);
         let mut request = address.into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        let stream = TcpStream::connect(self.at).await.unwrap();
         match client_async(request, stream).await {
             Ok((socket, response)) => {
                 let protocol = response.headers().get("sec-websocket-protocol").cloned();
@@ -193,7 +215,18 @@ impl Site {
         client: &str,
         cursor: Option<&str>,
     ) -> (Socket, Value) {
-        let (mut socket, _) = self.dial(path, &[]).await.unwrap();
+        let stream = TcpStream::connect(self.at).await.unwrap();
+        self.attach_over(stream, path, client, cursor).await
+    }
+
+    pub(crate) async fn attach_over(
+        &self,
+        stream: TcpStream,
+        path: &str,
+        client: &str,
+        cursor: Option<&str>,
+    ) -> (Socket, Value) {
+        let (mut socket, _) = self.dial_over(stream, path, &[]).await.unwrap();
         socket.say(&json!({ "t": "attach", "client": client, "cursor": cursor })).await;
         let welcome = socket.hear().await.unwrap();
         assert_eq!(welcome["t"], "welcome", "{welcome}");
@@ -218,6 +251,7 @@ impl Answer {
 }
 
 /// A stream of events, with its chunks taken apart.
+#[derive(Debug)]
 pub(crate) struct Events {
     stream: TcpStream,
     pub(crate) answer: Answer,

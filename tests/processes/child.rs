@@ -4,11 +4,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::endpoints::kit::Site;
+
+/// Where a server may listen that comes back at the same port. Nobody connects from this address, so
+/// meanwhile the port is not given to anybody else.
+pub(super) const COMES_BACK: &str =
+    if cfg!(target_os = "linux") { "127.0.0.2:0" } else { "127.0.0.1:0" };
 
 /// A folder that goes with the test.
 #[derive(Debug)]
@@ -66,22 +72,41 @@ pub(super) struct Serving {
     /// Kept open: a server whose greeting nobody reads any more is not what is looked at here.
     _told: BufReader<ChildStdout>,
     pub(super) site: Site,
+    /// How long it took until it listened.
+    pub(super) took: Duration,
 }
 
 impl Serving {
     /// Returns when it listens.
     pub(super) async fn start(listen: &str, store: &Path, more: &[&str]) -> Serving {
-        let mut words = vec!["serve", "--listen", listen, "--store", store.to_str().unwrap()];
-        words.extend(more);
-        let mut child = outlive(&words).spawn().unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap());
+        let began = Instant::now();
+        let (mut child, mut told) = serve(listen, store, more);
         let mut greeting = String::new();
         told.read_line(&mut greeting).await.unwrap();
         let Some(at) = address(&greeting) else {
             let (code, said) = Self::rest(&mut child).await;
             panic!("no greeting: {code:?} {said}");
         };
-        Serving { child, _told: told, site: Site { at } }
+        Serving { child, _told: told, site: Site { at }, took: began.elapsed() }
+    }
+
+    /// Starts one, and kills it after a moment, whatever it has come to by then; returns whether it listened.
+    pub(super) async fn stillborn(
+        listen: &str,
+        store: &Path,
+        more: &[&str],
+        moment: Duration,
+    ) -> bool {
+        let (mut child, mut told) = serve(listen, store, more);
+        let left = tokio::time::timeout(moment, child.wait()).await;
+        if let Ok(status) = left {
+            let (_, said) = Self::rest(&mut child).await;
+            panic!("it left by itself: {status:?} {said}");
+        }
+        child.kill().await.unwrap();
+        let mut greeting = String::new();
+        told.read_line(&mut greeting).await.unwrap();
+        address(&greeting).is_some()
     }
 
     /// No signal is more sudden.
@@ -107,6 +132,14 @@ impl Serving {
         child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
         (child.wait().await.unwrap(), said)
     }
+}
+
+fn serve(listen: &str, store: &Path, more: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let mut words = vec!["serve", "--listen", listen, "--store", store.to_str().unwrap()];
+    words.extend(more);
+    let mut child = outlive(&words).spawn().unwrap();
+    let told = BufReader::new(child.stdout.take().unwrap());
+    (child, told)
 }
 
 /// `a page to try: http://127.0.0.1:7878/`

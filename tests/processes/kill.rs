@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use super::child::{Folder, Serving, outcome};
+use super::child::{COMES_BACK, Folder, Serving, outcome};
 use super::returning::{Returning, Until, Up};
 
 /// Splitmix: the same kills for the same seed, as far as two processes and a network can repeat anything.
@@ -46,68 +47,77 @@ pub(super) async fn guard<T>(what: &str, wait: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
-    let kills = setting("OUTLIVE_KILLS").unwrap_or(15);
+    let kills = setting("OUTLIVE_KILLS").unwrap_or(30);
     let seed = setting("OUTLIVE_SEED").unwrap_or_else(|| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         u64::from(now.unwrap().subsec_nanos())
     });
     println!("OUTLIVE_SEED={seed} OUTLIVE_KILLS={kills}");
     let folder = Folder::new("kill");
-    let (store, record) = (folder.file("outlive.db"), folder.file("steps.jsonl"));
-    let more = ["--record", record.to_str().unwrap()];
-    let mut server = Serving::start("127.0.0.1:0", &store, &more).await;
+    let store = folder.file("outlive.db");
+    let record = folder.file("steps.jsonl");
+    let mut killer = Killer::begin(&store, &record, Chance(seed)).await;
+    let server = killer.serving.as_ref().expect("it was started");
     let at = server.site.at;
     let (up, view) = watch::channel(Up { at, life: 0, prompting: true });
     let (heads, head) = (0..2).map(|_| watch::channel(None)).collect::<(Vec<_>, Vec<_>)>();
     let (ticks, mut ticking) = mpsc::unbounded_channel();
-    let (mut prompters, mut viewers) = (Vec::new(), Vec::new());
+    let (mut sessions, mut prompters, mut viewers) = (Vec::new(), Vec::new(), Vec::new());
     for head in &head {
         let session = server.site.session().await;
+        sessions.push(session.clone());
         for name in ["ann", "bob"] {
             let client = Returning::new(name, &session, Some(think), ticks.clone());
             prompters.push(tokio::spawn(client.run(view.clone(), Until::Answered)));
         }
-        let viewer = Returning::new("eve", &session, None, ticks.clone());
-        viewers.push(tokio::spawn(viewer.run(view.clone(), Until::Reached(head.clone()))));
+        let socket = Returning::new("eve", &session, None, ticks.clone());
+        let stream = Returning::streaming("sid", &session, ticks.clone());
+        for viewer in [socket, stream] {
+            viewers.push(tokio::spawn(viewer.run(view.clone(), Until::Reached(head.clone()))));
+        }
     }
     // Nobody counts for a client that failed.
     drop(ticks);
-    let mut chance = Chance(seed);
-    let mut at_once = 0;
-    for life in 1..=kills {
-        // Shortly after the start, or in full flow; now and then before anybody was there.
-        let frames = match chance.below(8) {
-            0 => 0,
-            1..=3 => 1 + chance.below(12),
-            _ => 1 + chance.below(120),
-        };
-        at_once += u64::from(frames == 0);
-        for _ in 0..frames {
-            guard("a frame", ticking.recv()).await.expect("a client is there");
+    for _ in 0..kills {
+        killer.kill(&mut ticking).await;
+        // Now and then the next one is not let up either.
+        if killer.chance.below(3) > 0 {
+            killer.start().await;
+            up.send_modify(|up| up.life += 1);
         }
-        server.kill().await;
-        // What was on its way counts for nothing.
-        while ticking.try_recv().is_ok() {}
-        server = Serving::start(&at.to_string(), &store, &more).await;
-        up.send_modify(|up| up.life = u32::try_from(life).unwrap());
     }
-    up.send_modify(|up| up.prompting = false);
+    let (server, hits) = killer.end().await;
+    up.send_modify(|up| (up.life, up.prompting) = (up.life + 1, false));
     let mut clients = Vec::new();
     for prompter in prompters {
         clients.push(guard("a prompter", prompter).await.unwrap());
     }
     // Everything that was prompted has ended: here the logs end.
-    let mut sum = Sum::default();
-    for (viewer, (pair, head)) in viewers.into_iter().zip(clients.chunks(2).zip(heads)) {
-        let session = &pair[0].session;
+    let mut lasts = Vec::new();
+    for (session, head) in sessions.iter().zip(heads) {
         let last = server.site.get(session).await.json()["head"].as_u64().unwrap();
         head.send_replace(Some(last));
-        let viewer = guard("a viewer", viewer).await.unwrap();
+        lasts.push(last);
+    }
+    let mut readers = Vec::new();
+    for viewer in viewers {
+        readers.push(guard("a viewer", viewer).await.unwrap());
+    }
+    let mut sum = Sum::default();
+    for (session, last) in sessions.iter().zip(lasts) {
         let (ticks, _) = mpsc::unbounded_channel();
-        let fresh = Returning::new("fay", session, None, ticks);
         let until = Until::Reached(watch::channel(Some(last)).1);
-        let fresh = guard("a fresh viewer", fresh.run(up.subscribe(), until)).await;
-        sum.add(&viewer, &fresh, pair);
+        let socket = Returning::new("fay", session, None, ticks.clone());
+        let stream = Returning::streaming("flo", session, ticks);
+        for fresh in [socket, stream] {
+            let fresh = fresh.run(up.subscribe(), until.clone());
+            readers.push(guard("a fresh viewer", fresh).await);
+        }
+        let of = |all: &[Returning]| {
+            let here = all.iter().filter(|client| client.session == *session);
+            here.cloned().collect::<Vec<_>>()
+        };
+        sum.add(&of(&readers), &of(&clients));
     }
     server.terminate().await;
     let (code, said) = server.left().await;
@@ -115,13 +125,117 @@ async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
     let record = record.to_str().unwrap();
     let (code, said) = outcome(&["replay", "--quiet", record]).await;
     assert_eq!(code, Some(0), "the record does not replay: {said}");
-    println!("{kills} kills, {at_once} of them before anybody was there: {sum:?}");
+    println!("{kills} kills: {hits:?}; {sum:?}");
+}
+
+/// The server, in one life after the other, and who ends them.
+struct Killer<'a> {
+    store: &'a Path,
+    record: &'a Path,
+    at: String,
+    serving: Option<Serving>,
+    /// How long the last one took until it listened.
+    took: Duration,
+    chance: Chance,
+    hits: Hits,
+}
+
+/// What the kills hit.
+#[derive(Debug, Default)]
+struct Hits {
+    /// A server that did not listen yet.
+    starting: u32,
+    /// One that nobody knew of, and that read back what the one before had left.
+    recovering: u32,
+    /// One that nobody knew of, and that listened.
+    listening: u32,
+    /// One that clients were just told of.
+    announced: u32,
+    /// One with clients on it.
+    in_flight: u32,
+}
+
+impl<'a> Killer<'a> {
+    async fn begin(store: &'a Path, record: &'a Path, chance: Chance) -> Killer<'a> {
+        let (at, took, hits) = (COMES_BACK.to_owned(), Duration::ZERO, Hits::default());
+        let mut killer = Killer { store, record, at, serving: None, took, chance, hits };
+        killer.start().await;
+        killer
+    }
+
+    fn words(&mut self) -> [&'a str; 4] {
+        // Where the system does not say whether it was booted since, a fast one begins new logs.
+        let fast = cfg!(target_os = "linux") && self.chance.below(2) == 0;
+        let durability = if fast { "fast" } else { "full" };
+        ["--record", self.record.to_str().unwrap(), "--durability", durability]
+    }
+
+    async fn start(&mut self) {
+        let words = self.words();
+        let server = Serving::start(&self.at, self.store, &words).await;
+        (self.at, self.took) = (server.site.at.to_string(), server.took);
+        self.serving = Some(server);
+    }
+
+    /// The server that is up; or one that is just being started, and that nobody is told of.
+    async fn kill(&mut self, ticking: &mut mpsc::UnboundedReceiver<()>) {
+        match self.serving.take() {
+            Some(server) => self.kill_serving(server, ticking).await,
+            None => self.kill_starting().await,
+        }
+        // What was on its way counts for nothing.
+        while ticking.try_recv().is_ok() {}
+    }
+
+    async fn kill_serving(&mut self, server: Serving, ticking: &mut mpsc::UnboundedReceiver<()>) {
+        // Shortly after the start, or in full flow; now and then before anybody was there.
+        let frames = match self.chance.below(8) {
+            0 => 0,
+            1..=3 => 1 + self.chance.below(12),
+            _ => 1 + self.chance.below(120),
+        };
+        for _ in 0..frames {
+            guard("a frame", ticking.recv()).await.expect("a client is there");
+        }
+        server.kill().await;
+        let hit = if frames == 0 { &mut self.hits.announced } else { &mut self.hits.in_flight };
+        *hit += 1;
+    }
+
+    /// At any moment from its first one to some time after it listens, as long as that took last.
+    async fn kill_starting(&mut self) {
+        let thousandths = u32::try_from(self.chance.below(1_500)).unwrap();
+        let moment = self.took * thousandths / 1_000;
+        let before = self.recorded();
+        let words = self.words();
+        let listened = Serving::stillborn(&self.at, self.store, &words, moment).await;
+        let hit = match (self.recorded() > before, listened) {
+            (true, _) => &mut self.hits.recovering,
+            (false, true) => &mut self.hits.listening,
+            (false, false) => &mut self.hits.starting,
+        };
+        *hit += 1;
+    }
+
+    fn recorded(&self) -> u64 {
+        std::fs::metadata(self.record).map_or(0, |record| record.len())
+    }
+
+    /// The last server, which may live.
+    async fn end(mut self) -> (Serving, Hits) {
+        if self.serving.is_none() {
+            self.start().await;
+        }
+        (self.serving.expect("it was started"), self.hits)
+    }
 }
 
 /// What was held against the promises.
 #[derive(Debug, Default)]
 struct Sum {
     entries: usize,
+    /// Ranges that somebody was told are lost.
+    gaps: usize,
     prompts: usize,
     outcomes: BTreeMap<String, usize>,
     /// How connections ended, by code.
@@ -129,17 +243,23 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, viewer: &Returning, fresh: &Returning, prompters: &[Returning]) {
-        self.entries += viewer.log.len();
-        let mut everything = viewer.log.clone();
-        for other in prompters.iter().chain([fresh]) {
+    /// The clients of a session.
+    fn add(&mut self, viewers: &[Returning], prompters: &[Returning]) {
+        let mut everything = BTreeMap::new();
+        for other in viewers.iter().chain(prompters) {
             for (seq, entry) in &other.log {
                 let known = everything.entry(*seq).or_insert_with(|| entry.clone());
                 assert_eq!(known, entry, "{} was told something else", other.name);
             }
         }
-        for client in prompters.iter().chain([viewer, fresh]) {
+        for viewer in viewers {
+            let whole = viewer.log.len() == everything.len() || !viewer.lost.is_empty();
+            assert!(whole, "{} has not seen everything", viewer.name);
+        }
+        self.entries += everything.len();
+        for client in viewers.iter().chain(prompters) {
             client.is_whole();
+            self.gaps += client.lost.len();
             for (code, count) in &client.closes {
                 *self.closes.entry(*code).or_default() += count;
             }

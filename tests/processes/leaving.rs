@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 
-use super::child::{Folder, Serving, outcome};
+use super::child::{COMES_BACK, Folder, Serving, outcome};
 use super::kill::guard;
 use super::returning::{Returning, Until, Up};
 use crate::endpoints::kit::{Site, entry};
@@ -16,7 +16,7 @@ const ANY: &str = "127.0.0.1:0";
 async fn asked_to_leave_under_load_it_tells_everybody_and_loses_nothing() {
     let folder = Folder::new("term");
     let store = folder.file("outlive.db");
-    let server = Serving::start(ANY, &store, &[]).await;
+    let server = Serving::start(COMES_BACK, &store, &[]).await;
     let at = server.site.at;
     let session = server.site.session().await;
     let (up, seen) = watch::channel(Up { at, life: 0, prompting: true });

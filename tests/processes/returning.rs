@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::endpoints::kit::{Events, Site};
+
 /// The server as its clients see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Up {
@@ -21,7 +23,7 @@ pub(super) struct Up {
 }
 
 /// A client, and all that it knows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Returning {
     pub(super) name: String,
     pub(super) session: String,
@@ -37,12 +39,23 @@ pub(super) struct Returning {
     /// How its connections ended.
     pub(super) closes: BTreeMap<u16, u32>,
     cursor: Option<(String, u64)>,
+    /// Whether it reads a stream of server-sent events.
+    streams: bool,
+    /// The last id that such a stream said: all that a browser knows.
+    last: Option<String>,
     /// A prompter has one of these; it is asked for each prompt.
     think: Option<fn(u64) -> String>,
     ticks: mpsc::UnboundedSender<()>,
 }
 
 type Socket = WebSocketStream<TcpStream>;
+
+/// A connection of either kind.
+#[derive(Debug)]
+enum Line {
+    Socket(Box<Socket>),
+    Events(Events),
+}
 
 impl Returning {
     pub(super) fn new(
@@ -61,18 +74,29 @@ impl Returning {
             next: 1,
             closes: BTreeMap::new(),
             cursor: None,
+            streams: false,
+            last: None,
             think,
             ticks,
         }
     }
 
+    /// A viewer that reads server-sent events, as `EventSource` does.
+    pub(super) fn streaming(
+        name: &str,
+        session: &str,
+        ticks: mpsc::UnboundedSender<()>,
+    ) -> Returning {
+        Returning { streams: true, ..Returning::new(name, session, None, ticks) }
+    }
+
     /// Runs until it is to prompt no more and has seen the end of all it prompted; a viewer, until its log
     /// has the entry that `until` names.
-    pub(super) async fn run(mut self, mut up: watch::Receiver<Up>, until: Until) -> Returning {
+    pub(super) async fn run(mut self, mut up: watch::Receiver<Up>, mut until: Until) -> Returning {
         loop {
             let now = *up.borrow_and_update();
             let code = match self.dial(now.at).await {
-                Some(mut socket) => match self.converse(&mut socket, &mut up, &until).await {
+                Some(mut line) => match self.converse(&mut line, &mut up, &mut until).await {
                     Ok(()) => return self,
                     Err(code) => code,
                 },
@@ -85,38 +109,53 @@ impl Returning {
         }
     }
 
-    async fn dial(&mut self, at: SocketAddr) -> Option<Socket> {
+    async fn dial(&mut self, at: SocketAddr) -> Option<Line> {
+        if self.streams {
+            let path = format!("{}/events?client={}", self.session, self.name);
+            let last = self.last.as_deref().map(|last| ("last-event-id", last));
+            let events = Site { at }.try_events(&path, last.as_slice()).await.ok()?;
+            assert_eq!(events.answer.status, 200, "{}: {events:?}", self.name);
+            return Some(Line::Events(events));
+        }
         let stream = TcpStream::connect(at).await.ok()?;
         let address = format!("ws://{at}{}/ws", self.session);
-        let (mut socket, _) = client_async(address, stream).await.ok()?;
+        let (socket, _) = client_async(address, stream).await.ok()?;
         let cursor = self.cursor.as_ref().map(|(log, seq)| format!("{log}.{seq}"));
-        say(&mut socket, &json!({ "t": "attach", "client": self.name, "cursor": cursor })).await?;
-        Some(socket)
+        let hello = json!({ "t": "attach", "client": self.name, "cursor": cursor });
+        let mut line = Line::Socket(Box::new(socket));
+        line.say(&hello).await?;
+        Some(line)
     }
 
     /// Whether it has what it came for, or how the connection ended.
     async fn converse(
         &mut self,
-        socket: &mut Socket,
+        line: &mut Line,
         up: &mut watch::Receiver<Up>,
-        until: &Until,
+        until: &mut Until,
     ) -> Result<(), u16> {
         loop {
             let frame = tokio::select! {
-                frame = hear(socket) => Some(frame?),
+                frame = line.hear() => Some(frame?),
                 changed = up.changed() => {
                     changed.expect("the test goes on");
                     None
                 }
+                () = until.changed() => None,
             };
-            if let Some(frame) = frame {
+            if let Some((frame, id)) = frame {
                 self.apply(&frame);
+                if id.is_some() {
+                    let cursor = self.cursor.as_ref().map(|(log, seq)| format!("{log}.{seq}"));
+                    assert_eq!(id, cursor, "{}: whoever is cut here: {frame}", self.name);
+                    self.last = id;
+                }
                 // Nobody counts any more at the end.
                 _ = self.ticks.send(());
                 if frame["t"] == "welcome" {
                     for (n, text) in &self.outbox {
                         let prompt = json!({ "t": "prompt", "n": n, "d": text });
-                        say(socket, &prompt).await.ok_or(1006_u16)?;
+                        line.say(&prompt).await.ok_or(1006_u16)?;
                     }
                 }
                 let welcome = self.cursor.is_some() || frame["t"] == "welcome";
@@ -124,9 +163,9 @@ impl Returning {
             }
             let prompting = up.borrow().prompting;
             if self.think.is_some() && self.cursor.is_some() && prompting && self.waiting() < 2 {
-                self.prompt(socket).await?;
+                self.prompt(line).await?;
             }
-            let done = match until {
+            let done = match &*until {
                 Until::Answered => !prompting && self.waiting() == 0,
                 Until::Reached(head) => head
                     .borrow()
@@ -138,14 +177,14 @@ impl Returning {
         }
     }
 
-    async fn prompt(&mut self, socket: &mut Socket) -> Result<(), u16> {
+    async fn prompt(&mut self, line: &mut Line) -> Result<(), u16> {
         let Some(think) = self.think else { return Ok(()) };
         let (n, text) = (self.next, think(self.next));
         self.next += 1;
         let prompt = json!({ "t": "prompt", "n": n, "d": text });
         // In the outbox before it is sent: it may or may not arrive.
         self.outbox.push_back((n, text));
-        say(socket, &prompt).await.ok_or(1006)
+        line.say(&prompt).await.ok_or(1006)
     }
 
     /// Prompts that are not answered to the end.
@@ -225,8 +264,42 @@ pub(super) enum Until {
     Reached(watch::Receiver<Option<u64>>),
 }
 
-async fn say(socket: &mut Socket, frame: &Value) -> Option<()> {
-    socket.send(Message::text(frame.to_string())).await.ok()
+impl Until {
+    /// Waits for news of what it stays for.
+    async fn changed(&mut self) {
+        match self {
+            // It hears itself when that has ended.
+            Until::Answered => std::future::pending().await,
+            Until::Reached(head) => {
+                if head.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+impl Line {
+    async fn say(&mut self, frame: &Value) -> Option<()> {
+        match self {
+            Line::Socket(socket) => socket.send(Message::text(frame.to_string())).await.ok(),
+            Line::Events(_) => panic!("nothing can be said on a stream of events: {frame}"),
+        }
+    }
+
+    /// The next frame, with its id if it has one; or how the connection ended.
+    async fn hear(&mut self) -> Result<(Value, Option<String>), u16> {
+        match self {
+            Line::Socket(socket) => hear(socket).await.map(|frame| (frame, None)),
+            Line::Events(events) => {
+                let event = events.next().await.ok_or(1006_u16)?;
+                match event.name.as_str() {
+                    "close" => Err(u16::try_from(event.data["code"].as_u64().unwrap()).unwrap()),
+                    _ => Ok((event.data, event.id)),
+                }
+            }
+        }
+    }
 }
 
 async fn hear(socket: &mut Socket) -> Result<Value, u16> {

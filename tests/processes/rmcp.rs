@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use outlive::Limits;
 use serde_json::json;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::stage::{Stage, cursor, numbers, place, until_number};
 use crate::endpoints::kit::{entry, outputs};
@@ -75,15 +76,29 @@ async fn c_the_newcomer_has_the_stream_while_the_old_connection_is_half_open() {
     stage.is_quiet();
 }
 
+/// What a connection holds of what nobody reads, however much this machine would allow: far less than
+/// there is to send.
+const NARROW: u32 = 16 << 10;
+
+fn narrow() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    // Those it takes have it too.
+    socket.set_send_buffer_size(NARROW).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket.listen(1_024).unwrap()
+}
+
 /// (d): one viewer that does not read blocked the session for everybody.
 #[tokio::test]
 async fn d_a_hundred_others_read_to_the_end_beside_one_that_never_reads() {
-    const PIECES: usize = 1_500;
-    let stage = Stage::new(Limits { connections: 128, ..Limits::default() }).await;
+    const PIECES: usize = 1_500; // three megabytes
+    let limits = Limits { connections: 128, ..Limits::default() };
+    let stage = Stage::on(narrow(), limits).await;
     let session = stage.session().await;
-    // Three megabytes a viewer: more than the sockets hold of it while nobody reads is not needed, the hub
-    // may not wait for it in any case.
-    let (_deaf, _) = stage.attach(&session, "deaf", None).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(NARROW).unwrap();
+    let stream = socket.connect(stage.at).await.unwrap();
+    let (mut deaf, _) = stage.attach_over(stream, &session, "deaf", None).await;
     let (mut first, _) = stage.attach(&session, "first", None).await;
     let others = (0..100).map(|n| {
         let (stage, session) = (&stage, &session);
@@ -104,6 +119,22 @@ async fn d_a_hundred_others_read_to_the_end_beside_one_that_never_reads() {
         assert_eq!(said, PIECES);
         assert_eq!(places, whole);
     }
+    // Nothing is written after a close, so all that the deaf one can hear now was written before: the
+    // server had stopped, in the middle, while the others were sent everything.
+    let (mut again, _) = stage.attach(&session, "deaf", None).await;
+    let mut heard = 0;
+    let code = loop {
+        match deaf.hear().await {
+            Ok(frame) => heard += usize::from(frame["t"] == "ev"),
+            Err(code) => break code,
+        }
+    };
+    assert_eq!(code, 4009);
+    assert!(heard < PIECES, "{heard} frames were written: nobody had to wait for a reader");
+    // And it is sent everything when it reads.
+    let frames = again.until(entry("turn_end")).await;
+    let places: Vec<u64> = frames.iter().filter(|frame| frame["t"] == "ev").map(place).collect();
+    assert_eq!(places, whole);
     stage.is_quiet();
 }
 

@@ -7,6 +7,7 @@ use outlive::Limits;
 use outlive::axum::{Anyone, EndpointLimits, endpoints};
 use outlive::hub::{Failure, Farewell, Hub, Start, Turn, Worker};
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
@@ -98,6 +99,10 @@ impl std::ops::Deref for Stage {
 
 impl Stage {
     pub(super) async fn new(limits: Limits) -> Stage {
+        Stage::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), limits).await
+    }
+
+    pub(super) async fn on(listener: TcpListener, limits: Limits) -> Stage {
         let complaints = Arc::new(AtomicUsize::new(0));
         let seen = tracing::subscriber::set_default(Counting(Arc::clone(&complaints)));
         let cues = Arc::new(Cues {
@@ -111,7 +116,7 @@ impl Stage {
         let mut limits = EndpointLimits::default();
         (limits.connections, limits.attaches, limits.attach_ms) = (1_000, 1_000, 1);
         let endpoints = endpoints(hub.clone()).authorize(Anyone).limits(limits);
-        Stage { server: Server::of(hub, endpoints).await, cues, complaints, _seen: seen }
+        Stage { server: Server::on(listener, hub, endpoints), cues, complaints, _seen: seen }
     }
 
     /// Nothing of what happened was worth a warning.

@@ -1,6 +1,7 @@
 //! A store in one file, with `SQLite`.
 
 mod faults;
+mod owner;
 mod reader;
 mod schema;
 mod write;
@@ -9,7 +10,6 @@ mod writer;
 use std::boxed::Box;
 use std::path::{Path, PathBuf};
 use std::string::ToString;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -20,6 +20,7 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use self::owner::{Owner, Owners};
 use self::write::{Prepared, Write};
 use self::writer::{Job, Request, Writer};
 use super::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored};
@@ -33,7 +34,8 @@ pub enum Durability {
     Full,
     /// The end of the process. A power cut may take the last commits, and what remains is a moment of
     /// before. A later owner is told: the records of an owner that did not [close](Sqlite::close) the
-    /// store are [lossy](Stored::lossy), and so are those of owners before it.
+    /// store are [lossy](Stored::lossy), and so are those of owners before it, if the system was booted
+    /// since. Only Linux says whether it was; elsewhere it is taken for granted.
     Fast,
 }
 
@@ -138,40 +140,6 @@ struct Lines {
 /// Something to ask, with a connection or with the reason that there is none.
 type Question = Box<dyn FnOnce(Result<&Connection, StoreError>) + Send>;
 
-/// Who owns the store, as far as this process knows.
-#[derive(Debug)]
-struct Owner {
-    /// What this process was given when it took the store; 0 before.
-    epoch: AtomicI64,
-    /// The last owner before it that may have lost commits; 0 if none.
-    before: AtomicI64,
-}
-
-impl Owner {
-    fn epoch(&self) -> i64 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    fn before(&self) -> i64 {
-        self.before.load(Ordering::Acquire)
-    }
-
-    /// `unsure` is what the file said before.
-    fn became(&self, epoch: i64, unsure: i64) {
-        // That this process is unsure of its own commits does not mean that it lost one.
-        if unsure != self.epoch() || unsure == 0 {
-            self.before.store(unsure, Ordering::Release);
-        }
-        self.epoch.store(epoch, Ordering::Release);
-    }
-
-    /// Whether a later commit of a session may be lost, if this owner wrote the last one that is there.
-    fn lossy(&self, wrote: i64) -> bool {
-        let epoch = self.epoch();
-        (epoch == 0 || wrote < epoch) && wrote <= self.before()
-    }
-}
-
 impl Sqlite {
     /// Opens a file with the default [`Options`]; makes it if there is none.
     ///
@@ -190,9 +158,8 @@ impl Sqlite {
 
     fn begin(path: &Path, settings: &Settings) -> Result<Sqlite, StoreError> {
         let conn = schema::writing(path, settings)?;
-        let (_, unsure) = writer::owner(&conn).map_err(|error| faults::said(&error))?;
-        let owner = Owner { epoch: AtomicI64::new(0), before: AtomicI64::new(unsure) };
-        let owner = Arc::new(owner);
+        let owners = Owners::of(&conn).map_err(|error| faults::said(&error))?;
+        let owner = Arc::new(Owner::new(&owners, owner::boot()));
         let (reads, questions) = channel();
         let questions = Arc::new(Mutex::new(questions));
         let path: Arc<Path> = PathBuf::from(path).into();
@@ -325,8 +292,8 @@ impl Store for Sqlite {
 
     fn is_owner(&self) -> Answer<'_, bool> {
         self.ask(|conn, owner| {
-            let (epoch, _) = writer::owner(conn).map_err(|error| faults::said(&error))?;
-            Ok(epoch == owner.epoch())
+            let owners = Owners::of(conn).map_err(|error| faults::said(&error))?;
+            Ok(owners.epoch == owner.epoch())
         })
     }
 

@@ -7,8 +7,8 @@ use std::vec::Vec;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Owner;
 use super::faults::{corrupt, said};
+use super::owner::Owner;
 use crate::ids::Seq;
 use crate::session::{Session, Snapshot};
 use crate::store::{SessionId, StoreError, Stored, Version};

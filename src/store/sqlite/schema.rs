@@ -20,9 +20,11 @@ pub(super) const STEPS: &[&str] = &["
 CREATE TABLE owner (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,   -- counted up by whoever takes the store: the newest one owns it
-    unsure INTEGER NOT NULL   -- the last owner that may have lost commits in a power cut; 0: none
+    unsure INTEGER NOT NULL,  -- the last owner that may lose commits in a power cut; 0: none
+    boot TEXT,                -- the boot of the system in which that one ran; NULL: not known
+    before INTEGER NOT NULL   -- as unsure, if the system still is in that boot
 ) STRICT;
-INSERT INTO owner VALUES (1, 0, 0);
+INSERT INTO owner VALUES (1, 0, 0, NULL, 0);
 
 CREATE TABLE session (
     key INTEGER PRIMARY KEY AUTOINCREMENT, -- never used for another session

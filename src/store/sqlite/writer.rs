@@ -10,10 +10,11 @@ use std::vec::Vec;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::Durability;
 use super::faults::{said, undone};
+use super::owner::{Owner, Owners};
 use super::schema::synchronous;
 use super::write::{Applied, Write, apply, sweep};
-use super::{Durability, Owner};
 use crate::store::{CommitError, StoreError};
 
 /// At most so many writes share a transaction …
@@ -194,7 +195,7 @@ impl Writer {
     /// The writes; none if the store has another owner.
     fn within(&mut self, writes: &[Write]) -> rusqlite::Result<Option<Vec<Applied>>> {
         let epoch = self.owner.epoch();
-        if epoch == 0 || epoch != owner(&self.conn)?.0 {
+        if epoch == 0 || epoch != Owners::of(&self.conn)?.epoch {
             self.sweeping = false;
             return Ok(None);
         }
@@ -231,15 +232,8 @@ impl Writer {
 
     /// Takes ownership. This is on the disk when it is answered, however fast the commits are.
     fn own(&mut self) -> Result<(), StoreError> {
-        let owned = self.durably(|conn, fast| {
-            let (epoch, unsure) = owner(conn)?;
-            let next = epoch + 1;
-            let mark = if fast { next } else { unsure };
-            conn.execute("UPDATE owner SET epoch = ?1, unsure = ?2", [next, mark])?;
-            Ok((next, unsure))
-        });
-        let (epoch, unsure) = owned?;
-        self.owner.became(epoch, unsure);
+        let taken = self.durably(|conn, fast| self.owner.take(conn, fast))?;
+        self.owner.became(taken);
         self.sweeping = true;
         Ok(())
     }
@@ -269,10 +263,8 @@ impl Writer {
             // One that panicked has nothing to finish.
             let _ = reader.join();
         }
-        let (mine, before) = (self.owner.epoch(), self.owner.before());
-        let sure = if self.durability == Durability::Fast && mine != 0 {
-            let mark = "UPDATE owner SET unsure = ?2 WHERE epoch = ?1 AND unsure = ?1";
-            self.durably(|conn, _| conn.execute(mark, [mine, before])).map(|_| ())
+        let sure = if self.durability == Durability::Fast && self.owner.epoch() != 0 {
+            self.durably(|conn, _| self.owner.is_sure(conn))
         } else {
             Ok(())
         };
@@ -284,12 +276,6 @@ impl Writer {
         let closed = self.conn.close().map_err(|(_, error)| said(&error));
         sure.and(checkpointed).and(closed)
     }
-}
-
-/// The owner's epoch, and the last one that may have lost commits.
-pub(super) fn owner(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
-    conn.prepare_cached("SELECT epoch, unsure FROM owner")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 fn all(writes: &[Write], error: &CommitError) -> Vec<Applied> {

@@ -8,6 +8,7 @@ use outlive::store::{Sqlite, Store};
 
 use super::super::place::{Place, line, name};
 use super::child::{SESSIONS, command, head, said};
+use super::lossy::tells_boots;
 
 /// Notes what a child says was acknowledged.
 fn note(acknowledged: &mut BTreeMap<String, u64>, text: &str) -> bool {
@@ -62,6 +63,7 @@ async fn whole(place: &Place, acknowledged: &BTreeMap<String, u64>) {
             continue;
         };
         let version = stored.version.0;
+        assert!(!stored.lossy || !tells_boots(), "{id}: only its process is gone");
         assert!(version >= least, "{id}: {least} was acknowledged, {version} is there");
         assert_eq!(stored.snapshot.log.head, Seq(head(version)), "{id} at {version}");
         let lines = store.read(&name(id), Seq(1), Seq(head(version))).await.unwrap();

@@ -32,7 +32,8 @@ pub(crate) struct Serve {
     /// A file that keeps sessions over restarts, or `memory`.
     #[arg(long, value_name = "FILE", default_value = "outlive.db")]
     store: PathBuf,
-    /// What a commit survives: a power cut, or the end of this process.
+    /// What a commit survives: a power cut, or the end of this process. After a power cut in `fast` viewers
+    /// start over; where the system does not say whether it was booted since, after each crash.
     #[arg(long, value_enum, default_value_t)]
     durability: Durability,
     /// Append every step to this file, as a trace for `outlive replay`.
