@@ -195,6 +195,9 @@ impl From<Denied> for Problem {
             Denied::Unauthenticated => unauthorized("you are not known as who you say you are"),
             Denied::Forbidden => Problem::not_found(),
             Denied::Unavailable => Problem::unavailable("nobody can say who you are at the moment"),
+            Denied::TooOften { after_ms } => {
+                Problem::limit("you ask more often than you may", after_ms.div_ceil(1_000))
+            }
         }
     }
 }
