@@ -19,7 +19,7 @@ use crate::wire::{Refusable, Refused, Why};
 use crate::words::CloseCode;
 
 /// What is wrong with a request: `{"error":"malformed","message":"…","at":"…","right":"…"}`, where
-/// something is wrong, and what would have been right there..
+/// something is wrong, and what would have been right there.
 ///
 /// What the table refused is told as the [`Refused`] of the WebSocket, with `"error":"refused"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,5 +1,9 @@
 //! A client over `WebSocket`s, on tokio. It decides nothing: [`Machine`](super::Machine) does.
 //!
+//! A [`Client`] is one task that keeps one connection to one session, comes back by itself, and hands over
+//! what the log says, in order and once. It is asked for [what comes next](Client::next) in a loop; prompts
+//! and commands are given to it, or to a [`Handle`] of it, at any time.
+//!
 //! ```no_run
 //! use outlive::client::driver::{Client, Update};
 //!
@@ -22,6 +26,35 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Which session
+//! [`Builder::session`] takes a name that somebody else got, over `POST /sessions`. To make a new one:
+//!
+//! ```no_run
+//! # use outlive::client::driver::Client;
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::connect("ws://localhost:8080/api").token("secret").create().await?.start()?;
+//! println!("the others need this: {}", client.session());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # TLS, proxies, other sockets
+//! `wss://` needs the feature `client-tls`, which trusts what the machine trusts; without it
+//! [`Builder::start`] says so. With certificates of your own, through a proxy or over a Unix socket: give it a
+//! [dialer](Builder::dialer), a function that returns any stream of bytes. That needs no feature.
+//!
+//! # What is lost when
+//! * The **connection** breaks: nothing. It dials again, after a random time that grows with each failure and
+//!   is never shorter than a server asked for, by goaway or `Retry-After`.
+//! * The **process** ends: nothing, if [`Kept`] is kept with [`Builder::save`] and given to
+//!   [`Builder::restore`]. Otherwise what waited in the outbox, and the cursor.
+//! * The application does not **ask** for updates: it gets them later. From a number of entries on the socket
+//!   is read no further; of news that moves no cursor only the latest is kept.
+//! * The server sends it **away** ([`Update::Closed`]): every prompt that waits fails, and it stays away until
+//!   [`Handle::start`]. The close codes after which it does so are those from 4000 to 4099, and 1000; an
+//!   upgrade that is refused with an HTTP status is taken for the close that
+//!   [says the same](crate::CloseCode::status).
 
 mod address;
 mod builder;
@@ -131,24 +164,28 @@ impl Handle {
     }
 
     /// Prompts, now or when there is a connection. It is on its way whether or not the future is awaited;
-    /// the future says what became of it.
+    /// the future says what became of it: accepted by the server, and durable there, or why not. The answer
+    /// of the worker comes as entries of the log.
     pub fn prompt(&self, body: impl Into<Value>) -> Answer<Accepted> {
         let (told, answer) = oneshot::channel();
         self.ask(Ask::Prompt(body.into(), told));
         Answer(answer)
     }
 
-    /// Stops a turn, or takes a queued prompt back. The future says whether it was sent.
+    /// Stops a turn, or takes a queued prompt back. The future says whether it was given to a connection; its
+    /// effect is in the log. It is not sent again: if the connection breaks now, it may be lost.
     pub fn interrupt(&self, turn: Seq) -> Answer<()> {
         self.command(ToServer::Interrupt { turn })
     }
 
-    /// Ends the session.
+    /// Ends the session: this incarnation of it, as the welcome names it. As with an interrupt, the effect is
+    /// in the log.
     pub fn stop(&self, incarnation: Incarnation) -> Answer<()> {
         self.command(ToServer::Stop { incarnation })
     }
 
-    /// Answers an ask.
+    /// Answers an ask, named by its place in the log. A refusal comes as [`Update::Refused`], for somebody
+    /// else may have been first; success is in the log.
     pub fn answer(&self, ask: Seq, body: &Value) -> Answer<()> {
         let d = serde_json::value::to_raw_value(body).unwrap_or_default();
         self.command(ToServer::Answer { ask, d })
