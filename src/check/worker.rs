@@ -232,6 +232,9 @@ impl<M: Model, K> Worker<M, K> {
         id: Id,
         step: &Step<'_, M>,
     ) {
+        if context.laws.suspect.is_some_and(|suspect| !suspect(context.model, step)) {
+            return;
+        }
         let found = &mut self.found[context.laws.state.len()..];
         for (law, found) in context.laws.step.iter().zip(found) {
             if found.is_none() && (law.check)(context.model, step).is_err() {
