@@ -390,14 +390,14 @@ mod restarts {
         let (second, _store) = open(&place, Durability::Full).await;
         proxy.lead(Some(second.at));
         // The older one finds out with its next commit, and sends its clients on. If there is time to say
-        // so, it also says that it could not take the prompt.
+        // so, it also says that it could not take the prompt: what is refused is for its giver.
         let told = soon("an answer", client.prompt("two")).await;
         while shown.log == before {
             shown.next(&mut client).await;
         }
         if let Err(refused) = told {
             assert!(
-                matches!(&refused, Failed::Refused(why) if why.reason == "unavailable"),
+                matches!(&refused, Failed::Refused(why) if why.reason == "draining"),
                 "{refused:?}"
             );
             soon("an answer", client.prompt("two")).await.unwrap();
