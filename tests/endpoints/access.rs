@@ -177,13 +177,11 @@ async fn whoever_authorises_may_take_time_but_not_for_ever() {
     struct Slow(Arc<Notify>);
     impl outlive::axum::Authorize for Slow {
         async fn authorize(&self, ask: &Ask<'_>) -> Result<Grant, Denied> {
-            match ask.token() {
-                None => Err(Denied::Missing),
-                Some(_) => {
-                    self.0.notify_one();
-                    std::future::pending().await
-                }
+            if ask.token().is_none() {
+                return Err(Denied::Missing);
             }
+            self.0.notify_one();
+            std::future::pending().await
         }
     }
     let asked = Arc::new(Notify::new());
