@@ -2,6 +2,8 @@
 //!
 //! Each word has one spelling, and it is the same in `Display`, in JSON, in the docs and in a database.
 
+use strum::VariantArray as _;
+
 /// Declares closed words: one list of names, each with the sentence that explains it.
 ///
 /// The sentence is the variant's documentation and what [`meaning`](State::meaning) returns, so that
@@ -239,6 +241,43 @@ impl CloseCode {
             CloseCode::Liveness => 4208,
             CloseCode::Invalidated => 4300,
         }
+    }
+
+    /// The HTTP status that says the same of a request, where one does: an upgrade that is refused has no
+    /// close code yet.
+    pub const fn status(self) -> Option<u16> {
+        match self {
+            CloseCode::Unauthenticated => Some(401),
+            CloseCode::Forbidden => Some(403),
+            CloseCode::NotFound => Some(404),
+            CloseCode::Expired => Some(410),
+            CloseCode::Version => Some(426),
+            CloseCode::RateLimited => Some(429),
+            CloseCode::Overloaded => Some(503),
+            CloseCode::Normal
+            | CloseCode::GoingAway
+            | CloseCode::TooBig
+            | CloseCode::Error
+            | CloseCode::Restart
+            | CloseCode::Ended
+            | CloseCode::Protocol
+            | CloseCode::Replaced
+            | CloseCode::Limit
+            | CloseCode::IdleTimeout
+            | CloseCode::SlowConsumer
+            | CloseCode::Moved
+            | CloseCode::Reauthenticate
+            | CloseCode::Liveness
+            | CloseCode::Invalidated => None,
+        }
+    }
+
+    /// The code that says what this HTTP status says; none if it says no more than that it failed, and
+    /// may work the next time.
+    pub fn of_status(status: u16) -> Option<CloseCode> {
+        // Of old servers, to an upgrade that they do not know.
+        let status = if status == 400 { 426 } else { status };
+        CloseCode::VARIANTS.iter().copied().find(|code| code.status() == Some(status))
     }
 
     /// What a client does after this code. Its band says the same, so that an unknown code is safe.

@@ -192,9 +192,10 @@ export class Link {
     effects.push({ effect: "disarm", timer });
   }
 
-  backoff(code) {
+  backoff(code, after) {
     const { first_ms, step_ms, most_ms } = this.settings;
     const most = this.attempts === 0 ? first_ms : Math.min(most_ms, step_ms * 2 ** Math.min(this.attempts, 16));
+    if (after != null) return { between: { least_ms: after, most_ms: after + most } };
     const [least, longest] = code === 1012 ? [5000, 30000] : code === 1013 ? [10000, most + 10000] : [0, most];
     return { between: { least_ms: least, most_ms: longest } };
   }
@@ -280,7 +281,9 @@ const OPS = {
   arm_backoff: (link, event, effects) => {
     const asked = link.retry && { between: { least_ms: link.retry[0], most_ms: link.retry[1] } };
     link.retry = null;
-    link.arm("backoff", asked ?? link.backoff(event.event === "closed" ? event.code : null), effects);
+    const [code, after] = event.event === "closed" ? [event.code, event.after_ms ?? null] : [null, null];
+    // The latest word of the server counts.
+    link.arm("backoff", (after === null && asked) || link.backoff(code, after), effects);
   },
   arm_now: (link, _, effects) => {
     link.retry = null;

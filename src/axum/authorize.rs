@@ -77,6 +77,12 @@ pub enum Denied {
     Forbidden,
     /// Nobody can say at the moment.
     Unavailable,
+    /// It has asked too often, in the judgement of whoever authorises: 429, or a close with
+    /// [`RateLimited`](crate::CloseCode::RateLimited).
+    TooOften {
+        /// When it may ask again, in milliseconds.
+        after_ms: u32,
+    },
 }
 
 /// Decides who may do what.

@@ -4,13 +4,13 @@ use std::string::String;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::Endpoints;
 use super::problem::Problem;
@@ -23,11 +23,13 @@ use crate::hub::{Frame, Hello, Link, Role};
 use crate::ids::Seq;
 use crate::log::{AttachOutcome, Claim};
 use crate::wire::{ToClient, Welcome};
+use crate::words::CloseCode;
 
 /// `GET /sessions/{id}/events`: a stream of server-sent events, from `Last-Event-ID` or `?cursor=` on.
 ///
 /// `?client=` is the client's own name for itself: a newer stream of the same client ends the older one.
-/// Without it each request is a client of its own. `?until=end` is for who wants one answer: the stream
+/// Without it each request is a client of its own. After [a time](super::EndpointLimits::sse_ms) the stream
+/// ends; a browser comes back by itself, others should, with the last id that they read. `?until=end` is for who wants one answer: the stream
 /// ends after the incarnation's end, and whoever has read it all then gets a 204, which tells a browser
 /// not to come back.
 ///
@@ -64,7 +66,8 @@ pub async fn events(
     let last_words = Duration::from_millis(u64::from(options.close_ms));
     let first = sse::welcome(endpoints.limits.retry_ms, &welcome);
     let end = until_end.then_some(welcome.head);
-    tokio::spawn(Stream { link, sender, every, last_words, end, _seat: seat }.run(first));
+    let until = endpoints.limits.sse_ms.map(life).map(|life| Instant::now() + life);
+    tokio::spawn(Stream { link, sender, every, last_words, end, until, _seat: seat }.run(first));
     let pieces = stream::poll_fn(move |cx| {
         receiver.poll_recv(cx).map(|piece| piece.map(Ok::<_, core::convert::Infallible>))
     });
@@ -72,6 +75,10 @@ pub async fn events(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if inquiry.parts.version < Version::HTTP_2 {
+        // So that the socket ends with the stream: nobody may be at its other end any more.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     // For nginx, which would keep events back to send many at once.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
@@ -89,6 +96,14 @@ async fn welcomed(link: &mut Link) -> Result<Welcome, Problem> {
     }
 }
 
+/// How long a stream lives: those that began together do not end together.
+fn life(most_ms: u32) -> Duration {
+    let least = most_ms / 2;
+    // Without randomness they do, which is bad and no reason to fail.
+    let more = getrandom::u32().unwrap_or(0) % (most_ms - least).max(1);
+    Duration::from_millis(u64::from(least) + u64::from(more))
+}
+
 /// Whether the incarnation has ended, and the viewer has read everything.
 fn is_over(welcome: &Welcome) -> bool {
     let read = matches!(welcome.outcome, AttachOutcome::Resumed { from } if from > welcome.head);
@@ -104,6 +119,8 @@ struct Stream {
     last_words: Duration,
     /// The end of an incarnation from here on is the end of the stream.
     end: Option<Seq>,
+    /// When it has lived long enough.
+    until: Option<Instant>,
     _seat: Seat,
 }
 
@@ -115,9 +132,15 @@ impl Stream {
         let mut alive = interval_at(Instant::now() + self.every, self.every);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let old = self.until;
             let frame = tokio::select! {
                 frame = self.link.next() => frame,
                 () = self.sender.closed() => return,
+                () = sleep_until(old.unwrap_or(Instant::now())), if old.is_some() => {
+                    self.until = None;
+                    self.link.close(CloseCode::Reauthenticate);
+                    continue;
+                }
                 _ = alive.tick() => {
                     if self.send(sse::COMMENT).await { continue }
                     return;

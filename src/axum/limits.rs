@@ -18,6 +18,10 @@ pub struct EndpointLimits {
     pub mistakes: u32,
     /// After what time a browser comes back to a stream of events, in milliseconds.
     pub retry_ms: u32,
+    /// How long a stream of events may live, in milliseconds; each ends somewhere in the second half of it,
+    /// with a close of [`Reauthenticate`](crate::CloseCode::Reauthenticate), and its reader goes on with a
+    /// new one. None: until something else ends it. See [the module](super#peers-that-are-gone).
+    pub sse_ms: Option<u32>,
 }
 
 impl Default for EndpointLimits {
@@ -30,6 +34,7 @@ impl Default for EndpointLimits {
             frame_bytes: 256 << 10,
             mistakes: 10,
             retry_ms: 2_000,
+            sse_ms: Some(300_000),
         }
     }
 }

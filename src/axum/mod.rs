@@ -38,9 +38,24 @@
 //! Every handler is a function of its own, for a router with other paths: its state is [`Endpoints`].
 //!
 //! # Who may do what
-//! Nothing is served before somebody [authorised](Authorize) it. A session that one may not see looks like
+//! Nothing is served before somebody [authorised](Authorize) it; [`Bearer`] and [`Anyone`] are the simplest
+//! ways, a function is another. A session that one may not see looks like
 //! one that does not exist. Browsers say where a page came from: see [`Origins`]. Pages of other origins
 //! need CORS headers too, which are a layer of your own.
+//!
+//! Failed attempts are not counted here, for only you know whose they are: behind a proxy every request comes
+//! from the proxy. Let the proxy limit them, or your [`Authorize`]: axum's `ConnectInfo` is in the
+//! [parts](Ask::parts) if the router is served with it, and [`Denied::TooOften`] is the answer. What somebody
+//! known may have, and how often it may attach, is in [`EndpointLimits`].
+//!
+//! # Peers that are gone
+//! A WebSocket is pinged every [`ping_ms`](crate::hub::Options::ping_ms), and given up after two intervals
+//! without a sign of life. A stream of events cannot be asked: what is sent to a peer that is gone waits in
+//! the system's buffers, and TCP may try for a quarter of an hour once something is sent, or for ever if
+//! nothing is. So each stream ends after a [time](EndpointLimits::sse_ms), minutes if nothing is said: its
+//! reader comes back with its `Last-Event-ID`, is authorised again, and loses nothing. `EventSource` does it
+//! by itself; whoever reads a stream with `curl` or a library must, as it must after any cut. What goes over
+//! the socket sooner, such as `TCP_USER_TIMEOUT` or keep-alives of TCP, is set where `set_nodelay` is, below.
 //!
 //! # Small frames
 //! Two small frames in a row wait for each other, up to 40 ms, unless Nagle's algorithm is off. Axum leaves it
@@ -82,7 +97,7 @@ use self::authorize::Authorizer;
 use self::throttle::Throttle;
 use crate::hub::Hub;
 
-/// The endpoints of a hub, as soon as it is said who may use them.
+/// The endpoints of a hub, as soon as it is said who may use them: [`Unauthorized::authorize`].
 pub fn endpoints(hub: Hub) -> Unauthorized {
     Unauthorized(hub)
 }
@@ -123,14 +138,15 @@ impl core::fmt::Debug for Endpoints {
 }
 
 impl Endpoints {
-    /// Which pages may connect. Those of the same host, if nothing is said.
+    /// Which pages may connect. Those of the same host, if nothing is said: see [`Origins::same_host`].
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Endpoints {
         self.origins = Arc::new(origins);
         self
     }
 
-    /// What one principal may have, and one frame.
+    /// What one principal may have, and one frame. The defaults are those of [`EndpointLimits`]. Counts begin
+    /// anew: say it before the endpoints are cloned.
     #[must_use]
     pub fn limits(mut self, limits: EndpointLimits) -> Endpoints {
         self.throttle = Arc::new(Throttle::new(&limits));

@@ -19,7 +19,7 @@ use crate::wire::{Refusable, Refused, Why};
 use crate::words::CloseCode;
 
 /// What is wrong with a request: `{"error":"malformed","message":"…","at":"…","right":"…"}`, where
-/// something is wrong, and what would have been right there..
+/// something is wrong, and what would have been right there.
 ///
 /// What the table refused is told as the [`Refused`] of the WebSocket, with `"error":"refused"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -195,6 +195,9 @@ impl From<Denied> for Problem {
             Denied::Unauthenticated => unauthorized("you are not known as who you say you are"),
             Denied::Forbidden => Problem::not_found(),
             Denied::Unavailable => Problem::unavailable("nobody can say who you are at the moment"),
+            Denied::TooOften { after_ms } => {
+                Problem::limit("you ask more often than you may", after_ms.div_ceil(1_000))
+            }
         }
     }
 }

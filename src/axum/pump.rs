@@ -3,12 +3,15 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::string::{String, ToString};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::vec::Vec;
 
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use futures_util::{Sink as _, Stream as _};
 
 use crate::words::CloseCode;
@@ -24,6 +27,28 @@ pub(super) struct Pump {
     dirty: bool,
     /// What came in could not be read: nothing else can be.
     deaf: bool,
+    ear: Arc<Ear>,
+    /// Of the ear.
+    rings: Waker,
+}
+
+/// Knows whether there may be something to read. A socket that is only written to is not asked: a look at
+/// it costs as much as a small frame.
+#[derive(Debug)]
+struct Ear {
+    rang: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Ear {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rang.store(true, Ordering::Release);
+        self.task.wake();
+    }
 }
 
 /// What the socket did.
@@ -41,7 +66,10 @@ pub(super) enum Io {
 
 impl Pump {
     pub(super) fn new(socket: WebSocket) -> Pump {
+        let ear = Arc::new(Ear { rang: AtomicBool::new(true), task: AtomicWaker::new() });
         Pump {
+            rings: Arc::clone(&ear).into(),
+            ear,
             socket,
             one: None,
             many: Vec::new().into_iter(),
@@ -103,16 +131,25 @@ impl Pump {
         if !reading || self.deaf {
             return Poll::Pending;
         }
-        Pin::new(&mut self.socket).poll_next(cx).map(|came| match came {
-            Some(Ok(message)) => Io::Heard(message),
-            None => Io::Lost,
-            Some(Err(error)) => match unreadable(&error) {
-                Some(code) => {
-                    self.deaf = true;
-                    Io::Unreadable(code)
-                }
+        self.ear.task.register(cx.waker());
+        if !self.ear.rang.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let mut cx = Context::from_waker(&self.rings);
+        Pin::new(&mut self.socket).poll_next(&mut cx).map(|came| {
+            // There may be more.
+            self.ear.rang.store(true, Ordering::Release);
+            match came {
+                Some(Ok(message)) => Io::Heard(message),
                 None => Io::Lost,
-            },
+                Some(Err(error)) => match unreadable(&error) {
+                    Some(code) => {
+                        self.deaf = true;
+                        Io::Unreadable(code)
+                    }
+                    None => Io::Lost,
+                },
+            }
         })
     }
 

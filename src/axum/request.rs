@@ -119,6 +119,7 @@ pub(super) fn close_code(denied: Denied) -> crate::CloseCode {
         Denied::Missing | Denied::Unauthenticated => crate::CloseCode::Unauthenticated,
         Denied::Forbidden => crate::CloseCode::NotFound,
         Denied::Unavailable => crate::CloseCode::Overloaded,
+        Denied::TooOften { .. } => crate::CloseCode::RateLimited,
     }
 }
 

@@ -52,15 +52,16 @@ pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, visitor: Box<
     let (pulse, close_ms) = (Pulse::new(options.ping_ms), u64::from(options.close_ms));
     let pump = Pump::new(socket);
     let visitor = Some(visitor);
-    let mut conversation =
+    let conversation =
         Conversation { endpoints, link, pump, pulse, visitor, seat: None, mistakes: 0 };
-    let closed = conversation.run().await;
-    let Conversation { pump, link, seat, .. } = conversation;
-    // The session hears of the loss before the peer has hung up.
-    drop((link, seat));
-    if closed {
+    // In boxes, or its task would have room for all of it twice.
+    let mut conversation = Box::new(conversation);
+    if conversation.run().await {
+        let Conversation { pump, link, seat, .. } = *conversation;
+        // The session hears of the loss before the peer has hung up.
+        drop((link, seat));
         // However long the peer makes it, it ends.
-        _ = timeout(Duration::from_millis(close_ms), pump.finish()).await;
+        _ = timeout(Duration::from_millis(close_ms), Box::pin(pump.finish())).await;
     }
 }
 
@@ -72,9 +73,6 @@ impl Conversation {
         tokio::pin!(look);
         loop {
             let (reading, idle) = (self.link.is_ready(), self.pump.is_idle());
-            if idle {
-                self.pulse.moved();
-            }
             if !reading {
                 // Who is not listened to is not silent.
                 self.pulse.heard();
@@ -90,7 +88,8 @@ impl Conversation {
                 Next::Io(Io::Heard(message)) => {
                     self.pulse.heard();
                     closed |= matches!(message, Message::Close(_));
-                    self.hear(message).await;
+                    // What is heard is rare, and large: it is not to be held by every connection's task.
+                    Box::pin(self.hear(message)).await;
                 }
                 Next::Io(Io::Unreadable(code)) => self.link.close(code),
                 Next::Io(Io::Lost) => self.link.lost(),
@@ -110,6 +109,7 @@ impl Conversation {
     }
 
     fn write(&mut self, frame: Frame) {
+        self.pulse.moved();
         match frame {
             // A frame always has a JSON form.
             Frame::Say(said) => self.pump.say(serde_json::to_string(&said).unwrap_or_default()),
@@ -130,6 +130,9 @@ impl Conversation {
         match self.pulse.look(!idle) {
             // For the peer's WebSocket, which answers by itself, and for a page, which cannot see that.
             Beat::Ping => {
+                if idle {
+                    self.pulse.moved();
+                }
                 self.pump.ping();
                 self.link.ping();
             }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::{Duration, Instant};
 
 use super::limits::EndpointLimits;
+use crate::words::CloseCode;
 
 /// Counts.
 #[derive(Debug)]
@@ -32,6 +33,16 @@ struct Account {
 pub(super) enum TooMany {
     Connections,
     Attaches { wait: Duration },
+}
+
+impl TooMany {
+    /// What a peer is told that cannot read a status.
+    pub(super) fn code(self) -> CloseCode {
+        match self {
+            TooMany::Connections => CloseCode::Limit,
+            TooMany::Attaches { .. } => CloseCode::RateLimited,
+        }
+    }
 }
 
 /// A connection that counts as long as this is kept.

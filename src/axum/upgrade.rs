@@ -12,7 +12,7 @@ use super::authorize::{Ask, Denied, Grant};
 use super::problem::Problem;
 use super::request::{Inquiry, close_code, is_browser};
 use super::socket::serve;
-use super::throttle::Seat;
+use super::throttle::{Seat, TooMany};
 use crate::CloseCode;
 use crate::store::SessionId;
 use crate::wire::SUBPROTOCOL;
@@ -39,7 +39,7 @@ impl Visitor {
         drop(self.admitted);
         let ask = Ask { parts: &self.parts, session: Some(&self.session), token };
         let grant = endpoints.authorizer.decide(&ask).await.map_err(close_code)?;
-        let seat = endpoints.throttle.attach(&grant.principal).map_err(|_| CloseCode::Limit)?;
+        let seat = endpoints.throttle.attach(&grant.principal).map_err(TooMany::code)?;
         Ok((grant, seat))
     }
 }
@@ -65,18 +65,19 @@ pub async fn socket(
     }
     let ask = Ask { parts: &inquiry.parts, session: Some(&session), token: None };
     let browser = is_browser(&inquiry.parts);
-    let admitted = match endpoints.authorizer.decide(&ask).await {
-        Ok(grant) => match endpoints.throttle.attach(&grant.principal) {
-            Ok(seat) => Ok((grant, seat)),
-            Err(much) if !browser => return Err(much.into()),
-            Err(_) => Err(CloseCode::Limit),
-        },
-        Err(denied @ (Denied::Unauthenticated | Denied::Unavailable)) if !browser => {
-            return Err(denied.into());
-        }
-        // The frame may say more.
-        Err(denied) => Err(close_code(denied)),
-    };
+    let admitted =
+        match endpoints.authorizer.decide(&ask).await {
+            Ok(grant) => match endpoints.throttle.attach(&grant.principal) {
+                Ok(seat) => Ok((grant, seat)),
+                Err(much) if !browser => return Err(much.into()),
+                Err(much) => Err(much.code()),
+            },
+            Err(
+                denied @ (Denied::Unauthenticated | Denied::Unavailable | Denied::TooOften { .. }),
+            ) if !browser => return Err(denied.into()),
+            // The frame may say more.
+            Err(denied) => Err(close_code(denied)),
+        };
     let visitor = Box::new(Visitor { parts: inquiry.parts, session, admitted });
     // Somewhat larger than what is allowed: whoever sends a frame a little too large is told so by a close
     // that it has the time to read.

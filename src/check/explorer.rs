@@ -1,9 +1,9 @@
 //! Breadth-first search over exact states, level by level.
 //!
-//! A round takes a piece of the frontier. First the workers expand it, each a contiguous part, and
-//! sort what they reach and nobody knows by shard; then every shard takes in what is still new, of
-//! the workers in order; last the new states are put in the order in which a single thread would have found
-//! them. So neither the number of threads nor the hash shows in any result, and the first path
+//! A round takes a piece of the frontier. A worker that is alone expands it and adds what is new at once.
+//! Of several each expands a contiguous part, and sorts what it reaches and nobody knows by shard; then
+//! every shard takes in what is still new, of the workers in order; last the new states are put in the
+//! order in which a single thread would have found them. So neither the number of threads nor the hash shows in any result, and the first path
 //! found to a state is the least of the shortest ones.
 
 use std::prelude::v1::*;
@@ -11,10 +11,10 @@ use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use std::{mem, thread};
 
-use super::intake::take_in;
+use super::intake::{Known, take_in};
 use super::limits::{Limits, PROGRESS_INTERVAL, Progress};
 use super::model::{Encoding, Model};
-use super::store::{Id, NO_STATE, SHARDS, Spot, Store, id_of};
+use super::store::{Id, NO_STATE, SHARDS, Spot, Store};
 use super::worker::{Context, LawIndex, Mode, Tally, Worker};
 
 /// States expanded between two looks at the limits.
@@ -106,10 +106,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             let key = self.context.encoding.pack_owned(state);
             let spot = Spot::of(&key);
             let heap = |key: &E::Key| self.context.encoding.heap_bytes(key);
-            let shard = &mut self.store.shards[spot.shard()];
-            if let Some(place) = shard.insert(key, spot.hash(), NO_STATE, heap) {
-                self.frontier.push(id_of(spot.shard(), place));
-            }
+            self.frontier.extend(self.store.insert(key, spot, NO_STATE, heap));
         }
         self.frontier
             .is_empty()
@@ -143,8 +140,6 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             }
             let to = self.frontier.len().min(from + self.round_length());
             self.spread(from, to, Mode::Expand);
-            self.deduplicate();
-            self.number();
             self.agree_on_found();
             self.expanded += (to - from) as u64;
             from = to;
@@ -190,22 +185,27 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
 
     /// Lets the workers go through a piece of the frontier, each through a part of it.
     fn spread(&mut self, from: usize, to: usize, mode: Mode) {
-        let (context, store) = (self.context, &self.store);
-        let piece = &self.frontier[from..to];
-        let active = (piece.len() / WORTH_A_THREAD).clamp(1, self.workers.len());
-        let part_length = piece.len().div_ceil(active);
-        let mut parts = piece.chunks(part_length);
+        let active = ((to - from) / WORTH_A_THREAD).clamp(1, self.workers.len());
+        let (context, piece) = (self.context, &self.frontier[from..to]);
+        if active == 1 {
+            let mut known = Known::Own { store: &mut self.store, next: &mut self.next };
+            return self.workers[0].run(context, &mut known, piece, mode);
+        }
+        let mut parts = piece.chunks(piece.len().div_ceil(active));
         for worker in &mut self.workers {
             worker.reached_count = 0;
         }
+        let store = &self.store;
         let (first, rest) = self.workers.split_at_mut(1);
         thread::scope(|scope| {
             let own = parts.next().unwrap_or_default();
             for (worker, part) in rest.iter_mut().zip(parts) {
-                scope.spawn(move || worker.run(context, store, part, mode));
+                scope.spawn(move || worker.run(context, &mut Known::Shared(store), part, mode));
             }
-            first[0].run(context, store, own, mode);
+            first[0].run(context, &mut Known::Shared(store), own, mode);
         });
+        self.deduplicate();
+        self.number();
     }
 
     /// Lets every shard take in what was reached. Shards are shared out among the threads.

@@ -24,6 +24,8 @@ pub struct Laws<M: Model> {
     pub state: Vec<StateLaw<M>>,
     /// What must hold of every step.
     pub step: Vec<StepLaw<M>>,
+    /// Whether a step may break one of these: if not, none of them is asked.
+    pub suspect: Option<fn(&M, &Step<'_, M>) -> bool>,
     /// What must come to pass.
     pub leads_to: Vec<LeadsTo<M>>,
     /// What must hold in at least one state.
@@ -39,7 +41,13 @@ impl<M: Model> Default for Laws<M> {
 impl<M: Model> Laws<M> {
     /// No laws yet.
     pub fn new() -> Self {
-        Self { state: Vec::new(), step: Vec::new(), leads_to: Vec::new(), sometimes: Vec::new() }
+        Self {
+            state: Vec::new(),
+            step: Vec::new(),
+            suspect: None,
+            leads_to: Vec::new(),
+            sometimes: Vec::new(),
+        }
     }
 
     /// Adds a law about every reachable state.
@@ -63,6 +71,15 @@ impl<M: Model> Laws<M> {
         check: fn(&M, &Step<'_, M>) -> Judgement,
     ) -> Self {
         self.step.push(StepLaw { name, sentence, check });
+        self
+    }
+
+    /// Lets the search ask the laws about steps only of steps where `suspect` is true: for models with
+    /// many of them whose evidence shows at once that all are kept. It must be true of every step that
+    /// breaks one.
+    #[must_use]
+    pub fn suspecting(mut self, suspect: fn(&M, &Step<'_, M>) -> bool) -> Self {
+        self.suspect = Some(suspect);
         self
     }
 

@@ -4,6 +4,7 @@
 //! threads insert without locks, and keep what one of them touches small enough for the caches.
 
 use std::hash::Hash;
+use std::hint::black_box;
 use std::prelude::v1::*;
 
 use super::hash::hash_of;
@@ -62,6 +63,18 @@ impl<K: Eq + Hash> Store<K> {
     pub(super) fn find(&self, key: &K) -> Option<Id> {
         let spot = Spot::of(key);
         let place = self.shards[spot.shard()].find(key, spot.hash())?;
+        Some(id_of(spot.shard(), place))
+    }
+
+    /// Adds a key; what it is from now on, if it was not known.
+    pub(super) fn insert(
+        &mut self,
+        key: K,
+        spot: Spot,
+        parent: Id,
+        heap_bytes: impl FnOnce(&K) -> usize,
+    ) -> Option<Id> {
+        let place = self.shards[spot.shard()].insert(key, spot.hash(), parent, heap_bytes)?;
         Some(id_of(spot.shard(), place))
     }
 
@@ -152,6 +165,12 @@ impl<K: Eq + Hash> Shard<K> {
             found = self.slots[slot];
         }
         found & PLACE_MASK
+    }
+
+    /// Reads the slots of what is going to be inserted: no look depends on another one, so that the
+    /// processor waits for many at once.
+    pub(super) fn fetch(&self, spots: impl Iterator<Item = Spot>) {
+        black_box(spots.fold(0, |all, spot| all ^ self.head(spot.hash())));
     }
 
     /// Adds a key; its place if it was not known.

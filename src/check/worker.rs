@@ -3,7 +3,7 @@
 use std::prelude::v1::*;
 use std::{format, mem, vec};
 
-use super::intake::Candidate;
+use super::intake::{Candidate, Known};
 use super::laws::Laws;
 use super::model::{Encoding, Model, Step};
 use super::store::{BATCH, Id, SHARDS, Spot, Store};
@@ -143,7 +143,7 @@ impl<M: Model, K> Worker<M, K> {
     pub(super) fn run<E: Encoding<M, Key = K>>(
         &mut self,
         context: Context<'_, M, E>,
-        store: &Store<K>,
+        known: &mut Known<'_, K>,
         part: &[Id],
         mode: Mode,
     ) where
@@ -151,13 +151,13 @@ impl<M: Model, K> Worker<M, K> {
     {
         self.reached_count = 0;
         if let Some(&id) = part.first() {
-            self.remember(store.key(id));
+            self.remember(known.store().key(id));
         }
         for &id in part {
-            let state = context.encoding.unpack(store.key(id));
+            let state = context.encoding.unpack(known.store().key(id));
             self.judge(&context, id, &state);
             let stuck = match mode {
-                Mode::Expand => !self.expand(&context, store, id, &state),
+                Mode::Expand => !self.expand(&context, known, id, &state),
                 Mode::Judge => !self.can_step(&context, &state),
             };
             if stuck && !context.model.terminal(&state) {
@@ -165,7 +165,7 @@ impl<M: Model, K> Worker<M, K> {
                 self.found[deadlock].get_or_insert(id);
             }
         }
-        self.sift(store);
+        self.sift(&context, known);
     }
 
     fn judge<E: Encoding<M, Key = K>>(
@@ -188,7 +188,7 @@ impl<M: Model, K> Worker<M, K> {
     fn expand<E: Encoding<M, Key = K>>(
         &mut self,
         context: &Context<'_, M, E>,
-        store: &Store<K>,
+        known: &mut Known<'_, K>,
         id: Id,
         state: &M::State,
     ) -> bool
@@ -215,11 +215,11 @@ impl<M: Model, K> Worker<M, K> {
             self.judge_step(context, id, &step);
             if !context.symmetric && !E::KEEPS_STATES {
                 self.verify(context, after);
-                self.reach(store, id, context.encoding.pack(after));
+                self.reach(context, known, id, context.encoding.pack(after));
             } else if let Some((after, _)) = taken {
                 let after = context.representative(after);
                 self.verify(context, &after);
-                self.reach(store, id, context.encoding.pack_owned(after));
+                self.reach(context, known, id, context.encoding.pack_owned(after));
             }
         }
         self.actions = actions;
@@ -232,6 +232,9 @@ impl<M: Model, K> Worker<M, K> {
         id: Id,
         step: &Step<'_, M>,
     ) {
+        if context.laws.suspect.is_some_and(|suspect| !suspect(context.model, step)) {
+            return;
+        }
         let found = &mut self.found[context.laws.state.len()..];
         for (law, found) in context.laws.step.iter().zip(found) {
             if found.is_none() && (law.check)(context.model, step).is_err() {
@@ -247,8 +250,13 @@ impl<M: Model, K> Worker<M, K> {
     }
 
     #[inline]
-    fn reach(&mut self, store: &Store<K>, parent: Id, key: K)
-    where
+    fn reach<E: Encoding<M, Key = K>>(
+        &mut self,
+        context: &Context<'_, M, E>,
+        known: &mut Known<'_, K>,
+        parent: Id,
+        key: K,
+    ) where
         K: Clone + Eq + std::hash::Hash,
     {
         let spot = Spot::of(&key);
@@ -261,7 +269,7 @@ impl<M: Model, K> Worker<M, K> {
         }
         self.batch.push(Candidate { key, spot, parent, order: 0 });
         if self.batch.len() == BATCH {
-            self.sift(store);
+            self.sift(context, known);
         }
     }
 
@@ -283,17 +291,27 @@ impl<M: Model, K> Worker<M, K> {
             + self.recent.capacity() * size_of::<K>()
     }
 
-    /// Hands on those of the batch that are not known.
-    fn sift(&mut self, store: &Store<K>)
-    where
+    /// Adds those of the batch that are not known, or hands them on.
+    fn sift<E: Encoding<M, Key = K>>(
+        &mut self,
+        context: &Context<'_, M, E>,
+        known: &mut Known<'_, K>,
+    ) where
         K: Clone + Eq + std::hash::Hash,
     {
-        let known = store.known(self.batch.iter().map(|one| (&one.key, one.spot)));
-        for (mut one, known) in self.batch.drain(..).zip(known) {
-            if !known {
-                one.order = self.reached_count;
-                self.reached_count += 1;
-                self.reached[one.spot.shard()].push(one);
+        let is_known = known.store().known(self.batch.iter().map(|one| (&one.key, one.spot)));
+        let unknown = self.batch.drain(..).zip(is_known).filter(|(_, is_known)| !is_known);
+        for (mut one, _) in unknown {
+            match known {
+                Known::Own { store, next } => {
+                    let heap = |key: &K| context.encoding.heap_bytes(key);
+                    next.extend(store.insert(one.key, one.spot, one.parent, heap));
+                }
+                Known::Shared(_) => {
+                    one.order = self.reached_count;
+                    self.reached_count += 1;
+                    self.reached[one.spot.shard()].push(one);
+                }
             }
         }
     }

@@ -53,6 +53,11 @@ impl Close {
         ClientRule::of(self.0)
     }
 
+    /// What the status of a refused upgrade says; none if it says no more than that it failed.
+    pub fn of_status(status: u16) -> Option<Close> {
+        CloseCode::of_status(status).map(|code| Close(code.number()))
+    }
+
     /// Whether a frame was too large.
     pub const fn is_too_big(self) -> bool {
         self.0 == CloseCode::TooBig.number()
@@ -162,12 +167,15 @@ pub enum Event {
         /// Which.
         socket: Socket,
     },
-    /// The server closed it.
+    /// The server closed it, or refused to open it.
     Closed {
         /// Which.
         socket: Socket,
         /// With this code.
         code: Close,
+        /// Not to come back before, in milliseconds, if it said so: the `Retry-After` of a refused upgrade.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_ms: Option<u32>,
     },
     /// A timer fired.
     Timer {
@@ -412,12 +420,15 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long to wait before the dial that follows so many fruitless ones.
-    pub(super) fn backoff(&self, attempts: u8, close: Option<Close>) -> Wait {
+    /// How long to wait before the dial that follows so many fruitless ones. What the server says counts
+    /// more than its code, and never brings everybody back at the same moment.
+    pub(super) fn backoff(&self, attempts: u8, close: Option<(Close, Option<u32>)>) -> Wait {
         let full = self.step_ms.saturating_mul(1 << attempts.min(16)).min(self.most_ms);
         let most = if attempts == 0 { self.first_ms } else { full };
-        let code = close.map(|close| close.0);
-        let (least_ms, most_ms) = if code == Some(CloseCode::Restart.number()) {
+        let code = close.map(|(close, _)| close.0);
+        let (least_ms, most_ms) = if let Some((_, Some(after_ms))) = close {
+            (after_ms, after_ms.saturating_add(most))
+        } else if code == Some(CloseCode::Restart.number()) {
             (5_000, 30_000)
         } else if code == Some(CloseCode::Overloaded.number()) {
             (10_000, most.saturating_add(10_000))

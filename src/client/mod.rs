@@ -21,8 +21,9 @@
 //! assert_eq!(over.rule().id, "B1");
 //! ```
 //!
-//! Other languages run the same rows: `docs/generated/client.json`, and `clients/js` for JavaScript, which
-//! is held against this machine by recorded steps.
+//! On tokio `client::driver` runs it, with the feature `client`. Other languages run the same rows:
+//! `docs/generated/client.json`, and `clients/js` for JavaScript, which is held against this machine by
+//! recorded steps.
 
 mod apply;
 #[cfg(feature = "client")]

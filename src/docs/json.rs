@@ -156,6 +156,8 @@ struct Code {
     name: &'static str,
     number: u16,
     meaning: &'static str,
+    /// The HTTP status that says the same of a request.
+    http_status: Option<u16>,
     client_rule: ClientRule,
 }
 
@@ -178,6 +180,7 @@ pub fn words() -> String {
         name: code.into_str(),
         number: code.number(),
         meaning: code.meaning(),
+        http_status: code.status(),
         client_rule: code.client_rule(),
     };
     let law = |law: &Law| LawWord {

@@ -182,12 +182,15 @@ pub fn close_codes() -> String {
     let mut text = head("Close codes");
     text += "Why the server closes a connection, and what the client does then. A close code never \
              ends a session.\n\n";
-    text += "| number | name | | the client |\n|---|---|---|---|\n";
+    text += "Before there is a connection, an HTTP status says the same, where there is one: a client takes a \
+             refused upgrade as that close, and does not come back before its `Retry-After`.\n\n";
+    text += "| number | name | | HTTP | the client |\n|---|---|---|---|---|\n";
     for code in CloseCode::VARIANTS {
+        let status = code.status().map(|status| status.to_string()).unwrap_or_default();
         let name = code.into_str();
         let rule = code.client_rule().into_str();
         text += &format!(
-            "| {} | <a id=\"{name}\"></a>`{name}` | {} | [`{rule}`](#{rule}) |\n",
+            "| {} | <a id=\"{name}\"></a>`{name}` | {} | {status} | [`{rule}`](#{rule}) |\n",
             code.number(),
             cell(code.meaning())
         );

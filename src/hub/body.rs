@@ -21,12 +21,17 @@ impl Body {
     /// The value has no JSON form.
     pub fn of(value: &impl Serialize) -> serde_json::Result<Body> {
         // A raw value in it is written as it came.
-        serde_json::to_vec(value).map(one_line)
+        serde_json::to_vec(value).map(Body::made)
     }
 
     /// JSON that somebody sent. Line breaks in it mean nothing, and become spaces.
     pub fn raw(json: &RawValue) -> Body {
-        one_line(Vec::from(json.get()))
+        Body::made(Vec::from(json.get()))
+    }
+
+    fn made(mut json: Vec<u8>) -> Body {
+        one_line(&mut json);
+        Body(json.into())
     }
 
     /// The JSON.
@@ -59,10 +64,12 @@ impl Body {
 }
 
 /// Line breaks stand between the tokens of JSON only, and mean nothing there.
-fn one_line(mut json: Vec<u8>) -> Body {
-    let breaks = |byte: &u8| *byte == b'\n' || *byte == b'\r';
-    json.iter_mut().filter(|byte| breaks(byte)).for_each(|byte| *byte = b' ');
-    Body(json.into())
+pub(super) fn one_line(json: &mut [u8]) {
+    let breaks = |byte: u8| byte == b'\n' || byte == b'\r';
+    // Many at a time: hardly ever is there one.
+    if json.iter().fold(false, |any, byte| any | breaks(*byte)) {
+        json.iter_mut().filter(|byte| breaks(**byte)).for_each(|byte| *byte = b' ');
+    }
 }
 
 /// The id of a client in a session: its own name for itself, in the name of whoever it is. Nobody can

@@ -24,7 +24,8 @@ pub struct Options {
     /// How often an endpoint pings, and the hub asks whether the store is still its own. Told to clients in
     /// the welcome.
     pub ping_ms: u32,
-    /// The largest body of a prompt, an answer or a piece of output, in bytes.
+    /// The largest body of a prompt, an answer or a piece of output, in bytes. A viewer that reads back is
+    /// sent as many entries at a time as [`Limits::batch`] says, so it may cost that many bodies of memory.
     pub body_bytes: usize,
     /// How much of a watched session's newest entries is kept in memory, ready to be sent, in bytes.
     pub tail_bytes: usize,
@@ -90,7 +91,14 @@ impl Builder {
         self
     }
 
-    /// What belongs to the hub itself.
+    /// What belongs to the hub itself. More of it may come, so it is made by changing the default:
+    ///
+    /// ```
+    /// # use outlive::hub::{Builder, Hub, Options};
+    /// let mut options = Options::default();
+    /// options.ping_ms = 10_000;
+    /// let builder: Builder = Hub::builder().options(options);
+    /// ```
     #[must_use]
     pub fn options(mut self, options: Options) -> Builder {
         self.options = options;

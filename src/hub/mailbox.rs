@@ -4,11 +4,13 @@ use std::boxed::Box;
 use std::collections::VecDeque;
 use std::string::String;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::body::Body;
+use super::queue::{Closed, Receiver, Sender, queue};
 use super::tail::Tail;
 use crate::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
 use crate::log::Claim;
@@ -62,7 +64,7 @@ pub(super) struct Arrival {
     pub(super) connection: ConnectionId,
     pub(super) who: Who,
     pub(super) cursor: Claim,
-    pub(super) orders: mpsc::UnboundedSender<Order>,
+    pub(super) orders: Sender<Order>,
 }
 
 /// Where an answer goes.
@@ -162,27 +164,54 @@ pub(super) enum Order {
     Close(CloseCode),
 }
 
+/// Commands that wait for a driver before their senders do.
+const COMMANDS: usize = 64;
+
 /// The way to a session's driver. The driver goes away only when nobody [uses](Visitor) it.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    pub(super) commands: mpsc::Sender<Box<Command>>,
-    pub(super) facts: mpsc::UnboundedSender<Fact>,
+    commands: Sender<Box<Command>>,
+    facts: Sender<Fact>,
     pub(super) tail: Tail,
+    /// How far the log goes by now, as its driver knows it.
+    head: AtomicU64,
     visitors: AtomicUsize,
 }
 
 impl Mailbox {
-    pub(super) fn new(
-        commands: mpsc::Sender<Box<Command>>,
-        facts: mpsc::UnboundedSender<Fact>,
-        tail: Tail,
-    ) -> Mailbox {
-        Mailbox { commands, facts, tail, visitors: AtomicUsize::new(0) }
+    pub(super) fn new(tail: Tail) -> (Mailbox, Inbox) {
+        let (commands, asked) = queue(COMMANDS);
+        let (facts, news) = queue(0);
+        let (head, visitors) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let mailbox = Mailbox { commands, facts, tail, head, visitors };
+        (mailbox, Inbox { commands: asked, facts: news, kept: VecDeque::new() })
     }
 
     pub(super) fn tell(&self, fact: Fact) {
         // A driver that is gone has no use for news.
         _ = self.facts.send(fact);
+    }
+
+    /// Asks for something, when there is room. Cancel-safe: dropped while it waits, it was not asked.
+    pub(super) async fn ask(&self, command: Command) -> Result<(), Closed> {
+        self.commands.room(1).await?;
+        self.commands.send(Box::new(command))
+    }
+
+    /// A viewer has what it was sent. If that is all there is, nobody is woken for it: the driver hears of
+    /// it before it feeds the output that is next.
+    pub(super) fn written(&self, connection: ConnectionId, through: Seq) {
+        self.facts.leave(Fact::Written { connection, through });
+        // The queue's lock is between this and what the driver does: if it has not seen the fact when it
+        // looks for the last time before it sleeps, its head is seen here.
+        if self.head.load(Ordering::Relaxed) > through.0 {
+            self.facts.wake();
+        }
+    }
+
+    /// How far the log goes, before the driver looks for news again.
+    pub(super) fn reaches(&self, head: Seq) {
+        self.head.store(head.0, Ordering::Relaxed);
     }
 
     pub(super) fn is_visited(&self) -> bool {
@@ -220,22 +249,20 @@ impl Drop for Visitor {
 /// The driver's end of a mailbox.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    pub(super) commands: mpsc::Receiver<Box<Command>>,
-    facts: mpsc::UnboundedReceiver<Fact>,
+    commands: Receiver<Box<Command>>,
+    facts: Receiver<Fact>,
     /// Facts that came while nothing could be fed: before all others.
     kept: VecDeque<Fact>,
 }
 
 impl Inbox {
-    pub(super) fn new(
-        commands: mpsc::Receiver<Box<Command>>,
-        facts: mpsc::UnboundedReceiver<Fact>,
-    ) -> Inbox {
-        Inbox { commands, facts, kept: VecDeque::new() }
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests() == 0 && self.news() == 0
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.commands.is_empty() && self.news() == 0
+    /// Commands that wait.
+    pub(super) fn requests(&self) -> usize {
+        self.commands.len()
     }
 
     /// Facts that wait.
@@ -243,42 +270,53 @@ impl Inbox {
         self.kept.len() + self.facts.len()
     }
 
+    /// The next command, if one waits.
+    pub(super) fn command(&mut self) -> Option<Box<Command>> {
+        let command = self.commands.pop()?;
+        self.commands.free(1);
+        Some(command)
+    }
+
     /// The next fact, if one waits.
     pub(super) fn fact(&mut self) -> Option<Fact> {
-        self.kept.pop_front().or_else(|| self.facts.try_recv().ok())
+        self.kept.pop_front().or_else(|| self.facts.pop())
     }
 
-    /// Either, facts first. Cancel-safe.
-    pub(super) async fn any(&mut self) -> Result<Fact, Box<Command>> {
-        let Inbox { commands, facts, kept } = self;
-        if let Some(fact) = kept.pop_front() {
-            return Ok(fact);
+    /// Either, facts first.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fact, Box<Command>>> {
+        if let Some(fact) = self.kept.pop_front() {
+            return Poll::Ready(Ok(fact));
         }
-        tokio::select! {
-            biased;
-            Some(fact) = facts.recv() => Ok(fact),
-            Some(command) = commands.recv() => Err(command),
-            // The driver holds the mailbox itself: it is never without a sender.
-            else => core::future::pending().await,
+        if let Poll::Ready(Some(fact)) = self.facts.poll(cx) {
+            return Poll::Ready(Ok(fact));
         }
+        self.poll_command(cx).map(Err)
     }
 
-    /// As [`any`](Inbox::any), while nothing can be fed: facts are kept, all but the arrivals, which can be
-    /// turned away.
-    pub(super) async fn refusable(&mut self) -> Result<Box<Arrival>, Box<Command>> {
-        loop {
-            tokio::select! {
-                biased;
-                Some(fact) = self.facts.recv() => {
-                    if let Fact::Arrived(arrival) = fact {
-                        return Ok(arrival);
-                    }
-                    self.kept.push_back(fact);
-                }
-                Some(command) = self.commands.recv() => return Err(command),
-                else => core::future::pending().await,
+    fn poll_command(&mut self, cx: &mut Context<'_>) -> Poll<Box<Command>> {
+        match self.commands.poll(cx) {
+            Poll::Ready(Some(command)) => {
+                self.commands.free(1);
+                Poll::Ready(command)
             }
+            // The driver holds the mailbox itself: it is never without a sender.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// As [`poll`](Inbox::poll), while nothing can be fed: facts are kept, all but the arrivals, which can
+    /// be turned away. Cancel-safe.
+    pub(super) async fn refusable(&mut self) -> Result<Box<Arrival>, Box<Command>> {
+        core::future::poll_fn(|cx| {
+            while let Poll::Ready(Some(fact)) = self.facts.poll(cx) {
+                if let Fact::Arrived(arrival) = fact {
+                    return Poll::Ready(Ok(arrival));
+                }
+                self.kept.push_back(fact);
+            }
+            self.poll_command(cx).map(Err)
+        })
+        .await
     }
 
     /// Nothing comes in any more.

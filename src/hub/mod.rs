@@ -44,6 +44,8 @@ mod link;
 mod look;
 mod mailbox;
 mod observe;
+mod pieces;
+mod queue;
 mod recover;
 mod registry;
 mod shared;
@@ -51,7 +53,6 @@ mod staff;
 mod tail;
 mod worker;
 
-use std::boxed::Box;
 use std::format;
 use std::string::ToString;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub use worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
 use self::body::{client_id, client_name};
 use self::driver::Birth;
 use self::mailbox::{Command, Fact, Reply, Who};
+pub(crate) use self::pieces::cut;
 use self::shared::Shared;
 use crate::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 use crate::limits::Limits;
@@ -256,7 +258,7 @@ impl Hub {
         }
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
-            shared.halt.cancel();
+            shared.halt();
             let patience = u64::from(shared.options.close_ms);
             let patience = core::time::Duration::from_millis(patience);
             if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
@@ -282,8 +284,7 @@ impl Hub {
     ) -> Result<Done, NotDone> {
         let visitor = self.shared.enter(session, birth)?;
         let (reply, done) = oneshot::channel();
-        let command = Box::new(command(Reply::Caller(reply)));
-        if visitor.commands.send(command).await.is_err() {
+        if visitor.ask(command(Reply::Caller(reply))).await.is_err() {
             return Err(self.shared.nobody());
         }
         // A driver that is gone drops the reply.

@@ -63,7 +63,7 @@ async fn visit(shared: &Arc<Shared>, id: &SessionId) {
         let (reply, done) = oneshot::channel();
         let visit = Command::Visit { reply: Reply::Caller(reply) };
         // A driver that is gone drops the reply.
-        _ = visitor.commands.send(visit.into()).await;
+        _ = visitor.ask(visit).await;
         let done = done.await.unwrap_or_else(|_| Err(shared.nobody()));
         drop(visitor);
         let Err(NotDone::Unavailable(_)) = done else { return };

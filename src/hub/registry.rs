@@ -4,16 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
-use tokio::sync::mpsc;
-
 use super::driver::{Birth, Driver};
 use super::mailbox::{Inbox, Mailbox, NotDone, Visitor};
 use super::shared::Shared;
 use super::tail::Tail;
 use crate::store::SessionId;
-
-/// Commands that wait for a driver before their senders do.
-const COMMANDS: usize = 64;
 
 /// In order, so that a run of the same events is the same run.
 #[derive(Debug, Default)]
@@ -74,14 +69,11 @@ impl Shared {
         if self.is_draining() {
             return Err(NotDone::Draining);
         }
-        let (commands, asked) = mpsc::channel(COMMANDS);
-        let (facts, news) = mpsc::unbounded_channel();
-        let tail = Tail::new(self.options.tail_bytes);
-        let mailbox = Arc::new(Mailbox::new(commands, facts, tail));
+        let (mailbox, inbox) = Mailbox::new(Tail::new(self.options.tail_bytes));
+        let mailbox = Arc::new(mailbox);
         sessions.insert(id.clone(), Arc::clone(&mailbox));
         let visitor = Visitor::new(&mailbox);
         drop(sessions);
-        let inbox = Inbox::new(asked, news);
         let driver = Driver::new(Arc::clone(self), id.clone(), mailbox, inbox);
         self.tasks.spawn(driver.run(birth));
         Ok(visitor)

@@ -3,7 +3,7 @@
 use std::boxed::Box;
 use std::panic::AssertUnwindSafe;
 use std::string::String;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use tokio::time::Duration;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::Options;
-use super::mailbox::NotDone;
+use super::mailbox::{Fact, NotDone};
 use super::observe::Observer;
 use super::registry::Registry;
 use super::staff::Employer;
@@ -31,11 +31,13 @@ pub(super) struct Shared {
     /// Everything that a process before has left is recovered.
     pub(super) recovered: CancellationToken,
     /// The drain's deadline has passed.
-    pub(super) halt: CancellationToken,
+    halt: CancellationToken,
     /// Another process owns the store.
     pub(super) fenced: CancellationToken,
     /// The hub is about to leave.
     pub(super) draining: CancellationToken,
+    /// Halted or fenced: what a driver can look at often.
+    over: AtomicBool,
     observer: Arc<dyn Observer>,
     connections: AtomicU64,
     seed: Option<AtomicU64>,
@@ -67,6 +69,7 @@ impl Shared {
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
             draining: CancellationToken::new(),
+            over: AtomicBool::new(false),
             observer,
             connections: AtomicU64::new(0),
             seed: seed.map(AtomicU64::new),
@@ -115,6 +118,11 @@ impl Shared {
         }
     }
 
+    /// Whether nothing can be done here any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     /// Returns when nothing can be done here any more.
     pub(super) async fn done(&self) {
         tokio::select! {
@@ -141,6 +149,21 @@ impl Shared {
         if !self.is_fenced() {
             tracing::warn!("another process has opened the store; leaving it");
             self.fenced.cancel();
+            self.stop();
+        }
+    }
+
+    /// The drain's deadline has passed: what runs is left to the next process.
+    pub(super) fn halt(&self) {
+        self.halt.cancel();
+        self.stop();
+    }
+
+    /// Every driver looks up. One that is made meanwhile looks before it sleeps.
+    fn stop(&self) {
+        self.over.store(true, Ordering::Release);
+        for mailbox in self.registry.all() {
+            mailbox.tell(Fact::Nudge);
         }
     }
 

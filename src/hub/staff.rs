@@ -1,6 +1,6 @@
 //! A worker's task: it takes orders from its session, and what it says goes back there.
 //!
-//! An incarnation has two channels of its own. To abort a worker is to drop them: whatever still holds a
+//! An incarnation has two queues of its own. To abort a worker is to drop them: whatever still holds a
 //! [`Turn`] speaks into nothing. The next worker waits until the task of the one before is gone, so there
 //! are never two.
 
@@ -12,36 +12,41 @@ use std::pin::Pin;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::history::History;
+use super::pieces::Pieces;
+use super::queue::{Receiver, Sender, queue};
 use super::shared::Shared;
 use super::worker::{Answer, Failure, Farewell, Mouth, Start, Turn, TurnError, Worker};
 use crate::ids::{Incarnation, Seq};
 use crate::session::WorkerOutcome;
 use crate::store::SessionId;
 
-/// Pieces of output that wait for a driver before their worker does.
-const OUTPUTS: usize = 1_024;
-
 /// What a worker said.
 #[derive(Debug)]
 pub(super) struct Said {
     pub(super) turn: Option<Seq>,
     pub(super) what: What,
+    /// What it takes in the queue, until it is heard.
+    pub(super) room: u32,
 }
+
+/// Where the answer to an ask goes.
+pub(super) type Asked = oneshot::Sender<Result<Answer, TurnError>>;
 
 #[derive(Debug)]
 pub(super) enum What {
     Started,
     StartFailed,
-    Output(Body),
-    Ask(Body, oneshot::Sender<Result<Answer, TurnError>>),
+    Output(Pieces),
+    Ask(Body, Asked),
     Ended(WorkerOutcome, Option<String>),
     Exited,
 }
@@ -70,10 +75,28 @@ pub(super) struct Errand {
 #[derive(Debug)]
 pub(super) struct Employee {
     pub(super) incarnation: Incarnation,
-    pub(super) orders: mpsc::UnboundedSender<Order>,
-    pub(super) said: mpsc::Receiver<Said>,
+    pub(super) orders: Sender<Order>,
+    said: Receiver<Said>,
     leave: CancellationToken,
     task: AbortHandle,
+}
+
+impl Employee {
+    /// What it has said, if it has said anything.
+    pub(super) fn heard(&mut self) -> Option<Said> {
+        let said = self.said.pop()?;
+        self.said.free(said.room);
+        Some(said)
+    }
+
+    /// What it says next; none when its task has ended and all is heard.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
+        let said = self.said.poll(cx);
+        if let Poll::Ready(Some(said)) = &said {
+            self.said.free(said.room);
+        }
+        said
+    }
 }
 
 impl Drop for Employee {
@@ -108,14 +131,13 @@ impl Shared {
         resume: bool,
         seat: &Seat,
     ) -> Employee {
-        let (orders, inbox) = mpsc::unbounded_channel();
-        let (mouth, said) = mpsc::channel(OUTPUTS);
+        let (orders, inbox) = queue(0);
+        let (mouth, said) = Mouth::new(self.options.body_bytes, self.limits_batch());
         let leave = CancellationToken::new();
         let history = History { store: Arc::clone(&self.store), session: session.clone() };
         let session = session.clone();
         let start = Start { session, incarnation, resume, history, leave: leave.clone() };
-        let mouth = Mouth { said: mouth, most: self.options.body_bytes };
-        let job = Job { start, mouth, orders: inbox, seat: seat.clone() };
+        let job = Job { start, mouth: Arc::new(mouth), orders: inbox, seat: seat.clone() };
         let task = self.tasks.spawn(self.employer.employ(job)).abort_handle();
         Employee { incarnation, orders, said, leave, task }
     }
@@ -130,8 +152,8 @@ pub(super) trait Employer: Send + Sync {
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) start: Start,
-    pub(super) mouth: Mouth,
-    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    pub(super) mouth: Arc<Mouth>,
+    pub(super) orders: Receiver<Order>,
     pub(super) seat: Seat,
 }
 
@@ -160,7 +182,7 @@ async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
     let Ok(_sits) = seat.acquire().await else { return };
     let Some(mut run) = start(&*worker, &mut job).await else { return };
     while !job.start.leave.is_cancelled() {
-        match job.orders.recv().await {
+        match job.orders.next().await {
             None => return,
             Some(Order::CloseOut) => job.start.leave.cancel(),
             // Late news of a turn before.
@@ -168,13 +190,13 @@ async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
             Some(Order::Turn(errand)) => {
                 match answer(&*worker, &mut run, &mut job, *errand).await {
                     Then::Next => {}
-                    Then::Leave => return say(&job, None, What::Exited).await,
+                    Then::Leave => return say(&job, None, What::Exited),
                     Then::Gone => return,
                 }
             }
         }
     }
-    let farewell = Farewell { start: job.start.clone(), mouth: job.mouth.clone() };
+    let farewell = Farewell { start: job.start.clone(), mouth: Arc::clone(&job.mouth) };
     let closing = async {
         worker.close_out(run, farewell).await;
         Ok(())
@@ -183,12 +205,12 @@ async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
     if let Err(why) = closed {
         tracing::warn!(session = %job.start.session, %why, "the closeout failed");
     }
-    say(&job, None, What::Exited).await;
+    say(&job, None, What::Exited);
 }
 
-async fn say(job: &Job, turn: Option<Seq>, what: What) {
+fn say(job: &Job, turn: Option<Seq>, what: What) {
     // Nobody listens when the worker was aborted: what it says does not count.
-    _ = job.mouth.say(Said { turn, what }).await;
+    _ = job.mouth.say(turn, what);
 }
 
 /// Starts the worker; none if it could not be started, or nobody wants it any more.
@@ -199,7 +221,7 @@ async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
         tokio::select! {
             biased;
             started = &mut starting => break started,
-            order = job.orders.recv() => match order {
+            order = job.orders.next() => match order {
                 None => return None,
                 Some(Order::CloseOut) => job.start.leave.cancel(),
                 Some(Order::Turn(_) | Order::Interrupt(_)) => {}
@@ -208,12 +230,12 @@ async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
     };
     match started {
         Ok(run) => {
-            say(job, None, What::Started).await;
+            say(job, None, What::Started);
             Some(run)
         }
         Err(why) => {
             tracing::warn!(session = %job.start.session, %why, "the worker could not be started");
-            say(job, None, What::StartFailed).await;
+            say(job, None, What::StartFailed);
             None
         }
     }
@@ -232,7 +254,7 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
     let emitted = Arc::new(AtomicU64::new(0));
     let answering = guarded(async {
         let (client, prompt) = prompt?;
-        let (start, mouth) = (job.start.clone(), job.mouth.clone());
+        let (start, mouth) = (job.start.clone(), Arc::clone(&job.mouth));
         let (token, emitted) = (token.clone(), Arc::clone(&emitted));
         worker.answer(run, Turn { start, id, client, prompt, token, mouth, emitted }).await
     });
@@ -241,7 +263,7 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
     let answered = loop {
         tokio::select! {
             biased;
-            order = job.orders.recv() => match order {
+            order = job.orders.next() => match order {
                 None => return Then::Gone,
                 Some(Order::Interrupt(turn)) if turn == id => {
                     stopped = true;
@@ -270,6 +292,6 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
         Ok(()) => (WorkerOutcome::Empty, None),
         Err(why) => (WorkerOutcome::Failed, Some(why.to_string())),
     };
-    say(job, Some(id), What::Ended(outcome, error)).await;
+    say(job, Some(id), What::Ended(outcome, error));
     if fatal { Then::Leave } else { Then::Next }
 }

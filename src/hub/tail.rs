@@ -38,7 +38,7 @@ impl Tail {
     }
 
     /// Appends the frames of entries from `first` on.
-    pub(super) fn extend(&self, first: Seq, frames: impl Iterator<Item = Bytes>) {
+    pub(super) fn extend(&self, first: Seq, frames: Vec<Bytes>) {
         let mut inner = self.lock();
         if inner.first + inner.frames.len() as u64 != first.0 {
             *inner = Inner { first: first.0, ..Inner::default() };

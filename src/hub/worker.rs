@@ -6,15 +6,18 @@ use std::fmt;
 use std::future::Future;
 use std::string::{String, ToString};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::vec::Vec;
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::history::History;
-use super::staff::{Said, What};
+use super::pieces::{Pieces, with_json};
+use super::queue::{Closed, Receiver, Sender, queue};
+use super::staff::{Asked, Said, What};
 use crate::ids::{Incarnation, Seq};
 use crate::store::SessionId;
 
@@ -168,26 +171,105 @@ impl Start {
 }
 
 /// What worker handles speak through. Once the worker is aborted, nobody listens.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Mouth {
-    pub(super) said: mpsc::Sender<Said>,
-    pub(super) most: usize,
+    said: Sender<Said>,
+    /// The largest body, in bytes.
+    most: usize,
+    /// Pieces that are fed together.
+    batch: usize,
+    /// About how much was said without a pause.
+    spoken: AtomicU32,
 }
 
+/// What may be said before a driver has heard it, in bytes …
+const ROOM: u32 = 256 << 10;
+/// … of which each piece takes so many at least.
+const PIECE: u32 = 256;
+
 impl Mouth {
-    fn body(&self, value: &impl Serialize) -> Result<Body, TurnError> {
-        let body = Body::of(value).map_err(|why| TurnError::Body(why.to_string()))?;
-        if body.size() > self.most {
-            let (size, most) = (body.size(), self.most);
+    pub(super) fn new(most: usize, batch: usize) -> (Mouth, Receiver<Said>) {
+        let (said, heard) = queue(ROOM as usize);
+        (Mouth { said, most, batch, spoken: AtomicU32::new(0) }, heard)
+    }
+
+    /// What needs no room: there is little of it.
+    pub(super) fn say(&self, turn: Option<Seq>, what: What) -> Result<(), Closed> {
+        self.said.send(Said { turn, what, room: 0 })
+    }
+
+    /// Says a piece of output, when there is room for it.
+    async fn output(&self, turn: Option<Seq>, value: &impl Serialize) -> Result<(), TurnError> {
+        if self.spoken.load(Ordering::Relaxed) >= ROOM {
+            // One who speaks and is always heard still lets others run, and hears what it is told.
+            self.spoken.store(0, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+        let at_once = with_json(value, |json| {
+            let room = self.room(json.len())?;
+            if self.said.has_room(room) {
+                self.put(turn, json, room).map(|()| None)
+            } else {
+                Ok(Some((Vec::from(json), room)))
+            }
+        });
+        match at_once.map_err(|why| TurnError::Body(why.to_string()))?? {
+            None => Ok(()),
+            Some((json, room)) => {
+                self.said.room(room).await?;
+                self.spoken.store(0, Ordering::Relaxed);
+                self.put(turn, &json, room)
+            }
+        }
+    }
+
+    fn put(&self, turn: Option<Seq>, json: &[u8], room: u32) -> Result<(), TurnError> {
+        self.spoken.fetch_add(room, Ordering::Relaxed);
+        self.said.join(|waiting| match waiting.back_mut() {
+            Some(Said { turn: last, what: What::Output(pieces), room: taken })
+                if *last == turn && pieces.len() < self.batch =>
+            {
+                pieces.push(json);
+                *taken += room;
+            }
+            Some(_) | None => {
+                let what = What::Output(Pieces::of(json));
+                waiting.push_back(Said { turn, what, room });
+            }
+        })?;
+        Ok(())
+    }
+
+    /// What a body of this size takes, if it is not too large. One that would take all there is takes
+    /// just that.
+    fn room(&self, size: usize) -> Result<u32, TurnError> {
+        if size > self.most {
+            let most = self.most;
             return Err(TurnError::Body(std::format!(
                 "{size} bytes, and at most {most} are taken"
             )));
         }
-        Ok(body)
+        Ok(u32::try_from(size).unwrap_or(ROOM).clamp(PIECE, ROOM))
     }
 
-    pub(super) async fn say(&self, said: Said) -> Result<(), TurnError> {
-        self.said.send(said).await.map_err(|_| TurnError::Stopped)
+    /// Says a question, when there is room for it.
+    async fn ask(
+        &self,
+        turn: Seq,
+        question: &impl Serialize,
+        reply: Asked,
+    ) -> Result<(), TurnError> {
+        let body = Body::of(question).map_err(|why| TurnError::Body(why.to_string()))?;
+        let room = self.room(body.size())?;
+        self.said.room(room).await?;
+        let what = What::Ask(body, reply);
+        Ok(self.said.send(Said { turn: Some(turn), what, room })?)
+    }
+}
+
+impl From<Closed> for TurnError {
+    fn from(_: Closed) -> TurnError {
+        TurnError::Stopped
     }
 }
 
@@ -200,7 +282,7 @@ pub struct Turn {
     pub(super) client: Arc<str>,
     pub(super) prompt: Body,
     pub(super) token: CancellationToken,
-    pub(super) mouth: Mouth,
+    pub(super) mouth: Arc<Mouth>,
     pub(super) emitted: Arc<AtomicU64>,
 }
 
@@ -261,11 +343,9 @@ impl Turn {
         if self.token.is_cancelled() {
             return Err(TurnError::Stopped);
         }
-        let body = self.mouth.body(piece)?;
-        let said = Said { what: What::Output(body), turn: Some(self.id) };
         tokio::select! {
             biased;
-            said = self.mouth.say(said) => said?,
+            said = self.mouth.output(Some(self.id), piece) => said?,
             () = self.token.cancelled() => return Err(TurnError::Stopped),
         }
         self.emitted.fetch_add(1, Ordering::Relaxed);
@@ -278,13 +358,11 @@ impl Turn {
     /// # Errors
     /// As [`emit`](Turn::emit), or [`TurnError::TooManyAsks`].
     pub async fn ask(&self, question: &impl Serialize) -> Result<Answer, TurnError> {
-        let body = self.mouth.body(question)?;
         let (reply, answer) = oneshot::channel();
-        let said = Said { what: What::Ask(body, reply), turn: Some(self.id) };
         tokio::select! {
             biased;
             () = self.token.cancelled() => return Err(TurnError::Stopped),
-            said = self.mouth.say(said) => said?,
+            said = self.mouth.ask(self.id, question, reply) => said?,
         }
         self.emitted.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
@@ -318,7 +396,7 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct Farewell {
     pub(super) start: Start,
-    pub(super) mouth: Mouth,
+    pub(super) mouth: Arc<Mouth>,
 }
 
 impl Farewell {
@@ -333,7 +411,6 @@ impl Farewell {
     /// [`TurnError::Stopped`] if the closeout took too long, or a prompt superseded it;
     /// [`TurnError::Body`] if the value cannot be logged.
     pub async fn emit(&self, piece: &impl Serialize) -> Result<(), TurnError> {
-        let body = self.mouth.body(piece)?;
-        self.mouth.say(Said { what: What::Output(body), turn: None }).await
+        self.mouth.output(None, piece).await
     }
 }

@@ -226,6 +226,15 @@ fn is_served(view: &View<'_>) -> bool {
     }
 }
 
+/// Nobody comes back sooner than a server wants that turned it away.
+fn is_awaited(view: &View<'_>) -> bool {
+    let Event::Closed { after_ms: Some(after_ms), .. } = *view.event else { return true };
+    let waits = |wait| matches!(wait, Wait::Between { least_ms, .. } if least_ms >= after_ms);
+    !view.did(
+        |effect| matches!(*effect, Effect::Arm { timer: Timer::Backoff, wait, .. } if !waits(wait)),
+    )
+}
+
 /// What is current and has its place is taken.
 fn news_is_taken(view: &View<'_>) -> Result<(), String> {
     let (was, is, next) = (view.was(), view.is(), &view.step.next);
@@ -262,12 +271,8 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::Pong => !matches!(was, State::Replaying | State::Live) || next != view.before,
         Trigger::Goaway => next.retry.is_some(),
         Trigger::WelcomeWrong => was != State::Attaching || down,
-        Trigger::Lost
-        | Trigger::ClosedBackOff
-        | Trigger::ClosedNow
-        | Trigger::ClosedTooBig
-        | Trigger::AttachTimeout
-        | Trigger::Silent => down,
+        Trigger::ClosedBackOff | Trigger::ClosedTooBig => down && is_awaited(view),
+        Trigger::Lost | Trigger::ClosedNow | Trigger::AttachTimeout | Trigger::Silent => down,
         Trigger::ClosedFresh => down && next.cursor().is_none(),
         Trigger::ClosedStop => is == State::Stopped && view.did(|it| *it == Effect::TellClosed),
         Trigger::BackoffOver => is == State::Connecting,

@@ -83,6 +83,17 @@ impl Session {
         }
     }
 
+    /// Whether this is the [`record`](Session::record) of `live`, without making that one.
+    #[cfg(feature = "check")]
+    pub(crate) fn is_record_of(&self, live: &Session) -> bool {
+        let restored = self.connections.is_empty()
+            && self.generations.iter().all(|generation| generation.0 == 0)
+            && self.pin.is_none()
+            && self.left.is_none()
+            && !matches!(self.turn, Turn::Interrupting(_));
+        restored && self.same_record(live)
+    }
+
     /// Whether the durable part of the two is the same.
     pub(crate) fn same_record(&self, other: &Session) -> bool {
         self.state == other.state

@@ -85,17 +85,18 @@ impl Store for Memory {
                 return Err(CommitError::Stale);
             }
             let Commit { session, expect, snapshot, entries } = commit;
-            let kept = shared.sessions.get(&session).map_or(Version::NONE, |kept| kept.version);
-            if kept != expect {
-                return Err(CommitError::Stale);
-            }
-            let fresh = Kept {
-                snapshot: snapshot.clone(),
-                version: Version::NONE,
-                entries: VecDeque::new(),
+            let kept = match shared.sessions.get_mut(&session) {
+                Some(kept) if kept.version == expect => {
+                    kept.snapshot = snapshot;
+                    kept
+                }
+                None if expect == Version::NONE => shared.sessions.entry(session).or_insert(Kept {
+                    snapshot,
+                    version: expect,
+                    entries: VecDeque::new(),
+                }),
+                Some(_) | None => return Err(CommitError::Stale),
             };
-            let kept = shared.sessions.entry(session).or_insert(fresh);
-            kept.snapshot = snapshot;
             kept.version = expect.next();
             kept.entries.extend(entries);
             let log = &kept.snapshot.log;

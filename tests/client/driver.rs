@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use outlive::client::driver::{Builder, Client, Failed, Kept, Update};
+use outlive::client::driver::{Builder, Client, Failed, Kept, NotCreated, Target, Update};
 use outlive::client::{Settings, State};
 use outlive::ids::{PromptNumber, Seq};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -19,7 +20,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 /// What hangs must fail, and say where.
 const SOON: Duration = Duration::from_secs(300);
 
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, future).await.unwrap_or_else(|_| panic!("{what}: nothing came"))
 }
 
@@ -134,7 +135,7 @@ fn number(n: u64) -> PromptNumber {
 #[tokio::test]
 async fn it_says_who_it_is_and_reads_the_log_in_order() {
     let server = Server::new().await;
-    let mut client = server.client().token("secret").start();
+    let mut client = server.client().token("secret").start().unwrap();
     let (mut peer, cursor) = server.welcome(json!({ "head": 2 })).await;
     assert_eq!((peer.path.as_str(), &cursor), ("/sessions/s_1/ws", &Value::Null));
     assert_eq!(peer.token.as_deref(), Some("Bearer secret"));
@@ -151,7 +152,7 @@ async fn the_cursor_is_saved_when_the_application_asks_for_more() {
     let kept = Arc::new(Mutex::new(Kept::default()));
     let keep = kept.clone();
     let save = move |now: &Kept| *keep.lock().unwrap() = now.clone();
-    let mut client = server.client().save(save).start();
+    let mut client = server.client().save(save).start().unwrap();
     let (mut peer, _) = server.welcome(json!({ "head": 2 })).await;
     peer.entries([1, 2]).await;
     for _ in 0..3 {
@@ -164,7 +165,7 @@ async fn the_cursor_is_saved_when_the_application_asks_for_more() {
     assert_eq!(peer.read().await, json!({ "t": "detach" }));
     // Another life goes on from there.
     let restored = kept.lock().unwrap().clone();
-    let client = server.client().restore(restored).start();
+    let client = server.client().restore(restored).start().unwrap();
     let (_peer, cursor) = server.welcome(json!({ "outcome": { "resumed": { "from": 3 } } })).await;
     assert_eq!(cursor, "9f3a.2");
     drop(client);
@@ -173,7 +174,7 @@ async fn the_cursor_is_saved_when_the_application_asks_for_more() {
 #[tokio::test]
 async fn a_cut_is_healed_and_nothing_comes_twice() {
     let server = Server::new().await;
-    let mut client = server.client().start();
+    let mut client = server.client().start().unwrap();
     let (mut peer, _) = server.welcome(json!({ "head": 2 })).await;
     peer.entries([1, 2]).await;
     assert_eq!(next(&mut client).await, "anew");
@@ -192,7 +193,7 @@ async fn a_cut_is_healed_and_nothing_comes_twice() {
 #[tokio::test]
 async fn prompts_survive_the_connection_in_order_and_once() {
     let server = Server::new().await;
-    let client = server.client().start();
+    let client = server.client().start().unwrap();
     let (first, second) = (client.prompt("one"), client.prompt("two"));
     let (mut peer, _) = server.welcome(json!({})).await;
     assert_eq!(peer.read().await, json!({ "t": "prompt", "n": 1, "d": "one" }));
@@ -211,7 +212,7 @@ async fn prompts_survive_the_connection_in_order_and_once() {
 #[tokio::test]
 async fn a_refusal_is_for_the_one_who_prompted() {
     let server = Server::new().await;
-    let client = server.client().start();
+    let client = server.client().start().unwrap();
     let (first, second) = (client.prompt("one"), client.prompt("two"));
     let (mut peer, _) = server.welcome(json!({})).await;
     peer.read().await;
@@ -227,7 +228,7 @@ async fn a_refusal_is_for_the_one_who_prompted() {
 #[tokio::test]
 async fn sent_away_it_stays_away_until_it_is_started() {
     let server = Server::new().await;
-    let mut client = server.client().start();
+    let mut client = server.client().start().unwrap();
     let (mut peer, _) = server.welcome(json!({})).await;
     let pending = client.prompt("late");
     peer.read().await;
@@ -243,7 +244,7 @@ async fn sent_away_it_stays_away_until_it_is_started() {
 #[tokio::test]
 async fn what_http_refuses_is_a_close() {
     let server = Server::new().await;
-    let mut client = server.client().start();
+    let mut client = server.client().start().unwrap();
     let (stream, _) = soon("a dial", server.0.accept()).await.unwrap();
     #[allow(clippy::result_large_err, reason = "the signature is the library's")]
     let refuse = |_: &Request, _: Response| {
@@ -254,9 +255,134 @@ async fn what_http_refuses_is_a_close() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_busy_is_left_alone_as_long_as_it_says() {
+    let server = Server::new().await;
+    let mut client = server.client().start().unwrap();
+    let (stream, _) = soon("a dial", server.0.accept()).await.unwrap();
+    #[allow(clippy::result_large_err, reason = "the signature is the library's")]
+    let refuse = |_: &Request, _: Response| {
+        let busy = Response::builder().status(503).header("retry-after", "3600");
+        Err(busy.body(None).expect("a response"))
+    };
+    assert!(accept_hdr_async(stream, refuse).await.is_err());
+    loop {
+        if let Some(Update::Unreached { why }) = soon("a reason", client.next()).await {
+            assert_eq!(why, "503 Service Unavailable");
+            break;
+        }
+    }
+    until_state(&mut client, State::BackingOff).await;
+    // An hour, and nobody waits for it: who asks is served at once.
+    client.start();
+    let (_peer, _) = server.welcome(json!({})).await;
+}
+
+#[tokio::test]
+async fn a_session_is_made_with_one_request() {
+    let server = Server::new().await;
+    let answer = |answer: &'static str| async {
+        let (stream, _) = soon("a dial", server.0.accept()).await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut request = String::new();
+        while !request.ends_with("\r\n\r\n") {
+            soon("a line", stream.read_line(&mut request)).await.unwrap();
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        request
+    };
+    let at = server.0.local_addr().unwrap();
+    let create = || soon("an answer", server.client().token("secret").create());
+    let made = "HTTP/1.1 201 Created\r\ncontent-length: 17\r\n\r\n{\"session\":\"s_2\"}";
+    let (request, made) = tokio::join!(answer(made), create());
+    assert_eq!(
+        request,
+        format!(
+            "POST /sessions HTTP/1.1\r\nhost: {at}\r\nauthorization: Bearer secret\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n"
+        )
+    );
+    let client = made.unwrap().start().unwrap();
+    assert_eq!(client.session(), "s_2");
+    let (peer, _) = server.welcome(json!({})).await;
+    assert_eq!(peer.path, "/sessions/s_2/ws");
+    let why = |made: Result<Builder, NotCreated>| made.err().unwrap().to_string();
+    let refused = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let (_, made) = tokio::join!(answer(refused), create());
+    assert_eq!(why(made), "no session: HTTP 401: it does not say why");
+    let (_, made) = tokio::join!(answer("HTTP/1.1 201 Created\r\ncontent-le"), create());
+    assert_eq!(why(made), "no session: the answer is none of a server of sessions");
+}
+
+#[tokio::test]
+async fn what_can_never_work_is_told_at_once() {
+    let why = |client: Builder| client.start().err().unwrap().to_string();
+    insta::assert_snapshot!(why(Client::connect("localhost").session("s_1")), @r#""localhost" is no address of a server, such as ws://localhost:8080: it does not begin with ws:// or wss://"#);
+    insta::assert_snapshot!(why(Client::connect("ws://localhost")), @"no session: name one, or have one created");
+    #[cfg(not(feature = "client-tls"))]
+    insta::assert_snapshot!(why(Client::connect("wss://localhost").session("s_1")), @r#""wss://localhost" needs TLS: build outlive with its feature `client-tls`, or give the client a dialer"#);
+}
+
+#[tokio::test]
+async fn a_dialer_goes_another_way_and_what_it_says_is_told() {
+    let server = Server::new().await;
+    let at = server.0.local_addr().unwrap();
+    let dials = Arc::new(Mutex::new(0));
+    let dialled = dials.clone();
+    let dial = move |to: Target| {
+        assert_eq!((to.host.as_str(), to.port, to.secure), ("nowhere.invalid", 443, true));
+        *dialled.lock().unwrap() += 1;
+        let first = *dialled.lock().unwrap() == 1;
+        async move {
+            let tcp = TcpStream::connect(at).await?;
+            if first { Err(std::io::Error::other("the proxy sleeps")) } else { Ok(tcp) }
+        }
+    };
+    let mut settings = Settings::default();
+    (settings.first_ms, settings.step_ms, settings.spacing_ms) = (0, 0, 0);
+    let client = Client::connect("wss://nowhere.invalid").session("s_1").settings(settings);
+    let mut client = client.dialer(dial).start().unwrap();
+    drop(soon("a dial", server.0.accept()).await.unwrap());
+    loop {
+        if let Some(Update::Unreached { why }) = soon("a reason", client.next()).await {
+            assert!(why.contains("the proxy sleeps"), "{why}");
+            break;
+        }
+    }
+    let (_peer, _) = server.welcome(json!({})).await;
+}
+
+#[tokio::test]
+async fn news_that_nobody_asks_for_gives_way_to_newer_news() {
+    let mut settings = Settings::default();
+    (settings.first_ms, settings.step_ms, settings.spacing_ms) = (0, 0, 0);
+    let (told, mut dials) = tokio::sync::mpsc::unbounded_channel();
+    let dial = move |_: Target| {
+        let told = told.clone();
+        async move {
+            told.send(()).unwrap();
+            Err::<TcpStream, _>(std::io::Error::other("nobody is there"))
+        }
+    };
+    let client = Client::connect("ws://nowhere.invalid").session("s_1").settings(settings);
+    let mut client = client.dialer(dial).start().unwrap();
+    for _ in 0..1_000 {
+        soon("a dial", dials.recv()).await.unwrap();
+    }
+    client.offline();
+    let mut news = 0;
+    while !matches!(
+        soon("news", client.next()).await,
+        Some(Update::State { to: State::Dormant, .. })
+    ) {
+        news += 1;
+    }
+    assert!(news < 200, "{news}");
+}
+
+#[tokio::test]
 async fn a_silent_server_is_given_up() {
     let server = Server::new().await;
-    let _client = server.client().start();
+    let _client = server.client().start().unwrap();
     let (_half_open, _) = server.welcome(json!({ "ping_ms": 20 })).await;
     let (_peer, _) = server.welcome(json!({})).await;
 }
@@ -264,7 +390,7 @@ async fn a_silent_server_is_given_up() {
 #[tokio::test]
 async fn pings_are_answered_and_unknown_frames_passed_over() {
     let server = Server::new().await;
-    let _client = server.client().start();
+    let _client = server.client().start().unwrap();
     let (mut peer, _) = server.welcome(json!({})).await;
     peer.tell(json!({ "t": "fireworks" })).await;
     peer.tell(json!({ "t": "ping" })).await;
@@ -274,7 +400,7 @@ async fn pings_are_answered_and_unknown_frames_passed_over() {
 #[tokio::test]
 async fn hidden_and_shown_it_keeps_its_connection() {
     let server = Server::new().await;
-    let mut client = server.client().start();
+    let mut client = server.client().start().unwrap();
     let (mut peer, _) = server.welcome(json!({ "head": 1 })).await;
     peer.entries([1]).await;
     until_state(&mut client, State::Live).await;
@@ -290,7 +416,7 @@ async fn hidden_and_shown_it_keeps_its_connection() {
 #[tokio::test]
 async fn a_command_without_a_connection_is_refused() {
     let server = Server::new().await;
-    let client = server.client().start();
+    let client = server.client().start().unwrap();
     let refused = soon("a refusal", client.interrupt(Seq(1))).await.unwrap_err();
     assert!(matches!(refused, Failed::NotTaken(refusal) if refusal.rule == "P6"), "{refused:?}");
 }
@@ -298,7 +424,7 @@ async fn a_command_without_a_connection_is_refused() {
 #[tokio::test]
 async fn a_slow_application_loses_nothing_and_next_may_be_dropped() {
     let server = Server::new().await;
-    let mut client = server.client().start();
+    let mut client = server.client().start().unwrap();
     let (mut peer, _) = server.welcome(json!({ "head": 500 })).await;
     let sends = tokio::spawn(async move {
         peer.entries(1..=500).await;
@@ -328,7 +454,7 @@ async fn a_slow_application_loses_nothing_and_next_may_be_dropped() {
 #[tokio::test]
 async fn a_client_that_is_dropped_leaves() {
     let server = Server::new().await;
-    let mut client = server.client().start();
+    let mut client = server.client().start().unwrap();
     let (mut peer, _) = server.welcome(json!({})).await;
     until_state(&mut client, State::Live).await;
     drop(client);
@@ -343,7 +469,7 @@ async fn what_waits_when_the_process_dies_is_sent_by_the_next_one() {
     let kept = Arc::new(Mutex::new(Kept::default()));
     let keep = kept.clone();
     let save = move |now: &Kept| *keep.lock().unwrap() = now.clone();
-    let client = server.client().save(save).start();
+    let client = server.client().save(save).start().unwrap();
     let pending = client.prompt(json!({ "text": "keep me" }));
     let (mut peer, _) = server.welcome(json!({})).await;
     peer.read().await;
@@ -351,7 +477,7 @@ async fn what_waits_when_the_process_dies_is_sent_by_the_next_one() {
     assert_eq!(soon("an end", pending).await, Err(Failed::Gone));
     let text = serde_json::to_string(&*kept.lock().unwrap()).unwrap();
     insta::assert_snapshot!(text, @r#"{"client":"c_1","link":{"cursor":null,"next":1,"tried":true,"outbox":[1]},"bodies":{"1":{"text":"keep me"}},"ticket":2}"#);
-    let _client = server.client().restore(serde_json::from_str(&text).unwrap()).start();
+    let _client = server.client().restore(serde_json::from_str(&text).unwrap()).start().unwrap();
     let (mut peer, _) = server.welcome(json!({})).await;
     assert_eq!(peer.read().await, json!({ "t": "prompt", "n": 1, "d": { "text": "keep me" } }));
 }

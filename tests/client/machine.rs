@@ -75,7 +75,7 @@ impl Play {
     }
 
     fn closed(&mut self, code: u16) -> &'static str {
-        self.feed(Event::Closed { socket: self.socket(), code: Close(code) })
+        self.feed(Event::Closed { socket: self.socket(), code: Close(code), after_ms: None })
     }
 
     fn lost(&mut self) -> &'static str {
@@ -151,7 +151,7 @@ fn nothing_of_an_old_socket_is_heard() {
     for event in [
         Event::Opened { socket: old },
         Event::Lost { socket: old },
-        Event::Closed { socket: old, code: Close(4000) },
+        Event::Closed { socket: old, code: Close(4000), after_ms: None },
         Event::Entry { socket: old, log: LOG, seq: Seq(3) },
     ] {
         assert_eq!(play.feed(event), "X1", "{event:?}");
@@ -307,6 +307,27 @@ fn the_server_says_when_to_come_back() {
     play.opened();
     play.closed(1012);
     assert_eq!(play.wait(), Some(between(5_000, 30_000)));
+}
+
+#[test]
+fn a_server_that_refuses_says_when_to_come_back_and_they_do_not_come_at_once() {
+    let mut play = Play::live(1);
+    play.lost();
+    for (status, most_ms) in [(503, 6_000), (429, 7_000)] {
+        play.fire(Timer::Backoff);
+        let (socket, code) = (play.socket(), Close::of_status(status).unwrap());
+        assert_eq!(play.feed(Event::Closed { socket, code, after_ms: Some(5_000) }), "C2");
+        assert_eq!(play.wait(), Some(between(5_000, most_ms)));
+    }
+    // Nothing of it is left for the next time, and what it said before counts less.
+    play.fire(Timer::Backoff);
+    play.lost();
+    assert_eq!(play.wait(), Some(between(0, 4_000)));
+    let mut play = Play::live(1);
+    play.feed(Event::Goaway { socket: play.socket(), least_ms: 700, most_ms: 900 });
+    let (socket, code) = (play.socket(), Close(1013));
+    play.feed(Event::Closed { socket, code, after_ms: Some(60_000) });
+    assert_eq!(play.wait(), Some(between(60_000, 61_000)));
 }
 
 #[test]

@@ -3,7 +3,13 @@
 
 #[cfg(feature = "client")]
 mod driver;
+#[cfg(all(feature = "client", feature = "axum"))]
+mod hub;
 mod machine;
+#[cfg(all(feature = "client", feature = "axum"))]
+mod proxy;
+#[cfg(all(feature = "client", feature = "axum"))]
+mod tls;
 #[cfg(all(feature = "docs", feature = "check"))]
 mod vectors;
 mod walks;

@@ -62,6 +62,23 @@ async fn a_wrong_token_is_a_status_for_programs_and_a_close_for_browsers() {
     assert_eq!(socket.code().await, 4001);
 }
 
+#[tokio::test]
+async fn whoever_authorises_may_say_that_somebody_asks_too_often() {
+    fn too_often(_: &Ask<'_>) -> Result<Grant, Denied> {
+        Err(Denied::TooOften { after_ms: 1_500 })
+    }
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let session = format!("/sessions/{}", hub.create().await.unwrap());
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(too_often)).await;
+    let told = server.get(&session).await;
+    assert_eq!((told.status, told.headers["retry-after"].as_str()), (429, "2"));
+    assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
+    let page = format!("http://{}", server.at);
+    let (mut browser, _) = server.dial(&session, &[("origin", &page)]).await.unwrap();
+    browser.say(&json!({ "t": "attach", "client": "a" })).await;
+    assert_eq!(browser.code().await, 4129);
+}
+
 /// Each has one session; `x-role` says what it may do there.
 fn by_headers(ask: &Ask<'_>) -> Result<Grant, Denied> {
     let header = |name| ask.parts().headers.get(name).and_then(|value| value.to_str().ok());

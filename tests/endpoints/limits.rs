@@ -62,13 +62,18 @@ async fn thousands_of_attaches_are_as_many_as_may_come() {
 
 #[tokio::test]
 async fn attaches_may_come_again_after_a_time() {
-    let limits = limits(|limits| (limits.attaches, limits.attach_ms) = (1, 600_000));
+    let limits = limits(|limits| (limits.attaches, limits.attach_ms) = (1, 60_000));
     let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (_first, _) = server.attach(&session, "a", None).await;
+    // A page cannot read the status, and is told that it may come back.
+    let page = format!("http://{}", server.at);
+    let (mut browser, _) = server.dial(&session, &[("origin", &page)]).await.unwrap();
+    browser.say(&json!({ "t": "attach", "client": "b" })).await;
+    assert_eq!(browser.code().await, 4129);
     let _frozen = freeze();
     assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
-    tokio::time::advance(std::time::Duration::from_secs(600)).await;
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
     assert!(server.dial(&session, &[]).await.is_ok());
     assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
 }

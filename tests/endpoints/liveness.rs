@@ -8,6 +8,59 @@ use serde_json::json;
 use super::kit::{Server, freeze};
 
 #[tokio::test]
+async fn a_reader_of_events_that_is_gone_is_released_in_bounded_time() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let path = format!("{session}/events");
+    let mut events = server.events(&path, &[]).await;
+    // So that the socket ends with the stream.
+    assert_eq!(events.answer.headers["connection"], "close");
+    server
+        .post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "hold" }))
+        .await;
+    let mut last = events.until("ev").await;
+    while last.data["d"] != "holding" {
+        last = events.until("ev").await;
+    }
+    let id = session.trim_start_matches("/sessions/").parse().unwrap();
+    let _frozen = freeze();
+    // Nobody reads any more, and little is sent: the socket takes it all.
+    let mut seconds = 0;
+    while server.hub.look(&id).await.unwrap().state != outlive::State::Detached {
+        assert!(seconds <= 310, "it lives for ever");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        seconds += 5;
+    }
+    assert!(seconds >= 150, "{seconds}");
+    // One that was there after all is told, and goes on with what it has read.
+    let close = events.until("close").await;
+    assert_eq!((&close.data["code"], &close.data["rule"]), (&json!(4201), &json!("now")));
+    assert_eq!(events.next().await, None);
+    server.post(&format!("{session}/interrupt"), &json!({ "turn": 1 })).await;
+    let mut events = server.events(&path, &[("last-event-id", &last.id.unwrap())]).await;
+    let welcome = events.until("welcome").await;
+    assert_eq!(welcome.data["outcome"]["resumed"]["from"], 3);
+    assert_eq!(events.until("ev").await.data["entry"], "turn_end");
+}
+
+#[tokio::test]
+async fn a_stream_of_events_may_live_for_ever() {
+    let mut limits = outlive::axum::EndpointLimits::default();
+    limits.sse_ms = None;
+    let set = |endpoints: outlive::axum::Endpoints| endpoints.limits(limits);
+    let server = Server::with(outlive::hub::Options::default(), set).await;
+    let session = server.session().await;
+    let mut events = server.events(&format!("{session}/events"), &[]).await;
+    events.until("welcome").await;
+    let _frozen = freeze();
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
+    server.post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "one" })).await;
+    assert_eq!(events.next().await.unwrap().data["entry"], "prompt");
+}
+
+#[tokio::test]
 async fn who_says_no_hello_is_closed() {
     let server = Server::new().await;
     let session = server.session().await;

@@ -2,6 +2,7 @@
 //! clients.
 
 mod child;
+mod driver;
 mod kill;
 mod leaving;
 mod others;

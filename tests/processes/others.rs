@@ -64,6 +64,26 @@ async fn node_ws_comes_back_with_its_cursor() {
     }
 }
 
+/// The client in JavaScript: prompts that are sent while it is apart, and cuts at its own end.
+#[tokio::test]
+async fn outlive_js_in_node_shows_the_log_once_and_its_prompts_run_once() {
+    if !has("node", &["-e", "require('ws')"]).await {
+        return;
+    }
+    let (_folder, server, session) = server().await;
+    let name = session.trim_start_matches("/sessions/");
+    let mut run = Command::new("node");
+    run.arg(clients().join("outlive.mjs")).arg(format!("ws://{}", server.site.at)).arg(name);
+    let output = guard("outlive.mjs", run.kill_on_drop(true).output()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let (shown, accepted): (Vec<_>, Vec<_>) =
+        said.lines().partition(|line| !line.starts_with("accepted"));
+    assert_eq!(shown, ids(&server.site, &session).await);
+    let expected: Vec<_> = (1..=6).map(|n| format!("accepted {n}")).collect();
+    assert_eq!(accepted, expected);
+}
+
 /// The ids that curl reads until an event with this in it; then it is killed.
 async fn curl(address: &str, last: Option<&str>, until: &str) -> Vec<String> {
     let mut command = Command::new("curl");

@@ -3,6 +3,6 @@
 mod broken;
 mod faulty;
 mod memory;
-mod place;
+pub(crate) mod place;
 #[cfg(feature = "sqlite")]
 mod sqlite;

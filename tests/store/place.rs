@@ -12,11 +12,11 @@ use outlive::store::{Commit, SessionId, Version};
 
 /// A folder of its own.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
-pub(super) struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 impl Place {
-    pub(super) fn new() -> Place {
+    pub(crate) fn new() -> Place {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("store-{}-{number}", std::process::id());
@@ -29,7 +29,7 @@ impl Place {
         &self.0
     }
 
-    pub(super) fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("sessions.db")
     }
 }

@@ -13,7 +13,7 @@ use crate::Effort;
 use crate::figures::{head, median, row, show};
 use crate::process::Server;
 use crate::scenarios::file;
-use crate::viewer::{attach as attach_to, connect, create, hear};
+use crate::viewer::{attach as attach_to, connect, create, hear, request};
 
 /// Connections that do nothing.
 pub async fn idle(effort: Effort) {
@@ -59,6 +59,40 @@ pub async fn idle(effort: Effort) {
         held.push(attach_to(&ours.address, &session, "c", None).await);
     }
     row(&["outlive, a session each".to_owned(), kib(before, ours.memory())]);
+    drop(held);
+    drop(ours);
+    nobody(count).await;
+}
+
+/// Sessions that nobody watches.
+async fn nobody(count: u32) {
+    head(
+        "Idle sessions",
+        &format!(
+            "{count} sessions that nobody watches, in the memory store; resident memory of the server divided by their number. An ended one is a record and no task; with SQLite it takes no memory at all."
+        ),
+        &["a session", "bytes"],
+    );
+    for (name, ends) in [("CREATED, waits for its first prompt", false), ("ENDED", true)] {
+        let ours = Server::start(&["serve", "ours", "memory"]);
+        let mut before = 0;
+        for n in 0..count + 100 {
+            if n == 100 {
+                // The first ones have brought what is there for all of them.
+                before = ours.memory();
+            }
+            let session = create(&ours.address).await;
+            if ends {
+                request(&ours.address, "POST", &format!("/sessions/{session}/stop")).await;
+            }
+        }
+        row(&[name.to_owned(), show_bytes(ours.memory().saturating_sub(before), count)]);
+    }
+}
+
+fn show_bytes(bytes: u64, count: u32) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "a size")]
+    show(bytes as f64 / f64::from(count))
 }
 
 /// A name for the n-th session.

@@ -147,7 +147,7 @@ impl Model for World {
     }
 
     fn laws(&self) -> Laws<World> {
-        let laws = Laws::new();
+        let laws = Laws::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
         let laws = judged!(laws,
             ImpossibleNeverHappens RefusedChangesNothing StaleChangesNothing NothingDueIsLeft
             StoppedStaysStopped FailuresCount LiveMeansCaughtUp SingleFlight WaitingStatesHaveATimer NewsIsTaken CursorOnlyAdvances

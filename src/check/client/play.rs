@@ -319,7 +319,8 @@ impl<'a> Play<'a> {
             Down::Goaway => Event::Goaway { socket, least_ms: 1, most_ms: 2 },
             Down::Closed(code) => {
                 self.leave();
-                Event::Closed { socket, code: Close(code) }
+                // Whatever it says with it: how long a wait is makes no other world.
+                Event::Closed { socket, code: Close(code), after_ms: Some(1) }
             }
         };
         self.feed(event);
@@ -353,7 +354,7 @@ impl<'a> Play<'a> {
             Late::Opened => Event::Opened { socket },
             Late::Entry => Event::Entry { socket, log, seq: Seq(1) },
             Late::Lost => Event::Lost { socket },
-            Late::Closed => Event::Closed { socket, code: Close(4000) },
+            Late::Closed => Event::Closed { socket, code: Close(4000), after_ms: None },
             Late::Accepted => Event::Accepted { socket, n: PromptNumber::MIN, seq: None },
         });
     }

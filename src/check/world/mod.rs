@@ -304,7 +304,7 @@ impl Model for World {
     }
 
     fn laws(&self) -> Laws<World> {
-        let laws = Laws::new();
+        let laws = Laws::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
         let laws = judged!(laws,
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft

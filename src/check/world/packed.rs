@@ -3,8 +3,10 @@
 //! Every number in a world is small, so each takes one byte. The search verifies `unpack(pack(m)) == m`
 //! for every reached state in debug builds.
 
+use core::cell::RefCell;
 use core::num::NonZeroU64;
 use std::prelude::v1::*;
+use std::thread_local;
 
 use strum::VariantArray;
 
@@ -21,6 +23,11 @@ use crate::log::{AttachOutcome, Claim, Cursor, Log, LogId, ResetReason};
 use crate::session::{self, Prompter, Session, Turn, WorkerOutcome};
 use crate::words::{CloseCode, State};
 
+thread_local! {
+    /// Where a moment is written before its length is known: to shrink what was allocated is dear.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Moments as bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bytes;
@@ -29,9 +36,11 @@ impl Encoding<World> for Bytes {
     type Key = Box<[u8]>;
 
     fn pack(&self, moment: &Moment) -> Box<[u8]> {
-        let mut bytes = Vec::with_capacity(160);
-        moment.put(&mut bytes);
-        bytes.into_boxed_slice()
+        ROOM.with_borrow_mut(|room| {
+            room.clear();
+            moment.put(room);
+            Box::from(room.as_slice())
+        })
     }
 
     fn unpack(&self, key: &Box<[u8]>) -> Moment {
@@ -375,7 +384,7 @@ impl Code for Moment {
         owner.put(to);
         // Nearly always the store holds what the owner's session is.
         let live = nodes.get(*owner).and_then(|node| node.session.as_ref());
-        let same = live.zip(store.as_ref()).is_some_and(|(live, store)| &live.record() == store);
+        let same = live.zip(store.as_ref()).is_some_and(|(live, store)| store.is_record_of(live));
         same.put(to);
         if !same {
             store.put(to);

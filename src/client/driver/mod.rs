@@ -1,10 +1,14 @@
 //! A client over `WebSocket`s, on tokio. It decides nothing: [`Machine`](super::Machine) does.
 //!
+//! A [`Client`] is one task that keeps one connection to one session, comes back by itself, and hands over
+//! what the log says, in order and once. It is asked for [what comes next](Client::next) in a loop; prompts
+//! and commands are given to it, or to a [`Handle`] of it, at any time.
+//!
 //! ```no_run
 //! use outlive::client::driver::{Client, Update};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut client = Client::connect("ws://localhost:8080").session("s_1").client("c_1").start();
+//! let mut client = Client::connect("ws://localhost:8080").session("s_1").client("c_1").start()?;
 //! let accepted = client.prompt(serde_json::json!({ "text": "hello" }));
 //! while let Some(update) = client.next().await {
 //!     match update {
@@ -22,224 +26,70 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Which session
+//! [`Builder::session`] takes a name that somebody else got, over `POST /sessions`. To make a new one:
+//!
+//! ```no_run
+//! # use outlive::client::driver::Client;
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::connect("ws://localhost:8080/api").token("secret").create().await?.start()?;
+//! println!("the others need this: {}", client.session());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # TLS, proxies, other sockets
+//! `wss://` needs the feature `client-tls`, which trusts what the machine trusts; without it
+//! [`Builder::start`] says so. With certificates of your own, through a proxy or over a Unix socket: give it a
+//! [dialer](Builder::dialer), a function that returns any stream of bytes. That needs no feature.
+//!
+//! # What is lost when
+//! * The **connection** breaks: nothing. It dials again, after a random time that grows with each failure and
+//!   is never shorter than a server asked for, by goaway or `Retry-After`.
+//! * The **process** ends: nothing, if [`Kept`] is kept with [`Builder::save`] and given to
+//!   [`Builder::restore`]. Otherwise what waited in the outbox, and the cursor.
+//! * The application does not **ask** for updates: it gets them later. From a number of entries on the socket
+//!   is read no further; of news that moves no cursor only the latest is kept.
+//! * The server sends it **away** ([`Update::Closed`]): every prompt that waits fails, and it stays away until
+//!   [`Handle::start`]. The close codes after which it does so are those from 4000 to 4099, and 1000; an
+//!   upgrade that is refused with an HTTP status is taken for the close that
+//!   [says the same](crate::CloseCode::status).
 
+mod address;
+mod builder;
+mod create;
+mod dial;
 mod socket;
 mod task;
+#[cfg(feature = "client-tls")]
+mod tls;
+mod update;
 
-use std::boxed::Box;
-use std::collections::BTreeMap;
-use std::format;
 use std::future::Future;
 use std::pin::Pin;
 use std::string::String;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Refusal, Saved, Settings, State, Ticket};
-use crate::ids::{Incarnation, PromptNumber, Seq};
-use crate::log::Cursor;
-use crate::wire::{Said, ToServer, Welcome};
-use task::{Ask, Handed, Task};
+pub use address::Unusable;
+pub use builder::Builder;
+pub use create::NotCreated;
+pub use dial::Target;
+pub use update::{Accepted, Entry, Failed, Kept, ServerRefusal, Update};
 
-/// How many updates wait for the application before the socket is read no further.
+use super::Ticket;
+use crate::ids::{Incarnation, Seq};
+use crate::wire::ToServer;
+use task::{Ask, Handed};
+
+/// How many updates that move the cursor wait for the application before the socket is read no further.
 const WAITING: usize = 64;
-
-/// What comes to the application, in order. What is taken with [`Client::next`] counts as applied when
-/// the next one is asked for.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Update {
-    /// What the application shows of the session is void; everything that is retained follows.
-    Anew {
-        /// The welcome that says so.
-        welcome: Box<Welcome>,
-    },
-    /// An entry of the log, the next one.
-    Entry(Box<Entry>),
-    /// Entries that are lost to this client.
-    Gap {
-        /// The first one.
-        lost_from: Seq,
-        /// The last one.
-        lost_to: Seq,
-    },
-    /// A connection was welcomed.
-    Welcome(Box<Welcome>),
-    /// What was missed is applied.
-    CaughtUp,
-    /// The link went from one state to another.
-    State {
-        /// From this one,
-        from: State,
-        /// to this one.
-        to: State,
-    },
-    /// An answer to an ask was refused.
-    Refused(ServerRefusal),
-    /// The server did not understand something.
-    Error {
-        /// What it says.
-        message: String,
-    },
-    /// The server sent the client away: it comes back only when it is started again.
-    Closed {
-        /// The close code.
-        code: u16,
-        /// What the server says.
-        reason: String,
-    },
-}
-
-/// An entry of the log.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Entry {
-    /// The cursor of a client that has applied it.
-    pub id: Cursor,
-    /// What it says; none if it is of a kind that this client does not know.
-    pub said: Option<Said>,
-    /// The whole frame.
-    pub json: String,
-}
-
-/// A refusal by the server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, thiserror::Error)]
-#[error("{message}")]
-#[non_exhaustive]
-pub struct ServerRefusal {
-    /// Why, in a word.
-    pub reason: String,
-    /// The row that says so.
-    #[serde(default)]
-    pub rule: Option<String>,
-    /// The whole sentence.
-    #[serde(default)]
-    pub message: String,
-}
-
-/// A prompt was accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Accepted {
-    /// Its number.
-    pub n: PromptNumber,
-    /// Its place in the log, which names its turn; none if the answer was lost and only the number is known.
-    pub seq: Option<Seq>,
-}
-
-/// Why a prompt or a command came to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Failed {
-    /// The client did not take it.
-    #[error(transparent)]
-    NotTaken(#[from] Refusal),
-    /// The server refused it.
-    #[error(transparent)]
-    Refused(#[from] ServerRefusal),
-    /// The server sent the client away, or cannot bear the frame.
-    #[error("the server closed with {code}")]
-    Closed {
-        /// The close code.
-        code: u16,
-    },
-    /// The client is gone. What was in the outbox is in what was saved.
-    #[error("the client is gone")]
-    Gone,
-}
-
-/// What outlives the process, as one value.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Kept {
-    /// The client's name for itself.
-    pub client: String,
-    /// Its cursor and its outbox.
-    pub link: Saved,
-    /// The bodies of the prompts in the outbox.
-    pub bodies: BTreeMap<u64, Value>,
-    /// The next ticket.
-    pub ticket: u64,
-}
-
-type Save = Box<dyn FnMut(&Kept) + Send>;
-type Token = Box<dyn FnMut() -> Option<String> + Send>;
-
-/// A client before it is started.
-#[must_use = "nothing happens before it is started"]
-pub struct Builder {
-    url: String,
-    session: String,
-    token: Token,
-    settings: Settings,
-    kept: Kept,
-    save: Save,
-}
-
-impl Builder {
-    /// The session.
-    pub fn session(mut self, session: impl Into<String>) -> Builder {
-        self.session = session.into();
-        self
-    }
-
-    /// The client's name for itself, kept over restarts together with its outbox; a random one if none is
-    /// given. A client that lost its storage takes a new one.
-    pub fn client(mut self, client: impl Into<String>) -> Builder {
-        self.kept.client = client.into();
-        self
-    }
-
-    /// Begins after this entry, which the application has applied.
-    pub fn cursor(mut self, cursor: Cursor) -> Builder {
-        self.kept.link.cursor = Some(cursor);
-        self
-    }
-
-    /// Shows this to the server at each dial.
-    pub fn token(self, token: impl Into<String>) -> Builder {
-        let token = token.into();
-        self.token_from(move || Some(token.clone()))
-    }
-
-    /// Asks for what is shown to the server at each dial.
-    pub fn token_from(self, token: impl FnMut() -> Option<String> + Send + 'static) -> Builder {
-        Builder { token: Box::new(token), ..self }
-    }
-
-    /// Goes on from what was kept.
-    pub fn restore(self, kept: Kept) -> Builder {
-        Builder { kept, ..self }
-    }
-
-    /// Is called with what must outlive the process, whenever it changes and before anything is sent that
-    /// depends on it. Returns when it is kept.
-    pub fn save(self, save: impl FnMut(&Kept) + Send + 'static) -> Builder {
-        Builder { save: Box::new(save), ..self }
-    }
-
-    /// The client's numbers.
-    pub fn settings(self, settings: Settings) -> Builder {
-        Builder { settings, ..self }
-    }
-
-    /// Starts it on the current tokio runtime.
-    pub fn start(mut self) -> Client {
-        if self.kept.client.is_empty() {
-            let [high, low] = [random(), random()];
-            self.kept.client = format!("c_{high:08x}{low:08x}");
-        }
-        let (asks, heard) = mpsc::unbounded_channel();
-        let (out, updates) = mpsc::channel(1);
-        let handle = Handle { asks };
-        handle.ask(Ask::Start);
-        tokio::spawn(Task::new(self, out).run(heard));
-        Client { handle, updates, applied: None }
-    }
-}
+/// How many updates wait before news that moves no cursor gives way to newer news.
+const NEWS: usize = 2 * WAITING;
 
 /// 32 random bits; without a source of them clients come back in step, which is bad and no reason to fail.
 fn random() -> u32 {
@@ -254,16 +104,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at this address, `ws://host:port`, to be completed and started.
+    /// A client of the server at this address, to be completed and started: `ws://host:port`, `wss://host`,
+    /// with what comes before `/sessions` if the endpoints are nested.
     pub fn connect(url: impl Into<String>) -> Builder {
-        Builder {
-            url: url.into(),
-            session: String::new(),
-            token: Box::new(|| None),
-            settings: Settings::default(),
-            kept: Kept { ticket: 1, ..Kept::default() },
-            save: Box::new(|_| {}),
-        }
+        Builder::new(url.into())
     }
 
     /// What comes next; none when the client is gone. To ask says that the update before is applied, so
@@ -306,6 +150,7 @@ impl std::ops::Deref for Client {
 #[derive(Clone)]
 pub struct Handle {
     asks: mpsc::UnboundedSender<Ask>,
+    session: Arc<str>,
 }
 
 impl Handle {
@@ -313,25 +158,34 @@ impl Handle {
         self.asks.send(ask).is_ok()
     }
 
+    /// The session's name.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
     /// Prompts, now or when there is a connection. It is on its way whether or not the future is awaited;
-    /// the future says what became of it.
+    /// the future says what became of it: accepted by the server, and durable there, or why not. The answer
+    /// of the worker comes as entries of the log.
     pub fn prompt(&self, body: impl Into<Value>) -> Answer<Accepted> {
         let (told, answer) = oneshot::channel();
         self.ask(Ask::Prompt(body.into(), told));
         Answer(answer)
     }
 
-    /// Stops a turn, or takes a queued prompt back. The future says whether it was sent.
+    /// Stops a turn, or takes a queued prompt back. The future says whether it was given to a connection; its
+    /// effect is in the log. It is not sent again: if the connection breaks now, it may be lost.
     pub fn interrupt(&self, turn: Seq) -> Answer<()> {
         self.command(ToServer::Interrupt { turn })
     }
 
-    /// Ends the session.
+    /// Ends the session: this incarnation of it, as the welcome names it. As with an interrupt, the effect is
+    /// in the log.
     pub fn stop(&self, incarnation: Incarnation) -> Answer<()> {
         self.command(ToServer::Stop { incarnation })
     }
 
-    /// Answers an ask.
+    /// Answers an ask, named by its place in the log. A refusal comes as [`Update::Refused`], for somebody
+    /// else may have been first; success is in the log.
     pub fn answer(&self, ask: Seq, body: &Value) -> Answer<()> {
         let d = serde_json::value::to_raw_value(body).unwrap_or_default();
         self.command(ToServer::Answer { ask, d })

@@ -6,17 +6,17 @@ use std::string::{String, ToString};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::builder::Way;
+use super::dial::Stream;
 use crate::wire::SUBPROTOCOL;
-use crate::words::CloseCode;
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -27,6 +27,14 @@ pub(super) enum Heard {
     Opened,
     Text(String),
     Lost,
+    /// There was never a socket.
+    Unreached(String),
+    /// Nor here, and the server says so with an HTTP status.
+    Refused {
+        status: u16,
+        reason: String,
+        after_ms: Option<u32>,
+    },
     Closed(u16, String),
 }
 
@@ -38,13 +46,12 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Dials.
-    pub(super) fn dial(url: &str, session: &str, token: Option<&str>) -> Wire {
+    pub(super) fn dial(way: &Way, token: Option<String>) -> Wire {
         let (up, queued) = mpsc::unbounded_channel();
         let (heard, down) = mpsc::channel(16);
-        let address = format!("{}/sessions/{session}/ws", url.trim_end_matches('/'));
-        let token = token.map(ToString::to_string);
+        let way = way.clone();
         tokio::spawn(async move {
-            let end = live(&address, token.as_deref(), queued, &heard).await;
+            let end = live(&way, token.as_deref(), queued, &heard).await;
             // Nobody listens any more if it was dropped.
             _ = heard.send(end).await;
         });
@@ -63,12 +70,17 @@ impl Wire {
 
 /// Lives until either side ends it; returns how it ended.
 async fn live(
-    address: &str,
+    way: &Way,
     token: Option<&str>,
     mut queued: mpsc::UnboundedReceiver<String>,
     heard: &mpsc::Sender<Heard>,
 ) -> Heard {
-    let mut socket = match dial(address, token).await {
+    let dialled = tokio::select! {
+        dialled = dial(way, token) => dialled,
+        // Given up: nothing is left of it.
+        () = heard.closed() => return Heard::Lost,
+    };
+    let mut socket = match dialled {
         Ok(socket) => socket,
         Err(error) => return unreached(&error),
     };
@@ -108,39 +120,47 @@ async fn live(
     }
 }
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = WebSocketStream<Stream>;
 
-async fn dial(address: &str, token: Option<&str>) -> Result<Stream, Error> {
-    let mut request = address.into_client_request()?;
+/// Why there is no socket.
+fn unreached(error: &Error) -> Heard {
+    let Error::Http(response) = error else { return Heard::Unreached(error.to_string()) };
+    let after = response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok());
+    Heard::Refused {
+        status: response.status().as_u16(),
+        reason: response.status().to_string(),
+        after_ms: retry_after(after),
+    }
+}
+
+/// A `Retry-After`, in milliseconds. One that names a date is passed over: the clocks may differ.
+pub(super) fn retry_after(value: Option<&str>) -> Option<u32> {
+    let seconds: u64 = value?.trim().parse().ok()?;
+    Some(u32::try_from(seconds.saturating_mul(1_000)).unwrap_or(u32::MAX))
+}
+
+/// A token as a header.
+pub(super) fn bearer(token: &str) -> std::io::Result<HeaderValue> {
+    let mut shown = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, "the token fits into no header")
+    })?;
+    shown.set_sensitive(true);
+    Ok(shown)
+}
+
+async fn dial(way: &Way, token: Option<&str>) -> Result<Socket, Error> {
+    let mut request = way.address.as_str().into_client_request()?;
     let headers = request.headers_mut();
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     if let Some(token) = token {
-        let mut shown = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|error| Error::HttpFormat(error.into()))?;
-        shown.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, shown);
+        headers.insert(header::AUTHORIZATION, bearer(token)?);
     }
-    let (socket, _) = tokio_tungstenite::connect_async(request).await?;
+    let stream = way.dialer.dial(&way.target).await?;
+    let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
     Ok(socket)
 }
 
-/// Before there is a socket, HTTP says what a close code would.
-fn unreached(error: &Error) -> Heard {
-    let Error::Http(response) = error else { return Heard::Lost };
-    let code = match response.status().as_u16() {
-        401 => CloseCode::Unauthenticated,
-        403 => CloseCode::Forbidden,
-        404 => CloseCode::NotFound,
-        410 => CloseCode::Expired,
-        400 | 426 => CloseCode::Version,
-        429 => CloseCode::RateLimited,
-        503 => CloseCode::Overloaded,
-        _ => return Heard::Lost,
-    };
-    Heard::Closed(code.number(), response.status().to_string())
-}
-
-async fn farewell(mut socket: Stream) -> Heard {
+async fn farewell(mut socket: Socket) -> Heard {
     let close = CloseFrame { code: Code::Normal, reason: "".into() };
     _ = tokio::time::timeout(FAREWELL, socket.close(Some(close))).await;
     Heard::Lost

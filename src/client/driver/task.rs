@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::builder::{Builder, Way};
 use super::socket::{Heard, Wire};
-use super::{Accepted, Builder, Entry, Failed, ServerRefusal, Update, WAITING, key, random};
+use super::{Accepted, Entry, Failed, NEWS, ServerRefusal, Update, WAITING, key, random};
 use crate::client::{
     self, Chance, Close, Effect, Event, Link, Machine, Socket, Ticket, Timer, Wait,
 };
@@ -57,6 +58,7 @@ pub(super) struct Task {
     machine: Machine,
     link: Link,
     builder: Builder,
+    way: Way,
     out: mpsc::Sender<Handed>,
     /// Handed over, and not yet asked for.
     waiting: VecDeque<Handed>,
@@ -70,11 +72,12 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(builder: Builder, out: mpsc::Sender<Handed>) -> Task {
+    pub(super) fn new(builder: Builder, way: Way, out: mpsc::Sender<Handed>) -> Task {
         Task {
             machine: Machine::new(builder.settings),
             link: Link::restored(&builder.kept.link),
             builder,
+            way,
             out,
             waiting: VecDeque::new(),
             wire: None,
@@ -90,7 +93,7 @@ impl Task {
     pub(super) async fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
         let out = self.out.clone();
         while !self.gone {
-            let reads = self.wire.is_some() && self.waiting.len() < WAITING;
+            let reads = self.wire.is_some() && self.has_room();
             if self.wire.is_some() && !reads {
                 // What is not read cannot be heard: this silence is our own.
                 self.heard = Instant::now();
@@ -114,6 +117,12 @@ impl Task {
             }
         }
         self.feed(Event::Stop, Body::None);
+    }
+
+    /// Whether more may be read. News that is not asked for makes nobody deaf.
+    fn has_room(&self) -> bool {
+        let owed = self.waiting.iter().filter(|handed| handed.applied.is_some());
+        self.waiting.len() < WAITING || owed.count() < WAITING
     }
 
     /// Without an application nothing is applied: what was handed over is dropped, the cursor stays.
@@ -168,12 +177,33 @@ impl Task {
                 self.wire = None;
                 self.feed(Event::Lost { socket }, Body::None);
             }
+            Heard::Unreached(why) => {
+                self.wire = None;
+                self.unreached(why);
+                self.feed(Event::Lost { socket }, Body::None);
+            }
+            Heard::Refused { status, reason, after_ms } => {
+                self.wire = None;
+                self.unreached(reason.clone());
+                match Close::of_status(status) {
+                    Some(code) => {
+                        let event = Event::Closed { socket, code, after_ms };
+                        self.feed(event, Body::Closed(code.0, reason));
+                    }
+                    None => self.feed(Event::Lost { socket }, Body::None),
+                }
+            }
             Heard::Closed(code, reason) => {
                 self.wire = None;
-                let event = Event::Closed { socket, code: Close(code) };
+                let event = Event::Closed { socket, code: Close(code), after_ms: None };
                 self.feed(event, Body::Closed(code, reason));
             }
         }
+    }
+
+    fn unreached(&mut self, why: String) {
+        tracing::debug!(why, "not reached");
+        self.hand_over(Update::Unreached { why }, None);
     }
 
     /// A frame. What this client does not know it passes over.
@@ -310,8 +340,7 @@ impl Task {
 
     fn dial(&mut self) {
         let token = (self.builder.token)();
-        let Builder { url, session, .. } = &self.builder;
-        self.wire = Some(Wire::dial(url, session, token.as_deref()));
+        self.wire = Some(Wire::dial(&self.way, token));
         self.heard = Instant::now();
         self.dialled = Some(self.heard);
     }
@@ -346,9 +375,15 @@ impl Task {
     }
 
     fn hand_over(&mut self, update: Update, applied: Option<Event>) {
-        if !self.out.is_closed() {
-            self.waiting.push_back(Handed { update, applied });
+        if self.out.is_closed() {
+            return;
         }
+        if self.waiting.len() >= NEWS && applied.is_none() {
+            // Nobody asks: what moves no cursor gives way to what is newer.
+            let oldest = self.waiting.iter().position(|handed| handed.applied.is_none());
+            _ = oldest.and_then(|oldest| self.waiting.remove(oldest));
+        }
+        self.waiting.push_back(Handed { update, applied });
     }
 
     fn arm(&mut self, timer: Timer, generation: Generation, wait: Wait) {

@@ -86,18 +86,19 @@ impl Driver {
 
     /// A connection wants to watch.
     pub(super) async fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { connection, who, cursor, orders } = arrival;
         if self.draining {
-            return turn_back(&arrival, &NotDone::Draining);
+            return turn_back(&orders, &NotDone::Draining);
         }
         if let Err(why) = self.reconcile().await {
-            return turn_back(&arrival, &why);
+            return turn_back(&orders, &why);
         }
-        let Arrival { connection, ref who, cursor, ref orders } = arrival;
         let event = Event::Attach { connection, client: who.id, cursor };
-        self.viewers.push(Viewer { id: connection, client: who.id, orders: orders.clone() });
+        self.viewers.push(Viewer { id: connection, client: who.id, orders });
         if let Err(why) = self.feed(event, Payload::None, None).await {
-            self.forget_viewer(connection);
-            turn_back(&arrival, &why);
+            if let Some(viewer) = self.forget_viewer(connection) {
+                turn_back(&viewer.orders, &why);
+            }
         }
     }
 

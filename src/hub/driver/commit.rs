@@ -1,6 +1,5 @@
 //! A step becomes durable: its records as lines, its session as a snapshot, in one commit.
 
-use core::fmt::Write as _;
 use std::borrow::ToOwned;
 use std::boxed::Box;
 use std::format;
@@ -9,20 +8,19 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::backoff::Backoff;
 use super::super::body::Body;
 use super::super::history;
 use super::super::mailbox::Who;
-use super::super::staff::Errand;
-use super::super::worker::{Answer, TurnError};
+use super::super::pieces::Pieces;
+use super::super::staff::{Asked, Errand};
 use super::Driver;
 use crate::ids::{Incarnation, Seq};
 use crate::session::{Effect, Entry, Event, Session, Step};
 use crate::store::{Commit, CommitError, StoreError, Stored, Version};
-use crate::wire::Said;
+use crate::wire::{self, Said};
 
 /// What an event brings that the machine does not see.
 #[derive(Debug)]
@@ -30,8 +28,8 @@ pub(super) enum Payload {
     None,
     /// Of a prompt, or of an answer.
     Said(Who, Body),
-    Output(Vec<Body>),
-    Ask(Body, oneshot::Sender<Result<Answer, TurnError>>),
+    Output(Pieces),
+    Ask(Body, Asked),
     /// Why the turn failed.
     End(Option<String>),
 }
@@ -51,7 +49,7 @@ impl Driver {
     /// Commits the step, if there is anything to commit.
     pub(super) async fn keep(&mut self, event: Option<&Event>, payload: &Payload) -> Kept {
         // Of a step that was not kept.
-        self.lines.clear();
+        self.frames.clear();
         self.errand = None;
         if !self.step.commits() {
             return Kept::Yes;
@@ -62,7 +60,8 @@ impl Driver {
         if yes {
             self.version = self.version.next();
         }
-        let entries = self.lines.len();
+        let before = self.session.as_ref().map_or(Seq(0), |session| session.log().head);
+        let entries = usize::try_from(self.step.next.log().head.0 - before.0).unwrap_or(usize::MAX);
         self.shared.observe(|observer| observer.committed(&self.id, entries, took, yes));
         kept
     }
@@ -73,19 +72,21 @@ impl Driver {
             Some(Err(why)) => return Kept::No(why.to_string()),
             None => return Kept::Done,
         }
-        let incarnation = self.session.as_ref().map_or(Incarnation(1), Session::incarnation);
-        self.lines = lines(&self.step, incarnation, event, payload);
-        let commit = Commit {
-            session: self.id.clone(),
-            expect: self.version,
-            snapshot: self.step.next.snapshot(),
-            entries: self.lines.clone(),
-        };
+        let (snapshot, entries) = (self.step.next.snapshot(), self.lines(event, payload));
+        let (session, expect) = (self.id.clone(), self.version);
+        let commit = Commit { session, expect, snapshot, entries };
+        if !self.viewers.is_empty() {
+            self.frames = wire::frames(commit.snapshot.log.id, commit.first(), &commit.entries);
+        }
         match self.unless_done(self.shared.store.commit(commit)).await {
             Some(Ok(())) => Kept::Yes,
             Some(Err(CommitError::Stale)) => Kept::Stale,
             Some(Err(CommitError::Failed(why))) => Kept::No(why.to_string()),
-            Some(Err(CommitError::Unknown(why))) => self.find_out(&why).await,
+            Some(Err(CommitError::Unknown(why))) => {
+                let lines = self.lines(event, payload);
+                // Rare and large: what every session's task would have to hold.
+                Box::pin(self.find_out(&lines, &why)).await
+            }
             None => Kept::Done,
         }
     }
@@ -122,7 +123,7 @@ impl Driver {
 
     /// Nobody knows what became of the commit: the store says it, sooner or later. Nothing else of this
     /// session happens before.
-    async fn find_out(&mut self, why: &str) -> Kept {
+    async fn find_out(&mut self, lines: &[Bytes], why: &str) -> Kept {
         let mut patience = Backoff::default();
         loop {
             let Some(stored) = self.look(why).await else { return Kept::Done };
@@ -133,7 +134,7 @@ impl Driver {
             let Some(stored) = stored.filter(|_| version == self.version.next()) else {
                 return Kept::Stale;
             };
-            match self.unless_done(self.is_ours(&stored)).await {
+            match self.unless_done(self.is_ours(&stored, lines)).await {
                 Some(Ok(true)) => return Kept::Yes,
                 Some(Ok(false)) => return Kept::Stale,
                 None => return Kept::Done,
@@ -160,49 +161,45 @@ impl Driver {
 
     /// Whether what is stored is the step that is being kept. Another owner's recovery may have made the
     /// same record; its entries say something else.
-    async fn is_ours(&self, stored: &Stored) -> Result<bool, StoreError> {
+    async fn is_ours(&self, stored: &Stored, lines: &[Bytes]) -> Result<bool, StoreError> {
         if stored.snapshot != self.step.next.snapshot() {
             return Ok(false);
         }
         let log = stored.snapshot.log;
-        let first = log.head.0 + 1 - self.lines.len() as u64;
+        let first = log.head.0 + 1 - lines.len() as u64;
         let from = first.max(log.base.0 + 1);
         if from > log.head.0 {
             return Ok(true);
         }
         let kept = self.shared.store.read(&self.id, Seq(from), log.head).await?;
         let trimmed = usize::try_from(from - first).unwrap_or(usize::MAX);
-        Ok(self.lines.get(trimmed..).is_some_and(|lines| lines == kept))
+        Ok(lines.get(trimmed..).is_some_and(|lines| lines == kept))
+    }
+
+    /// The lines of the step's records.
+    fn lines(&self, event: Option<&Event>, payload: &Payload) -> Vec<Bytes> {
+        let incarnation = self.session.as_ref().map_or(Incarnation(1), Session::incarnation);
+        lines(&self.step, incarnation, event, payload)
     }
 }
 
 /// The lines of a step's records.
 fn lines(step: &Step, of: Incarnation, event: Option<&Event>, payload: &Payload) -> Vec<Bytes> {
-    let mut lines = Vec::with_capacity(step.records.len());
+    let mut lines = Vec::new();
     let turn = if let Some(Event::Output { turn, .. }) = event { *turn } else { None };
     for record in &step.records {
         match (record.entry, payload) {
-            (Entry::Output { .. }, Payload::Output(bodies)) => {
-                lines.extend(bodies.iter().map(|body| output(turn, body)));
+            // The commonest ones, without a detour.
+            (Entry::Output { .. }, Payload::Output(pieces)) => {
+                let mut number = itoa::Buffer::new();
+                let turn = turn.map_or("null", |turn| number.format(turn.0)).as_bytes();
+                let before: [&[u8]; 3] = [b"{\"entry\":\"output\",\"turn\":", turn, b",\"d\":"];
+                lines.append(&mut pieces.lines(&before, b"}"));
             }
             (entry, payload) => lines.push(line(&said(entry, of, payload))),
         }
     }
     lines
-}
-
-/// The commonest line, without a detour.
-fn output(turn: Option<Seq>, body: &Body) -> Bytes {
-    let mut line = String::with_capacity(body.size() + 48);
-    line.push_str("{\"entry\":\"output\",\"turn\":");
-    match turn {
-        Some(turn) => _ = write!(line, "{turn}"),
-        None => line.push_str("null"),
-    }
-    line.push_str(",\"d\":");
-    line.push_str(body.as_str());
-    line.push('}');
-    line.into()
 }
 
 fn line(said: &Said) -> Bytes {

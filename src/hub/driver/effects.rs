@@ -48,20 +48,16 @@ impl Driver {
         done
     }
 
-    /// The new lines, as frames for all who watch.
+    /// What is new, for all who watch.
     fn publish(&mut self) {
-        let lines = core::mem::take(&mut self.lines);
         let Some(session) = &self.session else { return };
+        let head = session.log().head;
+        self.mailbox.reaches(head);
+        let frames = core::mem::take(&mut self.frames);
         if self.viewers.is_empty() {
-            return self.mailbox.tail.clear();
-        }
-        if !lines.is_empty() {
-            let log = *session.log();
-            let first = Seq(log.head.0 + 1 - lines.len() as u64);
-            let frames = lines.iter().zip(first.0..);
-            let frames =
-                frames.map(|(line, seq)| crate::wire::frame(log.id, Seq(seq), line).into());
-            self.mailbox.tail.extend(first, frames);
+            self.mailbox.tail.clear();
+        } else if !frames.is_empty() {
+            self.mailbox.tail.extend(Seq(head.0 + 1 - frames.len() as u64), frames);
         }
     }
 

@@ -89,19 +89,20 @@ impl Driver {
                 () = self.shared.done() => return true,
                 () = tokio::time::sleep_until(until) => return false,
                 asks = self.inbox.refusable() => match asks {
-                    Ok(arrival) => turn_back(&arrival, &unavailable()),
+                    Ok(arrival) => turn_back(&arrival.orders, &unavailable()),
                     Err(command) => self.turn_away(*command, unavailable()),
                 },
             }
         }
     }
 
-    /// What a store answers; none if the hub is done for before.
+    /// What a store answers; none if the hub is done for before. A store that answers at once is asked
+    /// nothing else.
     pub(super) async fn unless_done<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.shared.done() => None,
             answer = answer => Some(answer),
+            () = self.shared.done() => None,
         }
     }
 }

@@ -15,18 +15,20 @@ mod fact;
 mod feed;
 mod work;
 
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::boxed::Box;
 use std::sync::Arc;
 use std::vec::Vec;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
-use super::mailbox::{Arrival, Command, Fact, Inbox, Mailbox, NotDone, Order};
+use super::mailbox::{Command, Fact, Inbox, Mailbox, NotDone, Order};
+use super::queue::Sender;
 use super::shared::Shared;
-use super::staff::{Employee, Errand, Said, Seat};
-use super::worker::{Answer, TurnError};
+use super::staff::{Asked, Employee, Errand, Said, Seat};
 use crate::ids::{ClientId, ConnectionId, Generation, Seq};
 use crate::session::{Session, Step, Turn};
 use crate::store::{SessionId, Version};
@@ -49,7 +51,7 @@ pub(super) enum Birth {
 struct Viewer {
     id: ConnectionId,
     client: ClientId,
-    orders: mpsc::UnboundedSender<Order>,
+    orders: Sender<Order>,
 }
 
 /// The driver.
@@ -64,8 +66,8 @@ pub(super) struct Driver {
     /// Why this driver ends, whatever the session is at.
     over: Option<NotDone>,
     step: Box<Step>,
-    /// The lines of the step that is being kept.
-    lines: Vec<Bytes>,
+    /// What is new in the log with the step that is being kept, as frames, if anybody watches.
+    frames: Vec<Bytes>,
     /// The prompt that the step dispatches.
     errand: Option<Box<Errand>>,
     viewers: Vec<Viewer>,
@@ -76,10 +78,10 @@ pub(super) struct Driver {
     /// A worker was aborted, or has left, and its task may not be gone yet.
     leaving: bool,
     /// Asks that the worker waits for.
-    asks: Vec<(Seq, oneshot::Sender<Result<Answer, TurnError>>)>,
+    asks: Vec<(Seq, Asked)>,
     timers: [Option<(Instant, Generation)>; 7],
-    /// What the worker said and was not fed yet.
-    heard: Vec<Said>,
+    /// Rings when the first timer is due, or before: it is set anew only when it rings too late.
+    alarm: Option<Pin<Box<Sleep>>>,
     draining: bool,
 }
 
@@ -96,11 +98,9 @@ enum Next {
     Timer,
     Command(Box<Command>),
     /// The worker said something, or never will again.
-    Heard,
+    Heard(Option<Said>),
     /// A worker's task is gone.
     Gone,
-    /// The hub is done for.
-    Done,
 }
 
 impl Driver {
@@ -109,8 +109,8 @@ impl Driver {
         id: SessionId,
         mailbox: Arc<Mailbox>,
         inbox: Inbox,
-    ) -> Driver {
-        Driver {
+    ) -> Box<Driver> {
+        Box::new(Driver {
             shared,
             id,
             mailbox,
@@ -119,7 +119,7 @@ impl Driver {
             version: Version::NONE,
             over: None,
             step: Box::default(),
-            lines: Vec::new(),
+            frames: Vec::new(),
             errand: None,
             viewers: Vec::new(),
             left: None,
@@ -128,13 +128,13 @@ impl Driver {
             leaving: false,
             asks: Vec::new(),
             timers: [None; 7],
-            heard: Vec::new(),
+            alarm: None,
             draining: false,
-        }
+        })
     }
 
-    /// Runs until nobody needs the session in memory.
-    pub(super) async fn run(mut self, birth: Birth) {
+    /// Runs until nobody needs the session in memory. In a box, or its task would have room for it twice.
+    pub(super) async fn run(mut self: Box<Self>, birth: Birth) {
         let born = match birth {
             Birth::Create => self.create().await,
             Birth::Load => self.load().await,
@@ -153,12 +153,15 @@ impl Driver {
 
     /// Once around: what is there of each kind, or else the first that comes.
     async fn round(&mut self) {
+        if self.shared.is_over() {
+            return self.end(self.shared.nobody());
+        }
         // Counted together: a connection's arrival is fed before what it asks.
-        let commands = self.inbox.commands.len().min(COMMANDS_AT_ONCE);
+        let commands = self.inbox.requests().min(COMMANDS_AT_ONCE);
         let mut idle = !self.catch_up().await;
         idle &= !self.fire().await;
         for _ in 0..commands {
-            if let Ok(command) = self.inbox.commands.try_recv() {
+            if let Some(command) = self.inbox.command() {
                 idle = false;
                 self.command(*command).await;
             }
@@ -174,9 +177,8 @@ impl Driver {
                 self.catch_up().await;
                 self.command(*command).await;
             }
-            Next::Heard => self.listen().await,
+            Next::Heard(said) => self.listen(said).await,
             Next::Gone => self.leaving = false,
-            Next::Done => self.end(self.shared.nobody()),
         }
     }
 
@@ -192,20 +194,46 @@ impl Driver {
     }
 
     async fn wait(&mut self) -> Next {
-        let due = self.timers.iter().flatten().map(|(at, _)| *at).min();
-        let limit = self.shared.limits_batch();
-        let Driver { shared, inbox, worker, heard, seat, .. } = self;
+        if !self.leaving {
+            return poll_fn(|cx| self.poll(cx)).await;
+        }
+        let seat = self.seat.clone();
         tokio::select! {
             biased;
-            () = shared.done() => Next::Done,
-            next = inbox.any() => match next {
-                Ok(fact) => Next::Fact(fact),
-                Err(command) => Next::Command(command),
-            },
-            () = sleep_until(due) => Next::Timer,
-            () = hear(worker.as_mut(), heard, limit) => Next::Heard,
-            () = seat.is_free(), if self.leaving => Next::Gone,
+            next = poll_fn(|cx| self.poll(cx)) => next,
+            () = seat.is_free() => Next::Gone,
         }
+    }
+
+    /// What comes first.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        match self.inbox.poll(cx) {
+            Poll::Ready(Ok(fact)) => return Poll::Ready(Next::Fact(fact)),
+            Poll::Ready(Err(command)) => return Poll::Ready(Next::Command(command)),
+            Poll::Pending => {}
+        }
+        if self.poll_alarm(cx).is_ready() {
+            return Poll::Ready(Next::Timer);
+        }
+        if let Some(worker) = &mut self.worker {
+            if let Poll::Ready(said) = worker.poll(cx) {
+                return Poll::Ready(Next::Heard(said));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Ready when a timer may be due.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.timers.iter().flatten().map(|(at, _)| *at).min() else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if alarm.deadline() > due || alarm.is_elapsed() {
+            alarm.as_mut().reset(due);
+        }
+        alarm.as_mut().poll(cx)
     }
 
     /// Whether nobody needs this driver any more; then it is not in the registry any more either.
@@ -242,10 +270,10 @@ impl Driver {
         self.close_all(code(&why));
         while let Some(fact) = self.inbox.fact() {
             if let Fact::Arrived(arrival) = fact {
-                turn_back(&arrival, &why);
+                turn_back(&arrival.orders, &why);
             }
         }
-        while let Ok(command) = self.inbox.commands.try_recv() {
+        while let Some(command) = self.inbox.command() {
             self.turn_away(*command, why.clone());
         }
     }
@@ -269,9 +297,9 @@ impl Driver {
 }
 
 /// Who may not watch is closed, and told why by the code.
-fn turn_back(arrival: &Arrival, why: &NotDone) {
+fn turn_back(orders: &Sender<Order>, why: &NotDone) {
     // A link that is gone needs no close.
-    _ = arrival.orders.send(Order::Close(code(why)));
+    _ = orders.send(Order::Close(code(why)));
 }
 
 fn code(why: &NotDone) -> CloseCode {
@@ -281,20 +309,5 @@ fn code(why: &NotDone) -> CloseCode {
         NotDone::Draining => CloseCode::Restart,
         NotDone::Refused(_) | NotDone::Invalid(_) => CloseCode::Limit,
         NotDone::Unavailable(_) | NotDone::Damaged(_) => CloseCode::Error,
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => core::future::pending().await,
-    }
-}
-
-/// Returns when the worker has said something, or never will again.
-async fn hear(worker: Option<&mut Employee>, heard: &mut Vec<Said>, limit: usize) {
-    match worker {
-        Some(worker) => _ = worker.said.recv_many(heard, limit).await,
-        None => core::future::pending().await,
     }
 }

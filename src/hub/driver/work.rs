@@ -1,10 +1,8 @@
 //! The worker: what it says becomes events, under the incarnation that said it.
 
 use core::num::NonZeroU32;
-use std::vec::Vec;
 
-use super::super::body::Body;
-use super::super::staff::{self, What};
+use super::super::staff::{self, Employee, Said, What};
 use super::Driver;
 use super::commit::Payload;
 use crate::ids::{Incarnation, Seq};
@@ -33,80 +31,47 @@ impl Driver {
         }
     }
 
-    /// Takes what the worker has said already. Returns whether it had said anything.
+    /// Hears what the worker has said already. Returns whether it had said anything.
     pub(super) async fn overhear(&mut self) -> bool {
-        let Some(worker) = &mut self.worker else { return false };
-        while self.heard.len() < self.shared.limits_batch() {
-            let Ok(said) = worker.said.try_recv() else { break };
-            self.heard.push(said);
+        let said = self.worker.as_mut().and_then(Employee::heard);
+        let any = said.is_some();
+        if any {
+            self.listen(said).await;
         }
-        if self.heard.is_empty() {
-            return false;
-        }
-        self.listen().await;
-        true
+        any
     }
 
-    /// Feeds what was heard: outputs of one turn that came together are one event. Nothing heard means
-    /// that the worker's task ended without a word.
-    pub(super) async fn listen(&mut self) {
+    /// Feeds what was heard. Nothing means that the worker's task ended without a word.
+    pub(super) async fn listen(&mut self, said: Option<Said>) {
         let Some(incarnation) = self.worker.as_ref().map(|worker| worker.incarnation) else {
-            return self.heard.clear();
+            return;
         };
-        let heard = core::mem::take(&mut self.heard);
-        if heard.is_empty() {
-            return self.word(incarnation, None, What::Exited).await;
-        }
-        let (mut batch, mut of) = (Vec::new(), None);
-        for said in heard {
-            let ends = of != said.turn || !matches!(said.what, What::Output(_));
-            if ends && !batch.is_empty() {
-                self.output(incarnation, of, core::mem::take(&mut batch)).await;
-            }
-            of = said.turn;
-            if let What::Output(body) = said.what {
-                batch.push(body);
-            } else {
-                self.word(incarnation, said.turn, said.what).await;
-            }
-        }
-        if !batch.is_empty() {
-            self.output(incarnation, of, batch).await;
-        }
+        let (turn, what) = said.map_or((None, What::Exited), |said| (said.turn, said.what));
+        self.word(incarnation, turn, what).await;
     }
 
-    async fn output(&mut self, incarnation: Incarnation, turn: Option<Seq>, batch: Vec<Body>) {
-        let count = u32::try_from(batch.len()).ok().and_then(NonZeroU32::new);
-        let Some(count) = count else { return };
-        self.feed_fact(Event::Output { incarnation, turn, count }, Payload::Output(batch)).await;
-    }
-
-    async fn word(&mut self, incarnation: Incarnation, turn: Option<Seq>, what: What) {
-        let turn = turn.unwrap_or_default();
-        let current = self.worker.as_ref().is_some_and(|worker| worker.incarnation == incarnation);
+    async fn word(&mut self, incarnation: Incarnation, of: Option<Seq>, what: What) {
+        let turn = of.unwrap_or_default();
         let (event, payload) = match what {
             What::Started => (Event::Started { incarnation }, Payload::None),
-            // Fed in batches.
-            What::Output(_) => return,
+            What::Output(pieces) => {
+                let count = u32::try_from(pieces.len()).ok().and_then(NonZeroU32::new);
+                let Some(count) = count else { return };
+                (Event::Output { incarnation, turn: of, count }, Payload::Output(pieces))
+            }
             What::Ask(body, reply) => {
                 (Event::Asked { incarnation, turn }, Payload::Ask(body, reply))
             }
             What::Ended(outcome, error) => {
-                if current {
-                    self.asks.clear();
-                }
+                self.asks.clear();
                 (Event::TurnEnded { incarnation, turn, outcome }, Payload::End(error))
             }
             What::StartFailed => {
-                if current {
-                    self.dismiss();
-                }
+                self.dismiss();
                 (Event::StartFailed { incarnation }, Payload::None)
             }
             What::Exited => {
-                if current {
-                    self.dismiss();
-                }
+                self.dismiss();
                 (Event::Exited { incarnation }, Payload::None)
             }
         };

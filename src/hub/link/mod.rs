@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::body::{Body, client_id, client_name};
 use super::mailbox::{Arrival, Command, Fact, NotDone, Order, Reply, Visitor, Who};
+use super::queue::{Receiver, queue};
 use super::shared::Shared;
 use crate::connection::{Connection, Op, Phase, Trigger};
 use crate::ids::{ConnectionId, Seq};
@@ -106,7 +106,7 @@ pub struct Link {
 struct Attached {
     mailbox: Visitor,
     /// None: the session says nothing any more.
-    orders: Option<mpsc::UnboundedReceiver<Order>>,
+    orders: Option<Receiver<Order>>,
     id: SessionId,
     who: Who,
     role: Role,
@@ -146,7 +146,7 @@ impl Link {
     /// Whether the transport should read on. One that does not take what it is sent is not listened to.
     pub fn is_ready(&self) -> bool {
         let orders = self.session.as_ref().and_then(|session| session.orders.as_ref());
-        orders.map_or(0, mpsc::UnboundedReceiver::len) + self.own.len() < PATIENCE
+        orders.map_or(0, Receiver::len) + self.own.len() < PATIENCE
     }
 
     /// The peer said who it is, and was authorised. A second hello changes nothing.
@@ -169,7 +169,7 @@ impl Link {
         if !self.step(Trigger::Hello, CloseCode::Normal) {
             return;
         }
-        let (sender, orders) = mpsc::unbounded_channel();
+        let (sender, orders) = queue(0);
         let who = Who { id: client_id(&principal, &client), name: client.into() };
         let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };
         // A driver that is gone drops the sender, and `next` sees it.
@@ -315,7 +315,7 @@ impl Link {
     async fn command(&self, command: Command) {
         if let Some(session) = &self.session {
             // A driver that is gone drops the orders too, and `next` sees it.
-            _ = session.mailbox.commands.send(Box::new(command)).await;
+            _ = session.mailbox.ask(command).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a transport is given to write.
 
+use std::collections::VecDeque;
 use std::vec::Vec;
 
 use bytes::Bytes;
@@ -7,9 +8,9 @@ use tokio::time::Instant;
 
 use super::super::backoff::Backoff;
 use super::super::mailbox::{Fact, Order};
+use super::super::queue::Receiver;
 use super::{Attached, Entries, Frame, Link, Range};
 use crate::connection::{Phase, Trigger};
-use crate::ids::Seq;
 use crate::store::StoreError;
 use crate::wire::ToClient;
 use crate::words::CloseCode;
@@ -31,7 +32,9 @@ impl Link {
     pub async fn next(&mut self) -> Option<Frame> {
         if let Some(through) = self.handed.take() {
             if self.step(Trigger::Written, CloseCode::Normal) {
-                self.tell(Fact::Written { connection: self.id, through });
+                if let Some(session) = &self.session {
+                    session.mailbox.written(self.id, through);
+                }
             }
         }
         loop {
@@ -39,6 +42,10 @@ impl Link {
                 return None;
             }
             if let Some(frame) = self.own.pop_front() {
+                if self.own.is_empty() {
+                    // A welcome is large, and most connections say nothing for long after it.
+                    self.own = VecDeque::new();
+                }
                 if self.writes(&frame) {
                     return Some(frame);
                 }
@@ -66,7 +73,7 @@ impl Link {
         while self.phase() == Phase::Open {
             let orders = self.session.as_mut().and_then(|session| session.orders.as_mut());
             let Some(orders) = orders else { return };
-            match orders.recv().await {
+            match orders.next().await {
                 Some(order) => self.take(order),
                 None => self.abandoned(),
             }
@@ -80,19 +87,20 @@ impl Link {
             sleep_until(*deadline).await;
             return Next::TooLate;
         };
+        // What is there already.
+        if let Some(order) = orders.as_mut().and_then(Receiver::pop) {
+            return Next::Order(order);
+        }
+        let newest = range.and_then(|Range { from, to }| mailbox.tail.range(from, to));
+        if let Some(frames) = newest {
+            return Next::Read(Ok(frames));
+        }
         let read = async {
             let Some(Range { from, to }) = *range else { return core::future::pending().await };
-            if let Some(frames) = mailbox.tail.range(from, to) {
-                return Ok(frames);
-            }
             loop {
                 match shared.store.read(id, from, to).await {
                     Ok(lines) if lines.len() as u64 == to.0 + 1 - from.0 => {
-                        let frames = lines.iter().zip(from.0..);
-                        let frames = frames.map(|(line, seq)| {
-                            Bytes::from(crate::wire::frame(*log, Seq(seq), line))
-                        });
-                        return Ok(frames.collect());
+                        return Ok(crate::wire::frames(*log, from, &lines));
                     }
                     Ok(_) => return Err(StoreError::Corrupt("a range has holes".into())),
                     Err(StoreError::Trimmed) => return Err(StoreError::Trimmed),
@@ -178,11 +186,9 @@ impl Link {
     }
 }
 
-async fn next_order(
-    orders: Option<&mut tokio::sync::mpsc::UnboundedReceiver<Order>>,
-) -> Option<Order> {
+async fn next_order(orders: Option<&mut Receiver<Order>>) -> Option<Order> {
     match orders {
-        Some(orders) => orders.recv().await,
+        Some(orders) => orders.next().await,
         None => core::future::pending().await,
     }
 }
