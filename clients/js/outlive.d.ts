@@ -45,6 +45,8 @@ export type News =
   | { kind: "failed"; ticket: number; error: OutliveError }
   | { kind: "refused"; what: "answer" | "attach" | (string & {}); reason: string; message?: string }
   | { kind: "closed"; code: number; reason: string | null }
+  /** A dial came to nothing, or a connection was not welcomed. What follows from it is news of its own. */
+  | { kind: "unreached"; why: string }
   | { kind: "error"; error: unknown };
 
 export interface Storage {
@@ -81,10 +83,14 @@ export interface Options {
 }
 
 export class OutliveError extends Error {
-  /** The server's reason, the table's, or `closed`. */
+  /** The server's reason, the table's, or one of the client's own: `closed`, `elsewhere`, `no_json`, `not_kept`,
+   * `unavailable`. */
   reason: string;
   rule?: string;
   code?: number;
+  /** The HTTP status, if `createSession` was refused. */
+  status?: number;
+  cause?: unknown;
 }
 
 export class Client {
@@ -93,6 +99,9 @@ export class Client {
   readonly state: State;
   readonly cursor: string | null;
   readonly welcome: Welcome | null;
+  /** Which life of the session a stop is for, as far as this client has heard; null before the first welcome.
+   * After the `end` of one, and while the session is ended, it is the next one. */
+  readonly incarnation: number | null;
   /** What waits until the server has it, in order. */
   readonly waiting: { ticket: number; body: unknown }[];
   start(): void;
@@ -101,16 +110,21 @@ export class Client {
   show(): void;
   online(): void;
   offline(): void;
+  /** Rejects at once, and keeps nothing, if the body has no JSON (`no_json`) or the storage does not take it
+   * (`not_kept`). */
   prompt(body: unknown): Promise<{ n: number; seq: number | null }>;
+  /** Throws if there is no connection. */
   interrupt(turn: number): void;
+  /** Ends the session: `client.incarnation`, if none is named. Throws if there is no connection. */
   stopSession(incarnation?: number): void;
+  /** Throws if there is no connection, or if the body has no JSON. */
   answer(ask: number, body: unknown): void;
 }
 
 export const SUBPROTOCOL: "outlive.v1";
-/** A client, started. */
+/** A client, started. Throws a TypeError if an option is of no use. */
 export function connect(options: Options): Client;
-/** Asks the server for a new session; returns its id. */
+/** Asks the server for a new session; returns its id. Rejects with the server's own `error` and message. */
 export function createSession(
   url: string, options?: { token?: string; fetch?: typeof fetch },
 ): Promise<string>;

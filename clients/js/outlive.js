@@ -10,7 +10,9 @@
 // with one update at a time and may return a promise; an entry counts as applied when it is done.
 
 import { Link, waitMs } from "./machine.js";
-import { Seat } from "./seat.js";
+import { Seat, sessionStorageOrNone, storageIn } from "./seat.js";
+
+export { storageIn };
 
 export const SUBPROTOCOL = "outlive.v1";
 
@@ -24,39 +26,57 @@ export class OutliveError extends Error {
   }
 }
 
-/** Asks the server for a new session; returns its id. */
+/** Asks the server for a new session; returns its id. Rejects with what the server says. */
 export async function createSession(url, { token, fetch = globalThis.fetch } = {}) {
+  checkUrl(url);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const base = url.replace(/^ws/, "http").replace(/\/$/, "");
-  const response = await fetch(`${base}/sessions`, { method: "POST", headers });
-  if (!response.ok) throw new OutliveError("unavailable", `no session: HTTP ${response.status}`);
-  return (await response.json()).session;
-}
-
-/** Keeps one value under a name; without a Storage it is kept for the life of the object. */
-export function storageIn(storage, name) {
-  let kept = null;
-  return {
-    load() {
-      try {
-        return storage ? JSON.parse(storage.getItem(name)) : kept;
-      } catch {
-        return null;
-      }
-    },
-    save(value) {
-      kept = value;
-      if (storage) storage.setItem(name, JSON.stringify(value));
-    },
-  };
-}
-
-function sessionStorageOrNone() {
+  let status, ok, said;
   try {
-    return globalThis.sessionStorage ?? null;
-  } catch {
-    return null; // a browser that forbids it throws
+    const response = await fetch(`${base}/sessions`, { method: "POST", headers });
+    ({ status, ok } = response);
+    said = await response.json().catch(() => null); // not every proxy speaks JSON
+  } catch (cause) {
+    throw new OutliveError("unavailable", `no session: ${base} was not reached: ${cause.message}`, { cause });
   }
+  if (ok && typeof said?.session === "string") return said.session;
+  const message = said?.message ?? (ok ? `${base} is no server of sessions` : `HTTP ${status}`);
+  throw new OutliveError(said?.error ?? "unavailable", `no session: ${message}`, { status });
+}
+
+function wrong(what, given, right) {
+  const shown = typeof given === "string" ? JSON.stringify(given) : String(given);
+  throw new TypeError(`outlive: ${what} is ${shown}; it should be ${right}`);
+}
+
+function checkUrl(url) {
+  const right = 'where the server is, such as "wss://example.net"';
+  if (typeof url !== "string" || !/^(ws|http)s?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(url)) wrong("url", url, right);
+}
+
+/** What no time would heal is said at once. */
+function check({ url, session, apply, notify, storage, WebSocket }) {
+  const isFunction = (value) => typeof value === "function";
+  checkUrl(url);
+  if (typeof session !== "string" || session === "") wrong("session", session, "what createSession gave");
+  if (!isFunction(apply)) wrong("apply", apply, "a function that is given each update");
+  if (notify && !isFunction(notify)) wrong("notify", notify, "a function that is given news");
+  if (!isFunction(storage.load) || !isFunction(storage.save)) wrong("storage", storage, "{ load, save }");
+  if (!isFunction(WebSocket)) wrong("WebSocket", WebSocket, 'a class; before Node 22: that of the package "ws"');
+}
+
+/** A body as it is sent, and as it stays whatever happens to the original. */
+function bodyOf(value) {
+  let text;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new OutliveError("no_json", `the body has no JSON: ${cause.message}`, { cause });
+  }
+  if (text === undefined || (text === "null" && value !== null)) {
+    throw new OutliveError("no_json", `the body has no JSON: it is ${String(value)}`);
+  }
+  return JSON.parse(text);
 }
 
 function newClientId() {
@@ -93,7 +113,7 @@ export class Client {
   #seat;
   #unlisten = [];
 
-  constructor(options) {
+  constructor(options = {}) {
     const own = options.storage ? null : sessionStorageOrNone();
     const storage = options.storage ?? storageIn(own, `outlive:${options.session}`);
     this.#options = {
@@ -107,6 +127,7 @@ export class Client {
       ...options,
       storage,
     };
+    check(this.#options);
     const kept = storage.load() ?? {};
     this.id = options.client ?? kept.client ?? newClientId();
     const saved = kept.client === this.id ? { ...kept.link } : {};
@@ -119,6 +140,7 @@ export class Client {
     this.#kept = [...this.#link.outbox];
     this.#seat = new Seat(options.client ? null : own, `outlive:${options.session}:seat`);
     this.welcome = null;
+    this.incarnation = null;
   }
 
   /** STOPPED, DORMANT, BACKING_OFF, CONNECTING, ATTACHING, REPLAYING, LIVE or HIDDEN. */
@@ -158,12 +180,21 @@ export class Client {
   /** Sends a prompt, now or when there is a connection again. Resolves with `{n, seq}` when it is accepted. */
   prompt(body) {
     return new Promise((resolve, reject) => {
+      const kept = bodyOf(body);
       const ticket = this.#next++;
-      this.#bodies[ticket] = body;
+      this.#bodies[ticket] = kept;
+      try {
+        const link = this.#link.saved();
+        this.#keep({ ...link, outbox: [...link.outbox, ticket] });
+      } catch (cause) {
+        delete this.#bodies[ticket];
+        throw new OutliveError("not_kept", `the storage does not take the prompt: ${cause.message}`, { cause });
+      }
       this.#promises.set(ticket, { resolve, reject });
       this.#feed({ event: "prompt", ticket }, null, (refusal) => {
         delete this.#bodies[ticket];
         this.#promises.delete(ticket);
+        this.#save();
         reject(refused(refusal));
       });
     });
@@ -171,10 +202,10 @@ export class Client {
 
   /** Stops a turn, or takes a queued prompt back. Throws if there is no connection. */
   interrupt(turn) { this.#send({ t: "interrupt", turn }); }
-  /** Ends the session. Throws if there is no connection. */
-  stopSession(incarnation = this.welcome?.incarnation) { this.#send({ t: "stop", incarnation }); }
+  /** Ends the session: this life of it, and no later one. Throws if there is no connection. */
+  stopSession(incarnation = this.incarnation) { this.#send({ t: "stop", incarnation }); }
   /** Answers an ask. Throws if there is no connection. */
-  answer(ask, body) { this.#send({ t: "answer", ask, d: body }); }
+  answer(ask, body) { this.#send({ t: "answer", ask, d: bodyOf(body) }); }
 
   #send(frame) {
     let refusal = null;
@@ -210,7 +241,9 @@ export class Client {
   #perform(effect, event) {
     switch (effect.effect) {
       case "dial": return this.#dial(effect.socket);
-      case "hang_up": return this.#hangUp();
+      case "hang_up":
+        if (event.event === "timer" && event.timer === "attach") this.#unreached("no welcome in time");
+        return this.#hangUp();
       case "save": return this.#save();
       case "arm": return this.#arm(effect);
       case "disarm": return this.#disarm(effect.timer);
@@ -224,6 +257,7 @@ export class Client {
       case "begin_anew":
         return this.#handOver({ kind: "anew", welcome: this.#frame }, effect.epoch, effect.seq, true);
       case "deliver":
+        this.#noteLife(this.#frame);
         return this.#handOver({ ...this.#frame, kind: "entry", seq: effect.seq }, effect.epoch, effect.seq);
       case "deliver_gap": {
         const { lost_from, lost_to } = effect;
@@ -231,6 +265,7 @@ export class Client {
       }
       case "welcomed":
         this.welcome = this.#frame;
+        this.incarnation = this.welcome.incarnation + (this.welcome.state === "ENDED" ? 1 : 0);
         return this.#tell({ kind: "welcome", welcome: this.#frame });
       case "tell_caught_up": return this.#tell({ kind: "caught_up" });
       case "tell_accepted": return this.#settle(effect.ticket, null, { n: effect.n, seq: effect.seq });
@@ -240,14 +275,24 @@ export class Client {
     }
   }
 
+  /** What comes after the end of one life belongs to the next. What is read again tells of earlier ones. */
+  #noteLife({ entry, incarnation }) {
+    if (entry !== "closing" && entry !== "end") return;
+    this.incarnation = Math.max(this.incarnation, incarnation + (entry === "end" ? 1 : 0));
+  }
+
+  #unreached(why) { this.#tell({ kind: "unreached", why }); }
+
   #dial(socket) {
     this.#dialled = this.#heard = this.#options.now();
     const { url, session, WebSocket } = this.#options;
     const address = `${url.replace(/^http/, "ws").replace(/\/$/, "")}/sessions/${encodeURIComponent(session)}/ws`;
     let opened;
+    let wrong = null; // what Node says; browsers keep it to themselves
     try {
       opened = new WebSocket(address, [SUBPROTOCOL]);
-    } catch {
+    } catch (error) {
+      this.#unreached(`${address}: ${error.message}`);
       this.#feed({ event: "lost", socket });
       return;
     }
@@ -258,9 +303,13 @@ export class Client {
       this.#heard = this.#options.now();
       this.#hear(socket, message.data);
     };
-    opened.onerror = () => {}; // a close follows
+    opened.onerror = (event) => { wrong = event?.message || event?.error?.message || null; }; // a close follows
     opened.onclose = ({ code, reason }) => {
-      if (opened === this.#socket) this.#reason = reason || null;
+      if (opened === this.#socket) {
+        this.#reason = reason || null;
+        const why = this.#reason ?? wrong ?? "no reason was given";
+        if (["CONNECTING", "ATTACHING"].includes(this.state)) this.#unreached(`${address}: ${why} (${code ?? 1006})`);
+      }
       const local = code === undefined || code === 1005 || code === 1006 || code === 1015;
       this.#feed(local ? { event: "lost", socket } : { event: "closed", socket, code });
     };
@@ -391,11 +440,15 @@ export class Client {
     delete this.#timers[timer];
   }
 
-  #save() {
-    const value = { client: this.id, link: this.#link.saved(), bodies: this.#bodies, ticket: this.#next };
+  #keep(link) {
+    const value = { client: this.id, link, bodies: this.#bodies, ticket: this.#next };
+    this.#options.storage.save(value);
     this.#saved = JSON.stringify(value);
+  }
+
+  #save() {
     try {
-      this.#options.storage.save(value);
+      this.#keep(this.#link.saved());
     } catch (error) {
       this.#tell({ kind: "error", error });
     }

@@ -1,3 +1,31 @@
+// Where a tab keeps what must outlive its page, and who a page is when that may be a copy.
+
+/** Keeps one value under a name; without a Storage it is kept for the life of the object. */
+export function storageIn(storage, name) {
+  let kept = null;
+  return {
+    load() {
+      try {
+        return storage ? JSON.parse(storage.getItem(name)) : kept;
+      } catch {
+        return null;
+      }
+    },
+    save(value) {
+      kept = value;
+      if (storage) storage.setItem(name, JSON.stringify(value));
+    },
+  };
+}
+
+export function sessionStorageOrNone() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null; // a browser that forbids it throws
+  }
+}
+
 // A tab that is duplicated begins with a copy of the other one's sessionStorage, and so with its name and with
 // what waits in its outbox. Two pages with one name would replace each other's connection.
 //

@@ -153,9 +153,148 @@ assert.deepEqual(fourth.sent.at(-1), { t: "prompt", n: 2, d: { text: "keep me" }
 dying.stop();
 next.stop();
 
+// What has no JSON, or what the storage does not take, is refused at once and stands in nobody's way.
+{
+  const full = { value: null, least: Infinity, load() { return this.value; }, save(value) {
+    const text = JSON.stringify(value);
+    if (text.length > this.least) throw new Error("QuotaExceededError");
+    this.value = JSON.parse(text);
+  } };
+  const client = connect(options({ apply() {}, storage: full }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.tell(welcome());
+  await advance(1);
+  const before = JSON.stringify(full.value);
+  const cyclic = {};
+  cyclic.self = cyclic;
+  const without = [undefined, () => {}, Symbol("s"), NaN, 10n, cyclic, { toJSON() {} }, new Date(NaN)];
+  for (const body of without) {
+    await assert.rejects(client.prompt(body), { name: "OutliveError", reason: "no_json" });
+    assert.throws(() => client.answer(1, body), { reason: "no_json" });
+  }
+  full.least = before.length + 100;
+  await assert.rejects(client.prompt("x".repeat(200)), { reason: "not_kept" });
+  assert.deepEqual([client.waiting, JSON.stringify(full.value)], [[], before]);
+  const text = { text: "as it was" };
+  const answers = [null, false, 0, "", text].map((body) => client.prompt(body));
+  text.text = "later";
+  for (const [at, d] of [null, false, 0, "", { text: "as it was" }].entries()) {
+    assert.deepEqual(socket.sent.at(-1), { t: "prompt", n: at + 1, d });
+    socket.tell({ t: "accepted", n: at + 1, seq: at + 1 });
+    assert.deepEqual(await answers[at], { n: at + 1, seq: at + 1 });
+  }
+  client.answer(1, null);
+  assert.deepEqual(socket.sent.at(-1), { t: "answer", ask: 1, d: null });
+  client.stop();
+  await assert.rejects(client.prompt("nobody listens"), { reason: "not_started" });
+  assert.deepEqual([full.value.bodies, full.value.link.outbox], [{}, []]);
+}
+
+// A stop is for the life that runs, also when it is not the one of the welcome.
+{
+  const client = connect(options({ apply() {}, storage: storageIn(null, "lives") }));
+  assert.equal(client.incarnation, null);
+  const lives = async (more) => {
+    await advance(1000);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    socket.tell(welcome(more));
+    return socket;
+  };
+  const one = await lives({ head: 0 });
+  const stopped = () => (client.stopSession(), one.sent.at(-1));
+  const ends = (seq, incarnation) => {
+    one.tell({ t: "ev", id: `9f3a.${seq}`, entry: "closing", why: "stopped", incarnation });
+    assert.deepEqual(stopped(), { t: "stop", incarnation });
+    one.tell({ t: "ev", id: `9f3a.${seq + 1}`, entry: "end", why: "stopped", incarnation });
+  };
+  assert.deepEqual(stopped(), { t: "stop", incarnation: 1 });
+  ends(1, 1);
+  one.tell({ ...ev(3), entry: "prompt", client: "c_1", n: 1 });
+  assert.deepEqual(stopped(), { t: "stop", incarnation: 2 });
+  ends(4, 2);
+  assert.equal(client.incarnation, 3);
+  client.stopSession(1);
+  assert.deepEqual(one.sent.at(-1), { t: "stop", incarnation: 1 });
+  await advance(1);
+  // It has ended while nobody was here: a prompt begins the next life. What is read again is of earlier ones.
+  one.onclose({ code: 1006 });
+  const two = await lives({ head: 6, state: "ENDED", incarnation: 3, outcome: { reset: { why: "damaged" } } });
+  two.tell({ t: "ev", id: "9f3a.1", entry: "end", why: "stopped", incarnation: 1 });
+  assert.equal(client.incarnation, 4);
+  client.stop();
+}
+
+// What can never work is said at once, and what was wrong with it.
+for (const [more, said] of [
+  [{ url: "foo" }, /url is "foo"; .*wss:/], [{ url: undefined }, /url is undefined/], [{ url: "ftp://a" }, /url/],
+  [{ url: "wss://a?b" }, /url/], [{ url: "https://" }, /url/], [{ session: undefined }, /session is undefined/],
+  [{ session: "" }, /session is ""/], [{ apply: undefined }, /apply is undefined/], [{ notify: "log" }, /notify/],
+  [{ storage: {} }, /storage/], [{ WebSocket: undefined }, /WebSocket is undefined; .*"ws"/],
+]) {
+  assert.throws(() => connect(options({ apply() {}, ...more })), { name: "TypeError", message: said });
+}
+assert.throws(() => connect({}), { name: "TypeError" });
+assert.throws(() => connect(), { name: "TypeError" });
+
+// Each dial that comes to nothing says why.
+{
+  const why = [];
+  const notify = (told) => { if (told.kind === "unreached") why.push(told.why.replace(/^wss.*ws: /, "")); };
+  let broken = false;
+  class Fails extends FakeSocket {
+    constructor(...args) {
+      if (broken) throw new Error("insecure");
+      super(...args);
+    }
+  }
+  const client = connect(options({ apply() {}, notify, WebSocket: Fails, storage: storageIn(null, "dials") }));
+  const dialled = async () => {
+    await advance(1000);
+    return FakeSocket.all.at(-1);
+  };
+  let socket = await dialled();
+  socket.onerror({ message: "connect ECONNREFUSED" });
+  socket.onclose({ code: 1006, reason: "" });
+  socket = await dialled();
+  socket.onclose({ code: 1006, reason: "" });
+  broken = true;
+  await advance(3000);
+  broken = false;
+  while (why.at(-1) === "insecure") await advance(5000);
+  assert.deepEqual([why.shift(), why.shift(), why[0], why.at(-1)],
+    ["connect ECONNREFUSED (1006)", "no reason was given (1006)", "insecure", "no welcome in time"]);
+  while (client.state !== "CONNECTING") await advance(1000);
+  socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  socket.onclose({ code: 1013, reason: "busy" });
+  assert.equal(why.at(-1), "busy (1013)");
+  const before = why.length;
+  client.stop();
+  socket.onclose({ code: 1006 });
+  assert.equal(why.length, before);
+}
+
 const answer = { ok: true, json: async () => ({ session: "s_9" }) };
 const fetch = async (address) => (assert.equal(address, "https://example.net/sessions"), answer);
 assert.equal(await createSession("wss://example.net/", { fetch }), "s_9");
+{
+  const says = (status, json) => ({ fetch: async () => ({ ok: status < 300, status, json }) });
+  const made = (of) => createSession("https://example.net", of);
+  const known = { error: "unauthorized", message: "you are not known" };
+  await assert.rejects(made(says(401, async () => known)),
+    { reason: "unauthorized", message: "no session: you are not known", status: 401 });
+  const html = async () => JSON.parse("<html>");
+  await assert.rejects(made(says(502, html)), { reason: "unavailable", message: "no session: HTTP 502", status: 502 });
+  await assert.rejects(made(says(200, html)), { reason: "unavailable", message: /no server of sessions/ });
+  await assert.rejects(made({ fetch: async () => { throw new TypeError("fetch failed"); } }),
+    { reason: "unavailable", message: /not reached: fetch failed/ });
+  await assert.rejects(createSession("foo"), { name: "TypeError", message: /url is "foo"/ });
+}
 
 // Who a page is, when its storage may be a copy of another one's.
 {

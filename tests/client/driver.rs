@@ -388,6 +388,21 @@ async fn a_silent_server_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_dial_that_takes_too_long_is_told() {
+    // Nobody accepts: the stream is there, and no answer comes.
+    let server = Server::new().await;
+    let mut settings = Settings::default();
+    settings.attach_ms = 20;
+    let mut client = server.client().settings(settings).start().unwrap();
+    loop {
+        if let Some(Update::Unreached { why }) = soon("a reason", client.next()).await {
+            assert_eq!(why, "no welcome within 20 ms");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn pings_are_answered_and_unknown_frames_passed_over() {
     let server = Server::new().await;
     let _client = server.client().start().unwrap();

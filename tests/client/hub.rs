@@ -237,7 +237,7 @@ async fn a_session_that_is_stopped_ends_and_the_next_prompt_begins_it_again() {
     let mut shown = Shown::default();
     soon("an answer", client.prompt("hold")).await.unwrap();
     shown.until(&mut client, "output", 1).await;
-    soon("sent", client.stop(Incarnation(1))).await.unwrap();
+    soon("sent", client.stop_incarnation(Incarnation(1))).await.unwrap();
     // Before that it might not have arrived: a command is not sent again.
     shown.until(&mut client, "closing", 1).await;
     proxy.cut();
@@ -247,6 +247,29 @@ async fn a_session_that_is_stopped_ends_and_the_next_prompt_begins_it_again() {
     // The last words of the closeout are there too.
     assert!(shown.entries.values().any(|entry| entry["d"] == "goodbye"));
     shown.is_the_log_of(&server.hub, &session).await;
+}
+
+#[tokio::test]
+async fn a_stop_is_for_the_life_that_runs_also_after_another_one_on_the_same_connection() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let proxy = Proxy::to(server.at).await;
+    let mut client = at(&proxy, &session).start().unwrap();
+    let mut shown = Shown::default();
+    assert_eq!(client.incarnation(), None);
+    for life in 1..=3 {
+        soon("an answer", client.prompt("hold")).await.unwrap();
+        shown.until(&mut client, "output", shown.count("output") + 1).await;
+        assert_eq!(client.incarnation(), Some(Incarnation(life)));
+        soon("sent", client.stop()).await.unwrap();
+        shown.until(&mut client, "end", life as usize).await;
+    }
+    assert_eq!(proxy.dials(), 1);
+    // Who comes when it has ended is welcomed by the life that was.
+    let mut other = at(&proxy, &session).client("phone").start().unwrap();
+    let mut of_other = Shown::default();
+    of_other.until(&mut other, "end", 3).await;
+    assert_eq!(other.incarnation(), Some(Incarnation(4)));
 }
 
 #[tokio::test]

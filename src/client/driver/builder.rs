@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::address::Address;
 use super::create::create;
 use super::dial::{Dialer, Target};
+use super::life::Life;
 use super::task::{Ask, Task};
 use super::{Client, Handle, Kept, NotCreated, Unusable, random};
 use crate::client::Settings;
@@ -165,10 +166,11 @@ impl Builder {
         let (asks, heard) = mpsc::unbounded_channel();
         let (out, updates) = mpsc::channel(1);
         let session = Arc::from(self.session.as_str());
-        let handle = Handle { asks, session };
+        let life = Life::default();
+        let handle = Handle { asks, session, life: life.clone() };
         handle.ask(Ask::Start);
         let way = Way { address: address.socket(&self.session), target: address.target, dialer };
-        tokio::spawn(Task::new(self, way, out).run(heard));
+        tokio::spawn(Task::new(self, way, life, out).run(heard));
         Ok(Client { handle, updates, applied: None })
     }
 

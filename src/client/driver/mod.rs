@@ -61,6 +61,7 @@ mod builder;
 mod create;
 mod dial;
 mod frame;
+mod life;
 mod socket;
 mod task;
 #[cfg(feature = "client-tls")]
@@ -85,6 +86,7 @@ pub use update::{Accepted, Entry, Failed, Kept, ServerRefusal, Update};
 use super::Ticket;
 use crate::ids::{Incarnation, Seq};
 use crate::wire::ToServer;
+use life::Life;
 use task::{Ask, Handed};
 
 /// How many updates that move the cursor wait for the application before the socket is read no further.
@@ -152,6 +154,7 @@ impl std::ops::Deref for Client {
 pub struct Handle {
     asks: mpsc::UnboundedSender<Ask>,
     session: Arc<str>,
+    life: Life,
 }
 
 impl Handle {
@@ -179,9 +182,23 @@ impl Handle {
         self.command(ToServer::Interrupt { turn })
     }
 
-    /// Ends the session: this incarnation of it, as the welcome names it. As with an interrupt, the effect is
-    /// in the log.
-    pub fn stop(&self, incarnation: Incarnation) -> Answer<()> {
+    /// Which life of the worker it is, as far as this client has heard; none before the first welcome. Each
+    /// welcome names it. After the `end` of one, and while the session is ended, it is the next one: that
+    /// begins with the next prompt.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.life.get()
+    }
+
+    /// Ends the session: the current [incarnation](Handle::incarnation) of it. As with an interrupt, the effect
+    /// is in the log. If the session has ended and begun again and this client has not heard of it yet, nothing
+    /// happens: a late stop does not end the next life.
+    pub fn stop(&self) -> Answer<()> {
+        // Without a welcome there is no connection either, and the table refuses the command.
+        self.stop_incarnation(self.incarnation().unwrap_or_default())
+    }
+
+    /// Ends this incarnation of the session, and no other one.
+    pub fn stop_incarnation(&self, incarnation: Incarnation) -> Answer<()> {
         self.command(ToServer::Stop { incarnation })
     }
 

@@ -2,6 +2,7 @@
 
 use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
+use std::format;
 use std::string::{String, ToString};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::builder::{Builder, Way};
 use super::frame::Frame;
+use super::life::Life;
 use super::socket::{Heard, Wire};
 use super::{Accepted, Entry, Failed, NEWS, ServerRefusal, Update, WAITING, key, random};
 use crate::client::{
@@ -59,6 +61,7 @@ pub(super) struct Task {
     link: Link,
     builder: Builder,
     way: Way,
+    life: Life,
     out: mpsc::Sender<Handed>,
     /// Handed over, and not yet asked for.
     waiting: VecDeque<Handed>,
@@ -72,12 +75,13 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(builder: Builder, way: Way, out: mpsc::Sender<Handed>) -> Task {
+    pub(super) fn new(builder: Builder, way: Way, life: Life, out: mpsc::Sender<Handed>) -> Task {
         Task {
             machine: Machine::new(builder.settings),
             link: Link::restored(&builder.kept.link),
             builder,
             way,
+            life,
             out,
             waiting: VecDeque::new(),
             wire: None,
@@ -262,6 +266,13 @@ impl Task {
         self.link = step.next;
         let to = self.link.state();
         tracing::trace!(?event, rule, %to, "fed");
+        let gave_up = |effect: &Effect| matches!(effect, Effect::HangUp { .. });
+        if matches!(event, Event::Timer { timer: Timer::Attach, .. })
+            && step.effects.iter().any(gave_up)
+        {
+            let most = self.builder.settings.attach_ms;
+            self.unreached(format!("no welcome within {most} ms"));
+        }
         if let Event::Timer { timer, .. } = event {
             self.timers.remove(&timer);
         }
@@ -304,11 +315,13 @@ impl Task {
             }
             Effect::Welcomed => {
                 if let Body::Welcome(welcome) = body {
+                    self.life.welcomed(welcome);
                     self.hand_over(Update::Welcome(welcome.clone()), None);
                 }
             }
             Effect::Deliver { epoch, seq } => {
                 if let Body::Entry(entry) = std::mem::replace(body, Body::None) {
+                    entry.said.iter().for_each(|said| self.life.heard(said));
                     self.deliver(Update::Entry(entry), epoch, seq, false);
                 }
             }
