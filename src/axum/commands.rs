@@ -120,7 +120,7 @@ fn read_key(key: &str) -> Option<(String, PromptNumber)> {
     Some((client.to_string(), n.parse().ok()?))
 }
 
-/// A body as a link would hand it on: of one digest, however it was laid out.
+/// A body as a link would hand it on: on one line, however it was laid out.
 fn one_line(d: &RawValue, most: usize) -> Result<Box<RawValue>, Problem> {
     if d.get().len() > most {
         return Err(Problem::too_big(most));
