@@ -37,7 +37,13 @@ pub async fn create(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let grant = inquiry.grant(&endpoints, Role::Prompt).await?;
     let made = endpoints.hub.create().await;
     let session = made.map_err(|why| Problem::of(Refusable::Prompt, &why))?;
-    endpoints.authorizer.created(&grant, &session).await;
+    if let Err(denied) = endpoints.authorizer.created(&grant, &session).await {
+        // Nobody would own it.
+        if let Err(why) = endpoints.hub.forget(&session).await {
+            tracing::error!(%session, %why, "a session that nobody owns could not be forgotten");
+        }
+        return Err(denied.into());
+    }
     Ok(say(StatusCode::CREATED, json!({ "session": session })))
 }
 

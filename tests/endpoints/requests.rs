@@ -88,6 +88,10 @@ async fn a_refusal_names_the_rule_and_what_would_be_right() {
         (&said["n"], &said["expected"], &said["rule"]),
         (&json!(3), &json!(1), &json!("P4"))
     );
+    assert_eq!(said["message"], outlive::Reason::Gap.meaning());
+    let method = server.request("DELETE", &session, &[], "").await;
+    assert_eq!((method.status, &method.json()["error"]), (405, &json!("method")));
+    assert!(method.headers["allow"].contains("GET"), "{method:?}");
 }
 
 #[tokio::test]
