@@ -3,21 +3,23 @@
 //! The field `t` says what a frame is. Unknown fields are passed over; what a server does not know it
 //! answers with [`ToClient::Error`], what a client does not know it passes over. Frames with an `id` are
 //! entries of the log and move the client's cursor; no other frame does. Texts and numbers are bounded by
-//! the endpoint before they come here.
+//! the endpoint before they come here. A body `d` is any JSON, also `null`: only one that is not there is
+//! missing.
 
 use std::borrow::Cow;
 use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::{Incarnation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, Cursor, LogId, ParseCursorError};
 use crate::words::{EndReason, Reason, State, TurnOutcome, words};
 
-/// The WebSocket subprotocol. A client asks for it, and the server selects it or refuses.
+/// The WebSocket subprotocol. A client asks for it, and the server selects it; it refuses a client that asks
+/// only for others. One that asks for none is served, as if it had asked for this.
 pub const SUBPROTOCOL: &str = "outlive.v1";
 
 /// From client to server.
@@ -37,7 +39,8 @@ pub enum ToServer {
     },
     /// A prompt. Answered by [`ToClient::Accepted`] or [`ToClient::Refused`].
     Prompt {
-        /// Counted from 1 per client. The same prompt, sent again, has the same number.
+        /// Counted from 1 per client. The same prompt, sent again, has the same number and the same body;
+        /// space between the tokens of the JSON does not count.
         n: PromptNumber,
         /// The body.
         d: Box<RawValue>,
@@ -87,7 +90,9 @@ pub enum ToClient {
         /// The last one.
         lost_to: Seq,
     },
-    /// A prompt is accepted, and durable.
+    /// A prompt is accepted, and durable. Bodies are compared for a client's latest number only: an older number
+    /// is accepted again whatever its body, so count on from `high` of the [`Welcome`], and never begin anew
+    /// under the same name.
     Accepted {
         /// The client's number for it.
         n: PromptNumber,
@@ -122,7 +127,8 @@ pub struct Welcome {
     pub connection: String,
     /// Which log this is.
     pub log: LogId,
-    /// The last entry that was trimmed.
+    /// The last entry that was trimmed; 0 if none was. A client that comes without a cursor is told of no gap: if
+    /// this is not 0, what it is sent is not the whole conversation.
     pub base: Seq,
     /// The last entry: a client that has applied it has caught up.
     pub head: Seq,
@@ -194,7 +200,7 @@ pub struct Refused {
     /// The number that would have been right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<PromptNumber>,
-    /// The whole sentence, for people.
+    /// The whole sentence, for people: what the reason means.
     pub message: String,
 }
 
@@ -240,7 +246,7 @@ pub enum Said {
         turn: Seq,
         /// How it ended.
         outcome: TurnOutcome,
-        /// What the worker said of its failure.
+        /// What the worker said of its failure, or of why it could not start.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
@@ -315,7 +321,13 @@ struct Fields {
     outcome: Option<TurnOutcome>,
     error: Option<String>,
     why: Option<EndReason>,
+    #[serde(default, deserialize_with = "there")]
     d: Option<Box<RawValue>>,
+}
+
+/// A body that is there. `null` is one like any other; only one that is not there is missing.
+fn there<'de, D: Deserializer<'de>>(body: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(body).map(Some)
 }
 
 /// The field, or which one is missing of which kind.

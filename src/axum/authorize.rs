@@ -108,10 +108,20 @@ pub trait Authorize: Send + Sync + 'static {
     /// Why not.
     fn authorize(&self, ask: &Ask<'_>) -> impl Future<Output = Result<Grant, Denied>> + Send;
 
-    /// A session was made for somebody. Time to remember whose it is.
-    fn created(&self, grant: &Grant, session: &SessionId) -> impl Future<Output = ()> + Send {
+    /// A session was made for somebody. Time to remember whose it is: nobody has heard of it before this
+    /// returns. If the request is cut off meanwhile, the session ends by itself when its time for a first
+    /// prompt is over.
+    ///
+    /// # Errors
+    /// It could not be remembered, or the principal has enough of them. The session is forgotten, and the request
+    /// answered with this.
+    fn created(
+        &self,
+        grant: &Grant,
+        session: &SessionId,
+    ) -> impl Future<Output = Result<(), Denied>> + Send {
         _ = (grant, session);
-        async {}
+        async { Ok(()) }
     }
 }
 
@@ -172,7 +182,11 @@ fn digest(token: &str) -> Sha256Of {
 /// [`Authorize`], whatever its type.
 pub(super) trait Authorizer: Send + Sync {
     fn decide<'a>(&'a self, ask: &'a Ask<'a>) -> Deciding<'a, Result<Grant, Denied>>;
-    fn created<'a>(&'a self, grant: &'a Grant, session: &'a SessionId) -> Deciding<'a, ()>;
+    fn created<'a>(
+        &'a self,
+        grant: &'a Grant,
+        session: &'a SessionId,
+    ) -> Deciding<'a, Result<(), Denied>>;
 }
 
 type Deciding<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -182,7 +196,11 @@ impl<A: Authorize> Authorizer for A {
         Box::pin(self.authorize(ask))
     }
 
-    fn created<'a>(&'a self, grant: &'a Grant, session: &'a SessionId) -> Deciding<'a, ()> {
+    fn created<'a>(
+        &'a self,
+        grant: &'a Grant,
+        session: &'a SessionId,
+    ) -> Deciding<'a, Result<(), Denied>> {
         Box::pin(Authorize::created(self, grant, session))
     }
 }

@@ -37,7 +37,13 @@ pub async fn create(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let grant = inquiry.grant(&endpoints, Role::Prompt).await?;
     let made = endpoints.hub.create().await;
     let session = made.map_err(|why| Problem::of(Refusable::Prompt, &why))?;
-    endpoints.authorizer.created(&grant, &session).await;
+    if let Err(denied) = endpoints.authorizer.created(&grant, &session).await {
+        // Nobody would own it.
+        if let Err(why) = endpoints.hub.forget(&session).await {
+            tracing::error!(%session, %why, "a session that nobody owns could not be forgotten");
+        }
+        return Err(denied.into());
+    }
     Ok(say(StatusCode::CREATED, json!({ "session": session })))
 }
 
@@ -120,7 +126,7 @@ fn read_key(key: &str) -> Option<(String, PromptNumber)> {
     Some((client.to_string(), n.parse().ok()?))
 }
 
-/// A body as a link would hand it on: of one digest, however it was laid out.
+/// A body as a link would hand it on: on one line, however it was laid out.
 fn one_line(d: &RawValue, most: usize) -> Result<Box<RawValue>, Problem> {
     if d.get().len() > most {
         return Err(Problem::too_big(most));

@@ -1,5 +1,6 @@
 //! A stream of server-sent events between its reader and its link.
 
+use std::format;
 use std::string::String;
 
 use axum::body::Body;
@@ -19,7 +20,7 @@ use super::sse;
 use super::throttle::Seat;
 use crate::State as SessionState;
 use crate::connection::Phase;
-use crate::hub::{Frame, Hello, Link, Role};
+use crate::hub::{Entries, Frame, Hello, Link, Role};
 use crate::ids::Seq;
 use crate::log::{AttachOutcome, Claim};
 use crate::wire::{ToClient, Welcome};
@@ -29,9 +30,11 @@ use crate::words::CloseCode;
 ///
 /// `?client=` is the client's own name for itself: a newer stream of the same client ends the older one.
 /// Without it each request is a client of its own. After [a time](super::EndpointLimits::sse_ms) the stream
-/// ends; a browser comes back by itself, others should, with the last id that they read. `?until=end` is for who wants one answer: the stream
-/// ends after the incarnation's end, and whoever has read it all then gets a 204, which tells a browser
-/// not to come back.
+/// ends; a browser comes back by itself, others should, with the last id that they read.
+///
+/// `?until=head` fetches what is there: the stream ends with the last entry that the log had when the request
+/// came. `?until=end` is for who wants one answer: the stream ends after the incarnation's end. Whoever has
+/// read it all gets a 204, which tells a browser not to come back.
 ///
 /// # Errors
 /// As JSON. A cursor that is of no use is no error: the first events say what is lost.
@@ -42,6 +45,7 @@ pub async fn events(
     let inquiry = Inquiry::of(&endpoints, request).await?;
     let grant = inquiry.grant(&endpoints, Role::View).await?;
     let session = inquiry.session()?;
+    let until = inquiry.query("until").map(|until| Until::parse(&until)).transpose()?;
     let seat = endpoints.throttle.attach(&grant.principal)?;
     let last = inquiry.parts.headers.get("last-event-id");
     let last = last.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
@@ -49,15 +53,14 @@ pub async fn events(
     let client = inquiry.query("client").filter(|client| !client.is_empty());
     let client = match client {
         Some(client) => client,
-        None => std::format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
+        None => format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
     };
-    let until_end = inquiry.query("until").as_deref() == Some("end");
     let (principal, role) = (grant.principal, grant.role);
     let cursor = Claim::parse(cursor.as_deref());
     let mut link = endpoints.hub.link();
     link.hello(Hello { session, principal, role, client, cursor });
     let welcome = welcomed(&mut link).await?;
-    if until_end && is_over(&welcome) {
+    if until.is_some_and(|until| until.is_over(&welcome)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
@@ -65,9 +68,12 @@ pub async fn events(
     let every = Duration::from_millis(u64::from(options.ping_ms.max(1)));
     let last_words = Duration::from_millis(u64::from(options.close_ms));
     let first = sse::welcome(endpoints.limits.retry_ms, &welcome);
-    let end = until_end.then_some(welcome.head);
+    let stop = until.map(|until| (until, welcome.head));
+    let empty = sse::position(&welcome) >= welcome.head;
+    let nothing = empty && until == Some(Until::Head);
     let until = endpoints.limits.sse_ms.map(life).map(|life| Instant::now() + life);
-    tokio::spawn(Stream { link, sender, every, last_words, end, until, _seat: seat }.run(first));
+    let stream = Stream { link, sender, every, last_words, stop, until, _seat: seat };
+    tokio::spawn(stream.run(first, nothing));
     let pieces = stream::poll_fn(move |cx| {
         receiver.poll_recv(cx).map(|piece| piece.map(Ok::<_, core::convert::Infallible>))
     });
@@ -104,10 +110,42 @@ fn life(most_ms: u32) -> Duration {
     Duration::from_millis(u64::from(least) + u64::from(more))
 }
 
-/// Whether the incarnation has ended, and the viewer has read everything.
-fn is_over(welcome: &Welcome) -> bool {
-    let read = matches!(welcome.outcome, AttachOutcome::Resumed { from } if from > welcome.head);
-    read && welcome.state == SessionState::Ended
+/// How far a reader wants to read, if not for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// To what is the last entry when the request comes.
+    Head,
+    /// To the end of the incarnation.
+    End,
+}
+
+impl Until {
+    fn parse(until: &str) -> Result<Until, Problem> {
+        match until {
+            "head" => Ok(Until::Head),
+            "end" => Ok(Until::End),
+            _ => Err(Problem::malformed(format!("nothing is read until {until:?}"))
+                .at("parameter until", "head, end, or no such parameter")),
+        }
+    }
+
+    /// Whether the viewer had read everything before it came.
+    fn is_over(self, welcome: &Welcome) -> bool {
+        let head = welcome.head;
+        let read = matches!(welcome.outcome, AttachOutcome::Resumed { from } if from > head);
+        read && match self {
+            Until::Head => true,
+            Until::End => welcome.state == SessionState::Ended,
+        }
+    }
+
+    /// Whether it has with these entries. `head` was the last one when it came.
+    fn ends(self, entries: &Entries, head: Seq) -> bool {
+        match self {
+            Until::Head => entries.from.0 + entries.frames.len() as u64 > head.0,
+            Until::End => sse::ends(entries, head),
+        }
+    }
 }
 
 /// A stream under way.
@@ -117,16 +155,16 @@ struct Stream {
     every: Duration,
     /// How long a reader may take to hear why its stream ends.
     last_words: Duration,
-    /// The end of an incarnation from here on is the end of the stream.
-    end: Option<Seq>,
+    /// What is the end of the stream, and the last entry when it began.
+    stop: Option<(Until, Seq)>,
     /// When it has lived long enough.
     until: Option<Instant>,
     _seat: Seat,
 }
 
 impl Stream {
-    async fn run(mut self, first: Bytes) {
-        if !self.send(first).await {
+    async fn run(mut self, first: Bytes, nothing: bool) {
+        if !self.send(first).await || nothing {
             return;
         }
         let mut alive = interval_at(Instant::now() + self.every, self.every);
@@ -150,7 +188,7 @@ impl Stream {
                 None => false,
                 Some(Frame::Say(said)) => self.send(sse::frame(&said)).await,
                 Some(Frame::Entries(entries)) => {
-                    let over = self.end.is_some_and(|head| sse::ends(&entries, head));
+                    let over = self.stop.is_some_and(|(until, head)| until.ends(&entries, head));
                     self.send(sse::entries(&entries)).await && !over
                 }
                 Some(Frame::Close(code)) => {

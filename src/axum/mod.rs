@@ -24,7 +24,7 @@
 //! | `POST /sessions` | 201 `{"session":"s_…"}` |
 //! | `GET /sessions/{id}` | 200, the session's record |
 //! | `GET /sessions/{id}/ws` | a WebSocket with the subprotocol [`outlive.v1`](crate::wire::SUBPROTOCOL) |
-//! | `GET /sessions/{id}/events` | server-sent events: `Last-Event-ID` or `?cursor=`, `?client=`, `?until=end` |
+//! | `GET /sessions/{id}/events` | server-sent events: `Last-Event-ID` or `?cursor=`, `?client=`, `?until=head` or `end` |
 //! | `POST /sessions/{id}/prompts` | 202 `{"n":1,"seq":5,"again":false}`; 200 if it was accepted before |
 //! | `POST /sessions/{id}/interrupt` | `{"turn":5}`: 202, or 200 if it came too late |
 //! | `POST /sessions/{id}/stop` | `{"incarnation":1}` or nothing: 202, or 200 if it came too late |
@@ -32,8 +32,10 @@
 //! | `POST /sessions/{id}/asks/{seq}` | `{"client":"…","d":…}`: 202; 409 if it was settled before |
 //!
 //! A prompt is `{"client":"laptop","n":1,"d":…}`, or its body alone with a header
-//! `Idempotency-Key: laptop.1`. What is wrong is told as JSON, see [`Problem`]. The frames of the WebSocket
-//! are those of [`wire`](crate::wire); an event of the stream is such a frame, named by its `t`.
+//! `Idempotency-Key: laptop.1`. One that is sent again has the same number and the same JSON; space between its
+//! tokens does not count. What is wrong is told as JSON by these routes, also a wrong method, see [`Problem`];
+//! what is said of other addresses is a matter of your router. The frames of the WebSocket are those of
+//! [`wire`](crate::wire).
 //!
 //! Every handler is a function of its own, for a router with other paths: its state is [`Endpoints`].
 //!
@@ -47,6 +49,38 @@
 //! from the proxy. Let the proxy limit them, or your [`Authorize`]: axum's `ConnectInfo` is in the
 //! [parts](Ask::parts) if the router is served with it, and [`Denied::TooOften`] is the answer. What somebody
 //! known may have, and how often it may attach, is in [`EndpointLimits`].
+//!
+//! # Browsers and tokens
+//! A page cannot send headers with a WebSocket or with `EventSource`. A WebSocket brings its token in the attach
+//! frame. `EventSource` has two ways: a [cookie](Ask::cookie), which is `HttpOnly` and `SameSite`, together with the
+//! check of [`Origins`]; or a ticket in the query, which your [`Authorize`] reads from the [parts](Ask::parts),
+//! made for one use within seconds, since addresses end up in logs. `EventSource` comes back with the same address:
+//! with tickets, make a new one yourself with `?cursor=`. `fetch` can send headers, and read a stream too.
+//!
+//! # The stream's events
+//! An event is named by its `t`: the frames `ev`, `welcome`, `gap`, `goaway` and `error` of
+//! [`wire`](crate::wire), and two of its own:
+//!
+//! | event | data |
+//! |---|---|
+//! | `reset` | `{"t":"reset","why":"malformed"}`: the cursor is of no use, all that is retained follows; the same as `outcome` of the welcome |
+//! | `close` | `{"t":"close","code":4009,"rule":"stop","message":"…"}`: what a WebSocket would be closed with; nothing follows |
+//!
+//! Entries have an SSE `id`, which is their cursor. The welcome has one too, so that a reader that is cut before
+//! the first entry comes back to where it began; no other event has.
+//!
+//! # Sizes
+//!
+//! | what | at most | set by | beyond it |
+//! |---|---|---|---|
+//! | a frame of a WebSocket, with all that is in it | 256 KiB | [`EndpointLimits::frame_bytes`] | close 1009 |
+//! | the body of a prompt or an answer, over HTTP | 4 MiB | [`Options::body_bytes`](crate::hub::Options::body_bytes) | 413 `too_big` |
+//! | a piece of output, a question | 4 MiB | the same | [`TurnError::Body`](crate::hub::TurnError::Body) |
+//! | what stands around a body over HTTP | 1 KiB | | 413 |
+//! | a client's name | 64 bytes | | close 4002, 400 |
+//!
+//! A frame is held in memory before it is known who sends it, a request's body only afterwards. So what is large goes
+//! by `POST`, under the same client's next number.
 //!
 //! # Peers that are gone
 //! A WebSocket is pinged every [`ping_ms`](crate::hub::Options::ping_ms), and given up after two intervals
@@ -171,6 +205,7 @@ impl Endpoints {
             .route("/sessions/{id}/stop", post(stop))
             .route("/sessions/{id}/suspend", post(suspend))
             .route("/sessions/{id}/asks/{seq}", post(answer))
+            .method_not_allowed_fallback(problem::method)
             .with_state(self)
     }
 }

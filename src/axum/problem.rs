@@ -126,7 +126,7 @@ impl Problem {
                     reason: Why::Table(refusal.reason),
                     rule: Some(refusal.rule.into()),
                     expected: refusal.expected,
-                    message: refusal.to_string(),
+                    message: why.sentence(),
                 };
                 let refused = Some(Box::new(refused));
                 Problem { message: None, refused, ..Problem::new(status, "refused", "") }
@@ -184,11 +184,20 @@ impl Problem {
     }
 }
 
+/// A route of ours, asked with a method that it has not. The header `Allow` has those that it has.
+pub(super) async fn method() -> Problem {
+    let message = "this address does not take this method";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", message)
+        .at("the method", "one of those in the header Allow")
+}
+
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Problem {
         let unauthorized = |message| {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
-                .at("header Authorization", "Bearer, and a token that is known here")
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).at(
+                "who you are",
+                "what this server knows you by, such as a bearer token in the header Authorization",
+            )
         };
         match denied {
             Denied::Missing => unauthorized("the request does not say who you are"),

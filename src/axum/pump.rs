@@ -99,12 +99,12 @@ impl Pump {
         self.ping = true;
     }
 
-    /// Writes a close next, and nothing else any more. What the socket has not begun to write is lost.
-    pub(super) fn close(&mut self, code: CloseCode) {
+    /// Writes a close next, and nothing else any more; with `why`, if more is known than the code means. What the socket has not begun to write is lost.
+    pub(super) fn close(&mut self, code: CloseCode, why: Option<&str>) {
         self.cut();
         self.one = Some(Message::Close(Some(CloseFrame {
             code: code.number(),
-            reason: Utf8Bytes::from_static(reason(code)),
+            reason: Utf8Bytes::from(reason(why.unwrap_or(code.meaning()))),
         })));
     }
 
@@ -196,13 +196,12 @@ impl Pump {
 }
 
 /// What a close says. RFC 6455 leaves it 123 bytes.
-fn reason(code: CloseCode) -> &'static str {
-    let meaning = code.meaning();
-    let mut end = meaning.len().min(123);
-    while !meaning.is_char_boundary(end) {
+fn reason(why: &str) -> &str {
+    let mut end = why.len().min(123);
+    while !why.is_char_boundary(end) {
         end -= 1;
     }
-    &meaning[..end]
+    &why[..end]
 }
 
 /// Whether the transport is there, and what came over it could not be read.

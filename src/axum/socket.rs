@@ -14,7 +14,7 @@ use super::pump::{Io, Pump};
 use super::throttle::Seat;
 use super::upgrade::Visitor;
 use crate::connection::Phase;
-use crate::hub::{Frame, Hello, Link};
+use crate::hub::{Frame, Hello, Link, client_name};
 use crate::log::Claim;
 use crate::wire::ToServer;
 use crate::words::CloseCode;
@@ -30,6 +30,8 @@ struct Conversation {
     /// From then on.
     seat: Option<Seat>,
     mistakes: u32,
+    /// What the peer did wrong, if it is closed for it.
+    wrong: Option<String>,
 }
 
 /// What comes next.
@@ -52,8 +54,16 @@ pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, visitor: Box<
     let (pulse, close_ms) = (Pulse::new(options.ping_ms), u64::from(options.close_ms));
     let pump = Pump::new(socket);
     let visitor = Some(visitor);
-    let conversation =
-        Conversation { endpoints, link, pump, pulse, visitor, seat: None, mistakes: 0 };
+    let conversation = Conversation {
+        endpoints,
+        link,
+        pump,
+        pulse,
+        visitor,
+        seat: None,
+        mistakes: 0,
+        wrong: None,
+    };
     // In boxes, or its task would have room for all of it twice.
     let mut conversation = Box::new(conversation);
     if conversation.run().await {
@@ -114,7 +124,10 @@ impl Conversation {
             // A frame always has a JSON form.
             Frame::Say(said) => self.pump.say(serde_json::to_string(&said).unwrap_or_default()),
             Frame::Entries(entries) => self.pump.entries(entries.frames),
-            Frame::Close(code) => self.pump.close(code),
+            Frame::Close(code) => {
+                let wrong = self.wrong.as_deref().filter(|_| code == CloseCode::Protocol);
+                self.pump.close(code, wrong);
+            }
         }
         // At once, if it can be: a close that waits already overtakes only what the socket does not take.
         match self.pump.run(false).now_or_never() {
@@ -152,10 +165,20 @@ impl Conversation {
                 Ok(ToServer::Attach { client, cursor, token }) if self.visitor.is_some() => {
                     self.attach(client, cursor, token).await;
                 }
-                Ok(frame) => self.link.receive(frame).await,
+                Ok(frame) => {
+                    if self.visitor.is_some() {
+                        self.wrong = Some("the first frame must be `attach`".into());
+                    } else if matches!(frame, ToServer::Attach { .. }) {
+                        self.wrong = Some("this connection has attached already".into());
+                    }
+                    self.link.receive(frame).await;
+                }
                 Err(why) => self.mistake(&why),
             },
-            Message::Binary(_) => self.link.close(CloseCode::Protocol),
+            Message::Binary(_) => {
+                self.wrong = Some("frames are JSON in text messages, not binary ones".into());
+                self.link.close(CloseCode::Protocol);
+            }
             // Answered by the WebSocket itself.
             Message::Ping(_) | Message::Pong(_) => {}
             Message::Close(_) => self.link.peer_closed(),
@@ -164,10 +187,12 @@ impl Conversation {
 
     fn mistake(&mut self, why: &serde_json::Error) {
         self.mistakes += 1;
+        let wrong = format!("this is no frame: {why}");
         if self.visitor.is_some() || self.mistakes >= self.endpoints.limits.mistakes {
+            self.wrong = Some(wrong);
             return self.link.close(CloseCode::Protocol);
         }
-        self.link.complain(format!("this is no frame: {why}"));
+        self.link.complain(wrong);
     }
 
     async fn attach(&mut self, client: String, cursor: Option<String>, token: Option<String>) {
@@ -179,6 +204,7 @@ impl Conversation {
         match timeout(patience, Box::pin(admitted)).await {
             Ok(Ok((grant, seat))) => {
                 self.seat = Some(seat);
+                self.wrong = client_name(&client).err();
                 let cursor = Claim::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);
                 self.link.hello(Hello { session, principal, role, client, cursor });

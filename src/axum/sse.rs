@@ -31,16 +31,20 @@ fn say(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, said: &impl Serialize)
     event(out, name, id, &serde_json::to_vec(said).unwrap_or_default());
 }
 
-/// The beginning: when to come back, the welcome, and what the viewer has lost.
-pub(super) fn welcome(retry_ms: u32, welcome: &Welcome) -> Bytes {
-    let mut out = format!("retry: {retry_ms}\n").into_bytes();
-    // Where a viewer stands that has read nothing yet.
-    let seq = match welcome.outcome {
+/// Where a viewer stands that has read nothing yet.
+pub(super) fn position(welcome: &Welcome) -> Seq {
+    match welcome.outcome {
         AttachOutcome::Resumed { from } => from.previous(),
         AttachOutcome::Fresh | AttachOutcome::Gap { .. } | AttachOutcome::Reset { .. } => {
             welcome.base
         }
-    };
+    }
+}
+
+/// The beginning: when to come back, the welcome, and what the viewer has lost.
+pub(super) fn welcome(retry_ms: u32, welcome: &Welcome) -> Bytes {
+    let mut out = format!("retry: {retry_ms}\n").into_bytes();
+    let seq = position(welcome);
     let id = Cursor { log: welcome.log, seq };
     say(&mut out, "welcome", Some(id), &ToClient::Welcome(welcome.clone()));
     match welcome.outcome {

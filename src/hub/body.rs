@@ -53,9 +53,11 @@ impl Body {
         serde_json::from_slice(&self.0)
     }
 
-    /// What stands for the body in the machine: the same after a restart, and on every platform.
+    /// What stands for the body in the machine: the same after a restart, on every platform, and whatever
+    /// space is between its tokens. It is stored: another form of it would make a conflict of every prompt
+    /// that is sent again over an upgrade.
     pub(crate) fn digest(&self) -> Digest {
-        Digest(first_64(&[&self.0]))
+        Digest(first_64(tokens(&self.0)))
     }
 
     pub(crate) fn raw_value(&self) -> &RawValue {
@@ -76,10 +78,26 @@ pub(super) fn one_line(json: &mut [u8]) {
 /// take another principal's place by saying its client's name.
 pub(crate) fn client_id(principal: &str, client: &str) -> ClientId {
     let length = u64::try_from(principal.len()).unwrap_or(u64::MAX).to_be_bytes();
-    ClientId(first_64(&[&length, principal.as_bytes(), client.as_bytes()]))
+    ClientId(first_64([&length, principal.as_bytes(), client.as_bytes()]))
 }
 
-fn first_64(parts: &[&[u8]]) -> u64 {
+/// JSON without the space that means nothing: what is not in a string.
+fn tokens(json: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped) = (false, false);
+    json.split(move |byte| {
+        let free = escaped;
+        escaped = false;
+        match byte {
+            b'\\' => escaped = quoted && !free,
+            b'"' if !free => quoted = !quoted,
+            b' ' | b'\t' | b'\n' | b'\r' => return !quoted,
+            _ => {}
+        }
+        false
+    })
+}
+
+fn first_64<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);

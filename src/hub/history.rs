@@ -26,7 +26,19 @@ impl fmt::Debug for History {
 const PAGE: u64 = 1_000;
 
 impl History {
+    /// The last entry that was trimmed, or 0: then [`read`](History::read) gives the whole conversation. What
+    /// is read begins with the entry after it, so a worker knows where its memory is cut off.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn base(&self) -> Result<Seq, StoreError> {
+        let stored = self.store.load(&self.session).await?;
+        Ok(stored.map_or(Seq(0), |stored| stored.snapshot.log.base))
+    }
+
     /// All that is retained, in order, each entry with its place.
+    ///
+    /// Not the whole conversation if the log was trimmed: see [`base`](History::base).
     ///
     /// # Errors
     /// The store does not answer, or holds what is no entry.

@@ -2,7 +2,7 @@
 
 use std::boxed::Box;
 use std::collections::VecDeque;
-use std::string::String;
+use std::string::{String, ToString as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -120,6 +120,21 @@ pub enum NotDone {
     /// A name or a body is not as it must be.
     #[error("{0}")]
     Invalid(String),
+}
+
+impl NotDone {
+    /// The sentence for people who see no tables; rule and reason are told beside it.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            NotDone::Refused(refusal) => refusal.reason.meaning().into(),
+            NotDone::NotFound
+            | NotDone::Unavailable(_)
+            | NotDone::Damaged(_)
+            | NotDone::Moved
+            | NotDone::Draining
+            | NotDone::Invalid(_) => self.to_string(),
+        }
+    }
 }
 
 /// What happened. It cannot be refused.

@@ -34,6 +34,12 @@
 //! after a close, because a [`Link`] asks the connection's table before every write. Old handles are
 //! harmless, because they carry a fence and no socket: a [`Turn`] of an aborted worker speaks into
 //! nothing, and a link that was replaced is closed.
+//!
+//! # What goes wrong behind the scenes
+//! A store that does not answer (a full disk, say), a start or a closeout that fails, damage that was found: a
+//! hub tells of it with the crate `tracing`, as warnings and errors. Without a subscriber nobody hears it:
+//! `tracing_subscriber::fmt::init()` prints it, and with its feature `env-filter` the variable
+//! `RUST_LOG=outlive=warn` chooses how much (`outlive=trace` has every step of every connection).
 
 mod backoff;
 mod body;
@@ -68,7 +74,8 @@ pub use mailbox::{Done, NotDone};
 pub use observe::{Blind, Observer};
 pub use worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
 
-use self::body::{client_id, client_name};
+use self::body::client_id;
+pub(crate) use self::body::client_name;
 use self::driver::Birth;
 use self::mailbox::{Command, Fact, Reply, Who};
 pub(crate) use self::pieces::cut;

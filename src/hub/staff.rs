@@ -44,7 +44,8 @@ pub(super) type Asked = oneshot::Sender<Result<Answer, TurnError>>;
 #[derive(Debug)]
 pub(super) enum What {
     Started,
-    StartFailed,
+    /// Why it could not start.
+    StartFailed(String),
     Output(Pieces),
     Ask(Body, Asked),
     Ended(WorkerOutcome, Option<String>),
@@ -235,7 +236,7 @@ async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
         }
         Err(why) => {
             tracing::warn!(session = %job.start.session, %why, "the worker could not be started");
-            say(job, None, What::StartFailed);
+            say(job, None, What::StartFailed(why.to_string()));
             None
         }
     }

@@ -47,8 +47,8 @@ pub trait Worker: Send + Sync + 'static {
     /// log is the history to go on from.
     ///
     /// # Errors
-    /// The session ends with `start_failed`, and every waiting prompt with it as `failed`. A later
-    /// prompt tries again.
+    /// The session ends with `start_failed`, and every waiting prompt with it as `failed`, with the text in
+    /// the log for all to see. A later prompt tries again.
     fn start(&self, start: Start) -> impl Future<Output = Result<Self::Run, Failure>> + Send;
 
     /// Answers a prompt. `Ok` ends the turn as `completed`, or `empty` if nothing was emitted.

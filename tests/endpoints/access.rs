@@ -212,3 +212,29 @@ async fn whoever_authorises_may_take_time_but_not_for_ever() {
     tokio::time::pause();
     assert_eq!(socket.code().await, 1013);
 }
+
+/// Knows everybody, and cannot write down whose a session is.
+struct Forgetful(std::sync::Arc<std::sync::Mutex<Option<outlive::store::SessionId>>>);
+
+impl outlive::axum::Authorize for Forgetful {
+    async fn authorize(&self, _: &Ask<'_>) -> Result<Grant, Denied> {
+        Ok(Grant { principal: "ann".into(), role: Role::Admin })
+    }
+
+    async fn created(&self, _: &Grant, session: &outlive::store::SessionId) -> Result<(), Denied> {
+        *self.0.lock().unwrap() = Some(session.clone());
+        Err(Denied::Unavailable)
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_owner_cannot_be_remembered_is_forgotten() {
+    let made = std::sync::Arc::default();
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let forgetful = Forgetful(std::sync::Arc::clone(&made));
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(forgetful)).await;
+    let told = server.request("POST", "/sessions", &[], "").await;
+    assert_eq!((told.status, told.json()["error"].clone()), (503, json!("unavailable")));
+    let session = made.lock().unwrap().clone().unwrap();
+    assert_eq!(server.get(&format!("/sessions/{session}")).await.status, 404);
+}

@@ -144,3 +144,30 @@ async fn streams_without_a_name_do_not_end_each_other() {
     server.post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "one" })).await;
     assert_eq!(first.until("ev").await.id, second.until("ev").await.id);
 }
+
+#[tokio::test]
+async fn until_the_head_a_stream_is_what_is_there_and_no_more() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let path = format!("{session}/events?until=head");
+    let mut empty = server.events(&path, &[]).await;
+    let begin = empty.until("welcome").await.id.unwrap();
+    assert_eq!(empty.next().await, None);
+    let mut live = server.events(&format!("{session}/events"), &[]).await;
+    server.post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "one" })).await;
+    while live.until("ev").await.data["entry"] != "turn_end" {}
+    // The session lives, and the stream ends.
+    for headers in [&[][..], &[("last-event-id", begin.as_str())]] {
+        let mut events = server.events(&path, headers).await;
+        let mut last = events.until("ev").await;
+        while let Some(event) = events.next().await {
+            last = event;
+        }
+        assert_eq!(last.data["entry"], "turn_end");
+        let cursor = last.id.unwrap();
+        let read = server.request("GET", &path, &[("last-event-id", &cursor)], "").await;
+        assert_eq!((read.status, read.body.as_str()), (204, ""));
+    }
+    let other = server.get(&format!("{session}/events?until=foo")).await;
+    assert_eq!((other.status, &other.json()["at"]), (400, &json!("parameter until")));
+}

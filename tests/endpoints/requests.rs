@@ -26,14 +26,15 @@ async fn a_prompt_is_accepted_once_whatever_its_form() {
 }
 
 #[tokio::test]
-async fn a_body_of_many_lines_is_the_same_as_one_of_one() {
+async fn a_body_is_the_same_however_it_is_laid_out() {
     let server = Server::new().await;
     let session = server.session().await;
     let prompts = format!("{session}/prompts");
     let key = [("idempotency-key", "laptop.1")];
-    let spread = server.request("POST", &prompts, &key, "{\n\"a\":1}").await;
+    let spread = server.request("POST", &prompts, &key, "{\n\"a\" : 1}").await;
     assert_eq!(spread.status, 202);
-    // A link hands on what the same text is there: a space for each line break.
+    let dense = server.request("POST", &prompts, &key, "{\"a\":1}").await;
+    assert_eq!(dense.status, 200, "{dense:?}");
     let (mut socket, welcome) = server.attach(&session, "laptop", None).await;
     assert_eq!(welcome["high"], 1);
     socket
@@ -44,6 +45,34 @@ async fn a_body_of_many_lines_is_the_same_as_one_of_one() {
         .unwrap();
     let said = socket.until(|frame| frame["t"] != "ev").await;
     assert_eq!(said.last().unwrap()["again"], true, "{said:?}");
+}
+
+#[tokio::test]
+async fn null_is_a_body_over_http_and_over_a_socket() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let prompts = format!("{session}/prompts");
+    let none = json!({ "client": "post", "n": 1, "d": null });
+    assert_eq!(server.post(&prompts, &none).await.status, 202);
+    let key = [("idempotency-key", "post.2")];
+    assert_eq!(server.request("POST", &prompts, &key, "null").await.status, 202);
+    let missing = server.post(&prompts, &json!({ "client": "post", "n": 3 })).await;
+    assert_eq!(missing.status, 400);
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    socket.say(&json!({ "t": "prompt", "n": 1, "d": null })).await;
+    let said = socket.until(|frame| frame["t"] != "ev").await;
+    assert_eq!(said.last().unwrap()["t"], "accepted", "{said:?}");
+    socket.prompt(2, "ask").await;
+    let asked = socket.until(entry("ask")).await;
+    let id = asked.last().unwrap()["id"].as_str().unwrap();
+    let ask: u64 = id.split('.').nth(1).unwrap().parse().unwrap();
+    let answered = server
+        .post(&format!("{session}/asks/{ask}"), &json!({ "client": "phone", "d": null }))
+        .await;
+    assert_eq!(answered.status, 202, "{answered:?}");
+    let frames = socket.until(entry("turn_end")).await;
+    let output = frames.iter().find(|frame| frame["entry"] == "output").unwrap();
+    assert!(output["d"].is_null(), "{output}");
 }
 
 #[tokio::test]
@@ -59,6 +88,10 @@ async fn a_refusal_names_the_rule_and_what_would_be_right() {
         (&said["n"], &said["expected"], &said["rule"]),
         (&json!(3), &json!(1), &json!("P4"))
     );
+    assert_eq!(said["message"], outlive::Reason::Gap.meaning());
+    let method = server.request("DELETE", &session, &[], "").await;
+    assert_eq!((method.status, &method.json()["error"]), (405, &json!("method")));
+    assert!(method.headers["allow"].contains("GET"), "{method:?}");
 }
 
 #[tokio::test]

@@ -226,3 +226,30 @@ async fn a_long_answer_comes_whole_and_in_order() {
         places.map(|id| id.split('.').nth(1).unwrap().parse().unwrap()).collect();
     assert_eq!(places, (1..=2_002).collect::<Vec<u64>>());
 }
+
+#[tokio::test]
+async fn a_close_for_what_the_peer_did_wrong_says_what_it_was() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let attach =
+        |client: &str| Message::text(json!({ "t": "attach", "client": client }).to_string());
+    for (sent, why) in [
+        (attach(""), "a client's name is 1 to 64 bytes"),
+        (attach(&"x".repeat(65)), "a client's name is 1 to 64 bytes"),
+        (Message::binary(vec![1]), "not binary ones"),
+        (Message::text("{\"t\":\"ping\"}"), "the first frame must be `attach`"),
+        (Message::text("{\"t\":\"hello\"}"), "this is no frame"),
+    ] {
+        let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
+        socket.send(sent).await.unwrap();
+        let said = loop {
+            match socket.0.next().await {
+                Some(Ok(Message::Close(Some(close)))) => break close,
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(u16::from(said.code), 4002);
+        assert!(said.reason.contains(why), "{said:?}");
+    }
+}

@@ -3,6 +3,7 @@
 
 mod kit;
 
+mod bodies;
 mod incidents;
 mod leaving;
 mod prompts;

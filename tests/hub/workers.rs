@@ -158,6 +158,10 @@ async fn a_start_that_fails_or_panics_ends_what_waits_and_is_not_repeated() {
         viewer.prompt(number, &Scene::Say(1)).await;
         viewer.ended(turn, TurnOutcome::Failed).await;
         viewer.until(|viewer| viewer.applied.len() as u64 == turn + 2).await;
+        let why = if part == Part::Fails { "no start" } else { "panicked" };
+        assert!(viewer.has(|said| {
+            matches!(said, Said::TurnEnd { error: Some(it), .. } if it.contains(why))
+        }));
         turn += 3;
     }
     viewer.prompt(3, &Scene::Say(1)).await;

@@ -1,7 +1,6 @@
 //! Commands: through the routing table, then to the session; and the answer to whoever waits for it.
 
 use std::boxed::Box;
-use std::string::ToString;
 
 use super::super::mailbox::{Arrival, Command, Done, NotDone, Order, Reply};
 use super::commit::Payload;
@@ -139,5 +138,5 @@ fn connection(reply: &Reply) -> Option<crate::ids::ConnectionId> {
 }
 
 fn complaint(why: &NotDone) -> Order {
-    Order::Say(Box::new(ToClient::Error { message: why.to_string() }))
+    Order::Say(Box::new(ToClient::Error { message: why.sentence() }))
 }

@@ -30,7 +30,7 @@ pub(super) enum Payload {
     Said(Who, Body),
     Output(Pieces),
     Ask(Body, Asked),
-    /// Why the turn failed.
+    /// Why the turn failed, or the start, and with it every prompt that waited for it.
     End(Option<String>),
 }
 

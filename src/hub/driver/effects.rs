@@ -1,7 +1,6 @@
 //! Effects become I/O, in order. Whoever is gone is passed over: that news is on its way.
 
 use std::boxed::Box;
-use std::string::ToString;
 
 use tokio::time::{Duration, Instant};
 
@@ -195,5 +194,5 @@ fn refused(what: Refusable, why: &NotDone) -> Refused {
             (Why::Endpoint(EndpointReason::Unavailable), None, None)
         }
     };
-    Refused { what, n: None, ask: None, reason, rule, expected, message: why.to_string() }
+    Refused { what, n: None, ask: None, reason, rule, expected, message: why.sentence() }
 }

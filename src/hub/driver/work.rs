@@ -66,9 +66,9 @@ impl Driver {
                 self.asks.clear();
                 (Event::TurnEnded { incarnation, turn, outcome }, Payload::End(error))
             }
-            What::StartFailed => {
+            What::StartFailed(why) => {
                 self.dismiss();
-                (Event::StartFailed { incarnation }, Payload::None)
+                (Event::StartFailed { incarnation }, Payload::End(Some(why)))
             }
             What::Exited => {
                 self.dismiss();

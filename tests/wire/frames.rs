@@ -1,0 +1,58 @@
+//! Frames and entries as they are read.
+
+use outlive::ids::Seq;
+use outlive::log::LogId;
+use outlive::wire::{Event, Said, ToServer, frame};
+use serde_json::{Value, from_str, json, to_string, to_value};
+
+/// Every frame and every entry that has a body, with this one.
+fn with_body(d: &Value) -> (Vec<Value>, Vec<Value>) {
+    let frames =
+        vec![json!({ "t": "prompt", "n": 1, "d": d }), json!({ "t": "answer", "ask": 2, "d": d })];
+    let entries = vec![
+        json!({ "entry": "prompt", "client": "laptop", "n": 1, "d": d }),
+        json!({ "entry": "output", "turn": 1, "d": d }),
+        json!({ "entry": "output", "turn": null, "d": d }),
+        json!({ "entry": "ask", "turn": 1, "d": d }),
+        json!({ "entry": "answer", "ask": 2, "client": "laptop", "d": d }),
+    ];
+    (frames, entries)
+}
+
+/// A `null` that was logged could not be read again, and its session never started another worker.
+#[test]
+fn every_body_is_read_as_it_was_written_also_null() {
+    for d in [json!(null), json!(false), json!(0), json!(""), json!([null]), json!({ "d": null })] {
+        let (frames, entries) = with_body(&d);
+        for is in frames {
+            let read: ToServer =
+                from_str(&is.to_string()).unwrap_or_else(|why| panic!("{is}: {why}"));
+            assert_eq!(to_value(&read).unwrap(), is);
+        }
+        for is in entries {
+            let read: Said = from_str(&is.to_string()).unwrap_or_else(|why| panic!("{is}: {why}"));
+            assert_eq!(to_value(&read).unwrap(), is);
+            let line = to_string(&read).unwrap();
+            let sent = frame(LogId(1), Seq(3), line.as_bytes());
+            let event: Event = serde_json::from_slice(&sent).unwrap();
+            assert_eq!(to_value(&event.said).unwrap(), is);
+        }
+    }
+}
+
+#[test]
+fn a_body_that_is_not_there_is_missing() {
+    let (frames, entries) = with_body(&json!(1));
+    let without = |mut of: Value| {
+        of.as_object_mut().unwrap().remove("d");
+        of.to_string()
+    };
+    for frame in frames {
+        let why = from_str::<ToServer>(&without(frame)).unwrap_err().to_string();
+        assert!(why.contains("needs `d`"), "{why}");
+    }
+    for entry in entries {
+        let why = from_str::<Said>(&without(entry)).unwrap_err().to_string();
+        assert!(why.contains("needs `d`"), "{why}");
+    }
+}
