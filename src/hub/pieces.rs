@@ -41,7 +41,9 @@ impl Pieces {
         let more = before.iter().map(|part| part.len()).sum::<usize>() + behind.len();
         let mut text = Vec::with_capacity(self.text.len() + self.len() * more);
         for piece in self.iter() {
-            before.iter().for_each(|part| text.extend_from_slice(part));
+            for part in before {
+                text.extend_from_slice(part);
+            }
             text.extend_from_slice(piece);
             text.extend_from_slice(behind);
         }
@@ -50,12 +52,12 @@ impl Pieces {
 }
 
 /// Cuts a text into parts of these sizes, which share its memory.
-pub(crate) fn cut(text: Vec<u8>, mut sizes: impl Iterator<Item = usize>) -> Vec<Bytes> {
+pub(crate) fn cut(text: Vec<u8>, sizes: impl Iterator<Item = usize>) -> Vec<Bytes> {
     let text = Bytes::from(text);
     let mut start = 0;
     let mut parts = Vec::with_capacity(sizes.size_hint().0);
     // Most often it is one part, which needs nothing to share.
-    while let Some(size) = sizes.next() {
+    for size in sizes {
         let end = start + size;
         if start == 0 && end == text.len() {
             return std::vec![text];

@@ -11,7 +11,7 @@ use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What waits costs memory that is kept for what comes next, up to so many of them.
 const KEPT: usize = 8;
@@ -105,12 +105,12 @@ impl<T> Sender<T> {
 
     /// Takes room for something that is put in next, if there is enough.
     pub(super) fn has_room(&self, size: u32) -> bool {
-        self.0.room.try_acquire_many(size).map(|taken| taken.forget()).is_ok()
+        self.0.room.try_acquire_many(size).map(SemaphorePermit::forget).is_ok()
     }
 
     /// Waits for room, first come, first served. Cancel-safe: dropped while it waits, it has taken none.
     pub(super) async fn room(&self, size: u32) -> Result<(), Closed> {
-        self.0.room.acquire_many(size).await.map(|taken| taken.forget()).map_err(|_| Closed)
+        self.0.room.acquire_many(size).await.map(SemaphorePermit::forget).map_err(|_| Closed)
     }
 }
 

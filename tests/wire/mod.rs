@@ -3,4 +3,5 @@
 
 mod damage;
 mod forms;
+#[cfg(feature = "tokio")]
 mod frames;
