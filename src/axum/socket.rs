@@ -168,8 +168,6 @@ impl Conversation {
                 Ok(frame) => {
                     if self.visitor.is_some() {
                         self.wrong = Some("the first frame must be `attach`".into());
-                    } else if matches!(frame, ToServer::Attach { .. }) {
-                        self.wrong = Some("this connection has attached already".into());
                     }
                     self.link.receive(frame).await;
                 }

@@ -237,7 +237,7 @@ async fn a_close_for_what_the_peer_did_wrong_says_what_it_was() {
         (attach(""), "a client's name is 1 to 64 bytes"),
         (attach(&"x".repeat(65)), "a client's name is 1 to 64 bytes"),
         (Message::binary(vec![1]), "not binary ones"),
-        (Message::text("{\"t\":\"ping\"}"), "the first frame must be `attach`"),
+        (Message::text("{\"t\":\"prompt\",\"n\":1,\"d\":1}"), "the first frame must be `attach`"),
         (Message::text("{\"t\":\"hello\"}"), "this is no frame"),
     ] {
         let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
