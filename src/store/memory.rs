@@ -103,6 +103,10 @@ impl Store for Memory {
             let retained = usize::try_from(log.head.0 - log.base.0).unwrap_or(usize::MAX);
             let surplus = kept.entries.len().saturating_sub(retained);
             kept.entries.drain(..surplus);
+            if kept.snapshot.state == State::Ended {
+                // It may sleep for long.
+                kept.entries.shrink_to_fit();
+            }
             Ok(())
         }))
     }

@@ -6,7 +6,7 @@ use crate::Effort;
 use crate::figures::{head, median, quantile, row, show};
 use crate::process::Server;
 use crate::server::Wish;
-use crate::viewer::{Socket, attach, connect, create, request, say, watch};
+use crate::viewer::{Socket, attach, attach_narrow, connect, create, request, say, watch};
 
 /// The body of a prompt.
 fn prompt(n: u32, wish: Wish) -> String {
@@ -309,7 +309,7 @@ pub async fn deaf(effort: Effort) {
     head(
         "A viewer that does not read",
         &format!(
-            "Ten viewers of a stream of {frames} frames, one a millisecond, with and without an eleventh that never reads."
+            "Ten viewers of a stream of {frames} frames, one a millisecond, with and without an eleventh that never reads, and has hardly any room for what it does not."
         ),
         &["viewers", "p99 age of the ten, µs"],
     );
@@ -320,7 +320,7 @@ pub async fn deaf(effort: Effort) {
         for (place, deaf) in [(0, false), (1, true)] {
             let session = create(&memory.address).await;
             let ignores = if deaf {
-                Some(attach(&memory.address, &session, "deaf", None).await)
+                Some(attach_narrow(&memory.address, &session, "deaf").await)
             } else {
                 None
             };

@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -15,12 +15,28 @@ pub type Socket = WebSocketStream<TcpStream>;
 
 /// A WebSocket to a path of a server.
 pub async fn connect(address: &str, path: &str, protocol: Option<&str>) -> Socket {
+    let stream = TcpStream::connect(address).await.expect("the server listens");
+    connect_over(stream, address, path, protocol).await
+}
+
+/// A connection that has hardly any room for what it does not read.
+async fn narrow(address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4 << 10).expect("a socket has options");
+    socket.connect(address.parse().expect("an address")).await.expect("the server listens")
+}
+
+async fn connect_over(
+    stream: TcpStream,
+    address: &str,
+    path: &str,
+    protocol: Option<&str>,
+) -> Socket {
     let mut request = format!("ws://{address}{path}").into_client_request().expect("an address");
     if let Some(protocol) = protocol {
         let protocol = protocol.parse().expect("a protocol's name");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
     }
-    let stream = TcpStream::connect(address).await.expect("the server listens");
     stream.set_nodelay(true).expect("a socket has options");
     let config = WebSocketConfig::default().read_buffer_size(16 << 10);
     let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
@@ -47,8 +63,24 @@ pub async fn hear(socket: &mut Socket) -> Option<String> {
 
 /// Attaches to one of our sessions, and returns when welcome.
 pub async fn attach(address: &str, session: &str, client: &str, cursor: Option<&str>) -> Socket {
+    let stream = TcpStream::connect(address).await.expect("the server listens");
+    attach_over(stream, address, session, client, cursor).await
+}
+
+/// As [`attach`], with hardly any room for what is not read: for one that does not.
+pub async fn attach_narrow(address: &str, session: &str, client: &str) -> Socket {
+    attach_over(narrow(address).await, address, session, client, None).await
+}
+
+async fn attach_over(
+    stream: TcpStream,
+    address: &str,
+    session: &str,
+    client: &str,
+    cursor: Option<&str>,
+) -> Socket {
     let path = format!("/sessions/{session}/ws");
-    let mut socket = connect(address, &path, Some("outlive.v1")).await;
+    let mut socket = connect_over(stream, address, &path, Some("outlive.v1")).await;
     let cursor = cursor.map(|cursor| format!(r#","cursor":"{cursor}""#)).unwrap_or_default();
     say(&mut socket, format!(r#"{{"t":"attach","client":"{client}"{cursor}}}"#)).await;
     let welcome = hear(&mut socket).await.expect("a welcome");
