@@ -434,23 +434,3 @@ pub fn frame(log: LogId, seq: Seq, line: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(line.get(1..).unwrap_or_default());
     frame
 }
-
-/// The [frames](frame) of entries from `first` on, in one piece of memory.
-#[cfg(feature = "tokio")]
-pub(crate) fn frames(log: LogId, first: Seq, lines: &[bytes::Bytes]) -> Vec<bytes::Bytes> {
-    let before = std::format!("{{\"t\":\"ev\",\"id\":\"{log}.");
-    let behind = "\",";
-    let size = |(line, seq): (&bytes::Bytes, u64)| {
-        let digits = seq.checked_ilog10().unwrap_or_default() as usize + 1;
-        before.len() + digits + behind.len() + line.len().saturating_sub(1)
-    };
-    let sizes = || lines.iter().zip(first.0..).map(size);
-    let mut all = Vec::with_capacity(sizes().sum());
-    for (line, seq) in lines.iter().zip(first.0..) {
-        all.extend_from_slice(before.as_bytes());
-        all.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
-        all.extend_from_slice(behind.as_bytes());
-        all.extend_from_slice(line.get(1..).unwrap_or_default());
-    }
-    crate::hub::cut(all, sizes())
-}

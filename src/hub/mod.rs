@@ -78,7 +78,6 @@ use self::body::client_id;
 pub(crate) use self::body::client_name;
 use self::driver::Birth;
 use self::mailbox::{Command, Fact, Reply, Who};
-pub(crate) use self::pieces::cut;
 use self::shared::Shared;
 use crate::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 use crate::limits::Limits;

@@ -52,7 +52,7 @@ impl Pieces {
 }
 
 /// Cuts a text into parts of these sizes, which share its memory.
-pub(crate) fn cut(text: Vec<u8>, sizes: impl Iterator<Item = usize>) -> Vec<Bytes> {
+pub(super) fn cut(text: Vec<u8>, sizes: impl Iterator<Item = usize>) -> Vec<Bytes> {
     let text = Bytes::from(text);
     let mut start = 0;
     let mut parts = Vec::with_capacity(sizes.size_hint().0);

@@ -6,7 +6,9 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
+use super::pieces::cut;
 use crate::ids::Seq;
+use crate::log::LogId;
 
 /// The newest frames of a session's log, up to a number of bytes. What is older is read from the store.
 #[derive(Debug)]
@@ -64,4 +66,23 @@ impl Tail {
         }
         Some(inner.frames.range(start..end).cloned().collect())
     }
+}
+
+/// The [frames](crate::wire::frame) of entries from `first` on, in one piece of memory.
+pub(super) fn frames(log: LogId, first: Seq, lines: &[Bytes]) -> Vec<Bytes> {
+    let before = std::format!("{{\"t\":\"ev\",\"id\":\"{log}.");
+    let behind = "\",";
+    let size = |(line, seq): (&Bytes, u64)| {
+        let digits = seq.checked_ilog10().unwrap_or_default() as usize + 1;
+        before.len() + digits + behind.len() + line.len().saturating_sub(1)
+    };
+    let sizes = || lines.iter().zip(first.0..).map(size);
+    let mut all = Vec::with_capacity(sizes().sum());
+    for (line, seq) in lines.iter().zip(first.0..) {
+        all.extend_from_slice(before.as_bytes());
+        all.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
+        all.extend_from_slice(behind.as_bytes());
+        all.extend_from_slice(line.get(1..).unwrap_or_default());
+    }
+    cut(all, sizes())
 }

@@ -16,11 +16,12 @@ use super::super::history;
 use super::super::mailbox::Who;
 use super::super::pieces::Pieces;
 use super::super::staff::{Asked, Errand};
+use super::super::tail::frames;
 use super::Driver;
 use crate::ids::{Incarnation, Seq};
 use crate::session::{Effect, Entry, Event, Session, Step};
 use crate::store::{Commit, CommitError, StoreError, Stored, Version};
-use crate::wire::{self, Said};
+use crate::wire::Said;
 
 /// What an event brings that the machine does not see.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Driver {
         let (session, expect) = (self.id.clone(), self.version);
         let commit = Commit { session, expect, snapshot, entries };
         if !self.viewers.is_empty() {
-            self.frames = wire::frames(commit.snapshot.log.id, commit.first(), &commit.entries);
+            self.frames = frames(commit.snapshot.log.id, commit.first(), &commit.entries);
         }
         match self.unless_done(self.shared.store.commit(commit)).await {
             Some(Ok(())) => Kept::Yes,

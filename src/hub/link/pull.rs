@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::backoff::Backoff;
 use super::super::mailbox::{Fact, Order};
 use super::super::queue::Receiver;
+use super::super::tail::frames;
 use super::{Attached, Entries, Frame, Link, Range};
 use crate::connection::{Phase, Trigger};
 use crate::store::StoreError;
@@ -100,7 +101,7 @@ impl Link {
             loop {
                 match shared.store.read(id, from, to).await {
                     Ok(lines) if lines.len() as u64 == to.0 + 1 - from.0 => {
-                        return Ok(crate::wire::frames(*log, from, &lines));
+                        return Ok(frames(*log, from, &lines));
                     }
                     Ok(_) => return Err(StoreError::Corrupt("a range has holes".into())),
                     Err(StoreError::Trimmed) => return Err(StoreError::Trimmed),
