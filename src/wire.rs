@@ -3,8 +3,7 @@
 //! The field `t` says what a frame is. Unknown fields are passed over; what a server does not know it
 //! answers with [`ToClient::Error`], what a client does not know it passes over. Frames with an `id` are
 //! entries of the log and move the client's cursor; no other frame does. Texts and numbers are bounded by
-//! the endpoint before they come here. A body `d` is any JSON, also `null`: only one that is not there is
-//! missing.
+//! the endpoint before they come here. A body `d` is any JSON, also `null`.
 
 use std::borrow::Cow;
 use std::boxed::Box;
@@ -18,8 +17,7 @@ use crate::ids::{Incarnation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, Cursor, LogId, ParseCursorError};
 use crate::words::{EndReason, Reason, State, TurnOutcome, words};
 
-/// The WebSocket subprotocol. A client asks for it, and the server selects it; it refuses a client that asks
-/// only for others. One that asks for none is served, as if it had asked for this.
+/// The WebSocket subprotocol. The server selects it, or refuses who asks only for others; to ask for none is fine.
 pub const SUBPROTOCOL: &str = "outlive.v1";
 
 /// From client to server.
@@ -39,10 +37,9 @@ pub enum ToServer {
     },
     /// A prompt. Answered by [`ToClient::Accepted`] or [`ToClient::Refused`].
     Prompt {
-        /// Counted from 1 per client. The same prompt, sent again, has the same number and the same body;
-        /// space between the tokens of the JSON does not count.
+        /// Counted from 1 per client. The same prompt, sent again, has the same number and body.
         n: PromptNumber,
-        /// The body.
+        /// The body. Space between its tokens does not count when it is compared.
         d: Box<RawValue>,
     },
     /// Stop a turn, or take a queued prompt back. Not answered: its effect is in the log.
@@ -90,9 +87,8 @@ pub enum ToClient {
         /// The last one.
         lost_to: Seq,
     },
-    /// A prompt is accepted, and durable. Bodies are compared for a client's latest number only: an older number
-    /// is accepted again whatever its body, so count on from `high` of the [`Welcome`], and never begin anew
-    /// under the same name.
+    /// A prompt is accepted, and durable. Bodies are compared for a client's latest number only: an older one is
+    /// accepted again whatever its body, so count on from `high` of the [`Welcome`].
     Accepted {
         /// The client's number for it.
         n: PromptNumber,
@@ -127,8 +123,7 @@ pub struct Welcome {
     pub connection: String,
     /// Which log this is.
     pub log: LogId,
-    /// The last entry that was trimmed; 0 if none was. A client that comes without a cursor is told of no gap: if
-    /// this is not 0, what it is sent is not the whole conversation.
+    /// The last entry that was trimmed, or 0: what a client without a cursor is not sent, and told no gap of.
     pub base: Seq,
     /// The last entry: a client that has applied it has caught up.
     pub head: Seq,
@@ -322,10 +317,9 @@ struct Fields {
     error: Option<String>,
     why: Option<EndReason>,
     #[serde(default, deserialize_with = "there")]
-    d: Option<Box<RawValue>>,
+    d: Option<Box<RawValue>>, // also `null`
 }
 
-/// A body that is there. `null` is one like any other; only one that is not there is missing.
 fn there<'de, D: Deserializer<'de>>(body: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::deserialize(body).map(Some)
 }
