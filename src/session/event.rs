@@ -136,6 +136,10 @@ pub enum Event {
         /// A new log id if the store may have lost a suffix of the log; none if it cannot have.
         renew: Option<LogId>,
     },
+    /// The process is about to leave. From here on the session starts no worker and dispatches no prompt:
+    /// what runs may end, what is accepted waits in the record, and the next process answers it. It is not
+    /// in the snapshot: it is about this process, and for good.
+    Hold,
 }
 
 /// How a worker says a turn went. The other outcomes are the machine's to give.

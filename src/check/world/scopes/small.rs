@@ -1,7 +1,7 @@
 //! The worlds in which mutants are looked for.
 
 use super::{
-    APPROVALS, CLOSING, CRASHES, CROWDED, HANDSHAKES, HOSTILE, LOSSES, NOTHING, RECONNECTS, SMALL,
+    APPROVALS, CLOSING, CRASHES, CROWDED, DRAINS, HANDSHAKES, HOSTILE, LOSSES, NOTHING, RECONNECTS, SMALL,
     SUSPENDS, TAKEOVERS, TURNS, TWO_CLIENTS,
 };
 use crate::check::world::{Budget, Scope};
@@ -137,4 +137,12 @@ pub const SMALL_WORLDS: &[Scope] = &[
         ..TAKEOVERS
     },
     TAKEOVERS,
+    Scope {
+        name: "small_drains",
+        prompts: &[2],
+        budget: Budget { dials: 1, posts: 1, holds: 1, ..NOTHING },
+        interrupts: false,
+        live: false,
+        ..DRAINS
+    },
 ];
