@@ -6,7 +6,7 @@ use std::{format, mem, vec};
 use super::intake::{Candidate, Known};
 use super::laws::Laws;
 use super::model::{Encoding, Model, Step};
-use super::store::{BATCH, Id, SHARDS, Spot, Store};
+use super::store::{BATCH, Id, SHARDS, Spot};
 
 /// The bytes in which a worker remembers keys that it reached: what the first cache holds.
 const RECENT_BYTES: usize = 1 << 15;
@@ -233,6 +233,10 @@ impl<M: Model, K> Worker<M, K> {
         step: &Step<'_, M>,
     ) {
         if context.laws.suspect.is_some_and(|suspect| !suspect(context.model, step)) {
+            debug_assert!(
+                context.laws.step.iter().all(|law| (law.check)(context.model, step).is_ok()),
+                "a step breaks a law over steps, and was not suspected"
+            );
             return;
         }
         let found = &mut self.found[context.laws.state.len()..];

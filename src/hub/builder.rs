@@ -91,7 +91,14 @@ impl Builder {
         self
     }
 
-    /// What belongs to the hub itself.
+    /// What belongs to the hub itself. More of it may come, so it is made by changing the default:
+    ///
+    /// ```
+    /// # use outlive::hub::{Builder, Hub, Options};
+    /// let mut options = Options::default();
+    /// options.ping_ms = 10_000;
+    /// let builder: Builder = Hub::builder().options(options);
+    /// ```
     #[must_use]
     pub fn options(mut self, options: Options) -> Builder {
         self.options = options;

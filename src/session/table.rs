@@ -109,7 +109,8 @@ const ALL: &[State] = State::VARIANTS;
 /// The session's table: a legend of its ops is [`Op`], of its columns [`Trigger`].
 ///
 /// A row that holds in several states stands in the section of what it is about. The cells that cannot
-/// arise are the last section, and the checker proves that they do not.
+/// arise are the last section, and the checker proves that they do not. Where a timer ends a state that
+/// has no other one, nothing is left to disarm, and the row does not say so (C2, S5, L2).
 #[rustfmt::skip]
 pub const ROWS: &[Row] = {
     use Op::{

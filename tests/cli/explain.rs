@@ -90,3 +90,32 @@ fn a_table_is_named_by_place_or_by_option() {
     assert_eq!(run(&["table", "--table", "routing"]).out, run(&["table", "routing"]).out);
     assert_eq!(run(&["table", "routing", "--table", "session"]).code, 2);
 }
+
+#[test]
+fn a_rule_is_explained_by_its_id_as_errors_name_it() {
+    let rule = run(&["explain", "p3"]);
+    assert!(rule.out.starts_with("rule P3 of the session table: refuse"), "{}", rule.out);
+    assert!(rule.out.contains("on: PROMPT_CONFLICT"), "{}", rule.out);
+    // Two tables have an A1.
+    let both = run(&["explain", "A1"]).out;
+    assert!(both.contains("of the session table") && both.contains("of the client table"), "{both}");
+    let one = run(&["explain", "client", "A1", "--format", "json"]);
+    let json: Value = serde_json::from_str(&one.out).unwrap();
+    assert_eq!(json["rules"].as_array().unwrap().len(), 1);
+    assert_eq!(json["rules"][0]["table"], "client");
+    let none = run(&["explain", "Z99"]);
+    assert_eq!((none.code, none.err.contains("no rule `Z99`")), (2, true), "{}", none.err);
+}
+
+#[test]
+fn what_is_asked_the_wrong_way_round_is_told_so() {
+    let run = run(&["explain", "prompt", "closing"]);
+    let says = "error: the state comes first: `outlive explain closing prompt`\n";
+    assert_eq!((run.code, run.err.as_str()), (2, says));
+}
+
+#[test]
+fn a_word_that_is_like_none_is_not_guessed() {
+    let run = run(&["explain", "xyz", "prompt"]);
+    assert!(run.err.contains("`xyz` is no state of the session table. It must be"), "{}", run.err);
+}

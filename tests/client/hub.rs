@@ -387,17 +387,21 @@ mod restarts {
         soon("an answer", client.prompt("one")).await.unwrap();
         shown.until(&mut client, "turn_end", 1).await;
         let before = shown.log;
+        // Nor in this boot of the system, or nothing could be lost.
+        let file = rusqlite::Connection::open(place.file()).unwrap();
+        file.execute("UPDATE owner SET boot = 'another'", []).unwrap();
+        drop(file);
         let (second, _store) = open(&place, Durability::Full).await;
         proxy.lead(Some(second.at));
         // The older one finds out with its next commit, and sends its clients on. If there is time to say
-        // so, it also says that it could not take the prompt.
+        // so, it also says that it could not take the prompt: what is refused is for its giver.
         let told = soon("an answer", client.prompt("two")).await;
         while shown.log == before {
             shown.next(&mut client).await;
         }
         if let Err(refused) = told {
             assert!(
-                matches!(&refused, Failed::Refused(why) if why.reason == "unavailable"),
+                matches!(&refused, Failed::Refused(why) if why.reason == "draining"),
                 "{refused:?}"
             );
             soon("an answer", client.prompt("two")).await.unwrap();

@@ -1,8 +1,11 @@
 //! Who may do what.
 
+use std::sync::Arc;
+
 use outlive::axum::{Ask, Bearer, Denied, Grant, Origins, endpoints};
 use outlive::hub::{Hub, Options, Role};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::kit::{Server, Words};
@@ -188,20 +191,24 @@ async fn origins_can_be_listed() {
 
 #[tokio::test]
 async fn whoever_authorises_may_take_time_but_not_for_ever() {
-    struct Slow;
+    struct Slow(Arc<Notify>);
     impl outlive::axum::Authorize for Slow {
         async fn authorize(&self, ask: &Ask<'_>) -> Result<Grant, Denied> {
-            match ask.token() {
-                None => Err(Denied::Missing),
-                Some(_) => std::future::pending().await,
+            if ask.token().is_none() {
+                return Err(Denied::Missing);
             }
+            self.0.notify_one();
+            std::future::pending().await
         }
     }
+    let asked = Arc::new(Notify::new());
     let hub = Hub::builder().build(Words).await.unwrap();
     let session = format!("/sessions/{}", hub.create().await.unwrap());
-    let server = Server::of(hub.clone(), endpoints(hub).authorize(Slow)).await;
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(Slow(Arc::clone(&asked)))).await;
     let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
-    tokio::time::pause();
     socket.send(Message::text(r#"{"t":"attach","client":"a","token":"t"}"#)).await.unwrap();
+    // Paused before, time could run ahead of what is on its way.
+    asked.notified().await;
+    tokio::time::pause();
     assert_eq!(socket.code().await, 1013);
 }

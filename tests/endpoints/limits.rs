@@ -4,7 +4,7 @@ use outlive::axum::EndpointLimits;
 use outlive::hub::Options;
 use serde_json::json;
 
-use super::kit::{Server, Socket};
+use super::kit::{Server, Socket, freeze};
 
 fn limits(set: impl FnOnce(&mut EndpointLimits)) -> EndpointLimits {
     let mut limits = EndpointLimits::default();
@@ -71,7 +71,7 @@ async fn attaches_may_come_again_after_a_time() {
     let (mut browser, _) = server.dial(&session, &[("origin", &page)]).await.unwrap();
     browser.say(&json!({ "t": "attach", "client": "b" })).await;
     assert_eq!(browser.code().await, 4129);
-    tokio::time::pause();
+    let _frozen = freeze();
     assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
     tokio::time::advance(std::time::Duration::from_secs(60)).await;
     assert!(server.dial(&session, &[]).await.is_ok());

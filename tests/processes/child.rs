@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
@@ -72,14 +71,11 @@ pub(super) struct Serving {
     /// Kept open: a server whose greeting nobody reads any more is not what is looked at here.
     _told: BufReader<ChildStdout>,
     pub(super) site: Site,
-    /// How long it took until it listened.
-    pub(super) took: Duration,
 }
 
 impl Serving {
     /// Returns when it listens.
     pub(super) async fn start(listen: &str, store: &Path, more: &[&str]) -> Serving {
-        let began = Instant::now();
         let (mut child, mut told) = serve(listen, store, more);
         let mut greeting = String::new();
         told.read_line(&mut greeting).await.unwrap();
@@ -87,21 +83,19 @@ impl Serving {
             let (code, said) = Self::rest(&mut child).await;
             panic!("no greeting: {code:?} {said}");
         };
-        Serving { child, _told: told, site: Site { at }, took: began.elapsed() }
+        Serving { child, _told: told, site: Site { at } }
     }
 
-    /// Starts one, and kills it after a moment, whatever it has come to by then; returns whether it listened.
-    pub(super) async fn stillborn(
-        listen: &str,
-        store: &Path,
-        more: &[&str],
-        moment: Duration,
-    ) -> bool {
+    /// Starts one, and kills it when everybody else had so many turns, whatever it has come to by then;
+    /// returns whether it listened.
+    pub(super) async fn stillborn(listen: &str, store: &Path, more: &[&str], turns: u64) -> bool {
         let (mut child, mut told) = serve(listen, store, more);
-        let left = tokio::time::timeout(moment, child.wait()).await;
-        if let Ok(status) = left {
-            let (_, said) = Self::rest(&mut child).await;
-            panic!("it left by itself: {status:?} {said}");
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        if child.try_wait().unwrap().is_some() {
+            let (code, said) = Self::rest(&mut child).await;
+            panic!("it left by itself: {code:?} {said}");
         }
         child.kill().await.unwrap();
         let mut greeting = String::new();

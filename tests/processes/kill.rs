@@ -134,8 +134,8 @@ struct Killer<'a> {
     record: &'a Path,
     at: String,
     serving: Option<Serving>,
-    /// How long the last one took until it listened.
-    took: Duration,
+    /// Moments in the life of one that is started are drawn from so many.
+    moments: u64,
     chance: Chance,
     hits: Hits,
 }
@@ -157,8 +157,8 @@ struct Hits {
 
 impl<'a> Killer<'a> {
     async fn begin(store: &'a Path, record: &'a Path, chance: Chance) -> Killer<'a> {
-        let (at, took, hits) = (COMES_BACK.to_owned(), Duration::ZERO, Hits::default());
-        let mut killer = Killer { store, record, at, serving: None, took, chance, hits };
+        let (at, moments, hits) = (COMES_BACK.to_owned(), 1 << 14, Hits::default());
+        let mut killer = Killer { store, record, at, serving: None, moments, chance, hits };
         killer.start().await;
         killer
     }
@@ -173,7 +173,7 @@ impl<'a> Killer<'a> {
     async fn start(&mut self) {
         let words = self.words();
         let server = Serving::start(&self.at, self.store, &words).await;
-        (self.at, self.took) = (server.site.at.to_string(), server.took);
+        self.at = server.site.at.to_string();
         self.serving = Some(server);
     }
 
@@ -202,10 +202,9 @@ impl<'a> Killer<'a> {
         *hit += 1;
     }
 
-    /// At any moment from its first one to some time after it listens, as long as that took last.
+    /// At any moment from its first one to some time after it listens.
     async fn kill_starting(&mut self) {
-        let thousandths = u32::try_from(self.chance.below(1_500)).unwrap();
-        let moment = self.took * thousandths / 1_000;
+        let moment = self.chance.below(self.moments);
         let before = self.recorded();
         let words = self.words();
         let listened = Serving::stillborn(&self.at, self.store, &words, moment).await;
@@ -215,6 +214,8 @@ impl<'a> Killer<'a> {
             (false, false) => &mut self.hits.starting,
         };
         *hit += 1;
+        // As many before it listens as after it, however fast this machine is.
+        self.moments = if listened { self.moments.div_ceil(2) } else { self.moments * 2 };
     }
 
     fn recorded(&self) -> u64 {

@@ -78,7 +78,7 @@ async fn c_the_newcomer_has_the_stream_while_the_old_connection_is_half_open() {
 
 /// What a connection holds of what nobody reads, however much this machine would allow: far less than
 /// there is to send.
-const NARROW: u32 = 16 << 10;
+const NARROW: u32 = 64 << 10;
 
 fn narrow() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
@@ -105,9 +105,11 @@ async fn d_a_hundred_others_read_to_the_end_beside_one_that_never_reads() {
         async move { stage.attach(session, &format!("viewer-{n}"), None).await.0 }
     });
     let others = join_all(others).await;
-    first.prompt(1, &format!("stream {PIECES}")).await;
-    stage.cues.out.notified().await;
-    first.say(&json!({ "t": "interrupt", "turn": 1 })).await;
+    let stream = async {
+        first.prompt(1, &format!("stream {PIECES}")).await;
+        stage.cues.out.notified().await;
+        first.say(&json!({ "t": "interrupt", "turn": 1 })).await;
+    };
     let read = others.into_iter().map(|mut socket| async move {
         let frames = socket.until(entry("turn_end")).await;
         let places: Vec<u64> =
@@ -115,7 +117,8 @@ async fn d_a_hundred_others_read_to_the_end_beside_one_that_never_reads() {
         (outputs(&frames).len(), places)
     });
     let whole: Vec<u64> = (1..=PIECES as u64 + 2).collect();
-    for (said, places) in join_all(read).await {
+    let ((), read) = tokio::join!(stream, join_all(read));
+    for (said, places) in read {
         assert_eq!(said, PIECES);
         assert_eq!(places, whole);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use outlive::Limits;
 use outlive::axum::{Anyone, EndpointLimits, endpoints};
-use outlive::hub::{Failure, Farewell, Hub, Start, Turn, Worker};
+use outlive::hub::{Failure, Farewell, Hub, Options, Start, Turn, Worker};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
@@ -112,7 +112,11 @@ impl Stage {
             late: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
         });
-        let hub = Hub::builder().limits(limits).build(Actor(Arc::clone(&cues))).await.unwrap();
+        let mut options = Options::default();
+        // Nobody is taken for gone because this machine is busy.
+        options.ping_ms = 3_600_000;
+        let hub = Hub::builder().limits(limits).options(options);
+        let hub = hub.build(Actor(Arc::clone(&cues))).await.unwrap();
         let mut limits = EndpointLimits::default();
         (limits.connections, limits.attaches, limits.attach_ms) = (1_000, 1_000, 1);
         let endpoints = endpoints(hub.clone()).authorize(Anyone).limits(limits);

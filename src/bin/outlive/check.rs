@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -87,7 +88,7 @@ Examples:
 impl Check {
     pub(crate) fn run(&self) -> Exit {
         if self.list {
-            return list();
+            return self.list();
         }
         if self.mutants {
             return self.mutants();
@@ -103,8 +104,36 @@ impl Check {
             return self.races();
         }
         match self.scopes() {
-            Ok((scopes, clients)) => self.worlds(&scopes, &clients),
+            Ok((scopes, clients)) => told(|| self.worlds(&scopes, &clients)),
             Err(unknown) => complain(&unknown),
+        }
+    }
+
+    /// Says which worlds there are.
+    fn list(&self) -> Exit {
+        if let Err(unknown) = self.scopes() {
+            return complain(&unknown);
+        }
+        let clients = client::scopes::DEFAULT.iter().map(|scope| (scope.name, scope.about));
+        let of = |scopes: &'static [Scope]| scopes.iter().map(|scope| (scope.name, scope.about));
+        let parts: [(&str, Vec<_>); 3] = [
+            ("every run", of(scopes::DEFAULT).chain(clients).collect()),
+            ("nightly", of(scopes::NIGHTLY).collect()),
+            ("mutants", of(scopes::SMALL_WORLDS).collect()),
+        ];
+        let wanted = |name: &str| self.world.is_empty() || self.world.iter().any(|it| it == name);
+        let (mut text, mut worlds) = (String::new(), Vec::new());
+        for (part, scopes) in parts {
+            let _ = writeln!(text, "{part}:");
+            for (name, about) in scopes.into_iter().filter(|(name, _)| wanted(name)) {
+                let _ = writeln!(text, "{name:20} {about}");
+                worlds.push(json!({ "name": name, "about": about, "searched": part }));
+            }
+            text.push('\n');
+        }
+        match self.format {
+            Format::Text | Format::Markdown => say(&text, Exit::Holds),
+            Format::Json => say(&format!("{:#}\n", json!({ "worlds": worlds })), Exit::Holds),
         }
     }
 
@@ -324,20 +353,19 @@ fn unwritable(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
 }
 
-fn list() -> Exit {
-    let mut clients = String::new();
-    for scope in client::scopes::DEFAULT {
-        let _ = writeln!(clients, "{:20} {}", scope.name, scope.about);
+/// A debug build holds each step against the laws by itself, and panics before there is a story to tell.
+fn told(search: impl FnOnce() -> Exit) -> Exit {
+    match panic::catch_unwind(AssertUnwindSafe(search)) {
+        Ok(exit) => exit,
+        Err(why) if cfg!(debug_assertions) => {
+            drop(why);
+            complain(
+                "a step broke a law, as told above; a build with --release tells the whole story",
+            );
+            Exit::Violated
+        }
+        Err(why) => panic::resume_unwind(why),
     }
-    let line = |scope: &Scope| format!("{:20} {}\n", scope.name, scope.about);
-    let part = |title: &str, scopes: &[Scope]| {
-        format!("{title}\n{}", scopes.iter().map(line).collect::<String>())
-    };
-    let text = part("every run:", scopes::DEFAULT)
-        + &clients
-        + &part("\nnightly:", scopes::NIGHTLY)
-        + &part("\nmutants:", scopes::SMALL_WORLDS);
-    say(&text, Exit::Holds)
 }
 
 /// One world, on one line.

@@ -12,12 +12,13 @@ use crate::Exit;
 use crate::output::{complain, say};
 use crate::table::Which;
 
-/// Say what happens in a state on a trigger, and why.
+/// Say what happens in a state on a trigger, and why; or what a rule says.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, override_usage = "outlive explain [OPTIONS] [TABLE] <STATE> <TRIGGER>")]
+#[command(after_help = EXAMPLES, override_usage = "outlive explain [OPTIONS] [TABLE] <STATE> <TRIGGER>\n       outlive explain [OPTIONS] [TABLE] <RULE>")]
 pub(crate) struct Explain {
-    /// Which table (the session's if not said), the state and the trigger, in any case.
-    #[arg(value_name = "WORDS", num_args = 2..=3, required = true)]
+    /// Which table (the session's if not said), the state and the trigger, in any case. Or a rule, as errors
+    /// and traces name it.
+    #[arg(value_name = "WORD", num_args = 1..=3, required = true)]
     words: Vec<String>,
     /// The table, as an option.
     #[arg(long, value_enum)]
@@ -32,6 +33,7 @@ Examples:
   outlive explain closing prompt
   outlive explain DETACHED lost-last --format json
   outlive explain connection open send
+  outlive explain P3
   outlive explain --table routing active absent
 
 `outlive table` names all states and triggers.";
@@ -58,11 +60,19 @@ struct Cell<'a> {
 
 impl Explain {
     pub(crate) fn run(&self) -> Exit {
+        match &self.words[..] {
+            [rule] => return self.rule(rule, None),
+            [table, rule] if Which::from_str(table, true).is_ok() => {
+                return named(table)
+                    .map_or_else(|wrong| complain(&wrong), |of| self.rule(rule, Some(of)));
+            }
+            _ => {}
+        }
         let (table, state, trigger) = match self.cell() {
             Ok(cell) => cell,
             Err(wrong) => return complain(&wrong),
         };
-        let sheet = table.sheet();
+        let (sheet, words) = (table.sheet(), (state, trigger));
         let state = find(table, state, |sheet| (sheet.state, &sheet.states));
         let trigger = find(table, trigger, |sheet| (sheet.trigger, &sheet.triggers));
         match (state, trigger) {
@@ -74,12 +84,44 @@ impl Explain {
                 };
                 say(&text, Exit::Holds)
             }
-            (Err(state), Err(trigger)) => {
-                complain(&state);
-                complain(&trigger)
+            (Err(no_state), Err(no_trigger)) => {
+                let swapped = is_known(table, words.1, |sheet| &sheet.states)
+                    && is_known(table, words.0, |sheet| &sheet.triggers);
+                if swapped {
+                    let (trigger, state) = words;
+                    return complain(&format!(
+                        "the state comes first: `outlive explain {state} {trigger}`"
+                    ));
+                }
+                complain(&no_state);
+                complain(&no_trigger)
             }
             (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => complain(&wrong),
         }
+    }
+
+    /// Prints a rule: of the table that is named, or of every one that has it.
+    fn rule(&self, id: &str, named: Option<Which>) -> Exit {
+        let id = id.to_uppercase();
+        let asked = named.or(self.table);
+        let tables = Which::value_variants().iter().filter(|it| asked.is_none_or(|of| of == **it));
+        let sheets: Vec<Sheet> = tables.map(|table| table.sheet()).collect();
+        let rows = sheets.iter().flat_map(|sheet| sheet.rows.iter().map(move |row| (sheet, row)));
+        let found: Vec<_> = rows.filter(|(_, row)| row.id == id).collect();
+        if found.is_empty() {
+            return complain(&format!(
+                "there is no rule `{id}`; `outlive table` has all of them. A cell is a state and a trigger"
+            ));
+        }
+        let text = match self.format {
+            Format::Text => found.iter().map(|(sheet, row)| rule_text(sheet, row)).collect(),
+            Format::Json => {
+                let rules: Vec<Value> =
+                    found.iter().map(|(sheet, row)| rule_json(sheet, row)).collect();
+                format!("{:#}\n", json!({ "rules": rules }))
+            }
+        };
+        say(&text, Exit::Holds)
     }
 
     /// Which table, state and trigger are meant.
@@ -102,6 +144,75 @@ fn named(table: &str) -> Result<Which, String> {
         .map_err(|_| format!("there is no table `{table}`; there are: {}", names()))
 }
 
+fn rule_text(sheet: &Sheet, row: &Line) -> String {
+    let mut text = format!("rule {} of the {} table: {}\n", row.id, sheet.name, row.verdict);
+    let _ = writeln!(text, "\n  in: {}", row.from.join(", "));
+    let _ = writeln!(text, "  on: {}", row.on.join(", "));
+    let _ = writeln!(text, "\nBecause: {}.", row.because);
+    if let Some(reason) = reason(row) {
+        let _ = writeln!(text, "Reason: {reason}: {}.", reason.meaning());
+    }
+    text + &ops_text(row) + "\n"
+}
+
+fn rule_json(sheet: &Sheet, row: &Line) -> Value {
+    let mut rule = row_json(row);
+    rule["table"] = json!(sheet.name);
+    rule["from"] = json!(row.from);
+    rule["on"] = json!(row.on);
+    rule
+}
+
+fn reason(row: &Line) -> Option<Reason> {
+    match row.verdict {
+        Verdict::Ignore(reason) | Verdict::Refuse(reason) => Some(reason),
+        Verdict::Go(_) | Verdict::Stay => None,
+    }
+}
+
+fn ops_text(row: &Line) -> String {
+    if row.ops.is_empty() {
+        return String::from("\nNothing is done, and nothing changes.\n");
+    }
+    let mut text = String::from("\nDone, in this order:\n");
+    for (place, op) in (1..).zip(&row.ops) {
+        let _ = writeln!(text, "  {place}. {op}: {}", op.meaning);
+    }
+    text
+}
+
+/// What a row says, wherever it holds.
+fn row_json(row: &Line) -> Value {
+    let ops = row.ops.iter().map(|op| {
+        let argument = op.argument.map(|(_, argument)| argument);
+        json!({ "op": op.name, "argument": argument, "meaning": op.meaning })
+    });
+    let (verdict, to) = match row.verdict {
+        Verdict::Go(state) => ("go", Some(state)),
+        Verdict::Stay => ("stay", None),
+        Verdict::Ignore(_) => ("ignore", None),
+        Verdict::Refuse(_) => ("refuse", None),
+    };
+    let reason = reason(row);
+    json!({
+        "rule": row.id,
+        "verdict": verdict,
+        "to": to,
+        "reason": reason.map(|reason| json!({ "name": reason, "meaning": reason.meaning() })),
+        "because": row.because,
+        "ops": ops.collect::<Value>(),
+    })
+}
+
+/// As it is written in a table.
+fn spelled(word: &str) -> String {
+    word.to_uppercase().replace(['-', ' '], "_")
+}
+
+fn is_known(table: Which, word: &str, words: fn(&Sheet) -> &[Named]) -> bool {
+    words(&table.sheet()).iter().any(|known| known.name == spelled(word))
+}
+
 /// What a word is called in a table, and the words there are.
 type Words = fn(&Sheet) -> (&'static str, &[Named]);
 
@@ -109,14 +220,20 @@ type Words = fn(&Sheet) -> (&'static str, &[Named]);
 fn find(table: Which, word: &str, words: Words) -> Result<usize, String> {
     let sheet = table.sheet();
     let (kind, known) = words(&sheet);
-    let said = word.to_uppercase().replace(['-', ' '], "_");
+    let said = spelled(word);
     if let Some(place) = known.iter().position(|known| known.name == said) {
         return Ok(place);
     }
     let all: Vec<&str> = known.iter().map(|known| known.name).collect();
-    let nearest = all.iter().min_by_key(|known| distance(&said, known)).unwrap_or(&"");
-    let mut text =
-        format!("`{word}` is no {kind} of the {} table; did you mean {nearest}?", sheet.name);
+    let mut text = format!("`{word}` is no {kind} of the {} table", sheet.name);
+    let nearest = all.iter().map(|known| (distance(&said, known), known)).min();
+    match nearest {
+        // Further away it is a guess.
+        Some((far, known)) if far <= 1 + said.len() / 3 => {
+            let _ = write!(text, "; did you mean {known}?");
+        }
+        Some(_) | None => text.push('.'),
+    }
     let elsewhere = |other: &&Which| words(&other.sheet()).1.iter().any(|it| it.name == said);
     if let Some(other) = Which::value_variants().iter().find(elsewhere) {
         let sheet = other.sheet();
@@ -158,13 +275,6 @@ impl<'a> Cell<'a> {
         }
     }
 
-    fn reason(&self) -> Option<Reason> {
-        match self.row.verdict {
-            Verdict::Ignore(reason) | Verdict::Refuse(reason) => Some(reason),
-            Verdict::Go(_) | Verdict::Stay => None,
-        }
-    }
-
     fn text(&self) -> String {
         let Cell { state, trigger, row, .. } = self;
         let mut text =
@@ -172,17 +282,10 @@ impl<'a> Cell<'a> {
         let _ = writeln!(text, "\n  {}: {}", state.name, state.meaning);
         let _ = writeln!(text, "  {}: {}", trigger.name, trigger.meaning);
         let _ = writeln!(text, "\nBecause: {}.", row.because);
-        if let Some(reason) = self.reason() {
+        if let Some(reason) = reason(row) {
             let _ = writeln!(text, "Reason: {reason}: {}.", reason.meaning());
         }
-        if row.ops.is_empty() {
-            text += "\nNothing is done, and nothing changes.\n";
-        } else {
-            text += "\nDone, in this order:\n";
-            for (place, op) in (1..).zip(&row.ops) {
-                let _ = writeln!(text, "  {place}. {op}: {}", op.meaning);
-            }
-        }
+        text += &ops_text(row);
         let title = if row.verdict.acts() {
             "What else is acted on"
         } else {
@@ -196,30 +299,13 @@ impl<'a> Cell<'a> {
     }
 
     fn json(&self) -> Value {
-        let ops = self.row.ops.iter().map(|op| {
-            let argument = op.argument.map(|(_, argument)| argument);
-            json!({ "op": op.name, "argument": argument, "meaning": op.meaning })
-        });
-        let (verdict, to) = match self.row.verdict {
-            Verdict::Go(state) => ("go", Some(state)),
-            Verdict::Stay => ("stay", None),
-            Verdict::Ignore(_) => ("ignore", None),
-            Verdict::Refuse(_) => ("refuse", None),
-        };
-        let reason = self.reason();
-        json!({
-            "table": self.sheet.name,
-            "state": self.state,
-            "trigger": self.trigger,
-            "rule": self.row.id,
-            "verdict": verdict,
-            "to": to,
-            "reason": reason.map(|reason| json!({ "name": reason, "meaning": reason.meaning() })),
-            "because": self.row.because,
-            "ops": ops.collect::<Value>(),
-            "accepts": self.accepts,
-            "accepted_in": self.accepted_in,
-        })
+        let mut cell = row_json(self.row);
+        cell["table"] = json!(self.sheet.name);
+        cell["state"] = json!(self.state);
+        cell["trigger"] = json!(self.trigger);
+        cell["accepts"] = json!(self.accepts);
+        cell["accepted_in"] = json!(self.accepted_in);
+        cell
     }
 }
 

@@ -2,9 +2,10 @@
 
 use clap::{Args, ValueEnum};
 use outlive::docs::{Sheet, dot, json, markdown, mermaid};
+use outlive::table::Verdict;
 
 use crate::Exit;
-use crate::output::say;
+use crate::output::{complain, say};
 
 /// Print a table: legend, rows, and every cell.
 #[derive(Args)]
@@ -69,6 +70,13 @@ enum Format {
 impl Table {
     pub(crate) fn run(&self) -> Exit {
         let sheet = self.which.or(self.named).unwrap_or_default().sheet();
+        let goes = sheet.rows.iter().any(|row| matches!(row.verdict, Verdict::Go(_)));
+        if !goes && matches!(self.format, Format::Mermaid | Format::Dot) {
+            return complain(&format!(
+                "the {} table has no diagram, for it goes nowhere; there are --format markdown and json",
+                sheet.name
+            ));
+        }
         let text = match self.format {
             Format::Markdown => markdown::page(&sheet),
             Format::Mermaid => mermaid::render(&sheet),

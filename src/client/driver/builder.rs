@@ -53,11 +53,11 @@ impl Builder {
     }
 
     /// Has the server make a new session, with the token and the dialer that are set by then; its name is
-    /// [`Client::session`] afterwards. It may take as long as [`Settings::attach_ms`] says.
+    /// [`Client::session`](super::Handle::session) afterwards. It may take as long as
+    /// [`Settings::attach_ms`] says.
     ///
     /// # Errors
-    /// There is none, and why. An attempt whose answer was lost may have made one that nobody knows of; it
-    /// ends by itself when nobody comes.
+    /// There is none, and why. An attempt whose answer was lost may have made one that nobody knows of.
     ///
     /// # Cancel safety
     /// Dropped, it leaves no more behind than a lost answer does.

@@ -60,6 +60,7 @@ mod address;
 mod builder;
 mod create;
 mod dial;
+mod frame;
 mod socket;
 mod task;
 #[cfg(feature = "client-tls")]

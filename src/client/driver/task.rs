@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::string::{String, ToString};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::builder::{Builder, Way};
+use super::frame::Frame;
 use super::socket::{Heard, Wire};
 use super::{Accepted, Entry, Failed, NEWS, ServerRefusal, Update, WAITING, key, random};
 use crate::client::{
@@ -426,46 +426,4 @@ async fn until(at: Option<Instant>) {
 
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
-}
-
-/// What a frame of the server is to this client.
-enum Frame {
-    Welcome(Box<Welcome>),
-    Entry(Box<Entry>),
-    Refused { n: Option<PromptNumber>, expected: Option<PromptNumber>, refusal: ServerRefusal },
-    Other(wire::ToClient),
-}
-
-#[derive(Deserialize)]
-struct Head {
-    t: String,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    what: Option<String>,
-    #[serde(default)]
-    n: Option<PromptNumber>,
-    #[serde(default)]
-    expected: Option<PromptNumber>,
-}
-
-impl Frame {
-    /// Reads what it can: later servers say more.
-    fn read(text: String) -> Option<Frame> {
-        let head: Head = serde_json::from_str(&text).ok()?;
-        match head.t.as_str() {
-            "welcome" => Some(Frame::Welcome(serde_json::from_str(&text).ok()?)),
-            "ev" => {
-                let id = head.id?.parse().ok()?;
-                let said = serde_json::from_str(&text).ok().map(|event: wire::Event| event.said);
-                Some(Frame::Entry(Box::new(Entry { id, said, json: text })))
-            }
-            "refused" => {
-                let n = head.n.filter(|_| head.what.as_deref() == Some("prompt"));
-                let refusal = serde_json::from_str(&text).ok()?;
-                Some(Frame::Refused { n, expected: head.expected, refusal })
-            }
-            _ => Some(Frame::Other(serde_json::from_str(&text).ok()?)),
-        }
-    }
 }

@@ -12,8 +12,8 @@ use crate::ids::{PromptNumber, Seq};
 use crate::log::Cursor;
 use crate::wire::{Said, Welcome};
 
-/// What comes to the application, in order. What is taken with [`Client::next`] counts as applied when
-/// the next one is asked for.
+/// What comes to the application, in order. What is taken with [`Client::next`](super::Client::next)
+/// counts as applied when the next one is asked for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Update {

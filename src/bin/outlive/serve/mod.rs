@@ -5,6 +5,7 @@ mod numbers;
 mod page;
 mod watch;
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::output::complain;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// Where to listen. Other than loopback addresses need a token.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878", value_parser = address)]
     listen: SocketAddr,
     /// A file that keeps sessions over restarts, or `memory`.
     #[arg(long, value_name = "FILE", default_value = "outlive.db")]
@@ -64,6 +65,11 @@ enum Durability {
     Fast,
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "it is an IP address and a port, as 127.0.0.1:7878 or [::1]:7878".into())
+}
+
 /// Running turns may take this long to finish when the server leaves.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -78,7 +84,9 @@ impl Serve {
         }
         let filter = tracing_subscriber::EnvFilter::try_from_default_env()
             .unwrap_or_else(|_| "outlive=warn".into());
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+        log.with_writer(std::io::stderr).init();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         match runtime {
             Ok(runtime) => match runtime.block_on(self.serve()) {
