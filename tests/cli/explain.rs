@@ -98,7 +98,10 @@ fn a_rule_is_explained_by_its_id_as_errors_name_it() {
     assert!(rule.out.contains("on: PROMPT_CONFLICT"), "{}", rule.out);
     // Two tables have an A1.
     let both = run(&["explain", "A1"]).out;
-    assert!(both.contains("of the session table") && both.contains("of the client table"), "{both}");
+    assert!(
+        both.contains("of the session table") && both.contains("of the client table"),
+        "{both}"
+    );
     let one = run(&["explain", "client", "A1", "--format", "json"]);
     let json: Value = serde_json::from_str(&one.out).unwrap();
     assert_eq!(json["rules"].as_array().unwrap().len(), 1);

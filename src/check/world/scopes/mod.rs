@@ -102,7 +102,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("hostile", 54_120, 185_150),
     ("handshakes", 9_743, 73_902),
     ("takeovers", 427_839, 2_278_264),
-    ("drains", 1, 1),
+    ("drains", 314_955, 1_436_569),
     ("everything", 2_020_325, 9_043_418),
     ("nightly_reconnects", 1_248_182, 6_874_311),
     ("nightly_suspends", 7_991_293, 46_580_520),
@@ -290,7 +290,7 @@ pub const TAKEOVERS: Scope = Scope {
 pub const DRAINS: Scope = Scope {
     name: "drains",
     about: "a process is about to leave: it begins nothing new, and the next one answers what waits",
-    prompts: &[3],
+    prompts: &[2],
     budget: Budget { dials: 2, posts: 1, exits: 1, crashes: 1, holds: 1, ..NOTHING },
     timers: &[Timer::Detach],
     quick_wire: true,
