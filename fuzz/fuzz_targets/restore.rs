@@ -204,11 +204,12 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             };
             Event::Expired { timer, generation }
         }
-        _ => match input.int_in_range(0..=3)? {
-            0 => Event::Restarted {
+        _ => match input.int_in_range(0..=7)? {
+            0 | 1 => Event::Restarted {
                 renew: Some(LogId(number(input)?)),
             },
-            1 => Event::Restarted { renew: None },
+            2 | 3 => Event::Restarted { renew: None },
+            4 => Event::Hold,
             _ => Event::Exited { incarnation },
         },
     })

@@ -97,6 +97,7 @@ const fn beyond_steps(law: Law) -> Option<Place> {
         | Law::EndedHoldsNothing
         | Law::WorkNeedsAWorker
         | Law::NothingDueIsLeft
+        | Law::HeldBeginsNothing
         | Law::LostConnectionNeverStopsWork
         | Law::TimersActWhereTheyWait
         | Law::FailedStartsAreNotRepeated

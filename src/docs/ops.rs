@@ -71,6 +71,7 @@ impl From<session::table::Op> for Op {
             It::LogOutput => Op::plain("log_output", "Log the worker's output."),
             It::LogAsk => Op::plain("log_ask", "Log the ask: it is pending."),
             It::LogAnswer => Op::plain("log_answer", "Log the answer: the ask is settled."),
+            It::Hold => Op::plain("hold", "Begin nothing new from here on: no worker is started, no prompt dispatched."),
             It::CloseAll(code) => Op::with("close_all", "close_codes", code.into_str(), "Close and forget every connection."),
             It::DisarmAll => Op::plain("disarm_all", "Disarm every timer."),
             It::Disarm(timer) => Op::with("disarm", "timers", timer.into_str(), "Disarm a timer."),

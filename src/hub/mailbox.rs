@@ -164,7 +164,7 @@ pub(super) enum Fact {
     Close(CloseCode),
     /// Tell every connection to come back between these two, in milliseconds.
     Goaway([u32; 2]),
-    /// End when no turn runs and nobody watches.
+    /// Begin nothing new, and end when no turn runs and nobody watches: what waits is in the record.
     Drain,
     /// Nothing; look whether anything is left to do.
     Nudge,

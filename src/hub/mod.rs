@@ -241,9 +241,11 @@ impl Hub {
     }
 
     /// Leaves in good order: new attaches are refused with a hint to come back, connections are told, and
-    /// closed one after the other; turns that run may finish until the deadline. What remains is recovered
-    /// by the next process, as after a crash. Returns when nothing of this hub runs any more, except for a
-    /// worker that never comes to an `await`.
+    /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
+    /// session is fed [`Event::Hold`](crate::session::Event::Hold). A prompt that waits, or still comes to a
+    /// session that is here, is kept, and the next process answers it. What remains is recovered by that
+    /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
+    /// comes to an `await`.
     pub async fn drain(&self, drain: Drain) {
         let shared = &self.shared;
         shared.draining.cancel();
@@ -252,12 +254,13 @@ impl Hub {
         let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
         for mailbox in &mailboxes {
             mailbox.tell(Fact::Goaway([window, window.saturating_add(5_000)]));
+            // All at once: what is begun later has less time before the deadline.
+            mailbox.tell(Fact::Drain);
         }
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
         let pause = drain.window.min(drain.deadline) / count;
         for mailbox in mailboxes {
             mailbox.tell(Fact::Close(CloseCode::Restart));
-            mailbox.tell(Fact::Drain);
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }

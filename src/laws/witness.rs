@@ -144,7 +144,8 @@ impl Witness {
             | Event::Answer { .. }
             | Event::Output { .. }
             | Event::Asked { .. }
-            | Event::TurnEnded { .. } => {}
+            | Event::TurnEnded { .. }
+            | Event::Hold => {}
         }
     }
 
@@ -203,6 +204,7 @@ fn worker_in(state: State) -> Option<Worker> {
 /// The timers that a state and its turn mean: every wait has an end.
 fn timers_of(session: &Session, limits: &Limits) -> u8 {
     let wait = match session.state() {
+        State::Created if session.is_held() => 0,
         State::Created => bit(Timer::Idle),
         State::Starting => bit(Timer::Start),
         State::Detached => bit(Timer::Detach),

@@ -54,6 +54,7 @@ impl Step {
             Op::LogOutput => self.log_output(event, limits),
             Op::LogAsk => self.log_ask(event, limits),
             Op::LogAnswer => self.log_answer(event, limits),
+            Op::Hold => self.next.held = true,
             Op::CloseAll(code) => self.close_all(code),
             Op::DisarmAll => self.effects.push(Effect::DisarmAll),
             Op::Disarm(timer) => self.effects.push(Effect::Disarm { timer }),
@@ -354,6 +355,7 @@ fn named(event: &Event) -> Option<ConnectionId> {
         | Event::TurnEnded { .. }
         | Event::Exited { .. }
         | Event::Expired { .. }
-        | Event::Restarted { .. } => None,
+        | Event::Restarted { .. }
+        | Event::Hold => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU32;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, Claim, LogId};
@@ -136,6 +136,19 @@ pub enum Event {
         /// A new log id if the store may have lost a suffix of the log; none if it cannot have.
         renew: Option<LogId>,
     },
+    /// The process is about to leave. From here on the session starts no worker and dispatches no prompt:
+    /// what runs may end, what is accepted waits in the record, and the next process answers it. It is not
+    /// in the snapshot: it is about this process, and for good.
+    #[serde(deserialize_with = "no_fields")]
+    Hold,
+}
+
+/// A variant without fields would take any, though the others refuse those that they do not know.
+fn no_fields<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    Nothing::deserialize(from).map(|Nothing {}| ())
 }
 
 /// How a worker says a turn went. The other outcomes are the machine's to give.

@@ -193,6 +193,7 @@ impl Machine {
             Event::Expired { timer, generation } => expired(session, timer, generation),
             Event::Restarted { renew: None } => Trigger::Restarted,
             Event::Restarted { renew: Some(_) } => Trigger::RestartedLossy,
+            Event::Hold => Trigger::Hold,
         }
     }
 
@@ -291,28 +292,33 @@ fn expired(session: &Session, timer: Timer, generation: Generation) -> Trigger {
         return Trigger::StaleTimer;
     }
     match (timer, session.turn) {
+        // Disarmed by the hold: no first prompt is awaited here any more.
+        (Timer::Idle, _) if session.held => Trigger::StaleTimer,
         (Timer::Idle, _) => Trigger::IdleExpired,
         (Timer::Start, _) => Trigger::StartTimeout,
         (Timer::Turn, Turn::Running(_)) => Trigger::TurnTimeout,
         (Timer::Interrupt, Turn::Interrupting(_)) => Trigger::InterruptTimeout,
         (Timer::Turn, Turn::Idle | Turn::Interrupting(_))
         | (Timer::Interrupt, Turn::Idle | Turn::Running(_)) => Trigger::StaleTimer,
-        (Timer::Detach, Turn::Idle) => Trigger::DetachExpired,
-        (Timer::Detach, Turn::Running(_) | Turn::Interrupting(_)) => Trigger::DetachExpiredBusy,
+        (Timer::Detach, Turn::Idle) if session.queue.is_empty() => Trigger::DetachExpired,
+        (Timer::Detach, Turn::Idle | Turn::Running(_) | Turn::Interrupting(_)) => {
+            Trigger::DetachExpiredBusy
+        }
         (Timer::Grace, _) => Trigger::GraceExpired,
         (Timer::Closeout, _) => Trigger::CloseoutTimeout,
     }
 }
 
 impl Session {
-    /// What is due without any event: done in the step that made it due.
+    /// What is due without any event: done in the step that made it due. In a session that is held
+    /// nothing is begun; it is still reopened, for no prompt waits in ENDED.
     pub(crate) fn due(&self) -> Option<Trigger> {
         match self.state {
             State::Created | State::Ended if self.queue.is_empty() => None,
-            State::Created => Some(Trigger::Begin),
+            State::Created => (!self.held).then_some(Trigger::Begin),
             State::Ended => Some(Trigger::Reopen),
             State::Active | State::Detached | State::Suspended => {
-                let free = self.turn == Turn::Idle && !self.queue.is_empty();
+                let free = self.turn == Turn::Idle && !self.queue.is_empty() && !self.held;
                 free.then_some(Trigger::Next)
             }
             State::Starting | State::Closing => None,

@@ -52,6 +52,8 @@ pub struct Session {
     pub(crate) pin: Option<Seq>,
     /// The connection that was lost last, until the next one comes: its suspend notice may still come.
     pub(crate) left: Option<ConnectionId>,
+    /// Nothing new is begun: the process is about to leave.
+    pub(crate) held: bool,
 }
 
 /// What the worker is at.
@@ -138,6 +140,7 @@ impl Clone for Session {
         self.generations = source.generations;
         self.pin = source.pin;
         self.left = source.left;
+        self.held = source.held;
     }
 }
 
@@ -192,6 +195,11 @@ impl Session {
         self.pin
     }
 
+    /// Whether nothing new is begun, since the process is about to leave: see [`Event::Hold`].
+    pub const fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// The generation a timer was last armed with.
     pub const fn generation(&self, timer: Timer) -> Generation {
         self.generations[timer as usize]
@@ -210,6 +218,7 @@ impl Session {
             generations: [Generation(0); Timer::COUNT],
             pin: None,
             left: None,
+            held: false,
         }
     }
 

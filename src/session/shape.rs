@@ -78,8 +78,8 @@ pub const fn wants_answer(trigger: Trigger) -> bool {
         | StartedUnwatched | StartedSuspended | StartFailed | Output | TurnEnded | Exited
         | ExitedInterrupted | StartTimeout | InterruptTimeout | TurnTimeout | DetachExpired
         | DetachExpiredBusy | GraceExpired | CloseoutTimeout | IdleExpired | Restarted
-        | RestartedLossy | Begin | Next | Reopen | StaleConnection | StaleWorker | StaleTimer
-        | StaleCommand => false,
+        | RestartedLossy | Hold | Begin | Next | Reopen | StaleConnection | StaleWorker
+        | StaleTimer | StaleCommand => false,
     }
 }
 
@@ -104,6 +104,7 @@ const fn carries(trigger: Trigger, op: Op) -> bool {
         Op::LogAsk => matches!(trigger, Asked),
         Op::LogAnswer | Op::Deliver => matches!(trigger, Answer),
         Op::Dispatch => matches!(trigger, Next),
+        Op::Hold => matches!(trigger, Hold),
         Op::Commit
         | Op::Abort
         | Op::Pin
@@ -150,6 +151,7 @@ const fn is_durable(op: Op) -> bool {
         | Op::Unpin
         | Op::Credit
         | Op::Rewind
+        | Op::Hold
         | Op::CloseAll(_)
         | Op::DisarmAll
         | Op::Disarm(_)
@@ -219,8 +221,9 @@ const fn rank(op: Op) -> u8 {
         Op::LogOutput => 20,
         Op::LogAsk => 21,
         Op::LogAnswer => 22,
-        Op::CloseAll(_) => 23,
-        Op::DisarmAll => 24,
+        Op::Hold => 23,
+        Op::CloseAll(_) => 24,
+        Op::DisarmAll => 25,
         Op::Disarm(timer) => 30 + timer as u8,
         Op::Arm(timer) => 60 + timer as u8,
         Op::Start => 100,

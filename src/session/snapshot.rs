@@ -9,8 +9,8 @@ use crate::ids::{Incarnation, Seq};
 use crate::log::Log;
 use crate::words::State;
 
-/// The durable part of a session. Connections, credit, timers and a pending interrupt are not in it:
-/// they go with the process.
+/// The durable part of a session. Connections, credit, timers, a pending interrupt and a hold are not in
+/// it: they go with the process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
@@ -90,6 +90,7 @@ impl Session {
             && self.generations.iter().all(|generation| generation.0 == 0)
             && self.pin.is_none()
             && self.left.is_none()
+            && !self.held
             && !matches!(self.turn, Turn::Interrupting(_));
         restored && self.same_record(live)
     }
@@ -127,11 +128,11 @@ fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
     let retained = |seq: &Seq| *seq > log.base && *seq <= log.head;
     let ascending = |list: &[Seq]| list.windows(2).all(|pair| pair[0] < pair[1]);
     let (may_queue, may_run) = match state {
-        State::Created | State::Closing | State::Ended => (false, false),
-        State::Starting => (true, false),
+        State::Closing | State::Ended => (false, false),
+        // In CREATED a prompt waits for the next process, where this one is about to leave.
+        State::Created | State::Starting => (true, false),
         State::Active | State::Detached | State::Suspended => (true, true),
     };
-    let fresh = *incarnation == Incarnation(1) && log.head == Seq(0);
     let repeated = |(place, one): (usize, &Prompter)| {
         let same = |other: &Prompter| other.client == one.client || other.seq == one.seq;
         clients[..place].iter().any(same)
@@ -141,11 +142,10 @@ fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
         (incarnation.0 > u32::MAX / 2, "no session lives this often"),
         (log.base > log.head, "the log begins after its end"),
         (log.head > Seq(Seq::MAX.0 / 2), "the log is longer than any log"),
-        (*state == State::Created && !fresh, "CREATED has no past"),
         (*state != State::Created && log.head == Seq(0), "only CREATED has an empty log"),
+        (incarnation.0 > 1 && log.head == Seq(0), "an incarnation before, and no word of it"),
         (!may_run && turn.is_some(), "a turn without a worker"),
         (!may_queue && !queue.is_empty(), "prompts that wait for no worker"),
-        (may_run && turn.is_none() && !queue.is_empty(), "prompts that wait for a free worker"),
         (turn.is_some_and(|turn| !within(&turn)), "a turn that is not in the log"),
         (!queue.iter().all(retained), "a queued prompt that is not retained"),
         (!ascending(queue), "queued prompts out of order"),

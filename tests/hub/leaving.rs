@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use outlive::hub::{Drain, NotDone, Options};
+use outlive::hub::{Done, Drain, NotDone, Options};
 use outlive::store::Memory;
-use outlive::wire::ToClient;
+use outlive::wire::{Said, ToClient};
 use outlive::{CloseCode, Limits, TurnOutcome};
 
-use super::kit::{Fault, Faulty, Scene, Stage, ended, outputs, settle, soon};
+use super::kit::{Fault, Faulty, Scene, Stage, Viewer, ended, outputs, pass, settle, soon};
 
 const DRAIN: Drain = Drain { window: Duration::from_secs(2), deadline: Duration::from_secs(60) };
 
@@ -52,6 +52,103 @@ async fn a_turn_that_still_runs_at_the_deadline_is_left() {
     let mut viewer = next.view(&session, "laptop");
     viewer.answered(2, TurnOutcome::Completed).await;
     assert_eq!(ended(&viewer.applied, 1), Some(TurnOutcome::Ambiguous));
+    stage.done();
+    next.done();
+}
+
+/// The prompts of this number that the log has.
+fn accepted(viewer: &Viewer, number: u64) -> usize {
+    let prompt = |said: &Said| matches!(said, Said::Prompt { n, .. } if n.get() == number);
+    viewer.applied.iter().filter(|(_, said)| prompt(said)).count()
+}
+
+/// The turns that were begun, by all processes.
+fn turns(stage: &Stage) -> Vec<String> {
+    stage.actor.ledger().into_iter().filter(|what| what.starts_with("turn")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_waits_is_not_begun_and_the_next_process_answers_it_once() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    stage.prompt(&session, 1, &Scene::OnCue(2)).await.unwrap();
+    stage.prompt(&session, 2, &Scene::Say(3)).await.unwrap();
+    settle().await;
+    let hub = stage.hub.clone();
+    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    pass(Duration::from_secs(10)).await;
+    assert!(!drained.is_finished(), "the turn that runs may finish");
+    stage.actor.cues.add_permits(2);
+    soon(drained).await.unwrap();
+    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(turns(&stage), ["turn 1 of post"], "the one that waits is not begun");
+    let next = stage.another().await;
+    let mut viewer = next.view(&session, "laptop");
+    let turn = viewer.answered(2, TurnOutcome::Completed).await;
+    assert_eq!(ended(&viewer.applied, 1), Some(TurnOutcome::Completed));
+    assert_eq!(
+        (outputs(&viewer.applied, 1), outputs(&viewer.applied, turn).len()),
+        (vec!["1".into(), "2".into()], 3)
+    );
+    assert_eq!((accepted(&viewer, 1), accepted(&viewer, 2)), (1, 1));
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(turns(&stage), ["turn 1 of post".to_owned(), format!("turn {turn} of post")]);
+    stage.done();
+    next.done();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_comes_while_the_hub_drains_is_kept_for_the_next_process() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.welcomed().await;
+    stage.prompt(&session, 1, &Scene::OnCue(1)).await.unwrap();
+    settle().await;
+    let hub = stage.hub.clone();
+    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    settle().await;
+    let done = stage.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
+    assert!(matches!(done, Done::Accepted { again: false, .. }), "{done:?}");
+    stage.actor.cues.add_permits(1);
+    viewer.is_closed().await;
+    drop(viewer);
+    soon(drained).await.unwrap();
+    assert_eq!(turns(&stage), ["turn 1 of post"]);
+    let next = stage.another().await;
+    let mut viewer = next.view(&session, "laptop");
+    let turn = viewer.answered(2, TurnOutcome::Completed).await;
+    assert_eq!((outputs(&viewer.applied, turn).len(), accepted(&viewer, 2)), (2, 1));
+    // Sent again by who does not know: it is the same prompt.
+    let done = next.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
+    assert!(matches!(done, Done::Accepted { again: true, .. }), "{done:?}");
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(turns(&stage).len(), 2);
+    stage.done();
+    next.done();
+}
+
+/// Nobody has prompted yet, and somebody watches.
+#[tokio::test(start_paused = true)]
+async fn the_first_prompt_that_comes_while_the_hub_drains_starts_no_worker_here() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.welcomed().await;
+    // The window is over as many connections: this one is closed last.
+    let _other = stage.session().await;
+    let hub = stage.hub.clone();
+    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    tokio::task::yield_now().await;
+    viewer.prompt(1, &Scene::Say(1)).await;
+    viewer.is_closed().await;
+    drop(viewer);
+    soon(drained).await.unwrap();
+    assert_eq!(stage.actor.ledger(), Vec::<String>::new());
+    let next = stage.another().await;
+    let mut viewer = next.view(&session, "laptop");
+    viewer.answered(1, TurnOutcome::Completed).await;
+    assert_eq!(accepted(&viewer, 1), 1);
     stage.done();
     next.done();
 }

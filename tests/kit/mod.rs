@@ -241,6 +241,9 @@ pub(crate) fn turn_ended(incarnation: u32, turn: u64) -> Event {
 
 pub(crate) const RESTARTED: Event = Event::Restarted { renew: None };
 
+/// The process is about to leave.
+pub(crate) const HOLD: Event = Event::Hold;
+
 /// Another process, and the log may have lost its end.
 pub(crate) fn lossy(log: u64) -> Event {
     Event::Restarted { renew: Some(LogId(log)) }

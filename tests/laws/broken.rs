@@ -59,7 +59,7 @@ fn a_walk_names_the_law_that_a_wrong_row_breaks() {
         (without("L2", Op::LogEnd(outlive::EndReason::CloseoutTimeout)), EndIsLoggedOnce),
         (without("B1", Op::CloseAll(outlive::CloseCode::Restart)), NewsIsTaken),
         (instead("A1", Verdict::Stay), DeliveredIsDurable),
-        (instead("A1", Verdict::Go(State::Closing)), WorkNeedsAWorker),
+        (instead("T1", Verdict::Go(State::Starting)), WorkNeedsAWorker),
         (
             with("X9", |row| (row.verdict, row.ops) = (Verdict::Stay, &[Op::DisarmAll])),
             TimersActWhereTheyWait,

@@ -25,6 +25,7 @@ struct Shape {
     watching: usize,
     hidden: usize,
     writing: bool,
+    held: bool,
     /// Whether a suspend notice may still come of the connection lost last.
     left: bool,
     /// Which timers were ever armed.
@@ -52,6 +53,7 @@ fn shape(walker: &Walker) -> Shape {
         watching,
         hidden: session.connections().len() - watching,
         writing: session.connections().iter().any(|one| one.in_flight.is_some()),
+        held: session.is_held(),
         left: (1..walker.fresh).any(late),
         armed: [0, 1, 2, 3, 4, 5, 6].map(|t| session.generation(Timer::VARIANTS[t]).0 > 0),
     }

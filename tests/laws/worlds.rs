@@ -29,6 +29,7 @@ const PLENTY: Budget = Budget {
     losses: 2,
     takeovers: 0,
     purges: 0,
+    holds: 2,
     forgeries: 10,
 };
 
@@ -73,7 +74,7 @@ fn two_nodes() -> Scope {
 /// What ends nearly every walk early is rare.
 fn weight(action: &Action) -> u32 {
     use Action::*;
-    let rare = matches!(action, Crash { .. } | TakeOver | Purge | Send(_));
+    let rare = matches!(action, Crash { .. } | TakeOver | Hold(_) | Purge | Send(_));
     let seldom = matches!(action, Forge(..) | LateCall(..) | Cut(_) | Bye(_) | Drain(_) | Fire(..))
         || matches!(action, Silent(_) | HelloTimeout(_));
     match (rare, seldom) {

@@ -6,6 +6,7 @@ mod created;
 mod detached;
 mod edges;
 mod ended;
+mod held;
 mod limits;
 mod log;
 mod prompts;

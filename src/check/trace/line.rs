@@ -239,7 +239,8 @@ fn largest(event: &Event) -> Option<Seq> {
         | Event::StartFailed { .. }
         | Event::Exited { .. }
         | Event::Expired { .. }
-        | Event::Restarted { .. } => None,
+        | Event::Restarted { .. }
+        | Event::Hold => None,
     }
 }
 

@@ -89,6 +89,8 @@ pub enum Action {
     /// A node that was taken over from learns it: a process that is fenced off aborts its worker,
     /// closes its connections and forgets the session.
     Fenced(usize),
+    /// A node is about to leave: it begins nothing new.
+    Hold(usize),
     /// The record is deleted.
     Purge,
 }
@@ -120,7 +122,7 @@ impl Action {
             Action::Send(_) | Action::Arrive(_) => 10,
             Action::Obey(_) | Action::Say(..) | Action::Listen(_) => 11,
             Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => 12,
-            Action::Crash { .. } | Action::TakeOver | Action::Purge => 13,
+            Action::Crash { .. } | Action::TakeOver | Action::Hold(_) | Action::Purge => 13,
             Action::Open { .. } => 14,
         }
     }
@@ -187,6 +189,7 @@ impl fmt::Display for Action {
             Action::Open { eager: false } => f.write_str("a new process opens the store"),
             Action::TakeOver => f.write_str("another node takes over"),
             Action::Fenced(node) => write!(f, "node {node} learns that the session is another's"),
+            Action::Hold(node) => write!(f, "node {node} is about to leave"),
             Action::Purge => f.write_str("the record is deleted"),
         }
     }

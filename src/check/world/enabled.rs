@@ -4,7 +4,7 @@ use std::prelude::v1::*;
 
 use strum::VariantArray;
 
-use super::moment::{Gone, Link, Message, Moment, Phase, Post, Word};
+use super::moment::{Gone, Link, Message, Moment, Node, Phase, Post, Word};
 use super::{Action, World};
 use crate::connection::{self, Trigger};
 use crate::ids::Seq;
@@ -249,6 +249,11 @@ impl World {
             if now.owner != place && (node.session.is_some() || now.links.iter().any(open)) {
                 out.push(Action::Fenced(place));
             }
+        }
+        if now.left.holds > 0 {
+            let stays = |node: &Node| node.session.as_ref().is_some_and(|session| !session.held);
+            let nodes = now.nodes.iter().enumerate().filter(|(_, node)| stays(node));
+            out.extend(nodes.map(|(place, _)| Action::Hold(place)));
         }
         if up && now.left.purges > 0 && now.store.is_some() {
             out.push(Action::Purge);

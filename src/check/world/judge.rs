@@ -25,8 +25,12 @@ pub(super) fn behind(now: &Moment) -> bool {
     })
 }
 
-/// An accepted prompt has no turn end yet.
+/// An accepted prompt has no turn end yet. What waits in a process that is about to leave is owed by the
+/// next one.
 pub(super) fn owed(now: &Moment) -> bool {
+    if session(now).is_some_and(|session| session.held) {
+        return false;
+    }
     now.store.as_ref().is_some_and(|s| s.turn().id().is_some() || !s.queue().is_empty())
 }
 

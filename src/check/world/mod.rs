@@ -307,7 +307,7 @@ impl Model for World {
         let laws = Laws::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
         let laws = judged!(laws,
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
-            DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft
+            DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft HeldBeginsNothing
             LostConnectionNeverStopsWork FailedStartsAreNotRepeated TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
             NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
             ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory

@@ -293,6 +293,8 @@ pub struct Budget {
     pub takeovers: u8,
     /// Records that are deleted.
     pub purges: u8,
+    /// Processes that are about to leave, and begin nothing new.
+    pub holds: u8,
     /// What a hostile or careless client sends.
     pub forgeries: u8,
 }

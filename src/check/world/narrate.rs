@@ -63,6 +63,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::Open { .. }
         | Action::TakeOver
         | Action::Fenced(_)
+        | Action::Hold(_)
         | Action::Purge => ("process".to_owned(), server()),
     }
 }

@@ -197,7 +197,7 @@ fields! {
     Worker { node, incarnation, phase, inbox, said, answered }
     Budget {
         dials, outputs, asks, hides, cuts, posts, late, exits, crashes, losses, takeovers, purges,
-        forgeries,
+        holds, forgeries,
     }
     Log { id, base, head }
     Cursor { log, seq }
@@ -296,7 +296,8 @@ impl Code for Session {
         clients.put(to);
         connections.put(to);
         let current = |bit: usize| u8::from(self.generations[bit].0 != 0) << bit;
-        to.push((0..self.generations.len()).map(current).sum());
+        let generations: u8 = (0..self.generations.len()).map(current).sum();
+        to.push(generations | u8::from(self.held) << 7);
         self.pin.put(to);
         self.left.put(to);
     }
@@ -327,6 +328,7 @@ impl Code for Session {
             generations,
             pin,
             left,
+            held: current & 0x80 != 0,
         }
     }
 }

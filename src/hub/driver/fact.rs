@@ -43,7 +43,10 @@ impl Driver {
             Fact::Goaway(retry_after_ms) => {
                 return self.tell_all(|| Order::Say(Box::new(ToClient::Goaway { retry_after_ms })));
             }
-            Fact::Drain => return self.draining = true,
+            Fact::Drain => {
+                self.draining = true;
+                Event::Hold
+            }
             Fact::Nudge => return,
         };
         self.feed_fact(event, Payload::None).await;

@@ -240,9 +240,8 @@ impl Driver {
     fn is_done(&mut self) -> bool {
         let busy = match &self.session {
             None => false,
-            Some(session) if self.draining => {
-                session.turn() != Turn::Idle || !session.queue().is_empty()
-            }
+            // What waits is in the record, and the next process has it.
+            Some(session) if self.draining => session.turn() != Turn::Idle,
             Some(session) => session.state() != State::Ended,
         };
         if busy || !self.viewers.is_empty() || self.leaving {

@@ -44,7 +44,7 @@ pub(super) fn is_stale(view: &View<'_>) -> bool {
             let awaited = matches!(before.state(), State::Detached | State::Suspended);
             !listed(connection) && !awaited
         }
-        Event::Prompt { .. } | Event::Restarted { .. } => false,
+        Event::Prompt { .. } | Event::Restarted { .. } | Event::Hold => false,
         Event::Interrupt { turn } => {
             before.turn() != Turn::Running(turn) && !before.queue().contains(&turn)
         }
@@ -97,6 +97,7 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         }
         Event::TurnEnded { turn, .. } => next.turn().id() != Some(turn),
         Event::Expired { timer, .. } => !waits(before, timer) || view.step.verdict().acts(),
+        Event::Hold => next.is_held(),
         Event::Restarted { renew } => {
             let left = alive || before.state() == State::Created;
             let renewed = renew.is_none_or(|id| next.log().id == id);

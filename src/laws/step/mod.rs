@@ -30,6 +30,7 @@ const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::RefusedChangesNothing, answers::refused_changes_nothing),
     (Law::StaleChangesNothing, answers::stale_changes_nothing),
     (Law::NothingDueIsLeft, session::nothing_due_is_left),
+    (Law::HeldBeginsNothing, session::held_begins_nothing),
     (Law::DeliveredIsDurable, session::delivered_is_durable),
     (Law::ActiveMeansWatched, session::active_means_watched),
     (Law::EndedHoldsNothing, session::ended_holds_nothing),

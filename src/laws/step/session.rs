@@ -31,11 +31,23 @@ pub(super) fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
     let waits = !next.queue().is_empty();
     let idle = next.turn() == Turn::Idle;
     let due = match next.state() {
-        State::Created | State::Closing | State::Ended => waits,
-        State::Active | State::Detached | State::Suspended => waits && idle,
+        State::Closing | State::Ended => waits,
+        State::Created => waits && !next.is_held(),
+        State::Active | State::Detached | State::Suspended => waits && idle && !next.is_held(),
         State::Starting => false,
     };
     ensure(!due, || format!("a prompt waits in {} for nothing", next.state()))
+}
+
+pub(super) fn held_begins_nothing(view: &View<'_>) -> Result<(), String> {
+    let held = view.before.is_held() || matches!(view.event, Event::Hold);
+    if !held {
+        return Ok(());
+    }
+    ensure(view.next().is_held(), || "the hold was not taken, or let go".into())?;
+    let begins = |e: &&Effect| matches!(e, Effect::Start { .. } | Effect::Dispatch { .. });
+    let begun = view.effects().iter().find(begins);
+    begun.map_or(Ok(()), |effect| Err(format!("{effect:?} in a session that is held")))
 }
 
 pub(super) fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
@@ -80,7 +92,8 @@ pub(super) fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     match next.state() {
         State::Created | State::Ended => {
-            let empty = next.turn() == Turn::Idle && next.queue().is_empty();
+            let kept = next.state() == State::Created && next.is_held();
+            let empty = next.turn() == Turn::Idle && (kept || next.queue().is_empty());
             ensure(empty && next.asks().is_empty() && next.pin().is_none(), || {
                 format!("{} holds {:?} {:?}", next.state(), next.turn(), next.queue())
             })
@@ -94,7 +107,8 @@ pub(super) fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
 pub(super) fn work_needs_a_worker(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     let (runs, waits) = match next.state() {
-        State::Created | State::Closing | State::Ended => (false, false),
+        State::Closing | State::Ended => (false, false),
+        State::Created => (false, next.is_held()),
         State::Starting => (false, true),
         State::Active | State::Detached | State::Suspended => (true, true),
     };
@@ -167,7 +181,8 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
         | Event::Output { .. }
         | Event::Asked { .. }
         | Event::TurnEnded { .. }
-        | Event::Restarted { .. } => false,
+        | Event::Restarted { .. }
+        | Event::Hold => false,
     };
     let next = view.next().state();
     ensure(!fails || next == State::Ended, || format!("{next} after a failed start"))
@@ -177,7 +192,7 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
 pub(super) fn waits(session: &Session, timer: Timer) -> bool {
     let (state, turn) = (session.state(), session.turn());
     match timer {
-        Timer::Idle => state == State::Created,
+        Timer::Idle => state == State::Created && !session.is_held(),
         Timer::Start => state == State::Starting,
         Timer::Turn => matches!(turn, Turn::Running(_)),
         Timer::Interrupt => matches!(turn, Turn::Interrupting(_)),
@@ -193,8 +208,10 @@ pub(super) fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> 
     ensure(waits(view.before, timer) || view.unchanged(), || {
         format!("the {timer} timer acted in {state}")
     })?;
-    let busy = timer == Timer::Detach && turn != Turn::Idle;
-    ensure(!busy || view.next().turn() == turn, || "a running turn was taken for a zombie".into())
+    let works = turn != Turn::Idle || !view.before.queue().is_empty();
+    let same = view.next().turn() == turn && view.next().queue() == view.before.queue();
+    let zombie = timer == Timer::Detach && works && !same;
+    ensure(!zombie, || "a running turn, or a prompt that waits, was taken for a zombie".into())
 }
 
 pub(super) fn stop_stops(view: &View<'_>) -> Result<(), String> {

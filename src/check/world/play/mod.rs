@@ -95,6 +95,10 @@ impl<'a> Play<'a> {
             Action::Open { eager } => self.open(eager),
             Action::TakeOver => self.take_over()?,
             Action::Fenced(node) => self.fence_off(node),
+            Action::Hold(node) => {
+                self.now.left.holds -= 1;
+                self.feed(node, Event::Hold);
+            }
             Action::Purge => {
                 self.now.left.purges -= 1;
                 self.now.store = None;

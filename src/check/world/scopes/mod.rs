@@ -23,6 +23,7 @@ const NOTHING: Budget = Budget {
     losses: 0,
     takeovers: 0,
     purges: 0,
+    holds: 0,
     forgeries: 0,
 };
 
@@ -81,6 +82,7 @@ pub const DEFAULT: &[Scope] = &[
     HOSTILE,
     HANDSHAKES,
     TAKEOVERS,
+    DRAINS,
     EVERYTHING,
 ];
 
@@ -100,6 +102,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("hostile", 54_120, 185_150),
     ("handshakes", 9_743, 73_902),
     ("takeovers", 427_839, 2_278_264),
+    ("drains", 314_955, 1_436_569),
     ("everything", 2_020_325, 9_043_418),
     ("nightly_reconnects", 1_248_182, 6_874_311),
     ("nightly_suspends", 7_991_293, 46_580_520),
@@ -280,6 +283,20 @@ pub const TAKEOVERS: Scope = Scope {
     budget: Budget { dials: 3, outputs: 0, takeovers: 2, purges: 1, ..NOTHING },
     timers: &[],
     quick_wire: true,
+    ..QUIET
+};
+
+/// A process leaves in good order.
+pub const DRAINS: Scope = Scope {
+    name: "drains",
+    about: "a process is about to leave: it begins nothing new, and the next one answers what waits",
+    prompts: &[2],
+    budget: Budget { dials: 2, posts: 1, exits: 1, crashes: 1, holds: 1, ..NOTHING },
+    timers: &[Timer::Detach],
+    quick_wire: true,
+    stops: true,
+    interrupts: true,
+    live: true,
     ..QUIET
 };
 

@@ -1,8 +1,8 @@
 //! The worlds in which mutants are looked for.
 
 use super::{
-    APPROVALS, CLOSING, CRASHES, CROWDED, HANDSHAKES, HOSTILE, LOSSES, NOTHING, RECONNECTS, SMALL,
-    SUSPENDS, TAKEOVERS, TURNS, TWO_CLIENTS,
+    APPROVALS, CLOSING, CRASHES, CROWDED, DRAINS, HANDSHAKES, HOSTILE, LOSSES, NOTHING, RECONNECTS,
+    SMALL, SUSPENDS, TAKEOVERS, TURNS, TWO_CLIENTS,
 };
 use crate::check::world::{Budget, Scope};
 use crate::limits::Limits;
@@ -137,4 +137,12 @@ pub const SMALL_WORLDS: &[Scope] = &[
         ..TAKEOVERS
     },
     TAKEOVERS,
+    Scope {
+        name: "small_drains",
+        prompts: &[2],
+        budget: Budget { dials: 1, posts: 1, holds: 1, ..NOTHING },
+        interrupts: false,
+        live: false,
+        ..DRAINS
+    },
 ];
