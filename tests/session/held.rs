@@ -19,10 +19,8 @@ fn a_hold_changes_no_state_and_no_record_and_says_nothing_to_anybody() {
         let mut play = in_state(*state);
         let before = play.session.snapshot();
         let step = play.feed(HOLD);
-        let (row, said) = match state {
-            State::Created => ("B5", "disarm idle"),
-            _ => ("B6", ""),
-        };
+        let created = *state == State::Created;
+        let (row, said) = if created { ("B5", "disarm idle") } else { ("B6", "") };
         assert_eq!((rows(&step), told(&step).as_str()), (vec![row], said), "{state}");
         assert!(play.session.is_held() && step.records.is_empty(), "{state}");
         assert_eq!(play.session.snapshot(), before, "{state}");
