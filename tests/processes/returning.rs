@@ -1,6 +1,6 @@
 //! A client that comes back: its cursor is the last entry it has applied, its outbox what was not accepted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -33,6 +33,8 @@ pub(super) struct Returning {
     pub(super) lost: Vec<(u64, u64)>,
     /// Where each of its prompts is in the log.
     pub(super) accepted: BTreeMap<u64, u64>,
+    /// Those that were not the latest any more when it was told: then nobody says where they are.
+    pub(super) accepted_somewhere: BTreeSet<u64>,
     /// Prompts that are not known to be accepted, with their numbers.
     outbox: VecDeque<(u64, String)>,
     next: u64,
@@ -70,6 +72,7 @@ impl Returning {
             log: BTreeMap::new(),
             lost: Vec::new(),
             accepted: BTreeMap::new(),
+            accepted_somewhere: BTreeSet::new(),
             outbox: VecDeque::new(),
             next: 1,
             closes: BTreeMap::new(),
@@ -224,6 +227,8 @@ impl Returning {
                         "{}: moved: {frame}",
                         self.name
                     );
+                } else {
+                    self.accepted_somewhere.insert(n);
                 }
             }
             // The server comes and goes; the same prompt is sent again.
