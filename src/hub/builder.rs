@@ -4,6 +4,7 @@ use std::boxed::Box;
 use std::sync::Arc;
 
 use super::Hub;
+use super::asleep::clock;
 use super::observe::{Blind, Observer};
 use super::recover::recover;
 use super::shared::Shared;
@@ -138,6 +139,7 @@ impl Builder {
         let hub = Hub { shared };
         hub.shared.tasks.spawn(recover(Arc::clone(&hub.shared)));
         tokio::spawn(Shared::guard(Arc::downgrade(&hub.shared)));
+        tokio::spawn(clock(Arc::downgrade(&hub.shared), hub.shared.registry.sooner()));
         Ok(hub)
     }
 }

@@ -27,7 +27,8 @@
 //! # What runs
 //! Each session in memory has one task, its driver: one event at a time goes through the machine, the
 //! step is committed, adopted and performed. Each worker has a task, and each transport has its own. A
-//! session that has ended and that nobody watches leaves memory, and is read back when somebody asks.
+//! session that has ended and that nobody watches leaves memory, and is read back when somebody asks. One that waits for
+//! its first prompt, and that nobody watches, has no task: one clock wakes all of these.
 //!
 //! # Guarantees, and where they come from
 //! What is accepted, sent or dispatched is durable, because every step commits first. Nothing is written
@@ -41,6 +42,7 @@
 //! `tracing_subscriber::fmt::init()` prints it, and with its feature `env-filter` the variable
 //! `RUST_LOG=outlive=warn` chooses how much (`outlive=trace` has every step of every connection).
 
+mod asleep;
 mod backoff;
 mod body;
 mod builder;
@@ -251,6 +253,7 @@ impl Hub {
         shared.draining.cancel();
         let until = tokio::time::Instant::now() + drain.deadline;
         let mailboxes = shared.registry.all();
+        shared.leave_sleepers();
         let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
         for mailbox in &mailboxes {
             mailbox.tell(Fact::Goaway([window, window.saturating_add(5_000)]));

@@ -1,47 +1,136 @@
 //! Which sessions are in memory, and the way to their drivers.
 
+use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::asleep::{Alarms, Sleeper};
 use super::driver::{Birth, Driver};
 use super::mailbox::{Inbox, Mailbox, NotDone, Visitor};
 use super::shared::Shared;
 use super::tail::Tail;
 use crate::store::SessionId;
 
-/// In order, so that a run of the same events is the same run.
+/// Every session that is in memory.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    sessions: Mutex<BTreeMap<SessionId, Arc<Mailbox>>>,
+    sessions: Mutex<Sessions>,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    /// In order, so that a run of the same events is the same run.
+    places: BTreeMap<SessionId, Place>,
+    alarms: Alarms,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// It has a driver.
+    Awake(Arc<Mailbox>),
+    /// It has none.
+    Asleep(Box<Sleeper>),
+}
+
+impl Sessions {
+    /// The mailbox, if the session has a driver.
+    fn awake(&self, id: &SessionId) -> Option<&Arc<Mailbox>> {
+        match self.places.get(id)? {
+            Place::Awake(mailbox) => Some(mailbox),
+            Place::Asleep(_) => None,
+        }
+    }
+
+    /// Gives the session a driver. Returns what it is woken with.
+    fn wake(&mut self, id: &SessionId, mailbox: Arc<Mailbox>) -> Option<Box<Sleeper>> {
+        match self.places.insert(id.clone(), Place::Awake(mailbox))? {
+            Place::Awake(_) => None,
+            Place::Asleep(sleeper) => {
+                self.alarms.unset(id, &sleeper);
+                Some(sleeper)
+            }
+        }
+    }
 }
 
 impl Registry {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Arc<Mailbox>>> {
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().places.len()
     }
 
+    /// The way to a session's driver, if it has one.
     pub(super) fn find(&self, id: &SessionId) -> Option<Arc<Mailbox>> {
-        self.lock().get(id).cloned()
+        self.lock().awake(id).cloned()
     }
 
+    /// The ways to all drivers.
     pub(super) fn all(&self) -> Vec<Arc<Mailbox>> {
-        self.lock().values().cloned().collect()
+        let awake = |place: &Place| match place {
+            Place::Awake(mailbox) => Some(Arc::clone(mailbox)),
+            Place::Asleep(_) => None,
+        };
+        self.lock().places.values().filter_map(awake).collect()
     }
 
-    /// Takes a mailbox out, if it is (still) this one.
-    fn remove(&self, id: &SessionId, mailbox: &Arc<Mailbox>, idle: impl FnOnce() -> bool) -> bool {
+    /// Takes a mailbox out, if it is (still) this one; or puts in its place who sleeps from now on.
+    fn remove(
+        &self,
+        id: &SessionId,
+        mailbox: &Arc<Mailbox>,
+        idle: impl FnOnce() -> bool,
+        sleeper: impl FnOnce() -> Option<Box<Sleeper>>,
+    ) -> bool {
         let mut sessions = self.lock();
-        let known = sessions.get(id).is_some_and(|known| Arc::ptr_eq(known, mailbox));
+        let known = sessions.awake(id).is_some_and(|known| Arc::ptr_eq(known, mailbox));
         let goes = known && idle();
         if goes {
-            sessions.remove(id);
+            match sleeper() {
+                Some(sleeper) => {
+                    sessions.alarms.set(id, &sleeper);
+                    sessions.places.insert(id.clone(), Place::Asleep(sleeper));
+                }
+                None => _ = sessions.places.remove(id),
+            }
         }
         goes
+    }
+
+    /// Takes out those who sleep.
+    fn take_sleepers(&self) -> Vec<SessionId> {
+        let mut sessions = self.lock();
+        let mut taken = Vec::new();
+        sessions.places.retain(|id, place| match place {
+            Place::Awake(_) => true,
+            Place::Asleep(_) => {
+                taken.push(id.clone());
+                false
+            }
+        });
+        sessions.alarms.clear();
+        taken
+    }
+
+    /// The first who is to be woken by now.
+    pub(super) fn ring(&self) -> Option<SessionId> {
+        self.lock().alarms.ring()
+    }
+
+    /// When to ring next.
+    pub(super) fn next_alarm(&self) -> Option<Instant> {
+        self.lock().alarms.next()
+    }
+
+    /// Notified when that is sooner than it was.
+    pub(super) fn sooner(&self) -> Arc<Notify> {
+        self.lock().alarms.sooner()
     }
 }
 
@@ -63,7 +152,7 @@ impl Shared {
         if self.is_fenced() {
             return Err(NotDone::Moved);
         }
-        if let Some(mailbox) = sessions.get(id) {
+        if let Some(mailbox) = sessions.awake(id) {
             return Ok(Visitor::new(mailbox));
         }
         if self.is_draining() {
@@ -71,7 +160,7 @@ impl Shared {
         }
         let (mailbox, inbox) = Mailbox::new(Tail::new(self.options.tail_bytes));
         let mailbox = Arc::new(mailbox);
-        sessions.insert(id.clone(), Arc::clone(&mailbox));
+        let birth = sessions.wake(id, Arc::clone(&mailbox)).map_or(birth, Birth::Wake);
         let visitor = Visitor::new(&mailbox);
         drop(sessions);
         let driver = Driver::new(Arc::clone(self), id.clone(), mailbox, inbox);
@@ -83,17 +172,36 @@ impl Shared {
     /// nobody can.
     pub(super) fn retire(&self, id: &SessionId, mailbox: &Arc<Mailbox>, inbox: &Inbox) -> bool {
         let idle = || !mailbox.is_visited() && inbox.is_empty();
-        let retired = self.registry.remove(id, mailbox, idle);
+        let retired = self.registry.remove(id, mailbox, idle, || None);
         if retired {
             self.observe(|observer| observer.left(id));
         }
         retired
     }
 
+    /// As [`retire`](Shared::retire), but the session stays in memory: whoever comes next wakes it.
+    pub(super) fn rest(
+        &self,
+        id: &SessionId,
+        mailbox: &Arc<Mailbox>,
+        inbox: &Inbox,
+        sleeper: impl FnOnce() -> Box<Sleeper>,
+    ) -> bool {
+        let idle = || !mailbox.is_visited() && inbox.is_empty();
+        self.registry.remove(id, mailbox, idle, || Some(sleeper()))
+    }
+
     /// Takes a driver out of the registry at once: whoever comes next gets another one.
     pub(super) fn strike(&self, id: &SessionId, mailbox: &Arc<Mailbox>) {
-        if self.registry.remove(id, mailbox, || true) {
+        if self.registry.remove(id, mailbox, || true, || None) {
             self.observe(|observer| observer.left(id));
+        }
+    }
+
+    /// Sessions that sleep are left to the next process. This one lets nobody in who would wake them.
+    pub(super) fn leave_sleepers(&self) {
+        for id in self.registry.take_sleepers() {
+            self.observe(|observer| observer.left(&id));
         }
     }
 }

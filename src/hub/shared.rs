@@ -159,12 +159,13 @@ impl Shared {
         self.stop();
     }
 
-    /// Every driver looks up. One that is made meanwhile looks before it sleeps.
+    /// Every driver looks up, and who sleeps is left. One that is made meanwhile looks before it sleeps.
     fn stop(&self) {
         self.over.store(true, Ordering::Release);
         for mailbox in self.registry.all() {
             mailbox.tell(Fact::Nudge);
         }
+        self.leave_sleepers();
     }
 
     /// Asks now and then whether the store is still this hub's, for as long as there is a hub.

@@ -25,7 +25,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Shared {
     epoch: u64,
-    sessions: BTreeMap<SessionId, Kept>,
+    sessions: BTreeMap<SessionId, Box<Kept>>,
 }
 
 #[derive(Debug)]
@@ -90,11 +90,10 @@ impl Store for Memory {
                     kept.snapshot = snapshot;
                     kept
                 }
-                None if expect == Version::NONE => shared.sessions.entry(session).or_insert(Kept {
-                    snapshot,
-                    version: expect,
-                    entries: VecDeque::new(),
-                }),
+                None if expect == Version::NONE => {
+                    let kept = Kept { snapshot, version: expect, entries: VecDeque::new() };
+                    shared.sessions.entry(session).or_insert(Box::new(kept))
+                }
                 Some(_) | None => return Err(CommitError::Stale),
             };
             kept.version = expect.next();

@@ -3,6 +3,7 @@
 
 mod kit;
 
+mod asleep;
 mod bodies;
 mod incidents;
 mod leaving;

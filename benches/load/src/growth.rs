@@ -69,12 +69,16 @@ async fn nobody(count: u32) {
     head(
         "Idle sessions",
         &format!(
-            "{count} sessions that nobody watches, in the memory store; resident memory of the server divided by their number. An ended one is a record and no task; with SQLite it takes no memory at all."
+            "{count} sessions that nobody watches; resident memory of the server divided by their number. With the memory store their records are part of it. An ended session is a record and nothing else."
         ),
         &["a session", "bytes"],
     );
-    for (name, ends) in [("CREATED, waits for its first prompt", false), ("ENDED", true)] {
-        let ours = Server::start(&["serve", "ours", "memory"]);
+    for (name, store, ends) in [
+        ("CREATED, waits for its first prompt; SQLite", "sqlite", false),
+        ("CREATED, waits for its first prompt; memory", "memory", false),
+        ("ENDED; memory", "memory", true),
+    ] {
+        let ours = Server::start(&["serve", "ours", store]);
         let mut before = 0;
         for n in 0..count + 100 {
             if n == 100 {

@@ -1,7 +1,11 @@
 //! Getting hold of a session: a new one, or one of the store.
 
+use std::boxed::Box;
 use std::format;
 
+use strum::VariantArray as _;
+
+use super::super::asleep::Sleeper;
 use super::super::mailbox::NotDone;
 use super::Driver;
 use super::commit::{Kept, Payload};
@@ -9,7 +13,7 @@ use crate::log::LogId;
 use crate::routing::{self, Durable, Runtime};
 use crate::session::{Event, Session};
 use crate::store::{CommitError, StoreError};
-use crate::words::CloseCode;
+use crate::words::{CloseCode, Timer};
 
 impl Driver {
     pub(super) async fn create(&mut self) -> Result<(), NotDone> {
@@ -49,6 +53,30 @@ impl Driver {
             self.feed_fact(Event::Restarted { renew }, Payload::None).await;
         }
         Ok(())
+    }
+
+    /// Goes on where the session fell asleep.
+    pub(super) fn wake(&mut self, sleeper: Sleeper) {
+        let Sleeper { session, version, timer } = sleeper;
+        if let Some((timer, at, generation)) = timer {
+            self.timers[timer as usize] = Some((at, generation));
+        }
+        self.mailbox.reaches(session.log().head);
+        (self.session, self.version) = (Some(session), version);
+    }
+
+    /// Lets the session sleep, if it has no worker and waits for one timer at most. Returns whether it does.
+    pub(super) fn sleep(&mut self) -> bool {
+        let (Some(session), None) = (&self.session, &self.worker) else { return false };
+        let armed = |timer: &Timer| {
+            self.timers[*timer as usize].map(|(at, generation)| (*timer, at, generation))
+        };
+        let mut armed = Timer::VARIANTS.iter().filter_map(armed);
+        let (timer, None) = (armed.next(), armed.next()) else { return false };
+        // A clone has no room to spare.
+        let sleeper =
+            || Box::new(Sleeper { session: session.clone(), version: self.version, timer });
+        self.shared.rest(&self.id, &self.mailbox, &self.inbox, sleeper)
     }
 
     /// Forgets the session and its log. A driver without a session knows none.

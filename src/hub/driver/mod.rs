@@ -25,6 +25,7 @@ use std::vec::Vec;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
+use super::asleep::Sleeper;
 use super::mailbox::{Command, Fact, Inbox, Mailbox, NotDone, Order};
 use super::queue::Sender;
 use super::shared::Shared;
@@ -38,12 +39,14 @@ use crate::words::{CloseCode, State};
 const COMMANDS_AT_ONCE: usize = 16;
 
 /// What a driver is born for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Birth {
     /// A new session.
     Create,
     /// One that the store may know.
     Load,
+    /// One that slept.
+    Wake(Box<Sleeper>),
 }
 
 /// A connection that is listed in the session.
@@ -138,6 +141,10 @@ impl Driver {
         let born = match birth {
             Birth::Create => self.create().await,
             Birth::Load => self.load().await,
+            Birth::Wake(sleeper) => {
+                self.wake(*sleeper);
+                Ok(())
+            }
         };
         if let Err(why) = born {
             self.end(why);
@@ -236,7 +243,8 @@ impl Driver {
         alarm.as_mut().poll(cx)
     }
 
-    /// Whether nobody needs this driver any more; then it is not in the registry any more either.
+    /// Whether nobody needs this driver any more; then it is not in the registry any more either, and the
+    /// session has gone or sleeps.
     fn is_done(&mut self) -> bool {
         let busy = match &self.session {
             None => false,
@@ -244,10 +252,10 @@ impl Driver {
             Some(session) if self.draining => session.turn() != Turn::Idle,
             Some(session) => session.state() != State::Ended,
         };
-        if busy || !self.viewers.is_empty() || self.leaving {
+        if !self.viewers.is_empty() || self.leaving {
             return false;
         }
-        self.shared.retire(&self.id, &self.mailbox, &self.inbox)
+        if busy { self.sleep() } else { self.shared.retire(&self.id, &self.mailbox, &self.inbox) }
     }
 
     /// From here on nothing is fed any more. The first reason counts.
