@@ -25,7 +25,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Shared {
     epoch: u64,
-    sessions: BTreeMap<SessionId, Box<Kept>>,
+    sessions: BTreeMap<SessionId, Kept>,
 }
 
 #[derive(Debug)]
@@ -90,10 +90,11 @@ impl Store for Memory {
                     kept.snapshot = snapshot;
                     kept
                 }
-                None if expect == Version::NONE => {
-                    let kept = Kept { snapshot, version: expect, entries: VecDeque::new() };
-                    shared.sessions.entry(session).or_insert(Box::new(kept))
-                }
+                None if expect == Version::NONE => shared.sessions.entry(session).or_insert(Kept {
+                    snapshot,
+                    version: expect,
+                    entries: VecDeque::new(),
+                }),
                 Some(_) | None => return Err(CommitError::Stale),
             };
             kept.version = expect.next();

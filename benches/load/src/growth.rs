@@ -73,8 +73,9 @@ async fn nobody(count: u32) {
         ),
         &["a session", "bytes"],
     );
+    let sqlite = file("idle");
     for (name, store, ends) in [
-        ("CREATED, waits for its first prompt; SQLite", "sqlite", false),
+        ("CREATED, waits for its first prompt; SQLite", &*sqlite, false),
         ("CREATED, waits for its first prompt; memory", "memory", false),
         ("ENDED; memory", "memory", true),
     ] {
