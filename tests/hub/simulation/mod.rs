@@ -282,7 +282,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// So many seeds in every run of the tests.
-const EVERY_RUN: u64 = 1_000;
+const EVERY_RUN: u64 = 2_000;
 
 /// `OUTLIVE_SEED` plays one seed and tells its story also if all is well; `OUTLIVE_SEEDS` plays so many,
 /// from `OUTLIVE_FIRST` on.
