@@ -49,6 +49,7 @@ mod history;
 mod link;
 mod look;
 mod mailbox;
+mod mouth;
 mod observe;
 mod pieces;
 mod queue;

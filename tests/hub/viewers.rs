@@ -110,6 +110,25 @@ async fn a_viewer_that_never_reads_holds_up_nobody() {
     stage.done();
 }
 
+/// Nothing else happens in its session: that it has written what it was given is all that goes on.
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_reads_back_wakes_its_session_for_more() {
+    let limits = Limits { batch: 2, ..Limits::default() };
+    let stage = Stage::with(limits, Options::default()).await;
+    let session = stage.session().await;
+    stage.prompt(&session, 1, &Scene::Say(9)).await.unwrap();
+    settle().await;
+    let mut viewer = stage.view(&session, "laptop");
+    let reads = async { _ = viewer.ended(1, TurnOutcome::Completed).await };
+    let read = tokio::time::timeout(Duration::from_secs(1), reads).await;
+    assert!(
+        read.is_ok(),
+        "it has {} of 11 entries, and its session sleeps though it lacks the others",
+        viewer.applied.len()
+    );
+    stage.done();
+}
+
 /// Forty events while away, sixteen retained: a resume that said Ok lost 24 of them (rmcp b).
 #[tokio::test(start_paused = true)]
 async fn a_slow_viewer_is_told_what_it_has_lost() {
