@@ -295,6 +295,8 @@ pub struct Budget {
     pub purges: u8,
     /// Processes that are about to leave, and begin nothing new.
     pub holds: u8,
+    /// Ranges of which only a part is written at a time.
+    pub pages: u8,
     /// What a hostile or careless client sends.
     pub forgeries: u8,
 }

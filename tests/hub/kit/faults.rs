@@ -141,11 +141,18 @@ impl Store for Faulty {
         Box::pin(self.writing(move || Box::pin(async move { memory.commit(commit).await })))
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
         let fault = self.script().read();
-        Box::pin(
-            self.reading(fault, Box::pin(async move { self.memory.read(session, from, to).await })),
-        )
+        Box::pin(self.reading(
+            fault,
+            Box::pin(async move { self.memory.read(session, from, to, bytes).await }),
+        ))
     }
 
     fn unfinished<'a>(
