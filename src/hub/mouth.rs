@@ -130,16 +130,16 @@ mod tests {
     /// So many pieces take all the room there is.
     const ALL: u32 = ROOM / PIECE;
 
-    /// Says small pieces until it has to wait, and returns how many were said. `hears` is called after
+    /// Says small pieces until it has to wait, and returns how many were said. `listen` is called after
     /// each, as by a driver on another thread.
-    fn said_at_once(hears: impl Fn(&mut Receiver<Said>)) -> u32 {
+    fn said_at_once(listen: impl Fn(&mut Receiver<Said>)) -> u32 {
         let (mouth, mut heard) = Mouth::new(1_000, 1_000);
         let mut said = 0;
         let speaks = async {
             while said < 4 * ALL {
                 mouth.output(None, &"x").await.unwrap();
                 said += 1;
-                hears(&mut heard);
+                listen(&mut heard);
             }
         };
         let waits = pin!(speaks).poll(&mut Context::from_waker(Waker::noop())).is_pending();
@@ -154,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_always_heard_lets_others_run() {
-        let hears = |heard: &mut Receiver<Said>| {
+        let listen = |heard: &mut Receiver<Said>| {
             while let Some(said) = heard.pop() {
                 heard.free(said.room);
             }
         };
-        assert_eq!(said_at_once(hears), ALL);
+        assert_eq!(said_at_once(listen), ALL);
     }
 }
