@@ -58,7 +58,7 @@ words! {
         Attach = "A client's connection said hello, and the client has no other connection here.",
         AttachAgain = "A client's newer connection said hello while its older one is still listed.",
         AttachFull = "A hello, but the session has as many connections as its limits allow.",
-        Written = "A connection has written the range it was given: it has credit again.",
+        Written = "A connection has written the range it was given, or a first part of it: it has credit again.",
         Missed = "The range a connection was given was trimmed before it could be read.",
         Suspend = "A connection goes to the background; somebody else still watches.",
         SuspendLast = "A connection goes to the background, or says so again, and nobody else watches.",

@@ -136,7 +136,7 @@ async fn look(store: &impl Store, id: &SessionId, lines: u64, last: u64) -> Resu
     let committed = stored.version.0 * lines;
     ensure!(head == committed, "version {} with head {head}", stored.version.0);
     let from = last.min(head - 1) + 1;
-    let read = store.read(id, Seq(from), Seq(head)).await;
+    let read = store.read(id, Seq(from), Seq(head), usize::MAX).await;
     let count = read.as_ref().map_or(0, Vec::len);
     ensure!(
         count as u64 == head - from + 1,

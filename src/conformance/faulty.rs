@@ -205,8 +205,14 @@ impl<S: Store> Store for Faulty<S> {
         changing(self.fault(Call::Commit), || self.inner.commit(commit))
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
-        plainly(self.fault(Call::Read), move || self.inner.read(session, from, to))
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
+        plainly(self.fault(Call::Read), move || self.inner.read(session, from, to, bytes))
     }
 
     fn unfinished<'a>(

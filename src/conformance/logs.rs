@@ -51,6 +51,31 @@ pub(super) async fn outside_is_trimmed<S: Store>(again: &impl AsyncFn() -> S) ->
     nobody.reads(&store, 1, 1).await
 }
 
+pub(super) async fn bounded_in_bytes<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+    let store = owned(again).await?;
+    let mut model = Model::new("large")?;
+    let large = |size: usize| -> Bytes { format!("\"{}\"", "x".repeat(size - 2)).into() };
+    // Alone, and many at once: smaller and larger than what a store may keep together.
+    for sizes in [vec![100], vec![400_000], vec![10, 20, 30], vec![70_000; 5], vec![2; 9]] {
+        let lines = sizes.into_iter().map(large).collect();
+        model.commit(&store, model.adding(lines, 0)).await?;
+    }
+    let head = model.head();
+    let edges = [0, 1, 2, 29, 30, 31, 59, 60, 61, 100, 399_999, 400_000, 400_100, usize::MAX];
+    for bytes in edges.into_iter().chain((65_000..800_000).step_by(35_000)) {
+        for from in 1..=head {
+            for to in [from, (from + 3).min(head), head] {
+                model.reads_within(&store, from, to, bytes).await?;
+            }
+        }
+    }
+    model.commit(&store, model.adding(Vec::new(), 4)).await?;
+    for (from, to) in [(4, head), (5, head + 1), (5, head)] {
+        model.reads_within(&store, from, to, 0).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn base_moves<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
     let store = owned(again).await?;
     let mut model = Model::new("trimmed")?;

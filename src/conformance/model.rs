@@ -124,8 +124,19 @@ impl Model {
 
     /// The store reads this range as it should be.
     pub(super) async fn reads(&self, store: &impl Store, from: u64, to: u64) -> Verdict {
-        let read = store.read(&self.id, Seq(from), Seq(to)).await;
-        let should = self.range(from, to);
+        self.reads_within(store, from, to, usize::MAX).await
+    }
+
+    /// As [`reads`](Model::reads), of at most so many bytes.
+    pub(super) async fn reads_within(
+        &self,
+        store: &impl Store,
+        from: u64,
+        to: u64,
+        bytes: usize,
+    ) -> Verdict {
+        let read = store.read(&self.id, Seq(from), Seq(to), bytes).await;
+        let should = self.range(from, to).map(|range| within(range, bytes));
         let same = match (&read, &should) {
             (Ok(read), Ok(should)) => read == should,
             (Err(read), Err(should)) => read == should,
@@ -134,7 +145,7 @@ impl Model {
         let (id, base, head) = (&self.id, self.base(), self.head());
         ensure!(
             same,
-            "{id} has entries {base} (not included) to {head}, and {from}..={to} is read as {}, not as {}",
+            "{id} has entries {base} (not included) to {head}, and {from}..={to}, of at most {bytes} bytes, is read as {}, not as {}",
             short(read.as_deref()),
             short(should.as_ref().copied())
         );
@@ -176,6 +187,17 @@ impl Model {
         );
         Ok(())
     }
+}
+
+/// The first of these lines that have at most so many bytes together, and one at least.
+fn within(range: &[Bytes], bytes: usize) -> &[Bytes] {
+    let mut size = 0;
+    let fits = |line: &&Bytes| {
+        size += line.len();
+        size <= bytes
+    };
+    let count = range.iter().take_while(fits).count();
+    &range[..count.max(1).min(range.len())]
 }
 
 /// What was read, in one line.

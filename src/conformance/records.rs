@@ -83,7 +83,7 @@ async fn gone(store: &impl Store, model: &Model) -> Verdict {
     let id = &model.id;
     let found = store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?;
     ensure!(found.is_none(), "{id} was forgotten, and is there");
-    let read = store.read(id, Seq(1), Seq(1)).await;
+    let read = store.read(id, Seq(1), Seq(1), usize::MAX).await;
     ensure!(read == Err(StoreError::Trimmed), "{id} was forgotten, and its log is read: {read:?}");
     let open = store.unfinished(None, 100).await.map_err(|error| format!("not listed: {error}"))?;
     ensure!(!open.contains(id), "{id} was forgotten, and is listed");

@@ -57,7 +57,7 @@ impl From<session::table::Op> for Op {
             It::Unsuspend => Op::plain("unsuspend", "The connection watches again."),
             It::Pin => Op::plain("pin", "Pin the log at what the suspended viewers have seen."),
             It::Unpin => Op::plain("unpin", "Release the pin, if there is one."),
-            It::Credit => Op::plain("credit", "The connection may be sent its next range."),
+            It::Credit => Op::plain("credit", "The connection may be sent what comes after what it has written."),
             It::Rewind => Op::plain("rewind", "The connection is where it was before the range in flight."),
             It::RenewLog => Op::plain("renew_log", "Take over the new log id, if the event brings one."),
             It::EndTurn(how) => Op::with("end_turn", TURN, how.into_str(), "End the running turn, if there is one, and its asks."),

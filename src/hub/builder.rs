@@ -25,9 +25,11 @@ pub struct Options {
     /// How often an endpoint pings, and the hub asks whether the store is still its own. Told to clients in
     /// the welcome.
     pub ping_ms: u32,
-    /// The largest body of a prompt, an answer or a piece of output, in bytes. A viewer that reads back is
-    /// sent as many entries at a time as [`Limits::batch`] says, so it may cost that many bodies of memory.
+    /// The largest body of a prompt, an answer or a piece of output, in bytes.
     pub body_bytes: usize,
+    /// How much of the log a viewer that reads back is sent at a time, in bytes, and at most
+    /// [`Limits::batch`] entries. One that is larger is sent alone.
+    pub page_bytes: usize,
     /// How much of a watched session's newest entries is kept in memory, ready to be sent, in bytes.
     pub tail_bytes: usize,
     /// Sessions that are recovered at a time after a restart.
@@ -41,6 +43,7 @@ impl Default for Options {
             close_ms: 5_000,
             ping_ms: 25_000,
             body_bytes: 4 << 20,
+            page_bytes: 256 << 10,
             tail_bytes: 256 << 10,
             recoveries: 64,
         }

@@ -22,8 +22,8 @@ impl fmt::Debug for History {
     }
 }
 
-/// How many entries are read at a time.
-const PAGE: u64 = 1_000;
+/// How much is read at a time, in bytes.
+const PAGE: usize = 256 << 10;
 
 impl History {
     /// The last entry that was trimmed, or 0: then [`read`](History::read) gives the whole conversation. What
@@ -47,12 +47,14 @@ impl History {
         let (mut from, head) = (stored.snapshot.log.base.next(), stored.snapshot.log.head);
         let mut all = Vec::new();
         while from <= head {
-            let to = head.min(Seq(from.0 + PAGE - 1));
-            for (place, line) in self.store.read(&self.session, from, to).await?.iter().enumerate()
-            {
-                all.push((Seq(from.0 + place as u64), parse(line)?));
+            let page = self.store.read(&self.session, from, head, PAGE).await?;
+            if page.is_empty() {
+                return Err(StoreError::Corrupt("a range is read as nothing".into()));
             }
-            from = to.next();
+            for line in page {
+                all.push((from, parse(&line)?));
+                from = from.next();
+            }
         }
         Ok(all)
     }
@@ -64,7 +66,7 @@ pub(super) async fn entry(
     session: &SessionId,
     seq: Seq,
 ) -> Result<Said, StoreError> {
-    let lines = store.read(session, seq, seq).await?;
+    let lines = store.read(session, seq, seq, usize::MAX).await?;
     lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
 }
 

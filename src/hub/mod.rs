@@ -51,6 +51,7 @@ mod history;
 mod link;
 mod look;
 mod mailbox;
+mod mouth;
 mod observe;
 mod pieces;
 mod queue;

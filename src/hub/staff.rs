@@ -21,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::history::History;
+use super::mouth::Mouth;
 use super::pieces::Pieces;
 use super::queue::{Receiver, Sender, queue};
 use super::shared::Shared;
-use super::worker::{Answer, Failure, Farewell, Mouth, Start, Turn, TurnError, Worker};
+use super::worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
 use crate::ids::{Incarnation, Seq};
 use crate::session::WorkerOutcome;
 use crate::store::SessionId;

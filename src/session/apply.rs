@@ -38,7 +38,7 @@ impl Step {
             Op::Unsuspend => self.with_connection(event, |connection| connection.suspended = None),
             Op::Pin => self.pin(event),
             Op::Unpin => self.next.pin = None,
-            Op::Credit => self.with_connection(event, |connection| connection.in_flight = None),
+            Op::Credit => self.credit(event),
             Op::Rewind => self.with_connection(event, |connection| {
                 connection.next = connection.in_flight.take().unwrap_or(connection.next);
             }),
@@ -154,6 +154,16 @@ impl Step {
         };
         let (outcome, _) = self.next.log.attach(cursor);
         self.effects.push(Effect::Welcome { connection, outcome });
+    }
+
+    fn credit(&mut self, event: &Event) {
+        let Event::Written { through, .. } = *event else {
+            return;
+        };
+        self.with_connection(event, |connection| {
+            connection.next = through.next();
+            connection.in_flight = None;
+        });
     }
 
     fn fill(&mut self, limits: &Limits) {

@@ -22,11 +22,12 @@ pub enum Event {
         /// How far the client has applied the log.
         cursor: Claim,
     },
-    /// A connection has written the range it was given.
+    /// A connection has written the range it was given, or as much of it as it took at once: the rest is
+    /// given to it again.
     Written {
         /// The connection.
         connection: ConnectionId,
-        /// The last entry of the range.
+        /// The last entry of the range that was written.
         through: Seq,
     },
     /// The range that a connection was given could not be read: it was trimmed before. Nothing of it was

@@ -231,7 +231,9 @@ pub(super) fn expected(high: Option<PromptNumber>) -> PromptNumber {
 
 fn written(session: &Session, id: ConnectionId, through: Seq) -> Trigger {
     match session.connection(id) {
-        Some(c) if c.in_flight.is_some() && through == c.next.previous() => Trigger::Written,
+        Some(c) if c.in_flight.is_some_and(|from| (from..c.next).contains(&through)) => {
+            Trigger::Written
+        }
         Some(_) | None => Trigger::StaleConnection,
     }
 }

@@ -32,7 +32,7 @@ pub enum Op {
     Pin,
     /// Release the pin, if there is one.
     Unpin,
-    /// The connection may be sent its next range.
+    /// The connection may be sent what comes after what it has written.
     Credit,
     /// The connection is where it was before the range in flight.
     Rewind,

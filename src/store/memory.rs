@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored, Version};
+use super::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored, Version, fits};
 use crate::ids::Seq;
 use crate::session::Snapshot;
 use crate::words::State;
@@ -111,7 +111,13 @@ impl Store for Memory {
         }))
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
         ready(self.with(|shared, _| {
             let kept = shared.sessions.get(session).ok_or(StoreError::Trimmed)?;
             let log = &kept.snapshot.log;
@@ -119,7 +125,9 @@ impl Store for Memory {
                 return Err(StoreError::Trimmed);
             }
             let place = |seq: Seq| usize::try_from(seq.0 - log.base.0).unwrap_or(usize::MAX);
-            Ok(kept.entries.range(place(from) - 1..place(to)).cloned().collect())
+            let mut fits = fits(bytes);
+            let range = kept.entries.range(place(from) - 1..place(to));
+            Ok(range.take_while(|line| fits(line)).cloned().collect())
         }))
     }
 

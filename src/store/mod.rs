@@ -8,7 +8,7 @@
 //! * whoever [opened](Store::open) the store last owns it: commits of an owner of before are
 //!   [`Stale`](CommitError::Stale), as is a commit that expects another version of the record;
 //! * a failure that is not [`Unknown`](CommitError::Unknown) has changed nothing;
-//! * reads are gapless and in order; trimming only moves the log's base.
+//! * reads are gapless and in order, and as large as was asked; trimming only moves the log's base.
 
 mod error;
 mod memory;
@@ -118,11 +118,18 @@ pub trait Store: Send + Sync + 'static {
     /// [`CommitError`] says whether it was kept: not, or nobody knows.
     fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError>;
 
-    /// The entries `from..=to`, in order, all of them.
+    /// The entries `from..=to`, in order: as many of the first ones as have at most `bytes` bytes together,
+    /// and one at least. Whoever wants the rest reads on behind them.
     ///
     /// # Errors
-    /// [`StoreError::Trimmed`] if one of them is not retained any more (or never was there).
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>>;
+    /// [`StoreError::Trimmed`] if one of `from..=to` is not retained any more (or never was there).
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>>;
 
     /// Sessions whose record is not ENDED, in the order of their ids, at most `most` of them, that come
     /// after `after`: those that a new owner has to recover.
@@ -140,4 +147,15 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// As for [`commit`](Store::commit).
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError>;
+}
+
+/// Says of one line after the other whether it belongs to a [read](Store::read) of so many bytes.
+fn fits(bytes: usize) -> impl FnMut(&[u8]) -> bool {
+    let mut left = None;
+    move |line| {
+        // The first one always does.
+        let fits = left.is_none_or(|left| line.len() <= left);
+        left = Some(left.unwrap_or(bytes).saturating_sub(line.len()));
+        fits
+    }
 }

@@ -1,11 +1,12 @@
 //! What prompts, answers and outputs say.
 
-use outlive::hub::{Done, Failure, Hub, NotDone, Start, Turn, Worker};
+use outlive::Limits;
+use outlive::hub::{Done, Failure, Hub, NotDone, Options, Start, Turn, Worker};
 use outlive::ids::Seq;
 use outlive::store::Store as _;
 use serde_json::value::RawValue;
 
-use super::kit::{Stage, n, settle};
+use super::kit::{Scene, Stage, n, settle};
 
 /// A worker that reads its history when it starts, as one with a memory does.
 struct Mirror;
@@ -54,6 +55,26 @@ async fn null_is_a_prompt_an_output_a_question_and_an_answer_and_the_session_goe
     );
     assert!(last[..5].iter().all(|said| said["d"].is_null()), "{last:?}");
     assert_eq!(last[5]["outcome"], "completed");
+}
+
+/// A worker with a memory has to know where it is cut off.
+#[tokio::test(start_paused = true)]
+async fn a_history_says_where_it_begins() {
+    let limits = Limits { retention: 4, ..Limits::default() };
+    let stage = Stage::with(limits, Options::default()).await;
+    let session = stage.session().await;
+    let history = stage.hub.history(&session);
+    assert_eq!(history.base().await, Ok(Seq(0)), "nothing is said yet");
+    stage.prompt(&session, 1, &Scene::Say(2)).await.unwrap();
+    settle().await;
+    assert_eq!(history.base().await, Ok(Seq(0)), "four entries are retained");
+    stage.prompt(&session, 2, &Scene::Say(3)).await.unwrap();
+    settle().await;
+    let places: Vec<_> = history.read().await.unwrap().iter().map(|(seq, _)| seq.0).collect();
+    assert_eq!((history.base().await, places), (Ok(Seq(5)), vec![6, 7, 8, 9]));
+    stage.hub.forget(&session).await.unwrap();
+    assert_eq!(history.base().await, Ok(Seq(0)), "there is no such session");
+    stage.done();
 }
 
 /// A client's digest is stored, and what is sent again is held against it, perhaps by another version.

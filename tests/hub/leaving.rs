@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use outlive::hub::{Done, Drain, NotDone, Options};
-use outlive::store::Memory;
+use outlive::hub::{Done, Drain, NotDone};
 use outlive::wire::{Said, ToClient};
-use outlive::{CloseCode, Limits, TurnOutcome};
+use outlive::{CloseCode, TurnOutcome};
+use tokio::task::JoinHandle;
 
-use super::kit::{Fault, Faulty, Scene, Stage, Viewer, ended, outputs, pass, settle, soon};
+use super::kit::{Fault, Faulty, Scene, Stage, Viewer, ended, n, outputs, pass, settle, soon};
 
 const DRAIN: Drain = Drain { window: Duration::from_secs(2), deadline: Duration::from_secs(60) };
+
+/// The hub leaves, and the story goes on.
+fn leaves(stage: &Stage) -> JoinHandle<()> {
+    let hub = stage.hub.clone();
+    tokio::spawn(async move { hub.drain(DRAIN).await })
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_tells_everybody_and_lets_turns_finish() {
@@ -18,8 +24,7 @@ async fn a_drain_tells_everybody_and_lets_turns_finish() {
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::OnCue(2)).await;
     viewer.until(|viewer| viewer.applied.len() == 1).await;
-    let hub = stage.hub.clone();
-    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    let drained = leaves(&stage);
     assert_eq!(viewer.is_closed().await, CloseCode::Restart);
     assert!(viewer.heard.iter().any(|said| matches!(said, ToClient::Goaway { .. })));
     // Who comes now is told to come back.
@@ -74,8 +79,7 @@ async fn a_prompt_that_waits_is_not_begun_and_the_next_process_answers_it_once()
     stage.prompt(&session, 1, &Scene::OnCue(2)).await.unwrap();
     stage.prompt(&session, 2, &Scene::Say(3)).await.unwrap();
     settle().await;
-    let hub = stage.hub.clone();
-    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    let drained = leaves(&stage);
     pass(Duration::from_secs(10)).await;
     assert!(!drained.is_finished(), "the turn that runs may finish");
     stage.actor.cues.add_permits(2);
@@ -105,8 +109,7 @@ async fn a_prompt_that_comes_while_the_hub_drains_is_kept_for_the_next_process()
     viewer.welcomed().await;
     stage.prompt(&session, 1, &Scene::OnCue(1)).await.unwrap();
     settle().await;
-    let hub = stage.hub.clone();
-    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    let drained = leaves(&stage);
     settle().await;
     let done = stage.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
     assert!(matches!(done, Done::Accepted { again: false, .. }), "{done:?}");
@@ -137,8 +140,7 @@ async fn the_first_prompt_that_comes_while_the_hub_drains_starts_no_worker_here(
     viewer.welcomed().await;
     // The window is over as many connections: this one is closed last.
     let _other = stage.session().await;
-    let hub = stage.hub.clone();
-    let drained = tokio::spawn(async move { hub.drain(DRAIN).await });
+    let drained = leaves(&stage);
     tokio::task::yield_now().await;
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.is_closed().await;
@@ -153,13 +155,68 @@ async fn the_first_prompt_that_comes_while_the_hub_drains_starts_no_worker_here(
     next.done();
 }
 
+/// Its recovery would begin what waits, before its driver hears of the drain.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_still_read_when_the_drain_begins_begins_nothing() {
+    let first = Stage::new().await;
+    let session = first.session().await;
+    first.prompt(&session, 1, &Scene::SayThenWait(1)).await.unwrap();
+    first.prompt(&session, 2, &Scene::Say(1)).await.unwrap();
+    settle().await;
+    let memory = first.memory.another();
+    let store = Faulty::new(memory.clone());
+    store.loads([Fault::Waits]);
+    let stage = Stage::on(store.clone(), memory, first.limits, first.options.clone()).await;
+    let hub = stage.hub.clone();
+    let (to, scene) = (session.clone(), Scene::Say(1));
+    let prompted = tokio::spawn(async move { hub.prompt(&to, "ann", "post", n(3), &scene).await });
+    let mut viewer = stage.view(&session, "laptop");
+    settle().await;
+    let drained = leaves(&stage);
+    settle().await;
+    store.gate.add_permits(1);
+    let prompted = soon(prompted).await.unwrap();
+    assert_eq!(viewer.is_closed().await, CloseCode::Restart);
+    drop(viewer);
+    soon(drained).await.unwrap();
+    assert_eq!(stage.actor.ledger(), Vec::<String>::new(), "a hub that leaves starts no worker");
+    assert_eq!(prompted, Err(NotDone::Draining));
+    let next = stage.another().await;
+    let mut viewer = next.view(&session, "laptop");
+    let turn = viewer.answered(2, TurnOutcome::Completed).await;
+    assert_eq!((accepted(&viewer, 2), accepted(&viewer, 3)), (1, 0));
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(turns(&stage), [format!("turn {turn} of post")]);
+    first.done();
+    stage.done();
+    next.done();
+}
+
+/// The end of the turn before is not kept at once, and the next turn would begin with it.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_late_begins_nothing_in_a_hub_that_leaves_meanwhile() {
+    let (stage, store) = Stage::faulty().await;
+    let session = stage.session().await;
+    stage.prompt(&session, 1, &Scene::OnCue(1)).await.unwrap();
+    stage.prompt(&session, 2, &Scene::Say(1)).await.unwrap();
+    settle().await;
+    store.commits([Fault::None, Fault::Fails, Fault::Fails]);
+    stage.actor.cues.add_permits(1);
+    settle().await;
+    soon(stage.hub.drain(DRAIN)).await;
+    assert_eq!(turns(&stage), ["turn 1 of post"], "a hub that leaves begins no turn");
+    let next = stage.another().await;
+    let mut viewer = next.view(&session, "laptop");
+    viewer.answered(2, TurnOutcome::Completed).await;
+    assert_eq!(ended(&viewer.applied, 1), Some(TurnOutcome::Completed));
+    stage.done();
+    next.done();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_though_the_store_never_answers() {
     for fault in [Fault::Hangs, Fault::Fails] {
-        let memory = Memory::new();
-        let store = Faulty::new(memory.clone());
-        let options = Options::default();
-        let stage = Stage::on(store.clone(), memory, Limits::default(), options).await;
+        let (stage, store) = Stage::faulty().await;
         let session = stage.session().await;
         stage.prompt(&session, 1, &Scene::OnCue(1)).await.unwrap();
         settle().await;

@@ -2,24 +2,15 @@
 
 use std::time::Duration;
 
-use outlive::hub::{Done, NotDone, Options};
-use outlive::store::Memory;
+use outlive::hub::{Done, NotDone};
 use outlive::wire::{EndpointReason, Said, ToClient, Why};
-use outlive::{CloseCode, Limits, TurnOutcome};
+use outlive::{CloseCode, TurnOutcome};
 
 use super::kit::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
 
-async fn faulty() -> (Stage, Faulty) {
-    let memory = Memory::new();
-    let store = Faulty::new(memory.clone());
-    let options = Options::default();
-    let stage = Stage::on(store.clone(), memory, Limits::default(), options).await;
-    (stage, store)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_command_that_is_not_kept_is_refused_and_may_be_sent_again() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.welcomed().await;
@@ -38,7 +29,7 @@ async fn a_command_that_is_not_kept_is_refused_and_may_be_sent_again() {
 /// A step without entries came after one that was not kept: it must not publish the other's lines.
 #[tokio::test(start_paused = true)]
 async fn what_was_not_kept_is_not_shown_by_the_next_step() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::OnCue(1)).await;
@@ -58,7 +49,7 @@ async fn what_was_not_kept_is_not_shown_by_the_next_step() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fact_waits_for_the_store_and_commands_are_told() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::OnCue(1)).await;
@@ -82,7 +73,7 @@ async fn a_fact_waits_for_the_store_and_commands_are_told() {
 #[tokio::test(start_paused = true)]
 async fn a_commit_of_which_nobody_knows_is_found_out() {
     for fault in [Fault::UnknownKept, Fault::UnknownLost] {
-        let (stage, store) = faulty().await;
+        let (stage, store) = Stage::faulty().await;
         let session = stage.session().await;
         store.commits([fault]);
         store.reads([Fault::Fails, Fault::Fails]);
@@ -108,7 +99,7 @@ async fn a_commit_of_which_nobody_knows_is_found_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_cannot_be_read_closes_the_viewer_after_a_while() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     stage.prompt(&session, 1, &Scene::Say(3)).await.unwrap();
     settle().await;
@@ -125,7 +116,7 @@ async fn a_log_that_cannot_be_read_closes_the_viewer_after_a_while() {
 /// A close does not wait for a store that hangs.
 #[tokio::test(start_paused = true)]
 async fn control_is_not_behind_a_read() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     stage.prompt(&session, 1, &Scene::Say(3)).await.unwrap();
     settle().await;
@@ -141,7 +132,7 @@ async fn control_is_not_behind_a_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_cannot_be_read_now_can_be_read_later() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     stage.hub.stop(&session, None).await.unwrap();
     settle().await;
@@ -201,7 +192,7 @@ async fn what_is_forgotten_is_gone_and_nobody_is_fenced_by_it() {
 #[tokio::test(start_paused = true)]
 async fn a_session_is_forgotten_also_if_the_store_does_not_say_so() {
     for (fault, done) in [(Fault::UnknownKept, true), (Fault::UnknownLost, false)] {
-        let (stage, store) = faulty().await;
+        let (stage, store) = Stage::faulty().await;
         let session = stage.session().await;
         store.commits([fault]);
         assert_eq!(soon(stage.hub.forget(&session)).await.is_ok(), done);
@@ -299,7 +290,7 @@ async fn recovery_asks_again_until_the_store_answers() {
 /// What the other one's recovery committed has the version that this one meant to make.
 #[tokio::test(start_paused = true)]
 async fn a_commit_of_another_owner_is_not_taken_for_ones_own() {
-    let (stage, store) = faulty().await;
+    let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::OnCue(1)).await;

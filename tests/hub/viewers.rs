@@ -9,7 +9,7 @@ use outlive::log::{AttachOutcome, Claim, ResetReason};
 use outlive::wire::Said;
 use outlive::{CloseCode, Limits, State, TurnOutcome};
 
-use super::kit::{Scene, Stage, outputs, pass, settle};
+use super::kit::{Scene, Stage, ended, outputs, pass, settle, soon};
 
 /// Incident S: after a refresh every update went to the old socket (F-03, F-50).
 #[tokio::test(start_paused = true)]
@@ -107,6 +107,55 @@ async fn a_viewer_that_never_reads_holds_up_nobody() {
     // When it reads at last, it misses nothing either.
     deaf.ended(1, TurnOutcome::Completed).await;
     assert_eq!(outputs(&deaf.applied, 1).len(), 2_000);
+    stage.done();
+}
+
+/// Nothing else happens in its session: that it has written what it was given is all that goes on.
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_reads_back_wakes_its_session_for_more() {
+    let limits = Limits { batch: 2, ..Limits::default() };
+    let stage = Stage::with(limits, Options::default()).await;
+    let session = stage.session().await;
+    stage.prompt(&session, 1, &Scene::Say(9)).await.unwrap();
+    settle().await;
+    let mut viewer = stage.view(&session, "laptop");
+    let reads = async { _ = viewer.ended(1, TurnOutcome::Completed).await };
+    let read = tokio::time::timeout(Duration::from_secs(1), reads).await;
+    assert!(
+        read.is_ok(),
+        "it has {} of 11 entries, and its session sleeps though it lacks the others",
+        viewer.applied.len()
+    );
+    stage.done();
+}
+
+/// One that reads back costs a page of memory, however many large entries its range has.
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_reads_back_is_sent_a_page_at_a_time() {
+    let mut options = Options::default();
+    options.page_bytes = 400;
+    let stage = Stage::with(Limits::default(), options).await;
+    let session = stage.session().await;
+    let large = Scene::Fail("x".repeat(1_000));
+    for (number, scene) in (1..).zip([&Scene::Say(20), &large, &Scene::Say(1)]) {
+        stage.prompt(&session, number, scene).await.unwrap();
+    }
+    settle().await;
+    let mut viewer = stage.view(&session, "laptop");
+    let mut pages = 0;
+    while ended(&viewer.applied, 26).is_none() {
+        let Some(frame) = soon(viewer.link.next()).await else { panic!("{viewer:?}") };
+        if let Frame::Entries(entries) = &frame {
+            pages += 1;
+            let size: usize = entries.frames.iter().map(bytes::Bytes::len).sum();
+            let alone = entries.frames.len() == 1;
+            // What stands around a line in a frame is not counted.
+            let around = 60 * entries.frames.len();
+            assert!(alone || size <= 400 + around, "{size} bytes at a time");
+        }
+        viewer.take(frame);
+    }
+    assert!(pages > 5, "{pages} pages");
     stage.done();
 }
 

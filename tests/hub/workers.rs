@@ -8,7 +8,7 @@ use outlive::hub::{Frame, Options, TurnError};
 use outlive::wire::Said;
 use outlive::{CloseCode, EndReason, Limits, TurnOutcome};
 
-use super::kit::{Part, Scene, Stage, outputs, pass, settle};
+use super::kit::{Part, Scene, Stage, ended, outputs, pass, settle};
 
 fn end(why: EndReason) -> impl Fn(&Said) -> bool {
     move |said| matches!(said, Said::End { why: it, .. } if *it == why)
@@ -26,6 +26,23 @@ async fn an_interrupted_turn_ends_as_interrupted_and_the_session_goes_on() {
     viewer.prompt(2, &Scene::Say(1)).await;
     viewer.answered(2, TurnOutcome::Completed).await;
     assert_eq!(stage.actor.ledger().iter().filter(|what| what.starts_with("start")).count(), 1);
+    stage.done();
+}
+
+/// All of it is on one thread, and the worker waits for nothing but for those who hear it.
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_gets_through_to_a_worker_that_never_stops_talking() {
+    const PIECES: u32 = 9_000;
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::Say(PIECES)).await;
+    viewer.until(|viewer| !outputs(&viewer.applied, 1).is_empty()).await;
+    viewer.interrupt(1).await;
+    viewer.until(|viewer| ended(&viewer.applied, 1).is_some()).await;
+    let said = outputs(&viewer.applied, 1).len();
+    assert!(said < PIECES as usize, "it was not interrupted before all of its {said} pieces");
+    viewer.ended(1, TurnOutcome::Interrupted).await;
     stage.done();
 }
 

@@ -128,15 +128,18 @@ fn attaches(walker: &Walker) -> Vec<Event> {
     who.flat_map(hello).collect()
 }
 
+/// The whole range, or its first entry.
 fn written(walker: &Walker) -> Vec<Event> {
     let listed = walker.session.connections().iter();
-    let right =
-        listed.map(|one| Event::Written { connection: one.id, through: one.next.previous() });
+    let right = listed.flat_map(|one| {
+        let throughs = one.in_flight.into_iter().chain([one.next.previous(); 3]);
+        throughs.map(|through| Event::Written { connection: one.id, through })
+    });
     let wrong = walker.connections().into_iter().flat_map(|connection| {
         walker.places().into_iter().map(move |through| Event::Written { connection, through })
     });
     let right: Vec<_> = right.collect();
-    let many = right.iter().copied().cycle().take(right.len() * 20).collect::<Vec<_>>();
+    let many = right.iter().copied().cycle().take(right.len() * 6).collect::<Vec<_>>();
     many.into_iter().chain(wrong).collect()
 }
 

@@ -30,6 +30,7 @@ const PLENTY: Budget = Budget {
     takeovers: 0,
     purges: 0,
     holds: 2,
+    pages: 4,
     forgeries: 10,
 };
 

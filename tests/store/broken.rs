@@ -38,6 +38,9 @@ enum Flaw {
     EndsTooEarly,
     CutsToWhatIsThere,
     TakesZeroForTheFirst,
+    IgnoresTheBytes,
+    GivesOneLineTooMany,
+    GivesNothingOfALongLine,
     TrimsOneTooMany,
     TrimsNothing,
     TrimsTheWholeChunk,
@@ -75,6 +78,9 @@ const CAUGHT: &[(Flaw, Check)] = &[
     (Flaw::EndsTooEarly, Check::EveryRange),
     (Flaw::CutsToWhatIsThere, Check::OutsideIsTrimmed),
     (Flaw::TakesZeroForTheFirst, Check::OutsideIsTrimmed),
+    (Flaw::IgnoresTheBytes, Check::BoundedInBytes),
+    (Flaw::GivesOneLineTooMany, Check::BoundedInBytes),
+    (Flaw::GivesNothingOfALongLine, Check::BoundedInBytes),
     (Flaw::TrimsOneTooMany, Check::BaseMoves),
     (Flaw::TrimsNothing, Check::BaseMoves),
     (Flaw::TrimsTheWholeChunk, Check::BaseMoves),
@@ -212,7 +218,13 @@ impl Broken {
         })
     }
 
-    fn read_now(&self, id: &SessionId, from: Seq, to: Seq) -> Result<Vec<Bytes>, StoreError> {
+    fn read_now(
+        &self,
+        id: &SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Result<Vec<Bytes>, StoreError> {
         let shared = self.shared.lock().unwrap();
         let kept = shared.sessions.get(&self.key(id)).ok_or(StoreError::Trimmed)?;
         let (base, head) = self.edges(kept).ok_or(StoreError::Trimmed)?;
@@ -230,7 +242,23 @@ impl Broken {
             Flaw::EndsTooEarly if to - from > 6 => to -= 1,
             _ => {}
         }
-        Ok(kept.lines.range(from..=to).map(|(_, (line, _))| line.clone()).collect())
+        let mut read: Vec<_> =
+            kept.lines.range(from..=to).map(|(_, (line, _))| line.clone()).collect();
+        let (mut size, mut count) = (0, 0);
+        for line in &read {
+            size += line.len();
+            let first = count == 0 && self.flaw != Flaw::GivesNothingOfALongLine;
+            if size > bytes && !first {
+                break;
+            }
+            count += 1;
+        }
+        match self.flaw {
+            Flaw::IgnoresTheBytes => {}
+            Flaw::GivesOneLineTooMany => read.truncate(count + 1),
+            _ => read.truncate(count),
+        }
+        Ok(read)
     }
 }
 
@@ -303,8 +331,14 @@ impl Store for Broken {
         })
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
-        Box::pin(async move { self.read_now(session, from, to) })
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
+        Box::pin(async move { self.read_now(session, from, to, bytes) })
     }
 
     fn unfinished<'a>(

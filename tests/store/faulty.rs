@@ -39,7 +39,10 @@ async fn each_fault_does_what_it_says_to_a_commit() {
     assert_eq!(version(&store).await, 2);
     assert_eq!(store.commit(commit("a", 2, 2, 1)).await, Ok(()));
     assert_eq!(store.made(Call::Commit), 6);
-    assert_eq!(store.read(&name("a"), Seq(1), Seq(3)).await, Ok(vec![line(1), line(2), line(3)]));
+    assert_eq!(
+        store.read(&name("a"), Seq(1), Seq(3), usize::MAX).await,
+        Ok(vec![line(1), line(2), line(3)])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,8 +66,11 @@ async fn reads_fail_as_planned_and_work_again() {
     store.commit(commit("a", 0, 0, 2)).await.unwrap();
     let locked = StoreError::Locked("planned".into());
     store.script(Call::Read, [Some(Fault::Fails(locked.clone()))]);
-    assert_eq!(store.read(&name("a"), Seq(1), Seq(2)).await, Err(locked));
-    assert_eq!(store.read(&name("a"), Seq(1), Seq(2)).await, Ok(vec![line(1), line(2)]));
+    assert_eq!(store.read(&name("a"), Seq(1), Seq(2), usize::MAX).await, Err(locked));
+    assert_eq!(
+        store.read(&name("a"), Seq(1), Seq(2), usize::MAX).await,
+        Ok(vec![line(1), line(2)])
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,8 @@ pub enum Action {
     Receive(u8),
     /// The server reads the range from the store and writes it.
     Flush(u8),
+    /// As [`Flush`](Action::Flush), and no more than the first entry: that is as much as is read at a time.
+    FlushPart(u8),
     /// The server hears that the range is written.
     Written(u8),
     /// The network cuts a connection; the client notices at once, the server later.
@@ -108,7 +110,7 @@ impl Action {
             Action::Dial { .. } => 0,
             Action::Hear(_) => 1,
             Action::Receive(_) => 2,
-            Action::Flush(_) => 3,
+            Action::Flush(_) | Action::FlushPart(_) => 3,
             Action::Written(_) | Action::TellGone(_) => 4,
             Action::Cut(_) | Action::Bye(_) | Action::Drain(_) => 5,
             Action::Notice(_)
@@ -141,6 +143,9 @@ impl fmt::Display for Action {
             }
             Action::Receive(link) => write!(f, "a frame of connection {link} arrives"),
             Action::Flush(link) => write!(f, "the server writes to connection {link}"),
+            Action::FlushPart(link) => {
+                write!(f, "the server writes the first entry of its range to connection {link}")
+            }
             Action::Written(link) => write!(f, "connection {link} has written its range"),
             Action::Cut(link) => write!(f, "the network cuts connection {link}"),
             Action::Bye(link) => write!(f, "the client closes connection {link}"),

@@ -39,6 +39,9 @@ impl World {
             }
             if served && open && link.writing.is_some() && link.down.len() < self.scope.pipe {
                 out.push(Action::Flush(id));
+                if now.left.pages > 0 && link.writing.is_some_and(|(from, to)| from < to) {
+                    out.push(Action::FlushPart(id));
+                }
             }
             if now.nodes[link.node].up && link.written.is_some() {
                 out.push(Action::Written(id));

@@ -295,6 +295,8 @@ pub struct Budget {
     pub purges: u8,
     /// Processes that are about to leave, and begin nothing new.
     pub holds: u8,
+    /// Ranges of which only a part is written at a time.
+    pub pages: u8,
     /// What a hostile or careless client sends.
     pub forgeries: u8,
 }
@@ -324,9 +326,10 @@ impl fmt::Display for Moment {
                 None => f.write_str(", not connected; ")?,
             }
         }
-        let alive = self.workers.iter().filter(|worker| worker.phase != Phase::Dead);
-        for worker in alive {
-            write!(f, "worker {} is {}; ", worker.incarnation, worker.phase)?;
+        let workers = self.workers.iter().enumerate();
+        for (place, worker) in workers.filter(|(_, worker)| worker.phase != Phase::Dead) {
+            let Worker { incarnation, phase, .. } = worker;
+            write!(f, "worker {place} (incarnation {incarnation}) is {phase}; ")?;
         }
         Ok(())
     }

@@ -47,6 +47,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::LateCall(id, _) => (connection(id), server()),
         Action::Receive(id)
         | Action::Flush(id)
+        | Action::FlushPart(id)
         | Action::Notice(id)
         | Action::Silent(id)
         | Action::CloseTimeout(id)

@@ -197,7 +197,7 @@ fields! {
     Worker { node, incarnation, phase, inbox, said, answered }
     Budget {
         dials, outputs, asks, hides, cuts, posts, late, exits, crashes, losses, takeovers, purges,
-        holds, forgeries,
+        holds, pages, forgeries,
     }
     Log { id, base, head }
     Cursor { log, seq }

@@ -36,6 +36,10 @@ impl Driver {
     /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
     pub(super) async fn load(&mut self) -> Result<(), NotDone> {
         let loaded = self.unless_done(self.shared.store.load(&self.id)).await;
+        if self.shared.is_draining() {
+            // Its recovery may begin what waits: it is the next process's.
+            return Err(self.shared.nobody());
+        }
         let stored = match loaded.ok_or_else(|| self.shared.nobody())? {
             Ok(Some(stored)) => stored,
             Ok(None) => return Ok(()),
@@ -50,7 +54,8 @@ impl Driver {
         let row = routing::rule(durable, Runtime::unloaded(None));
         if row.ops.contains(&routing::Op::Recover) {
             let renew = stored.lossy.then(|| LogId(self.shared.random()));
-            self.feed_fact(Event::Restarted { renew }, Payload::None).await;
+            // Nobody counts on it yet. If it is not kept, somebody else may recover the session.
+            self.feed(Event::Restarted { renew }, Payload::None, None).await?;
         }
         Ok(())
     }

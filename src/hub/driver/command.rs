@@ -86,7 +86,7 @@ impl Driver {
     /// A connection wants to watch.
     pub(super) async fn arrive(&mut self, arrival: Arrival) {
         let Arrival { connection, who, cursor, orders } = arrival;
-        if self.draining {
+        if self.session.as_ref().is_some_and(Session::is_held) {
             return turn_back(&orders, &NotDone::Draining);
         }
         if let Err(why) = self.reconcile().await {

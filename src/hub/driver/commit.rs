@@ -172,7 +172,8 @@ impl Driver {
         if from > log.head.0 {
             return Ok(true);
         }
-        let kept = self.shared.store.read(&self.id, Seq(from), log.head).await?;
+        // As much as is in memory anyway.
+        let kept = self.shared.store.read(&self.id, Seq(from), log.head, usize::MAX).await?;
         let trimmed = usize::try_from(from - first).unwrap_or(usize::MAX);
         Ok(lines.get(trimmed..).is_some_and(|lines| lines == kept))
     }

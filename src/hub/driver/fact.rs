@@ -43,13 +43,19 @@ impl Driver {
             Fact::Goaway(retry_after_ms) => {
                 return self.tell_all(|| Order::Say(Box::new(ToClient::Goaway { retry_after_ms })));
             }
-            Fact::Drain => {
-                self.draining = true;
-                Event::Hold
-            }
+            Fact::Drain => return self.hold().await,
             Fact::Nudge => return,
         };
         self.feed_fact(event, Payload::None).await;
+    }
+
+    /// Holds the session, once, if the hub leaves. That it leaves is known before the fact comes: where
+    /// something would be begun before it is heard, the session is held first.
+    pub(super) async fn hold(&mut self) {
+        let holds = self.session.as_ref().is_some_and(|session| !session.is_held());
+        if holds && self.shared.is_draining() {
+            self.feed_fact(Event::Hold, Payload::None).await;
+        }
     }
 
     /// The store has trimmed what by the session's record is retained: somebody else did it, or it is

@@ -1,5 +1,6 @@
 //! One event: step, commit, adopt. What the store does to it depends on whether it can be refused.
 
+use std::boxed::Box;
 use std::string::{String, ToString};
 
 use tokio::time::{Duration, Instant};
@@ -13,12 +14,12 @@ use crate::session::Event;
 
 impl Driver {
     /// Feeds what cannot be refused: it is kept and fed again until it is committed, and nothing else of
-    /// this session happens before.
+    /// this session happens before, but that it is held.
     pub(super) async fn feed_fact(&mut self, event: Event, payload: Payload) {
-        let Some(session) = &self.session else { return };
-        self.shared.machine.step_into(session, &event, &mut self.step);
         let mut patience = Backoff::default();
         loop {
+            let Some(session) = &self.session else { return };
+            self.shared.machine.step_into(session, &event, &mut self.step);
             match self.keep(Some(&event), &payload).await {
                 Kept::Yes => break,
                 Kept::Stale => return self.fence_off(),
@@ -28,6 +29,8 @@ impl Driver {
                     if self.be_unavailable(patience.next(), &why).await {
                         return self.end(self.shared.nobody());
                     }
+                    // What follows from the fact may be a beginning.
+                    Box::pin(self.hold()).await;
                 }
             }
         }

@@ -85,7 +85,6 @@ pub(super) struct Driver {
     timers: [Option<(Instant, Generation)>; 7],
     /// Rings when the first timer is due, or before: it is set anew only when it rings too late.
     alarm: Option<Pin<Box<Sleep>>>,
-    draining: bool,
 }
 
 /// However it ends, nobody is sent to it any more.
@@ -132,7 +131,6 @@ impl Driver {
             asks: Vec::new(),
             timers: [None; 7],
             alarm: None,
-            draining: false,
         })
     }
 
@@ -249,7 +247,7 @@ impl Driver {
         let busy = match &self.session {
             None => false,
             // What waits is in the record, and the next process has it.
-            Some(session) if self.draining => session.turn() != Turn::Idle,
+            Some(session) if session.is_held() => session.turn() != Turn::Idle,
             Some(session) => session.state() != State::Ended,
         };
         if !self.viewers.is_empty() || self.leaving {

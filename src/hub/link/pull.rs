@@ -12,6 +12,7 @@ use super::super::queue::Receiver;
 use super::super::tail::frames;
 use super::{Attached, Entries, Frame, Link, Range};
 use crate::connection::{Phase, Trigger};
+use crate::ids::Seq;
 use crate::store::StoreError;
 use crate::wire::ToClient;
 use crate::words::CloseCode;
@@ -99,11 +100,11 @@ impl Link {
         let read = async {
             let Some(Range { from, to }) = *range else { return core::future::pending().await };
             loop {
-                match shared.store.read(id, from, to).await {
-                    Ok(lines) if lines.len() as u64 == to.0 + 1 - from.0 => {
+                match shared.store.read(id, from, to, shared.options.page_bytes).await {
+                    Ok(lines) if (1..=to.0 + 1 - from.0).contains(&(lines.len() as u64)) => {
                         return Ok(frames(*log, from, &lines));
                     }
-                    Ok(_) => return Err(StoreError::Corrupt("a range has holes".into())),
+                    Ok(_) => return Err(StoreError::Corrupt("more than a range, or none".into())),
                     Err(StoreError::Trimmed) => return Err(StoreError::Trimmed),
                     Err(why) if patience.is_over() => return Err(why),
                     Err(_) => patience.wait().await,
@@ -160,16 +161,18 @@ impl Link {
         }
     }
 
-    /// The entries of the range; none if they are not to be written, or were trimmed.
+    /// The entries of the range, or the first of them; none if they are not to be written, or were trimmed.
+    /// What is missing the session sends again, when these are written.
     fn entries(&mut self, read: Result<Vec<Bytes>, StoreError>) -> Option<Frame> {
-        let (Some(Range { from, to }), Some(session)) = (self.range.take(), &self.session) else {
+        let (Some(Range { from, .. }), Some(session)) = (self.range.take(), &self.session) else {
             return None;
         };
         match read {
             Ok(frames) => {
+                let through = Seq(from.0 + frames.len() as u64).previous();
                 let frame = Frame::Entries(Entries { log: session.log, from, frames });
                 if self.writes(&frame) {
-                    self.handed = Some(to);
+                    self.handed = Some(through);
                     return Some(frame);
                 }
             }

@@ -76,9 +76,13 @@ pub(super) fn in_order_without_silent_gaps(view: &View<'_>) -> Result<(), String
             (None, _) => return Err(format!("connection {} out of nowhere", one.id)),
         };
         let in_flight = old.and_then(|old| old.in_flight);
-        let written = Event::Written { connection: one.id, through: next.previous() };
+        let written = |from: Seq| {
+            let Event::Written { connection, through } = *view.event else { return None };
+            let right = connection == one.id && (from..next).contains(&through);
+            right.then(|| through.next())
+        };
         let missed = in_flight.map(|from| Event::Missed { connection: one.id, from });
-        let start = if *view.event == written {
+        let start = if let Some(next) = in_flight.and_then(written) {
             Cursoring { next, in_flight: None }
         } else if Some(*view.event) == missed {
             Cursoring { next: in_flight.unwrap_or(next), in_flight: None }

@@ -306,9 +306,15 @@ impl Store for Sqlite {
         self.write(Prepared::of(commit).map(Write::Commit))
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
         let session = session.clone();
-        self.ask(move |conn, _| reader::read(conn, &session, from, to))
+        self.ask(move |conn, _| reader::read(conn, &session, from, to, bytes))
     }
 
     fn unfinished<'a>(

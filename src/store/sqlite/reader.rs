@@ -11,7 +11,7 @@ use super::faults::{corrupt, said};
 use super::owner::Owner;
 use crate::ids::Seq;
 use crate::session::{Session, Snapshot};
-use crate::store::{SessionId, StoreError, Stored, Version};
+use crate::store::{SessionId, StoreError, Stored, Version, fits};
 
 const LOAD: &str = "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
 
@@ -84,13 +84,14 @@ pub(super) fn read(
     session: &SessionId,
     from: Seq,
     to: Seq,
+    bytes: usize,
 ) -> Result<Vec<Bytes>, StoreError> {
     let (Ok(from), Ok(to)) = (i64::try_from(from.0), i64::try_from(to.0)) else {
         return Err(StoreError::Trimmed);
     };
     // One transaction: the edges and the chunks are of the same moment.
     let moment = conn.unchecked_transaction().map_err(|error| said(&error))?;
-    let lines = lines(&moment, session, from, to)?;
+    let lines = lines(&moment, session, from, to, bytes)?;
     moment.finish().map_err(|error| said(&error))?;
     Ok(lines)
 }
@@ -100,6 +101,7 @@ fn lines(
     session: &SessionId,
     from: i64,
     to: i64,
+    bytes: usize,
 ) -> Result<Vec<Bytes>, StoreError> {
     let said = |error: rusqlite::Error| of(session, &error);
     let edges = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -114,8 +116,7 @@ fn lines(
     let damaged = |what: &str, place: i64| {
         corrupt(session.as_str(), &format!("{what} at entry {place} of its log"))
     };
-    let count = usize::try_from(to - from + 1).unwrap_or(0);
-    let mut lines = Vec::with_capacity(count.min(1 << 16));
+    let (mut lines, mut fits) = (Vec::new(), fits(bytes));
     let mut chunks = conn.prepare_cached(CHUNKS).map_err(said)?;
     let mut rows = chunks.query(params![key, from]).map_err(said)?;
     let mut next = from;
@@ -131,9 +132,13 @@ fn lines(
         }
         let wanted = (first..).zip(body.split(|byte| *byte == b'\n'));
         let wanted = wanted.skip_while(|(place, _)| *place < next);
-        lines.extend(
-            wanted.take_while(|(place, _)| *place <= to).map(|(_, line)| body.slice_ref(line)),
-        );
+        for (_, line) in wanted.take_while(|(place, _)| *place <= to) {
+            // Chunks behind this one are not even read.
+            if !fits(line) {
+                return Ok(lines);
+            }
+            lines.push(body.slice_ref(line));
+        }
         next = last + 1;
     }
     Ok(lines)

@@ -1,11 +1,12 @@
 //! A store that fails when it is told to.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use outlive::ids::Seq;
 use outlive::store::{Answer, Commit, CommitError, Memory, SessionId, Store, StoreError, Stored};
+use tokio::sync::Semaphore;
 
 /// What a store does instead of what it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,22 +21,19 @@ pub(crate) enum Fault {
     UnknownLost,
     /// Does not answer.
     Hangs,
-}
-
-/// Draws the faults.
-pub(crate) trait Dice: Send + 'static {
-    fn commit(&mut self) -> Fault;
-    fn read(&mut self) -> Fault;
+    /// Answers when the [gate](Faulty::gate) is opened.
+    Waits,
 }
 
 /// The next faults, as they are said.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
+struct Script {
     commits: VecDeque<Fault>,
     reads: VecDeque<Fault>,
+    loads: VecDeque<Fault>,
 }
 
-impl Dice for Script {
+impl Script {
     fn commit(&mut self) -> Fault {
         self.commits.pop_front().unwrap_or(Fault::None)
     }
@@ -43,35 +41,45 @@ impl Dice for Script {
     fn read(&mut self) -> Fault {
         self.reads.pop_front().unwrap_or(Fault::None)
     }
-}
 
-pub(crate) struct Faulty<D = Script> {
-    pub(crate) memory: Memory,
-    pub(crate) dice: Arc<Mutex<D>>,
-}
-
-impl<D> Clone for Faulty<D> {
-    fn clone(&self) -> Faulty<D> {
-        Faulty { memory: self.memory.clone(), dice: Arc::clone(&self.dice) }
+    fn load(&mut self) -> Fault {
+        self.loads.pop_front().unwrap_or_else(|| self.read())
     }
 }
 
-impl Faulty<Script> {
-    pub(crate) fn new(memory: Memory) -> Faulty<Script> {
-        Faulty { memory, dice: Arc::default() }
+#[derive(Clone)]
+pub(crate) struct Faulty {
+    pub(crate) memory: Memory,
+    script: Arc<Mutex<Script>>,
+    /// A permit for each call that waits, and may go on.
+    pub(crate) gate: Arc<Semaphore>,
+}
+
+impl Faulty {
+    pub(crate) fn new(memory: Memory) -> Faulty {
+        Faulty { memory, script: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
     }
 
     pub(crate) fn commits(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.dice.lock().unwrap().commits.extend(faults);
+        self.script().commits.extend(faults);
     }
 
     pub(crate) fn reads(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.dice.lock().unwrap().reads.extend(faults);
+        self.script().reads.extend(faults);
+    }
+
+    /// Of the loads alone: they go before what is said of all reads.
+    pub(crate) fn loads(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.script().loads.extend(faults);
     }
 
     /// From here on as it is asked.
     pub(crate) fn heals(&self) {
-        *self.dice.lock().unwrap() = Script::default();
+        *self.script() = Script::default();
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
     }
 }
 
@@ -79,13 +87,16 @@ fn io() -> StoreError {
     StoreError::Io("as it was told".into())
 }
 
-impl<D: Dice> Faulty<D> {
-    async fn reading<T>(&self, then: Answer<'_, T>) -> Result<T, StoreError> {
-        let fault = self.dice.lock().unwrap().read();
+impl Faulty {
+    async fn reading<T>(&self, fault: Fault, then: Answer<'_, T>) -> Result<T, StoreError> {
         match fault {
             Fault::None => then.await,
             Fault::Fails | Fault::UnknownKept | Fault::UnknownLost => Err(io()),
             Fault::Hangs => std::future::pending().await,
+            Fault::Waits => {
+                self.gate.acquire().await.unwrap().forget();
+                then.await
+            }
         }
     }
 
@@ -93,7 +104,7 @@ impl<D: Dice> Faulty<D> {
         &self,
         then: impl FnOnce() -> Answer<'static, (), CommitError> + Send,
     ) -> Result<(), CommitError> {
-        let fault = self.dice.lock().unwrap().commit();
+        let fault = self.script().commit();
         match fault {
             Fault::None => then().await,
             Fault::Fails => Err(io().into()),
@@ -103,11 +114,15 @@ impl<D: Dice> Faulty<D> {
             }
             Fault::UnknownLost => Err(CommitError::Unknown("lost".into())),
             Fault::Hangs => std::future::pending().await,
+            Fault::Waits => {
+                self.gate.acquire().await.unwrap().forget();
+                then().await
+            }
         }
     }
 }
 
-impl<D: Dice> Store for Faulty<D> {
+impl Store for Faulty {
     fn open(&self) -> Answer<'_, ()> {
         self.memory.open()
     }
@@ -117,7 +132,8 @@ impl<D: Dice> Store for Faulty<D> {
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
-        Box::pin(self.reading(Box::pin(async { self.memory.load(session).await })))
+        let fault = self.script().load();
+        Box::pin(self.reading(fault, Box::pin(async { self.memory.load(session).await })))
     }
 
     fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
@@ -125,8 +141,18 @@ impl<D: Dice> Store for Faulty<D> {
         Box::pin(self.writing(move || Box::pin(async move { memory.commit(commit).await })))
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
-        Box::pin(self.reading(Box::pin(async move { self.memory.read(session, from, to).await })))
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
+        let fault = self.script().read();
+        Box::pin(self.reading(
+            fault,
+            Box::pin(async move { self.memory.read(session, from, to, bytes).await }),
+        ))
     }
 
     fn unfinished<'a>(
@@ -134,7 +160,8 @@ impl<D: Dice> Store for Faulty<D> {
         after: Option<&'a SessionId>,
         most: usize,
     ) -> Answer<'a, Vec<SessionId>> {
-        Box::pin(self.reading(self.memory.unfinished(after, most)))
+        let fault = self.script().read();
+        Box::pin(self.reading(fault, self.memory.unfinished(after, most)))
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {

@@ -84,6 +84,14 @@ impl Stage {
         Stage { hub, actor, watch, memory, limits, options }
     }
 
+    /// On a store that fails when it is told to.
+    pub(crate) async fn faulty() -> (Stage, Faulty) {
+        let memory = Memory::new();
+        let store = Faulty::new(memory.clone());
+        let stage = Stage::on(store.clone(), memory, Limits::default(), Options::default()).await;
+        (stage, store)
+    }
+
     /// Another process opens the same store. The first one is not told.
     pub(crate) async fn another(&self) -> Stage {
         let (actor, watch) = (self.actor.clone(), Watch::default());

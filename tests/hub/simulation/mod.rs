@@ -127,6 +127,7 @@ fn play_by(seed: u64, watch: Watch) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     let mut options = Options::default();
     options.tail_bytes = rng.pick(&[1, 300, 256 << 10]);
+    options.page_bytes = rng.pick(&[1, 300, 256 << 10]);
     let world = Arc::new(World {
         watch,
         watches: Mutex::default(),

@@ -182,7 +182,7 @@ async fn kept(world: &World, session: &SessionId, base: Seq, head: Seq) -> Vec<b
     if base == head {
         return Vec::new();
     }
-    world.memory.read(session, base.next(), head).await.unwrap()
+    world.memory.read(session, base.next(), head, usize::MAX).await.unwrap()
 }
 
 fn at(log: LogId, seq: Seq) -> Claim {

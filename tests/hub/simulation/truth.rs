@@ -180,8 +180,14 @@ impl Store for Unsure {
         })
     }
 
-    fn read<'a>(&'a self, session: &'a SessionId, from: Seq, to: Seq) -> Answer<'a, Vec<Bytes>> {
-        Box::pin(self.read_by(async move { self.memory.read(session, from, to).await }))
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
+        Box::pin(self.read_by(async move { self.memory.read(session, from, to, bytes).await }))
     }
 
     fn unfinished<'a>(

@@ -113,7 +113,10 @@ async fn fill(file: &Path) {
     let unknown = matches!(error, CommitError::Unknown(_));
     assert!(found == Version(version) || unknown && found == Version(version + 1));
     let seq = outlive::ids::Seq;
-    assert_eq!(store.read(&name("big"), seq(1), seq(version)).await.unwrap().len() as u64, version);
+    assert_eq!(
+        store.read(&name("big"), seq(1), seq(version), usize::MAX).await.unwrap().len() as u64,
+        version
+    );
     say(&format!("failed {error:?}"));
     say(&format!("kept {version}"));
     let ballast = file.with_file_name("ballast");

@@ -54,10 +54,24 @@ async fn a_damaged_log_is_told_by_its_name() {
         let store = owned(&place).await;
         make_six(&store, "bad").await;
         Connection::open(place.file()).unwrap().execute(damage, []).unwrap();
-        let told = store.read(&name("bad"), Seq(1), Seq(6)).await;
+        let told = store.read(&name("bad"), Seq(1), Seq(6), usize::MAX).await;
         let said = matches!(&told, Err(StoreError::Corrupt(why)) if why.contains("session bad"));
         assert!(said, "{damage}: {told:?}");
     }
+}
+
+/// Who reads a part is not told of the damage behind it: that is how little was read.
+#[tokio::test]
+async fn a_part_of_a_log_is_read_without_what_comes_behind() {
+    let place = Place::new();
+    let store = owned(&place).await;
+    make_six(&store, "large").await;
+    let other = Connection::open(place.file()).unwrap();
+    other.execute("UPDATE chunk SET body = '' WHERE first = 4", []).unwrap();
+    let two = line(1).len() + line(2).len();
+    let told = store.read(&name("large"), Seq(1), Seq(6), two).await;
+    assert_eq!(told, Ok(vec![line(1), line(2)]), "it needs the first chunk only");
+    assert!(store.read(&name("large"), Seq(1), Seq(6), usize::MAX).await.is_err());
 }
 
 #[tokio::test]
@@ -105,7 +119,7 @@ async fn damaged_bytes_are_told_or_harmless() {
             if let Ok(Some(stored)) = store.load(&name(session)).await {
                 assert_eq!(stored.version.0, 2, "round {round}");
             }
-            if let Ok(lines) = store.read(&name(session), Seq(1), Seq(6)).await {
+            if let Ok(lines) = store.read(&name(session), Seq(1), Seq(6), usize::MAX).await {
                 // What is in a line is not the store's to judge.
                 assert_eq!(lines.len(), (1..=6).map(line).count(), "round {round}");
             }

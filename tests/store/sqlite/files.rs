@@ -43,7 +43,10 @@ async fn what_is_closed_says_so_and_its_file_is_in_order() {
     for store in [&store, &clone] {
         assert_eq!(store.open().await, Err(StoreError::Closed));
         assert_eq!(store.load(&name("a")).await, Err(StoreError::Closed));
-        assert_eq!(store.read(&name("a"), Seq(1), Seq(1)).await, Err(StoreError::Closed));
+        assert_eq!(
+            store.read(&name("a"), Seq(1), Seq(1), usize::MAX).await,
+            Err(StoreError::Closed)
+        );
         assert_eq!(store.unfinished(None, 1).await, Err(StoreError::Closed));
         let closed = Err(CommitError::Failed(StoreError::Closed));
         assert_eq!(store.commit(commit("a", 2, 6, 1)).await, closed);
@@ -68,7 +71,7 @@ async fn dropping_it_finishes_what_was_asked() {
     let store = owned(&place).await;
     let stored = store.load(&name("a")).await.unwrap().unwrap();
     assert_eq!((stored.version.0, stored.snapshot.log.head), (200, Seq(400)));
-    let lines = store.read(&name("a"), Seq(1), Seq(400)).await.unwrap();
+    let lines = store.read(&name("a"), Seq(1), Seq(400), usize::MAX).await.unwrap();
     assert_eq!(lines, (1..=400).map(line).collect::<Vec<_>>());
 }
 

@@ -38,7 +38,10 @@ async fn a_full_file_changes_nothing_and_works_again_when_there_is_room() {
     assert!(kept > 2, "{kept}");
     let stored = store.load(&name("big")).await.unwrap().unwrap();
     assert_eq!((stored.version.0, stored.snapshot.log.head), (kept, Seq(kept)));
-    assert_eq!(store.read(&name("big"), Seq(1), Seq(kept)).await.unwrap().len() as u64, kept);
+    assert_eq!(
+        store.read(&name("big"), Seq(1), Seq(kept), usize::MAX).await.unwrap().len() as u64,
+        kept
+    );
     has_six(&store, "a").await;
     // A session that is forgotten makes room.
     store.forget(&name("big")).await.unwrap();
@@ -69,5 +72,5 @@ async fn one_that_does_not_fit_takes_no_other_with_it() {
         }
     }
     assert_eq!(store.load(&name("big")).await, Ok(None));
-    assert_eq!(store.read(&name("s0"), Seq(1), Seq(10)).await.unwrap().len(), 10);
+    assert_eq!(store.read(&name("s0"), Seq(1), Seq(10), usize::MAX).await.unwrap().len(), 10);
 }

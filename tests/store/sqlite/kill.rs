@@ -66,7 +66,7 @@ async fn whole(place: &Place, acknowledged: &BTreeMap<String, u64>) {
         assert!(!stored.lossy || !tells_boots(), "{id}: only its process is gone");
         assert!(version >= least, "{id}: {least} was acknowledged, {version} is there");
         assert_eq!(stored.snapshot.log.head, Seq(head(version)), "{id} at {version}");
-        let lines = store.read(&name(id), Seq(1), Seq(head(version))).await.unwrap();
+        let lines = store.read(&name(id), Seq(1), Seq(head(version)), usize::MAX).await.unwrap();
         assert_eq!(lines, (1..=head(version)).map(line).collect::<Vec<_>>());
     }
 }

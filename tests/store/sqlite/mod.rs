@@ -50,7 +50,7 @@ async fn owned(place: &Place) -> Sqlite {
 async fn has_six(store: &Sqlite, session: &str) {
     let stored = store.load(&name(session)).await.unwrap().unwrap();
     assert_eq!((stored.version.0, stored.snapshot.log.head), (2, Seq(6)));
-    let lines = store.read(&name(session), Seq(1), Seq(6)).await.unwrap();
+    let lines = store.read(&name(session), Seq(1), Seq(6), usize::MAX).await.unwrap();
     assert_eq!(lines, (1..=6).map(line).collect::<Vec<_>>());
 }
 

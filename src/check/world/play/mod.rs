@@ -48,7 +48,11 @@ impl<'a> Play<'a> {
             Action::Hear(link) => self.hear(link)?,
             Action::Unavailable(link) => self.unavailable(link)?,
             Action::Receive(link) => self.receive(link)?,
-            Action::Flush(link) => self.flush(link)?,
+            Action::Flush(link) => self.flush(link, false)?,
+            Action::FlushPart(link) => {
+                self.now.left.pages -= 1;
+                self.flush(link, true)?;
+            }
             Action::Written(link) => self.written(link)?,
             Action::Cut(link) => self.cut(link)?,
             Action::Bye(link) => self.bye(link)?,

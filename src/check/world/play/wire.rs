@@ -95,7 +95,8 @@ impl Play<'_> {
         }
     }
 
-    pub(super) fn flush(&mut self, id: u8) -> Option<()> {
+    /// Reads the range, or its first entry alone, and writes it.
+    pub(super) fn flush(&mut self, id: u8, part: bool) -> Option<()> {
         let history = self.now.history;
         let link = self.now.link(id)?;
         let ((mut from, to), node) = (link.writing?, link.node);
@@ -116,6 +117,7 @@ impl Play<'_> {
             }
             from = log.base.next();
         }
+        let to = if part { from } else { to };
         if to > log.head {
             let detail = format!("{to} was to be written, the log ends at {}", log.head);
             self.breach(Law::DeliveredIsDurable, detail);
@@ -143,7 +145,7 @@ impl Play<'_> {
         }) {
             let done = match action {
                 Next::Receive(link) => self.receive(link),
-                Next::Flush(link) => self.flush(link),
+                Next::Flush(link) => self.flush(link, false),
                 Next::Written(link) => self.written(link),
             };
             if done.is_none() {

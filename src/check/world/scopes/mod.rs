@@ -24,6 +24,7 @@ const NOTHING: Budget = Budget {
     takeovers: 0,
     purges: 0,
     holds: 0,
+    pages: 0,
     forgeries: 0,
 };
 
@@ -83,6 +84,7 @@ pub const DEFAULT: &[Scope] = &[
     HANDSHAKES,
     TAKEOVERS,
     DRAINS,
+    PAGES,
     EVERYTHING,
 ];
 
@@ -103,6 +105,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("handshakes", 9_743, 73_902),
     ("takeovers", 427_839, 2_278_264),
     ("drains", 314_955, 1_436_569),
+    ("pages", 248_274, 1_032_381),
     ("everything", 2_020_325, 9_043_418),
     ("nightly_reconnects", 1_248_182, 6_874_311),
     ("nightly_suspends", 7_991_293, 46_580_520),
@@ -113,6 +116,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("nightly_everything", 7_782_331, 39_299_762),
     ("nightly_outputs", 3_483_881, 15_850_134),
     ("nightly_crashes", 2_789_138, 12_421_328),
+    ("nightly_pages", 3_754_454, 18_293_584),
 ];
 
 /// Every scope there is.
@@ -296,6 +300,16 @@ pub const DRAINS: Scope = Scope {
     quick_wire: true,
     stops: true,
     interrupts: true,
+    live: true,
+    ..QUIET
+};
+
+/// What is large is not read all at once.
+pub const PAGES: Scope = Scope {
+    name: "pages",
+    about: "a range is written in parts, while the log is trimmed, connections break and viewers go away",
+    budget: Budget { dials: 2, outputs: 3, cuts: 1, pages: 1, ..NOTHING },
+    timers: &[Timer::Detach],
     live: true,
     ..QUIET
 };

@@ -1,6 +1,6 @@
 //! The worlds of the night: the same as by day, with more of everything, in turn.
 
-use super::{CLOSING, EVERYTHING, RECONNECTS, SUSPENDS, TURNS, TWO_CLIENTS};
+use super::{CLOSING, EVERYTHING, PAGES, RECONNECTS, SUSPENDS, TURNS, TWO_CLIENTS};
 use crate::check::world::{Budget, Scope};
 
 /// The worlds of the nightly run: many minutes, and up to two gigabytes for one. Nothing is asked of them
@@ -45,5 +45,11 @@ pub const NIGHTLY: &[Scope] = &[
         name: "nightly_crashes",
         budget: Budget { crashes: 2, ..EVERYTHING.budget },
         ..EVERYTHING
+    },
+    Scope {
+        name: "nightly_pages",
+        budget: Budget { hides: 1, pages: 2, ..PAGES.budget },
+        live: false,
+        ..PAGES
     },
 ];
