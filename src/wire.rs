@@ -15,7 +15,9 @@ use serde_json::value::RawValue;
 
 use crate::ids::{Incarnation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, Cursor, LogId, ParseCursorError};
-use crate::words::{EndReason, Reason, State, TurnOutcome, words};
+use crate::words::{EndReason, Reason, State, TurnOutcome};
+
+pub use crate::words::EndpointReason;
 
 /// The WebSocket subprotocol. The server selects it, or refuses who asks only for others; to ask for none is fine.
 pub const SUBPROTOCOL: &str = "outlive.v1";
@@ -164,16 +166,6 @@ pub enum Why {
     Table(Reason),
     /// The endpoint says no.
     Endpoint(EndpointReason),
-}
-
-words! {
-    /// Why an endpoint did not even ask the table.
-    EndpointReason as "snake_case" {
-        Unavailable = "the store does not answer; nothing was changed, send it again",
-        Forbidden = "this client may not do this",
-        TooBig = "the body is larger than the limit",
-        Draining = "this server is about to leave; send it again to the next one",
-    }
 }
 
 /// A refusal, as its sender is told.

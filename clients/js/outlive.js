@@ -9,7 +9,7 @@
 // Load what you show first, then attach; give every kind of update to one function. `apply` is called
 // with one update at a time and may return a promise; an entry counts as applied when it is done.
 
-import { Link, waitMs } from "./machine.js";
+import { Link, isForNow, waitMs } from "./machine.js";
 import { Seat, sessionStorageOrNone, storageIn } from "./seat.js";
 
 export { storageIn };
@@ -406,7 +406,8 @@ export class Client {
       case "accepted": return this.#feed({ event: "accepted", socket, n, seq: frame.seq ?? null }, frame);
       case "refused":
         if (frame.what === "prompt") {
-          return this.#feed({ event: "refused", socket, n, expected: frame.expected ?? null }, frame);
+          const { expected = null, reason } = frame;
+          return this.#feed({ event: "refused", socket, n, expected, for_now: isForNow(reason) }, frame);
         }
         return this.#tell({ ...frame, kind: "refused" });
       case "pong": return this.#feed({ event: "pong", socket });

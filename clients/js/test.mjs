@@ -129,13 +129,36 @@ await assert.rejects(refused, { reason: "queue_full", rule: "P5" });
 client.interrupt(1);
 assert.deepEqual(third.sent.at(-1), { t: "interrupt", turn: 1 });
 
+// Refused by a server that leaves, or whose store does not answer: it waits, and goes again under its number.
+const kept = client.prompt("keep me");
+let last = third;
+for (const reason of ["draining", "unavailable"]) {
+  assert.deepEqual(last.sent.at(-1), { t: "prompt", n: 2, d: "keep me" });
+  last.tell({ t: "refused", what: "prompt", n: 2, reason, message: "not now" });
+  assert.deepEqual([last.closed, client.state, client.waiting.length], [true, "BACKING_OFF", 1]);
+  await advance(999);
+  assert.equal(FakeSocket.all.at(-1), last, "it is not dialled at once");
+  await advance(2000);
+  last = FakeSocket.all.at(-1);
+  last.onopen();
+  await settled();
+  last.tell(welcome({ high: 1, head: 3, outcome: { resumed: { from: 4 } } }));
+}
+last.tell({ t: "accepted", n: 2, seq: 4, again: false });
+assert.deepEqual([await kept, client.waiting], [{ n: 2, seq: 4 }, []]);
+// A reason that this client does not know is final.
+const unknown = client.prompt("on a monday");
+last.tell({ t: "refused", what: "prompt", n: 3, reason: "monday", message: "not today" });
+await assert.rejects(unknown, { reason: "monday" });
+
 // Sent away: what waits fails, and nothing comes back by itself.
+const dialled = FakeSocket.all.length;
 const pending = client.prompt("late");
-third.onclose({ code: 4003, reason: "" });
+last.onclose({ code: 4003, reason: "" });
 await assert.rejects(pending, { reason: "closed", code: 4003 });
 await advance(100000);
 assert.equal(client.state, "STOPPED");
-assert.equal(FakeSocket.all.length, 3);
+assert.equal(FakeSocket.all.length, dialled);
 await assert.rejects(client.prompt("nobody listens"), { reason: "not_started" });
 assert.throws(() => client.interrupt(1), { reason: "not_started" });
 assert.ok(news.includes("closed") && news.includes("caught_up"));

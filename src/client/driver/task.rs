@@ -230,7 +230,9 @@ impl Task {
             }
             Some(Frame::Refused { n, expected, refusal }) => match n {
                 Some(n) => {
-                    self.feed(Event::Refused { socket, n, expected }, Body::Refused(refusal));
+                    let for_now = refusal.is_for_now();
+                    let event = Event::Refused { socket, n, expected, for_now };
+                    self.feed(event, Body::Refused(refusal));
                 }
                 None => self.hand_over(Update::Refused(refusal), None),
             },

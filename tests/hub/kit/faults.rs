@@ -69,6 +69,11 @@ impl Faulty<Script> {
         self.dice.lock().unwrap().reads.extend(faults);
     }
 
+    /// Whether every commit that was to fail has been asked for.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.dice.lock().unwrap().commits.is_empty()
+    }
+
     /// From here on as it is asked.
     pub(crate) fn heals(&self) {
         *self.dice.lock().unwrap() = Script::default();
