@@ -98,8 +98,11 @@ pub enum ToClient {
         seq: Option<Seq>,
         /// Whether this was said before.
         again: bool,
+        /// Which life of the worker a stop is for by now; of a session that has ended, the next one.
+        incarnation: Incarnation,
     },
-    /// Something was refused, and changed nothing.
+    /// Something was refused, and changed nothing; a server that leaves may not learn any more that it did. Send
+    /// it again, as the same, if the reason is one [for now](EndpointReason::is_for_now).
     Refused(Refused),
     /// The server will close soon: come back after a random time between these two.
     Goaway {

@@ -177,7 +177,8 @@ export class Client {
   online() { this.#feed({ event: "online" }); }
   offline() { this.#feed({ event: "offline" }); }
 
-  /** Sends a prompt, now or when there is a connection again. Resolves with `{n, seq}` when it is accepted. */
+  /** Sends a prompt, now or when there is a connection again, and again to a server that only cannot take it now.
+   * Resolves with `{n, seq}` when it is accepted. */
   prompt(body) {
     return new Promise((resolve, reject) => {
       const kept = bodyOf(body);
@@ -268,7 +269,9 @@ export class Client {
         this.incarnation = this.welcome.incarnation + (this.welcome.state === "ENDED" ? 1 : 0);
         return this.#tell({ kind: "welcome", welcome: this.#frame });
       case "tell_caught_up": return this.#tell({ kind: "caught_up" });
-      case "tell_accepted": return this.#settle(effect.ticket, null, { n: effect.n, seq: effect.seq });
+      case "tell_accepted":
+        this.#noteLife(this.#frame);
+        return this.#settle(effect.ticket, null, { n: effect.n, seq: effect.seq });
       case "tell_failed": return this.#settle(effect.ticket, this.#failure(event));
       case "tell_closed": return this.#tell({ kind: "closed", code: event.code, reason: this.#reason });
       default: throw new Error(`the machine asks for what this driver cannot: ${effect.effect}`);
@@ -276,8 +279,8 @@ export class Client {
   }
 
   /** What comes after the end of one life belongs to the next. What is read again tells of earlier ones. */
-  #noteLife({ entry, incarnation }) {
-    if (entry !== "closing" && entry !== "end") return;
+  #noteLife({ t, entry, incarnation }) {
+    if (t !== "accepted" && entry !== "closing" && entry !== "end") return;
     this.incarnation = Math.max(this.incarnation, incarnation + (entry === "end" ? 1 : 0));
   }
 

@@ -144,7 +144,7 @@ for (const reason of ["draining", "unavailable"]) {
   await settled();
   last.tell(welcome({ high: 1, head: 3, outcome: { resumed: { from: 4 } } }));
 }
-last.tell({ t: "accepted", n: 2, seq: 4, again: false });
+last.tell({ t: "accepted", n: 2, seq: 4, again: false, incarnation: 1 });
 assert.deepEqual([await kept, client.waiting], [{ n: 2, seq: 4 }, []]);
 // A reason that this client does not know is final.
 const unknown = client.prompt("on a monday");
@@ -206,7 +206,7 @@ next.stop();
   text.text = "later";
   for (const [at, d] of [null, false, 0, "", { text: "as it was" }].entries()) {
     assert.deepEqual(socket.sent.at(-1), { t: "prompt", n: at + 1, d });
-    socket.tell({ t: "accepted", n: at + 1, seq: at + 1 });
+    socket.tell({ t: "accepted", n: at + 1, seq: at + 1, again: false, incarnation: 1 });
     assert.deepEqual(await answers[at], { n: at + 1, seq: at + 1 });
   }
   client.answer(1, null);
@@ -241,14 +241,19 @@ next.stop();
   assert.deepEqual(stopped(), { t: "stop", incarnation: 2 });
   ends(4, 2);
   assert.equal(client.incarnation, 3);
+  // A prompt that ended a closeout is accepted before its entries, and the end before them, are read.
+  const accepted = client.prompt("at once");
+  one.tell({ t: "accepted", n: 1, seq: 9, again: false, incarnation: 4 });
+  await accepted;
+  assert.deepEqual(stopped(), { t: "stop", incarnation: 4 });
   client.stopSession(1);
   assert.deepEqual(one.sent.at(-1), { t: "stop", incarnation: 1 });
   await advance(1);
   // It has ended while nobody was here: a prompt begins the next life. What is read again is of earlier ones.
   one.onclose({ code: 1006 });
-  const two = await lives({ head: 6, state: "ENDED", incarnation: 3, outcome: { reset: { why: "damaged" } } });
+  const two = await lives({ head: 6, state: "ENDED", incarnation: 4, outcome: { reset: { why: "damaged" } } });
   two.tell({ t: "ev", id: "9f3a.1", entry: "end", why: "stopped", incarnation: 1 });
-  assert.equal(client.incarnation, 4);
+  assert.equal(client.incarnation, 5);
   client.stop();
 }
 

@@ -147,8 +147,7 @@ pub enum Event {
         n: PromptNumber,
         /// The number that would have been right.
         expected: Option<PromptNumber>,
-        /// Whether the same prompt may be taken later: what the [reason](crate::EndpointReason::is_for_now)
-        /// says.
+        /// Whether the same may be taken later, as its [reason](crate::EndpointReason::is_for_now) says.
         #[serde(default)]
         for_now: bool,
     },
@@ -430,8 +429,8 @@ impl Default for Settings {
 
 impl Settings {
     /// How long to wait before the dial that follows so many fruitless ones. What the server says counts
-    /// more than its code, and never brings everybody back at the same moment. One that welcomes and takes no
-    /// prompt is not dialled at once, however much good its connections do otherwise.
+    /// more than its code, and never brings everybody back at the same moment. One that takes no prompt now is
+    /// not dialled at once.
     pub(super) fn backoff(&self, attempts: u8, event: &Event) -> Wait {
         let full = self.step_ms.saturating_mul(1 << attempts.min(16)).min(self.most_ms);
         let most = if attempts == 0 { self.first_ms } else { full };

@@ -348,9 +348,16 @@ async fn a_prompt_that_the_store_does_not_take_now_is_taken_later() {
     shown.is_the_log_of(&server.hub, &session).await;
 }
 
-/// The store of a process that leaves does not answer, so nobody there knows what becomes of the prompt.
+/// The store of a process that leaves does not answer, so nobody there knows what becomes of the prompt: it
+/// is not in the log, or it is.
 #[tokio::test]
 async fn a_prompt_that_a_server_refuses_because_it_leaves_is_answered_by_the_next_one() {
+    for faults in [(Fault::Hangs, Fault::None), (Fault::UnknownKept, Fault::Hangs)] {
+        refused_by_a_server_that_leaves(faults).await;
+    }
+}
+
+async fn refused_by_a_server_that_leaves((commit, look): (Fault, Fault)) {
     let memory = Memory::new();
     let store = Faulty::new(memory.clone());
     let server = on(store.clone()).await;
@@ -359,7 +366,8 @@ async fn a_prompt_that_a_server_refuses_because_it_leaves_is_answered_by_the_nex
     let mut client = at(&proxy, &session).start().unwrap();
     let mut shown = Shown::default();
     shown.until_state(&mut client, State::Live).await;
-    store.commits([Fault::Hangs]);
+    store.commits([commit]);
+    store.reads([look]);
     let (one, two) = (client.prompt("one"), client.prompt("two"));
     soon("a commit", async {
         while !store.has_failed() {

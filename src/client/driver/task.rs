@@ -247,7 +247,8 @@ impl Task {
             Gap { lost_from, lost_to } => {
                 self.feed(Event::Gap { socket, lost_from, lost_to }, Body::None);
             }
-            Accepted { n, seq, again: _ } => {
+            Accepted { n, seq, again: _, incarnation } => {
+                self.life.accepted(incarnation);
                 self.feed(Event::Accepted { socket, n, seq }, Body::None);
             }
             Goaway { retry_after_ms: [least_ms, most_ms] } => {

@@ -17,7 +17,8 @@ use crate::wire::{EndpointReason, Said, Welcome};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Update {
-    /// What the application shows of the session is void; everything that is retained follows.
+    /// What the application shows of the session is void; everything that is retained follows: what comes
+    /// after the welcome's `base`.
     Anew {
         /// The welcome that says so.
         welcome: Box<Welcome>,

@@ -9,11 +9,12 @@ use super::super::staff;
 use super::super::worker::{Answer, TurnError};
 use super::Driver;
 use super::commit::Payload;
-use crate::ids::{ClientId, ConnectionId, PromptNumber, Seq};
+use crate::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
 use crate::log::AttachOutcome;
 use crate::session::{Effect, Event, Session};
 use crate::table::Verdict;
 use crate::wire::{EndpointReason, Refusable, Refused, ToClient, Welcome, Why};
+use crate::words::State;
 
 impl Driver {
     /// Adopts the step, which is durable, and performs its effects.
@@ -101,8 +102,9 @@ impl Driver {
             Effect::Interrupt { turn, .. } => self.order(staff::Order::Interrupt(turn)),
             Effect::Deliver { ask, .. } => self.deliver(ask, payload),
             Effect::Accepted { n, seq, again, .. } => {
-                if let Some(connection) = via {
-                    let said = ToClient::Accepted { n, seq, again };
+                if let (Some(session), Some(connection)) = (&self.session, via) {
+                    let incarnation = life(session);
+                    let said = ToClient::Accepted { n, seq, again, incarnation };
                     self.tell(connection, Order::Say(Box::new(said)));
                 }
                 return Some(Done::Accepted { n, seq, again });
@@ -148,6 +150,20 @@ impl Driver {
             // A turn that does not wait any more was stopped.
             _ = reply.send(Ok(Answer { client: who.name.clone(), body: body.clone() }));
         }
+    }
+}
+
+/// Which life of the worker a stop is for.
+const fn life(session: &Session) -> Incarnation {
+    let Incarnation(number) = session.incarnation();
+    match session.state() {
+        State::Ended => Incarnation(number + 1),
+        State::Created
+        | State::Starting
+        | State::Active
+        | State::Detached
+        | State::Suspended
+        | State::Closing => Incarnation(number),
     }
 }
 
