@@ -15,7 +15,9 @@ use serde_json::value::RawValue;
 
 use crate::ids::{Incarnation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, Cursor, LogId, ParseCursorError};
-use crate::words::{EndReason, Reason, State, TurnOutcome, words};
+use crate::words::{EndReason, Reason, State, TurnOutcome};
+
+pub use crate::words::EndpointReason;
 
 /// The WebSocket subprotocol. The server selects it, or refuses who asks only for others; to ask for none is fine.
 pub const SUBPROTOCOL: &str = "outlive.v1";
@@ -96,8 +98,11 @@ pub enum ToClient {
         seq: Option<Seq>,
         /// Whether this was said before.
         again: bool,
+        /// Which life of the worker a stop is for by now; of a session that has ended, the next one.
+        incarnation: Incarnation,
     },
-    /// Something was refused, and changed nothing.
+    /// Something was refused, and changed nothing; a server that leaves may not learn any more that it did. Send
+    /// it again, as the same, if the reason is one [for now](EndpointReason::is_for_now).
     Refused(Refused),
     /// The server will close soon: come back after a random time between these two.
     Goaway {
@@ -164,16 +169,6 @@ pub enum Why {
     Table(Reason),
     /// The endpoint says no.
     Endpoint(EndpointReason),
-}
-
-words! {
-    /// Why an endpoint did not even ask the table.
-    EndpointReason as "snake_case" {
-        Unavailable = "the store does not answer; nothing was changed, send it again",
-        Forbidden = "this client may not do this",
-        TooBig = "the body is larger than the limit",
-        Draining = "this server is about to leave; send it again to the next one",
-    }
 }
 
 /// A refusal, as its sender is told.

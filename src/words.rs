@@ -136,6 +136,16 @@ words! {
 }
 
 words! {
+    /// Why an endpoint did not even ask the table.
+    EndpointReason as "snake_case" {
+        Unavailable = "the store does not answer; nothing was changed, send it again",
+        Forbidden = "this client may not do this",
+        TooBig = "the body is larger than the limit",
+        Draining = "this server is about to leave; send it again to the next one",
+    }
+}
+
+words! {
     /// The timers of a session. Each has a duration in [`Limits`](crate::Limits) and a generation.
     Timer as "snake_case" {
         Idle = "How long a created session waits for its first prompt.",
@@ -284,6 +294,17 @@ impl CloseCode {
     /// What a client does after this code. Its band says the same, so that an unknown code is safe.
     pub const fn client_rule(self) -> ClientRule {
         ClientRule::of(self.number())
+    }
+}
+
+impl EndpointReason {
+    /// Whether the same may be taken later, here or by the next server: a client keeps the prompt and comes
+    /// back. A reason of the table is about the session, wherever it runs, so who prompted decides.
+    pub const fn is_for_now(self) -> bool {
+        match self {
+            EndpointReason::Unavailable | EndpointReason::Draining => true,
+            EndpointReason::Forbidden | EndpointReason::TooBig => false,
+        }
     }
 }
 

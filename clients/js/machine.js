@@ -12,6 +12,11 @@ export const DEFAULTS = Object.freeze({
   attach_ms: 15000, stable_ms: 10000, probe_ms: 5000, ping_ms: 25000,
 });
 
+const forNow = table.refusals.filter((why) => why.for_now).map((why) => why.name);
+
+/** Whether what the server refused for this reason may be taken later: the prompt stays in the outbox. */
+export const isForNow = (reason) => forNow.includes(reason);
+
 const hasSocket = (state) => !["STOPPED", "DORMANT", "BACKING_OFF"].includes(state);
 const isWelcomed = (state) => ["REPLAYING", "LIVE", "HIDDEN"].includes(state);
 
@@ -152,7 +157,7 @@ export class Link {
       case "accepted":
       case "refused":
         if (!this.underWay || event.n !== this.first) return "REPLY_STALE";
-        return event.event.toUpperCase();
+        return event.for_now ? "REFUSED_FOR_NOW" : event.event.toUpperCase();
       case "closed": {
         if (event.code === 1009 && this.underWay) return "CLOSED_TOO_BIG";
         const rule = closeRule(event.code);
@@ -192,10 +197,13 @@ export class Link {
     effects.push({ effect: "disarm", timer });
   }
 
-  backoff(code, after) {
+  backoff(event) {
     const { first_ms, step_ms, most_ms } = this.settings;
     const most = this.attempts === 0 ? first_ms : Math.min(most_ms, step_ms * 2 ** Math.min(this.attempts, 16));
-    if (after != null) return { between: { least_ms: after, most_ms: after + most } };
+    // A server that welcomes and takes no prompt is not dialled at once.
+    const least_ms = event.event === "refused" ? this.settings.spacing_ms : event.after_ms;
+    if (least_ms != null) return { between: { least_ms, most_ms: least_ms + most } };
+    const { code } = event;
     const [least, longest] = code === 1012 ? [5000, 30000] : code === 1013 ? [10000, most + 10000] : [0, most];
     return { between: { least_ms: least, most_ms: longest } };
   }
@@ -281,9 +289,8 @@ const OPS = {
   arm_backoff: (link, event, effects) => {
     const asked = link.retry && { between: { least_ms: link.retry[0], most_ms: link.retry[1] } };
     link.retry = null;
-    const [code, after] = event.event === "closed" ? [event.code, event.after_ms ?? null] : [null, null];
     // The latest word of the server counts.
-    link.arm("backoff", (after === null && asked) || link.backoff(code, after), effects);
+    link.arm("backoff", (event.after_ms == null && asked) || link.backoff(event), effects);
   },
   arm_now: (link, _, effects) => {
     link.retry = null;

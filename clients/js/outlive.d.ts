@@ -25,7 +25,7 @@ export interface Welcome {
 
 /** What `apply` is given, in order, one at a time. */
 export type Update =
-  /** What is shown is void; everything that is retained follows. */
+  /** What is shown is void; everything that is retained follows: what comes after `welcome.base`. */
   | { kind: "anew"; welcome: Welcome }
   /** The next entry of the log. */
   | {
@@ -100,7 +100,7 @@ export class Client {
   readonly cursor: string | null;
   readonly welcome: Welcome | null;
   /** Which life of the session a stop is for, as far as this client has heard; null before the first welcome.
-   * After the `end` of one, and while the session is ended, it is the next one. */
+   * Each welcome and each answer to a prompt names it. After the `end` of one, and while the session is ended, it is the next one. */
   readonly incarnation: number | null;
   /** What waits until the server has it, in order. */
   readonly waiting: { ticket: number; body: unknown }[];
@@ -110,7 +110,8 @@ export class Client {
   show(): void;
   online(): void;
   offline(): void;
-  /** Rejects at once, and keeps nothing, if the body has no JSON (`no_json`) or the storage does not take it
+  /** Resolves when it is accepted. A server that leaves, or whose store does not answer, is come back to, and given it
+   * again. Rejects at once, and keeps nothing, if the body has no JSON (`no_json`) or the storage does not take it
    * (`not_kept`). */
   prompt(body: unknown): Promise<{ n: number; seq: number | null }>;
   /** Throws if there is no connection. */

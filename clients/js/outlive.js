@@ -9,75 +9,13 @@
 // Load what you show first, then attach; give every kind of update to one function. `apply` is called
 // with one update at a time and may return a promise; an entry counts as applied when it is done.
 
-import { Link, waitMs } from "./machine.js";
+import { Link, isForNow, waitMs } from "./machine.js";
+import { OutliveError, bodyOf, check, createSession } from "./options.js";
 import { Seat, sessionStorageOrNone, storageIn } from "./seat.js";
 
-export { storageIn };
+export { OutliveError, createSession, storageIn };
 
 export const SUBPROTOCOL = "outlive.v1";
-
-/** What a prompt or a command failed with. */
-export class OutliveError extends Error {
-  constructor(reason, message, details = {}) {
-    super(message);
-    this.name = "OutliveError";
-    this.reason = reason;
-    Object.assign(this, details);
-  }
-}
-
-/** Asks the server for a new session; returns its id. Rejects with what the server says. */
-export async function createSession(url, { token, fetch = globalThis.fetch } = {}) {
-  checkUrl(url);
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const base = url.replace(/^ws/, "http").replace(/\/$/, "");
-  let status, ok, said;
-  try {
-    const response = await fetch(`${base}/sessions`, { method: "POST", headers });
-    ({ status, ok } = response);
-    said = await response.json().catch(() => null); // not every proxy speaks JSON
-  } catch (cause) {
-    throw new OutliveError("unavailable", `no session: ${base} was not reached: ${cause.message}`, { cause });
-  }
-  if (ok && typeof said?.session === "string") return said.session;
-  const message = said?.message ?? (ok ? `${base} is no server of sessions` : `HTTP ${status}`);
-  throw new OutliveError(said?.error ?? "unavailable", `no session: ${message}`, { status });
-}
-
-function wrong(what, given, right) {
-  const shown = typeof given === "string" ? JSON.stringify(given) : String(given);
-  throw new TypeError(`outlive: ${what} is ${shown}; it should be ${right}`);
-}
-
-function checkUrl(url) {
-  const right = 'where the server is, such as "wss://example.net"';
-  if (typeof url !== "string" || !/^(ws|http)s?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(url)) wrong("url", url, right);
-}
-
-/** What no time would heal is said at once. */
-function check({ url, session, apply, notify, storage, WebSocket }) {
-  const isFunction = (value) => typeof value === "function";
-  checkUrl(url);
-  if (typeof session !== "string" || session === "") wrong("session", session, "what createSession gave");
-  if (!isFunction(apply)) wrong("apply", apply, "a function that is given each update");
-  if (notify && !isFunction(notify)) wrong("notify", notify, "a function that is given news");
-  if (!isFunction(storage.load) || !isFunction(storage.save)) wrong("storage", storage, "{ load, save }");
-  if (!isFunction(WebSocket)) wrong("WebSocket", WebSocket, 'a class; before Node 22: that of the package "ws"');
-}
-
-/** A body as it is sent, and as it stays whatever happens to the original. */
-function bodyOf(value) {
-  let text;
-  try {
-    text = JSON.stringify(value);
-  } catch (cause) {
-    throw new OutliveError("no_json", `the body has no JSON: ${cause.message}`, { cause });
-  }
-  if (text === undefined || (text === "null" && value !== null)) {
-    throw new OutliveError("no_json", `the body has no JSON: it is ${String(value)}`);
-  }
-  return JSON.parse(text);
-}
 
 function newClientId() {
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
@@ -177,7 +115,8 @@ export class Client {
   online() { this.#feed({ event: "online" }); }
   offline() { this.#feed({ event: "offline" }); }
 
-  /** Sends a prompt, now or when there is a connection again. Resolves with `{n, seq}` when it is accepted. */
+  /** Sends a prompt, now or when there is a connection again, and again to a server that only cannot take it now.
+   * Resolves with `{n, seq}` when it is accepted. */
   prompt(body) {
     return new Promise((resolve, reject) => {
       const kept = bodyOf(body);
@@ -268,7 +207,9 @@ export class Client {
         this.incarnation = this.welcome.incarnation + (this.welcome.state === "ENDED" ? 1 : 0);
         return this.#tell({ kind: "welcome", welcome: this.#frame });
       case "tell_caught_up": return this.#tell({ kind: "caught_up" });
-      case "tell_accepted": return this.#settle(effect.ticket, null, { n: effect.n, seq: effect.seq });
+      case "tell_accepted":
+        this.#noteLife(this.#frame);
+        return this.#settle(effect.ticket, null, { n: effect.n, seq: effect.seq });
       case "tell_failed": return this.#settle(effect.ticket, this.#failure(event));
       case "tell_closed": return this.#tell({ kind: "closed", code: event.code, reason: this.#reason });
       default: throw new Error(`the machine asks for what this driver cannot: ${effect.effect}`);
@@ -276,8 +217,8 @@ export class Client {
   }
 
   /** What comes after the end of one life belongs to the next. What is read again tells of earlier ones. */
-  #noteLife({ entry, incarnation }) {
-    if (entry !== "closing" && entry !== "end") return;
+  #noteLife({ t, entry, incarnation }) {
+    if (t !== "accepted" && entry !== "closing" && entry !== "end") return;
     this.incarnation = Math.max(this.incarnation, incarnation + (entry === "end" ? 1 : 0));
   }
 
@@ -406,7 +347,8 @@ export class Client {
       case "accepted": return this.#feed({ event: "accepted", socket, n, seq: frame.seq ?? null }, frame);
       case "refused":
         if (frame.what === "prompt") {
-          return this.#feed({ event: "refused", socket, n, expected: frame.expected ?? null }, frame);
+          const { expected = null, reason } = frame;
+          return this.#feed({ event: "refused", socket, n, expected, for_now: isForNow(reason) }, frame);
         }
         return this.#tell({ ...frame, kind: "refused" });
       case "pong": return this.#feed({ event: "pong", socket });

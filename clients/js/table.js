@@ -136,6 +136,10 @@ export const table = {
       "meaning": "The prompt that is under way is refused."
     },
     {
+      "name": "REFUSED_FOR_NOW",
+      "meaning": "The prompt that is under way is refused, and the same one may be taken later."
+    },
+    {
       "name": "REPLY_STALE",
       "meaning": "An answer to a prompt that is not under way."
     },
@@ -244,6 +248,28 @@ export const table = {
     {
       "name": "impossible",
       "meaning": "the event cannot arise in this state; the checker proves it"
+    }
+  ],
+  "refusals": [
+    {
+      "name": "unavailable",
+      "meaning": "the store does not answer; nothing was changed, send it again",
+      "for_now": true
+    },
+    {
+      "name": "forbidden",
+      "meaning": "this client may not do this",
+      "for_now": false
+    },
+    {
+      "name": "too_big",
+      "meaning": "the body is larger than the limit",
+      "for_now": false
+    },
+    {
+      "name": "draining",
+      "meaning": "this server is about to leave; send it again to the next one",
+      "for_now": true
     }
   ],
   "ops": [
@@ -1110,6 +1136,32 @@ export const table = {
       "reason": "stale",
       "ops": [],
       "because": "settled before"
+    },
+    {
+      "id": "P10",
+      "section": "prompts and commands",
+      "from": [
+        "REPLAYING",
+        "LIVE",
+        "HIDDEN"
+      ],
+      "on": [
+        "REFUSED_FOR_NOW"
+      ],
+      "verdict": "go",
+      "to": "BACKING_OFF",
+      "ops": [
+        {
+          "op": "disarm_all"
+        },
+        {
+          "op": "hang_up"
+        },
+        {
+          "op": "arm_backoff"
+        }
+      ],
+      "because": "not now is not no: it stays, as one that was sent, and goes again under its number, perhaps to the next process"
     },
     {
       "id": "B1",
@@ -2040,6 +2092,7 @@ export const table = {
         "HOLE",
         "ACCEPTED",
         "REFUSED",
+        "REFUSED_FOR_NOW",
         "REPLY_STALE",
         "PONG",
         "GOAWAY",
@@ -2091,6 +2144,7 @@ export const table = {
       "on": [
         "ACCEPTED",
         "REFUSED",
+        "REFUSED_FOR_NOW",
         "CLOSED_TOO_BIG",
         "SHOW_SILENT",
         "CLOSED_NOW"
@@ -2226,6 +2280,7 @@ export const table = {
       "HOLE": "N1",
       "ACCEPTED": "N1",
       "REFUSED": "N1",
+      "REFUSED_FOR_NOW": "N1",
       "REPLY_STALE": "N1",
       "PONG": "N1",
       "GOAWAY": "N1",
@@ -2272,6 +2327,7 @@ export const table = {
       "HOLE": "N1",
       "ACCEPTED": "N1",
       "REFUSED": "N1",
+      "REFUSED_FOR_NOW": "N1",
       "REPLY_STALE": "N1",
       "PONG": "N1",
       "GOAWAY": "N1",
@@ -2318,6 +2374,7 @@ export const table = {
       "HOLE": "N1",
       "ACCEPTED": "N1",
       "REFUSED": "N1",
+      "REFUSED_FOR_NOW": "N1",
       "REPLY_STALE": "N1",
       "PONG": "N1",
       "GOAWAY": "N1",
@@ -2364,6 +2421,7 @@ export const table = {
       "HOLE": "N2",
       "ACCEPTED": "N3",
       "REFUSED": "N3",
+      "REFUSED_FOR_NOW": "N3",
       "REPLY_STALE": "N2",
       "PONG": "N2",
       "GOAWAY": "N2",
@@ -2410,6 +2468,7 @@ export const table = {
       "HOLE": "A6",
       "ACCEPTED": "N3",
       "REFUSED": "N3",
+      "REFUSED_FOR_NOW": "N3",
       "REPLY_STALE": "A6",
       "PONG": "A6",
       "GOAWAY": "E5",
@@ -2456,6 +2515,7 @@ export const table = {
       "HOLE": "E4",
       "ACCEPTED": "P7",
       "REFUSED": "P8",
+      "REFUSED_FOR_NOW": "P10",
       "REPLY_STALE": "P9",
       "PONG": "E6",
       "GOAWAY": "E5",
@@ -2502,6 +2562,7 @@ export const table = {
       "HOLE": "E4",
       "ACCEPTED": "P7",
       "REFUSED": "P8",
+      "REFUSED_FOR_NOW": "P10",
       "REPLY_STALE": "P9",
       "PONG": "E6",
       "GOAWAY": "E5",
@@ -2548,6 +2609,7 @@ export const table = {
       "HOLE": "E4",
       "ACCEPTED": "P7",
       "REFUSED": "P8",
+      "REFUSED_FOR_NOW": "P10",
       "REPLY_STALE": "P9",
       "PONG": "E7",
       "GOAWAY": "E5",

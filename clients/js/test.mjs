@@ -129,13 +129,36 @@ await assert.rejects(refused, { reason: "queue_full", rule: "P5" });
 client.interrupt(1);
 assert.deepEqual(third.sent.at(-1), { t: "interrupt", turn: 1 });
 
+// Refused by a server that leaves, or whose store does not answer: it waits, and goes again under its number.
+const kept = client.prompt("keep me");
+let last = third;
+for (const reason of ["draining", "unavailable"]) {
+  assert.deepEqual(last.sent.at(-1), { t: "prompt", n: 2, d: "keep me" });
+  last.tell({ t: "refused", what: "prompt", n: 2, reason, message: "not now" });
+  assert.deepEqual([last.closed, client.state, client.waiting.length], [true, "BACKING_OFF", 1]);
+  await advance(999);
+  assert.equal(FakeSocket.all.at(-1), last, "it is not dialled at once");
+  await advance(2000);
+  last = FakeSocket.all.at(-1);
+  last.onopen();
+  await settled();
+  last.tell(welcome({ high: 1, head: 3, outcome: { resumed: { from: 4 } } }));
+}
+last.tell({ t: "accepted", n: 2, seq: 4, again: false, incarnation: 1 });
+assert.deepEqual([await kept, client.waiting], [{ n: 2, seq: 4 }, []]);
+// A reason that this client does not know is final.
+const unknown = client.prompt("on a monday");
+last.tell({ t: "refused", what: "prompt", n: 3, reason: "monday", message: "not today" });
+await assert.rejects(unknown, { reason: "monday" });
+
 // Sent away: what waits fails, and nothing comes back by itself.
+const dialled = FakeSocket.all.length;
 const pending = client.prompt("late");
-third.onclose({ code: 4003, reason: "" });
+last.onclose({ code: 4003, reason: "" });
 await assert.rejects(pending, { reason: "closed", code: 4003 });
 await advance(100000);
 assert.equal(client.state, "STOPPED");
-assert.equal(FakeSocket.all.length, 3);
+assert.equal(FakeSocket.all.length, dialled);
 await assert.rejects(client.prompt("nobody listens"), { reason: "not_started" });
 assert.throws(() => client.interrupt(1), { reason: "not_started" });
 assert.ok(news.includes("closed") && news.includes("caught_up"));
@@ -183,7 +206,7 @@ next.stop();
   text.text = "later";
   for (const [at, d] of [null, false, 0, "", { text: "as it was" }].entries()) {
     assert.deepEqual(socket.sent.at(-1), { t: "prompt", n: at + 1, d });
-    socket.tell({ t: "accepted", n: at + 1, seq: at + 1 });
+    socket.tell({ t: "accepted", n: at + 1, seq: at + 1, again: false, incarnation: 1 });
     assert.deepEqual(await answers[at], { n: at + 1, seq: at + 1 });
   }
   client.answer(1, null);
@@ -218,14 +241,19 @@ next.stop();
   assert.deepEqual(stopped(), { t: "stop", incarnation: 2 });
   ends(4, 2);
   assert.equal(client.incarnation, 3);
+  // A prompt that ended a closeout is accepted before its entries, and the end before them, are read.
+  const accepted = client.prompt("at once");
+  one.tell({ t: "accepted", n: 1, seq: 9, again: false, incarnation: 4 });
+  await accepted;
+  assert.deepEqual(stopped(), { t: "stop", incarnation: 4 });
   client.stopSession(1);
   assert.deepEqual(one.sent.at(-1), { t: "stop", incarnation: 1 });
   await advance(1);
   // It has ended while nobody was here: a prompt begins the next life. What is read again is of earlier ones.
   one.onclose({ code: 1006 });
-  const two = await lives({ head: 6, state: "ENDED", incarnation: 3, outcome: { reset: { why: "damaged" } } });
+  const two = await lives({ head: 6, state: "ENDED", incarnation: 4, outcome: { reset: { why: "damaged" } } });
   two.tell({ t: "ev", id: "9f3a.1", entry: "end", why: "stopped", incarnation: 1 });
-  assert.equal(client.incarnation, 4);
+  assert.equal(client.incarnation, 5);
   client.stop();
 }
 

@@ -1,6 +1,6 @@
 //! What each op does to a link, and what its driver is to do about it.
 
-use super::event::{Close, Effect, Event, Settings, Wait, Welcome};
+use super::event::{Effect, Event, Settings, Wait, Welcome};
 use super::machine::{Link, Reading, Step};
 use super::table::{Op, Row};
 use super::words::Timer;
@@ -86,11 +86,10 @@ impl Step {
     }
 
     fn arm_backoff(&mut self, event: &Event, settings: &Settings) {
-        let close = closed(event);
         // The latest word of the server counts.
-        let asked = self.next.retry.take().filter(|_| !matches!(close, Some((_, Some(_)))));
+        let asked = self.next.retry.take().filter(|_| event.after_ms().is_none());
         let wait = asked.map_or_else(
-            || settings.backoff(self.next.attempts, close),
+            || settings.backoff(self.next.attempts, event),
             |(least_ms, most_ms)| Wait::Between { least_ms, most_ms },
         );
         self.arm(Timer::Backoff, wait);
@@ -233,11 +232,6 @@ impl Link {
         }
         picked
     }
-}
-
-/// How the server closed, and when it wants the client back.
-const fn closed(event: &Event) -> Option<(Close, Option<u32>)> {
-    if let Event::Closed { code, after_ms, .. } = *event { Some((code, after_ms)) } else { None }
 }
 
 const fn welcome(event: &Event) -> Option<&Welcome> {

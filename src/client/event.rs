@@ -147,6 +147,9 @@ pub enum Event {
         n: PromptNumber,
         /// The number that would have been right.
         expected: Option<PromptNumber>,
+        /// Whether the same may be taken later, as its [reason](crate::EndpointReason::is_for_now) says.
+        #[serde(default)]
+        for_now: bool,
     },
     /// The server answered a ping.
     Pong {
@@ -211,6 +214,11 @@ impl Event {
             | Event::Applied { .. }
             | Event::Timer { .. } => None,
         }
+    }
+
+    /// Not to come back before, in milliseconds, if a close said so.
+    pub(super) const fn after_ms(&self) -> Option<u32> {
+        if let Event::Closed { after_ms, .. } = *self { after_ms } else { None }
     }
 }
 
@@ -421,12 +429,14 @@ impl Default for Settings {
 
 impl Settings {
     /// How long to wait before the dial that follows so many fruitless ones. What the server says counts
-    /// more than its code, and never brings everybody back at the same moment.
-    pub(super) fn backoff(&self, attempts: u8, close: Option<(Close, Option<u32>)>) -> Wait {
+    /// more than its code, and never brings everybody back at the same moment. One that takes no prompt now is
+    /// not dialled at once.
+    pub(super) fn backoff(&self, attempts: u8, event: &Event) -> Wait {
         let full = self.step_ms.saturating_mul(1 << attempts.min(16)).min(self.most_ms);
         let most = if attempts == 0 { self.first_ms } else { full };
-        let code = close.map(|(close, _)| close.0);
-        let (least_ms, most_ms) = if let Some((_, Some(after_ms))) = close {
+        let code = if let Event::Closed { code, .. } = event { Some(code.0) } else { None };
+        let refused = matches!(event, Event::Refused { .. }).then_some(self.spacing_ms);
+        let (least_ms, most_ms) = if let Some(after_ms) = event.after_ms().or(refused) {
             (after_ms, after_ms.saturating_add(most))
         } else if code == Some(CloseCode::Restart.number()) {
             (5_000, 30_000)

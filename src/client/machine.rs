@@ -346,7 +346,13 @@ impl Machine {
             Event::Entry { log, seq, .. } => entry(link, *log, *seq),
             Event::Gap { lost_from, lost_to, .. } => gap(link, *lost_from, *lost_to),
             Event::Accepted { n, .. } if link.outbox.is_waiting_for(*n) => Trigger::Accepted,
-            Event::Refused { n, .. } if link.outbox.is_waiting_for(*n) => Trigger::Refused,
+            Event::Refused { n, for_now, .. } if link.outbox.is_waiting_for(*n) => {
+                if *for_now {
+                    Trigger::RefusedForNow
+                } else {
+                    Trigger::Refused
+                }
+            }
             Event::Accepted { .. } | Event::Refused { .. } => Trigger::ReplyStale,
             Event::Pong { .. } => Trigger::Pong,
             Event::Goaway { .. } => Trigger::Goaway,

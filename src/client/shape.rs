@@ -99,9 +99,9 @@ const fn carries(trigger: Trigger, op: Op) -> bool {
             Start | Stop | Hide | Show | ShowSilent | Online | Offline | Prompt | PromptFull
             | Command | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed
             | WelcomeGap | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole
-            | Accepted | Refused | ReplyStale | Pong | Goaway | BackoffOver | AttachTimeout
-            | Silent | Stable | StruckOut | Sleep | Suspend | CaughtUp | StaleSocket
-            | StaleTimer | StaleApplied => false,
+            | Accepted | Refused | RefusedForNow | ReplyStale | Pong | Goaway | BackoffOver
+            | AttachTimeout | Silent | Stable | StruckOut | Sleep | Suspend | CaughtUp
+            | StaleSocket | StaleTimer | StaleApplied => false,
         },
         Op::Detach
         | Op::HangUp

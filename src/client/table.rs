@@ -162,6 +162,7 @@ pub const ROWS: &[Row] = {
     row("P7", WELCOMED,                              &[Accepted],            Stay,                      &[Accept, Pick, Save, SendPrompt],                   "it is in the log; the next one may go"),
     row("P8", WELCOMED,                              &[Refused],             Stay,                      &[Reject, Pick, Save, SendPrompt],                   "who prompted is told why; a refusal uses up no number"),
     row("P9", WELCOMED,                              &[ReplyStale],                   Ignore(Reason::Stale),     &[],                                                 "settled before"),
+    row("P10", WELCOMED,                             &[RefusedForNow],                Go(BackingOff),            &[DisarmAll, HangUp, ArmBackoff],                    "not now is not no: it stays, as one that was sent, and goes again under its number, perhaps to the next process"),
     // one dial at a time
     row("B1", &[BackingOff],                         &[BackoffOver],                  Go(Connecting),            &[Dial, ArmAttach],                                  "the only row that dials"),
     row("B2", &[BackingOff],                         &[StruckOut],                    Stay,                      &[ClearStrikes, ForgetCursor, Save],                 "perhaps it is the cursor that the server cannot bear"),
@@ -205,9 +206,9 @@ pub const ROWS: &[Row] = {
     row("X2", EVERYWHERE,                            &[StaleTimer],                   Ignore(Reason::Stale),     &[],                                                 "it was disarmed, or armed again"),
     row("X3", EVERYWHERE,                            &[StaleApplied],                 Ignore(Reason::Stale),     &[],                                                 "the cursor never goes back"),
     // cells that cannot arise
-    row("N1", &[Stopped, Dormant, BackingOff],       &[Opened, WelcomeFresh, WelcomeResumed, WelcomeGap, WelcomeReset, WelcomeWrong, Entry, EntryAgain, Gap, Hole, Accepted, Refused, ReplyStale, Pong, Goaway, Lost, ClosedStop, ClosedBackOff, ClosedNow, ClosedFresh, ClosedTooBig, ShowSilent], Ignore(Reason::Impossible), &[], "there is no socket"),
+    row("N1", &[Stopped, Dormant, BackingOff],       &[Opened, WelcomeFresh, WelcomeResumed, WelcomeGap, WelcomeReset, WelcomeWrong, Entry, EntryAgain, Gap, Hole, Accepted, Refused, RefusedForNow, ReplyStale, Pong, Goaway, Lost, ClosedStop, ClosedBackOff, ClosedNow, ClosedFresh, ClosedTooBig, ShowSilent], Ignore(Reason::Impossible), &[], "there is no socket"),
     row("N2", &[Connecting],                         &[WelcomeFresh, WelcomeResumed, WelcomeGap, WelcomeReset, WelcomeWrong, Entry, EntryAgain, Gap, Hole, ReplyStale, Pong, Goaway], Ignore(Reason::Impossible), &[], "nothing comes from a socket that is not open"),
-    row("N3", &[Connecting, Attaching],              &[Accepted, Refused, ClosedTooBig, ShowSilent, ClosedNow], Ignore(Reason::Impossible), &[], "nothing was sent, nothing was welcomed, and the dial is counted"),
+    row("N3", &[Connecting, Attaching],              &[Accepted, Refused, RefusedForNow, ClosedTooBig, ShowSilent, ClosedNow], Ignore(Reason::Impossible), &[], "nothing was sent, nothing was welcomed, and the dial is counted"),
     row("N4", &[Attaching, Replaying, Live, Hidden], &[Opened],                Ignore(Reason::Impossible), &[],                                                "it opens once"),
     row("N5", &[Stopped, Dormant, Connecting, Attaching, Replaying, Live, Hidden], &[BackoffOver, StruckOut, Sleep], Ignore(Reason::Impossible), &[],            "nothing waits for a dial"),
     row("N6", &[Stopped, Dormant, BackingOff, Replaying, Live, Hidden], &[AttachTimeout], Ignore(Reason::Impossible), &[],                                       "nothing waits for a welcome"),

@@ -69,6 +69,7 @@ words! {
         Hole = "An entry that is not the next one, and what is between was not declared lost.",
         Accepted = "The prompt that is under way is accepted.",
         Refused = "The prompt that is under way is refused.",
+        RefusedForNow = "The prompt that is under way is refused, and the same one may be taken later.",
         ReplyStale = "An answer to a prompt that is not under way.",
         Pong = "The server answers a ping.",
         Goaway = "The server will close, and says when to come back.",

@@ -13,7 +13,7 @@ use crate::laws::Law;
 use crate::limits::Limits;
 use crate::log::ResetReason;
 use crate::table::Verdict;
-use crate::words::{ClientRule, CloseCode, EndReason, Reason, Timer, TurnOutcome};
+use crate::words::{ClientRule, CloseCode, EndReason, EndpointReason, Reason, Timer, TurnOutcome};
 
 /// The version of the form. It goes up when a program that reads the old one could misread the new.
 const FORMAT: u32 = 1;
@@ -28,9 +28,18 @@ struct Table<'a> {
     states: &'a [Named],
     triggers: &'a [Named],
     reasons: Vec<Named>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refusals: Vec<Refusal>,
     ops: Vec<WordOf<'a>>,
     rows: Vec<Row<'a>>,
     index: Ordered<'a, Ordered<'a, &'a str>>,
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    name: &'static str,
+    meaning: &'static str,
+    for_now: bool,
 }
 
 #[derive(Serialize)]
@@ -90,6 +99,11 @@ pub fn table(sheet: &Sheet) -> String {
         argument: op.argument.map(|(list, _)| list),
         meaning: op.meaning,
     };
+    let refusal = |why: &EndpointReason| Refusal {
+        name: why.into_str(),
+        meaning: why.meaning(),
+        for_now: why.is_for_now(),
+    };
     let cells = |s: usize| {
         let cell = |t: usize| (sheet.triggers[t].name, sheet.rule(s, t).id);
         Ordered((0..sheet.triggers.len()).map(cell).collect())
@@ -103,6 +117,7 @@ pub fn table(sheet: &Sheet) -> String {
         states: &sheet.states,
         triggers: &sheet.triggers,
         reasons: Reason::VARIANTS.iter().filter(used).map(|reason| reason.named()).collect(),
+        refusals: sheet.refusals.iter().map(refusal).collect(),
         ops: sheet.ops.iter().map(word).collect(),
         rows: sheet.rows.iter().map(|row| self::row(sheet, row)).collect(),
         index: Ordered(states.map(|(s, state)| (state.name, cells(s))).collect()),

@@ -42,6 +42,14 @@ pub fn legend(sheet: &Sheet) -> String {
     if !reasons.is_empty() {
         text += &words("reason", &reasons);
     }
+    if !sheet.refusals.is_empty() {
+        text += "| refusal by the server | for now | |\n|---|---|---|\n";
+        for why in sheet.refusals {
+            let for_now = if why.is_for_now() { "yes" } else { "no" };
+            text += &format!("| `{why}` | {for_now} | {} |\n", cell(why.meaning()));
+        }
+        text += "| any other | no | |\n\n";
+    }
     text += "| op | |\n|---|---|\n";
     for op in &sheet.ops {
         let argument = op.argument.map_or("", |_| "(…)");

@@ -8,7 +8,9 @@ use super::ops::Op;
 use crate::laws::Law;
 use crate::log::ResetReason;
 use crate::table::{Row, Verdict};
-use crate::words::{ClientRule, CloseCode, EndReason, Reason, State, Timer, Trigger, TurnOutcome};
+use crate::words::{
+    ClientRule, CloseCode, EndReason, EndpointReason, Reason, State, Timer, Trigger, TurnOutcome,
+};
 use crate::{client, connection, routing, session};
 
 /// A table.
@@ -39,6 +41,8 @@ pub struct Sheet {
     pub rows: Vec<Line>,
     /// `[state][trigger]` → place in `rows`.
     pub index: Vec<Vec<usize>>,
+    /// Why a server refuses without asking its table, where the table makes a difference of it.
+    pub refusals: &'static [EndpointReason],
     /// States that leave alike: the diagrams draw a frame around them.
     pub group: Option<Group>,
 }
@@ -214,6 +218,7 @@ impl Sheet {
             trigger: "trigger",
             initial: Some(client::State::Stopped.into_str()),
             sections: CLIENT,
+            refusals: EndpointReason::VARIANTS,
             group: Some(Group {
                 name: "WELCOMED",
                 title: "welcomed",
@@ -250,6 +255,7 @@ impl Sheet {
             sections: &[],
             rows: Vec::new(),
             index: Vec::new(),
+            refusals: &[],
             group: None,
         }
     }

@@ -215,8 +215,9 @@ fn served(link: &Link, socket: Socket, stale: bool, dice: &mut Dice) -> Event {
         9 => timer(link, Timer::Stable, stale),
         10 => {
             let expected = (dice.roll(2) == 0).then_some(n);
-            Event::Refused { socket, n, expected }
+            Event::Refused { socket, n, expected, for_now: false }
         }
+        13 => Event::Refused { socket, n, expected: None, for_now: true },
         11 | 12 => Event::Accepted { socket, n, seq: Some(seq.next()) },
         _ => next,
     }

@@ -226,10 +226,17 @@ fn is_served(view: &View<'_>) -> bool {
     }
 }
 
-/// Nobody comes back sooner than a server wants that turned it away.
+/// Nobody comes back sooner than a server wants that turned it away, and not at once to one that takes no
+/// prompt now.
 fn is_awaited(view: &View<'_>) -> bool {
-    let Event::Closed { after_ms: Some(after_ms), .. } = *view.event else { return true };
-    let waits = |wait| matches!(wait, Wait::Between { least_ms, .. } if least_ms >= after_ms);
+    let least = if let Event::Closed { after_ms: Some(after_ms), .. } = *view.event {
+        after_ms
+    } else if let Event::Refused { for_now: true, .. } = *view.event {
+        view.before.retry.map_or(view.settings.spacing_ms, |(least_ms, _)| least_ms)
+    } else {
+        return true;
+    };
+    let waits = |wait| matches!(wait, Wait::Between { least_ms, .. } if least_ms >= least);
     !view.did(
         |effect| matches!(*effect, Effect::Arm { timer: Timer::Backoff, wait, .. } if !waits(wait)),
     )
@@ -272,6 +279,7 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::Goaway => next.retry.is_some(),
         Trigger::WelcomeWrong => was != State::Attaching || down,
         Trigger::ClosedBackOff | Trigger::ClosedTooBig => down && is_awaited(view),
+        Trigger::RefusedForNow => down && is_awaited(view) && next.saved() == view.before.saved(),
         Trigger::Lost | Trigger::ClosedNow | Trigger::AttachTimeout | Trigger::Silent => down,
         Trigger::ClosedFresh => down && next.cursor().is_none(),
         Trigger::ClosedStop => is == State::Stopped && view.did(|it| *it == Effect::TellClosed),
@@ -384,7 +392,7 @@ fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
     let says = matches!(view.event, Event::Accepted { .. } | Event::Welcome { .. });
     ensure(!accepted || says, || "told of an acceptance that nobody told".into())?;
     let failed = view.did(|effect| matches!(effect, Effect::TellFailed { .. }));
-    let says = matches!(view.event, Event::Refused { .. } | Event::Closed { .. });
+    let says = matches!(view.event, Event::Refused { for_now: false, .. } | Event::Closed { .. });
     ensure(!failed || says, || "failed for no reason".into())?;
     let (yes, no) = (Trigger::Accepted, Trigger::Refused);
     let told = (view.step.trigger() != yes || accepted) && (view.step.trigger() != no || failed);

@@ -155,6 +155,19 @@ impl Session {
         self.incarnation
     }
 
+    /// Which life a stop that is sent now is for: this one, or, of a session that has ended, the next one.
+    pub const fn to_stop(&self) -> Incarnation {
+        match self.state {
+            State::Ended => Incarnation(self.incarnation.0.saturating_add(1)),
+            State::Created
+            | State::Starting
+            | State::Active
+            | State::Detached
+            | State::Suspended
+            | State::Closing => self.incarnation,
+        }
+    }
+
     /// What the worker is at.
     pub const fn turn(&self) -> Turn {
         self.turn

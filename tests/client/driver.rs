@@ -205,8 +205,24 @@ async fn prompts_survive_the_connection_in_order_and_once() {
     let accepted = soon("an answer", first).await.unwrap();
     assert_eq!((accepted.n, accepted.seq), (number(1), None));
     assert_eq!(peer.read().await, json!({ "t": "prompt", "n": 2, "d": "two" }));
-    peer.tell(json!({ "t": "accepted", "n": 2, "seq": 4, "again": false })).await;
+    let said = json!({ "t": "accepted", "n": 2, "seq": 4, "again": false, "incarnation": 1 });
+    peer.tell(said).await;
     assert_eq!(soon("an answer", second).await.unwrap().seq, Some(Seq(4)));
+}
+
+/// The prompt ended a closeout. The client has read of neither, and a stop is for the life that answers.
+#[tokio::test]
+async fn a_stop_right_after_an_acceptance_is_for_the_life_that_it_named() {
+    let server = Server::new().await;
+    let client = server.client().start().unwrap();
+    let (mut peer, _) = server.welcome(json!({ "state": "CLOSING" })).await;
+    let accepted = client.prompt("one");
+    peer.read().await;
+    let said = json!({ "t": "accepted", "n": 1, "seq": 9, "again": false, "incarnation": 2 });
+    peer.tell(said).await;
+    soon("an answer", accepted).await.unwrap();
+    soon("sent", client.stop()).await.unwrap();
+    assert_eq!(peer.read().await, json!({ "t": "stop", "incarnation": 2 }));
 }
 
 #[tokio::test]

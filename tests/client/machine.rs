@@ -82,6 +82,12 @@ impl Play {
         self.feed(Event::Lost { socket: self.socket() })
     }
 
+    /// The prompt that is under way is refused, and may be taken later.
+    fn refused_for_now(&mut self) -> &'static str {
+        let (socket, n) = (self.socket(), self.link.outbox().first());
+        self.feed(Event::Refused { socket, n, expected: None, for_now: true })
+    }
+
     fn prompt(&mut self, ticket: u64) -> &'static str {
         self.feed(Event::Prompt { ticket: Ticket(ticket) })
     }
@@ -224,9 +230,66 @@ fn a_refusal_uses_up_no_number() {
     play.prompt(7);
     play.prompt(8);
     let (socket, n) = (play.socket(), PromptNumber::MIN);
-    assert_eq!(play.feed(Event::Refused { socket, n, expected: None }), "P8");
+    assert_eq!(play.feed(Event::Refused { socket, n, expected: None, for_now: false }), "P8");
     assert_eq!(play.effects[0], Effect::TellFailed { ticket: Ticket(7) });
     assert_eq!(play.sent(), [(1, 8)]);
+}
+
+#[test]
+fn what_is_refused_for_now_is_kept_and_sent_again_under_its_number() {
+    let mut play = Play::live(1);
+    play.prompt(7);
+    play.prompt(8);
+    let kept = play.link.saved();
+    assert_eq!(play.refused_for_now(), "P10");
+    assert_eq!((play.link.state(), play.link.saved()), (State::BackingOff, kept));
+    play.opened();
+    play.welcome(1, 0, AttachOutcome::Resumed { from: Seq(2) });
+    assert_eq!(play.sent(), [(1, 7)]);
+    // Who refused was about to leave, and could not know that it was committed: it is not sent again.
+    play.refused_for_now();
+    play.opened();
+    play.welcome(2, 1, AttachOutcome::Resumed { from: Seq(2) });
+    assert_eq!(play.sent(), [(2, 8)]);
+    // Only what is under way is refused.
+    let (socket, n) = (play.socket(), PromptNumber::MIN);
+    assert_eq!(play.feed(Event::Refused { socket, n, expected: None, for_now: true }), "P9");
+}
+
+#[test]
+fn a_server_that_refuses_for_ever_is_asked_ever_more_rarely_and_never_at_once() {
+    let mut play = Play::live(1);
+    play.prompt(7);
+    for most in [2_000, 2_000, 3_000, 5_000, 9_000, 17_000, 31_000, 31_000] {
+        assert_eq!(play.refused_for_now(), "P10");
+        assert_eq!(play.wait(), Some(between(1_000, most)));
+        play.opened();
+        play.welcome(1, 0, AttachOutcome::Resumed { from: Seq(2) });
+    }
+    // A log that goes on forgives failures, and still there is a second between two dials.
+    play.entry(2);
+    play.applied(2, false);
+    play.refused_for_now();
+    assert_eq!(play.wait(), Some(between(1_000, 2_000)));
+    // What the server says counts.
+    play.opened();
+    play.welcome(2, 0, AttachOutcome::Resumed { from: Seq(3) });
+    play.feed(Event::Goaway { socket: play.socket(), least_ms: 700, most_ms: 900 });
+    play.refused_for_now();
+    assert_eq!(play.wait(), Some(between(700, 900)));
+}
+
+#[test]
+fn what_is_refused_for_now_in_the_background_waits_for_somebody_to_look() {
+    let mut play = Play::live(1);
+    play.feed(Event::Hide);
+    play.prompt(7);
+    assert_eq!(play.refused_for_now(), "P10");
+    assert_eq!((play.link.state(), play.link.armed(Timer::Backoff)), (State::Dormant, None));
+    assert_eq!(play.feed(Event::Show { silent_ms: 0 }), "V4");
+    play.opened();
+    play.welcome(1, 0, AttachOutcome::Resumed { from: Seq(2) });
+    assert_eq!(play.sent(), [(1, 7)]);
 }
 
 #[test]

@@ -16,7 +16,8 @@ async fn a_client_attaches_prompts_and_is_answered() {
     assert_eq!((&welcome["head"], &welcome["high"]), (&json!(0), &json!(null)));
     socket.prompt(1, "one two three").await;
     let frames = socket.until(entry("turn_end")).await;
-    assert!(frames.contains(&json!({ "t": "accepted", "n": 1, "seq": 1, "again": false })));
+    let accepted = json!({ "t": "accepted", "n": 1, "seq": 1, "again": false, "incarnation": 1 });
+    assert!(frames.contains(&accepted));
     assert_eq!(outputs(&frames), ["one", "two", "three"]);
     assert_eq!(frames.last().unwrap()["outcome"], "completed");
 }

@@ -43,7 +43,7 @@ async fn each_ends_when_its_own_time_is_up() {
     let first = stage.session().await;
     pass(3 * SECOND).await;
     let second = stage.session().await;
-    pass(idle(&stage) - 4 * SECOND).await;
+    pass(idle(&stage).saturating_sub(4 * SECOND)).await;
     assert_eq!(state(&stage, &first).await, State::Created);
     pass(2 * SECOND).await;
     assert_eq!(state(&stage, &first).await, State::Ended);

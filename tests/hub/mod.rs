@@ -1,7 +1,7 @@
 //! The hub, run for real: in-memory transports, paused time. Every story ends by replaying what each
 //! session was fed against the table.
 
-mod kit;
+pub(crate) mod kit;
 
 mod asleep;
 mod bodies;

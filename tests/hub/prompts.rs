@@ -1,12 +1,17 @@
 //! Prompts, asks, and what is refused.
 
 use outlive::hub::{Done, NotDone, Options, Role};
-use outlive::ids::Seq;
+use outlive::ids::{Incarnation, Seq};
 use outlive::log::Claim;
 use outlive::wire::{EndpointReason, Refusable, Said, ToClient, ToServer, Why};
 use outlive::{Limits, Reason, TurnOutcome};
 
-use super::kit::{Scene, Stage, n, outputs, soon};
+use super::kit::{Part, Scene, Stage, n, outputs, soon};
+
+fn accepted(number: u64, seq: u64, again: bool, incarnation: u32) -> ToClient {
+    let (seq, incarnation) = (Some(Seq(seq)), Incarnation(incarnation));
+    ToClient::Accepted { n: n(number), seq, again, incarnation }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_prompt_is_answered() {
@@ -16,7 +21,7 @@ async fn a_prompt_is_answered() {
     viewer.prompt(1, &Scene::Say(3)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
     assert_eq!(outputs(&viewer.applied, 1), ["1", "2", "3"]);
-    assert_eq!(viewer.heard, [ToClient::Accepted { n: n(1), seq: Some(Seq(1)), again: false }]);
+    assert_eq!(viewer.heard, [accepted(1, 1, false, 1)]);
     assert_eq!(stage.actor.ledger(), ["start 1", "turn 1 of laptop"]);
     stage.done();
 }
@@ -39,8 +44,7 @@ async fn a_prompt_that_is_sent_again_runs_once() {
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
-    let again = ToClient::Accepted { n: n(1), seq: Some(Seq(1)), again: true };
-    assert_eq!(viewer.heard[1], again);
+    assert_eq!(viewer.heard[1], accepted(1, 1, true, 1));
     // The same number with another body is refused, and says so.
     viewer.prompt(1, &Scene::Say(2)).await;
     let refused = viewer.refused().await;
@@ -50,6 +54,30 @@ async fn a_prompt_that_is_sent_again_runs_once() {
     let refused = viewer.refused().await;
     assert_eq!((refused.reason, refused.expected), (Why::Table(Reason::Gap), Some(n(2))));
     assert_eq!(stage.actor.ledger().len(), 2);
+    stage.done();
+}
+
+/// A stop that follows at once would otherwise name a life that is over, and do nothing.
+#[tokio::test(start_paused = true)]
+async fn who_is_accepted_is_told_which_life_a_stop_is_for() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    stage.actor.closes_out(&[Part::Hangs]);
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::Say(1)).await;
+    viewer.ended(1, TurnOutcome::Completed).await;
+    viewer.stop(1).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Said::Closing { .. }))).await;
+    viewer.prompt(2, &Scene::SayThenWait(1)).await;
+    let second = accepted(2, 6, false, 2);
+    viewer.until(|viewer| viewer.heard.last() == Some(&second)).await;
+    viewer.stop(2).await;
+    let ends = |said: &Said| matches!(said, Said::End { incarnation: Incarnation(2), .. });
+    viewer.until(|viewer| viewer.has(ends)).await;
+    // Of a session that has ended it is the next one.
+    viewer.prompt(2, &Scene::SayThenWait(1)).await;
+    let again = accepted(2, 6, true, 3);
+    viewer.until(|viewer| viewer.heard.last() == Some(&again)).await;
     stage.done();
 }
 

@@ -20,7 +20,10 @@ pub enum Action {
     /// The server reads a frame.
     Receive,
     /// The server reads a prompt and refuses it.
-    Refuse,
+    Refuse {
+        /// It may take it later.
+        for_now: bool,
+    },
     /// The server reads a prompt that was in flight on the connection before.
     ReceiveStray,
     /// That prompt never arrives.
@@ -118,7 +121,7 @@ impl Action {
             }
             Action::Output => "worker",
             Action::ReceiveStray | Action::LoseStray => "stray",
-            Action::Refuse
+            Action::Refuse { .. }
             | Action::Close(_)
             | Action::Goaway
             | Action::Lie
@@ -139,7 +142,12 @@ impl fmt::Display for Action {
             Action::Alarm(timer) => write!(f, "the {timer} timer fires although all is well"),
             Action::Open => f.write_str("the socket opens"),
             Action::Receive => f.write_str("the server reads a frame"),
-            Action::Refuse => f.write_str("the server reads a prompt and refuses it"),
+            Action::Refuse { for_now: false } => {
+                f.write_str("the server reads a prompt and refuses it")
+            }
+            Action::Refuse { for_now: true } => {
+                f.write_str("the server reads a prompt and refuses it for now")
+            }
             Action::ReceiveStray => f.write_str("the server reads a prompt of the old socket"),
             Action::LoseStray => f.write_str("the prompt on the old socket is lost"),
             Action::Send => f.write_str("the server sends what comes next"),
@@ -225,7 +233,7 @@ fn wire(world: &World, now: &Moment, out: &mut Vec<Action>) {
     if let Some(up) = wire.up.front() {
         out.push(Action::Receive);
         if matches!(up, Up::Prompt(..)) && left.refusals > 0 && open {
-            out.push(Action::Refuse);
+            out.extend([false, true].map(|for_now| Action::Refuse { for_now }));
         }
     }
     let next = wire.next.filter(|_| open && !wire.suspended && !wire.closing);

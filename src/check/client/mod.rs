@@ -225,7 +225,7 @@ impl Model for World {
     fn lane(&self, action: &Action) -> (String, String) {
         let (from, to) = match action {
             Action::Fire(_) | Action::Alarm(_) | Action::LateTimer => ("timer", "client"),
-            Action::Receive | Action::Refuse | Action::ReceiveStray => ("wire", "server"),
+            Action::Receive | Action::Refuse { .. } | Action::ReceiveStray => ("wire", "server"),
             Action::LoseStray | Action::Cut => ("wire", "wire"),
             Action::Open | Action::Hear | Action::Notice | Action::LateSocket(_) => {
                 ("wire", "client")

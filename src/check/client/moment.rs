@@ -72,6 +72,8 @@ pub enum Down {
     Accepted(PromptNumber, Seq),
     /// A prompt is refused.
     Refused(PromptNumber, Option<PromptNumber>),
+    /// A prompt is refused, and may be taken later.
+    RefusedForNow(PromptNumber),
     /// The answer to a ping.
     Pong,
     /// The server will close.

@@ -50,7 +50,7 @@ impl<'a> Play<'a> {
             Action::Offline => &mut left.outages,
             Action::Online if !self.now.link.is_offline() => &mut left.outages,
             Action::Prompt => &mut left.prompts,
-            Action::Refuse => &mut left.refusals,
+            Action::Refuse { .. } => &mut left.refusals,
             Action::Command => &mut left.commands,
             Action::Stop => &mut left.stops,
             Action::Start if self.now.link.state() != crate::client::State::Stopped => {
@@ -85,8 +85,9 @@ impl<'a> Play<'a> {
                 self.now.wire.as_mut()?.phase = Phase::Open;
                 self.feed(Event::Opened { socket });
             }
-            Action::Receive => self.receive(false)?,
-            Action::Refuse => self.receive(true)?,
+            Action::Receive => self.receive(None)?,
+            Action::Refuse { for_now: false } => self.receive(Some(|n| Down::Refused(n, None)))?,
+            Action::Refuse { for_now: true } => self.receive(Some(Down::RefusedForNow))?,
             Action::ReceiveStray => {
                 let (n, ticket) = self.now.stray.take()?;
                 self.accepts(n, ticket);
@@ -253,7 +254,7 @@ impl<'a> Play<'a> {
         true
     }
 
-    fn receive(&mut self, refuse: bool) -> Option<()> {
+    fn receive(&mut self, refuse: Option<fn(PromptNumber) -> Down>) -> Option<()> {
         let up = self.now.wire.as_mut()?.up.pop_front()?;
         let reply = match up {
             Up::Hello(cursor) => {
@@ -263,8 +264,9 @@ impl<'a> Play<'a> {
                 self.now.wire.as_mut()?.next = Some(next);
                 Some(Down::Welcome(welcome))
             }
-            Up::Prompt(n, _) if refuse => Some(Down::Refused(n, None)),
-            Up::Prompt(n, ticket) => Some(self.accepts(n, ticket)),
+            Up::Prompt(n, ticket) => {
+                Some(refuse.map_or_else(|| self.accepts(n, ticket), |refuse| refuse(n)))
+            }
             Up::Ping => Some(Down::Pong),
             Up::Suspend | Up::Resume => {
                 self.now.wire.as_mut()?.suspended = up == Up::Suspend;
@@ -314,7 +316,8 @@ impl<'a> Play<'a> {
             Down::Entry(log, seq) => Event::Entry { socket, log, seq },
             Down::Gap(lost_from, lost_to) => Event::Gap { socket, lost_from, lost_to },
             Down::Accepted(n, seq) => Event::Accepted { socket, n, seq: Some(seq) },
-            Down::Refused(n, expected) => Event::Refused { socket, n, expected },
+            Down::Refused(n, expected) => Event::Refused { socket, n, expected, for_now: false },
+            Down::RefusedForNow(n) => Event::Refused { socket, n, expected: None, for_now: true },
             Down::Pong => Event::Pong { socket },
             Down::Goaway => Event::Goaway { socket, least_ms: 1, most_ms: 2 },
             Down::Closed(code) => {

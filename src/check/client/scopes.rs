@@ -64,6 +64,14 @@ pub const CLIENT_PROMPTS: Scope = Scope {
     ..PLAIN
 };
 
+/// The server takes a prompt later, and meanwhile the page is hidden or loses its network.
+pub const CLIENT_REFUSALS: Scope = Scope {
+    name: "client_refusals",
+    about: "a server refuses a client's prompt for now, and the page is hidden or has no network",
+    budget: Budget { outputs: 1, prompts: 1, refusals: 2, hides: 1, outages: 1, ..NOTHING },
+    ..PLAIN
+};
+
 /// The page is hidden, shown, and loses its network.
 pub const CLIENT_PAGES: Scope = Scope {
     name: "client_pages",
@@ -83,7 +91,7 @@ pub const CLIENT_CLOSES: Scope = Scope {
         CloseCode::Invalidated,
         CloseCode::TooBig,
     ],
-    budget: Budget { prompts: 1, closes: 3, late: 1, ..NOTHING },
+    budget: Budget { prompts: 1, refusals: 1, closes: 3, late: 1, ..NOTHING },
     ..PLAIN
 };
 
@@ -99,7 +107,7 @@ pub const CLIENT_LOSSES: Scope = Scope {
 pub const CLIENT_RELOADS: Scope = Scope {
     name: "client_reloads",
     about: "a client's page is loaded anew and goes on from what was saved",
-    budget: Budget { outputs: 1, trims: 1, prompts: 2, reloads: 1, ..NOTHING },
+    budget: Budget { outputs: 1, trims: 1, prompts: 2, refusals: 1, reloads: 1, ..NOTHING },
     ..PLAIN
 };
 
@@ -115,6 +123,7 @@ pub const CLIENT_LIES: Scope = Scope {
 pub const DEFAULT: &[Scope] = &[
     CLIENT_RECONNECTS,
     CLIENT_PROMPTS,
+    CLIENT_REFUSALS,
     CLIENT_PAGES,
     CLIENT_CLOSES,
     CLIENT_LOSSES,
@@ -166,11 +175,12 @@ pub const SMALL: &[Scope] = &[
 /// How large they are: states and steps.
 pub const PINNED: &[(&str, u64, u64)] = &[
     ("client_reconnects", 95_781, 611_834),
-    ("client_prompts", 94_844, 548_542),
+    ("client_prompts", 161_478, 965_422),
+    ("client_refusals", 79_228, 305_580),
     ("client_pages", 63_040, 356_893),
-    ("client_closes", 67_057, 389_519),
+    ("client_closes", 133_128, 773_363),
     ("client_losses", 136_591, 432_331),
-    ("client_reloads", 14_673, 45_812),
+    ("client_reloads", 45_283, 150_427),
     ("client_lies", 35_359, 189_543),
 ];
 

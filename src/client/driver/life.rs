@@ -23,6 +23,11 @@ impl Life {
         self.0.store(if over { number.saturating_add(1) } else { number }, Ordering::Relaxed);
     }
 
+    /// A prompt was accepted: perhaps for a life whose beginning this client has not read yet.
+    pub(super) fn accepted(&self, Incarnation(number): Incarnation) {
+        self.0.fetch_max(number, Ordering::Relaxed);
+    }
+
     /// An entry. Those that are read again after a welcome tell of earlier lives.
     pub(super) fn heard(&self, said: &Said) {
         let number = match said {

@@ -47,10 +47,16 @@
 //! # What is lost when
 //! * The **connection** breaks: nothing. It dials again, after a random time that grows with each failure and
 //!   is never shorter than a server asked for, by goaway or `Retry-After`.
+//! * The server **refuses** a prompt for now, since it leaves or its store does not answer: nothing. The client
+//!   hangs up, comes back, perhaps to the next process, and sends it again under its number. While the server
+//!   goes on refusing it waits longer each time, and there is always [`Settings::spacing_ms`](super::Settings::spacing_ms) between two dials.
 //! * The **process** ends: nothing, if [`Kept`] is kept with [`Builder::save`] and given to
 //!   [`Builder::restore`]. Otherwise what waited in the outbox, and the cursor.
 //! * The application does not **ask** for updates: it gets them later. From a number of entries on the socket
 //!   is read no further; of news that moves no cursor only the latest is kept.
+//! * The server **trimmed** its log: what was trimmed before the client read it comes as [`Update::Gap`]. Who
+//!   begins [anew](Update::Anew) is sent what follows the welcome's [`base`](crate::wire::Welcome::base), and
+//!   told no gap before it.
 //! * The server sends it **away** ([`Update::Closed`]): every prompt that waits fails, and it stays away until
 //!   [`Handle::start`]. The close codes after which it does so are those from 4000 to 4099, and 1000; an
 //!   upgrade that is refused with an HTTP status is taken for the close that
@@ -168,8 +174,9 @@ impl Handle {
     }
 
     /// Prompts, now or when there is a connection. It is on its way whether or not the future is awaited;
-    /// the future says what became of it: accepted by the server, and durable there, or why not. The answer
-    /// of the worker comes as entries of the log.
+    /// the future says what became of it: accepted by the server, and durable there, or why not. A server that
+    /// [only cannot take it now](ServerRefusal::is_for_now) is no reason why not: the prompt waits, and is sent
+    /// again. The answer of the worker comes as entries of the log.
     pub fn prompt(&self, body: impl Into<Value>) -> Answer<Accepted> {
         let (told, answer) = oneshot::channel();
         self.ask(Ask::Prompt(body.into(), told));
@@ -183,7 +190,7 @@ impl Handle {
     }
 
     /// Which life of the worker it is, as far as this client has heard; none before the first welcome. Each
-    /// welcome names it. After the `end` of one, and while the session is ended, it is the next one: that
+    /// welcome names it, and so does each answer to a prompt that is accepted. After the `end` of one, and while the session is ended, it is the next one: that
     /// begins with the next prompt.
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.life.get()

@@ -230,7 +230,9 @@ impl Task {
             }
             Some(Frame::Refused { n, expected, refusal }) => match n {
                 Some(n) => {
-                    self.feed(Event::Refused { socket, n, expected }, Body::Refused(refusal));
+                    let for_now = refusal.is_for_now();
+                    let event = Event::Refused { socket, n, expected, for_now };
+                    self.feed(event, Body::Refused(refusal));
                 }
                 None => self.hand_over(Update::Refused(refusal), None),
             },
@@ -245,7 +247,8 @@ impl Task {
             Gap { lost_from, lost_to } => {
                 self.feed(Event::Gap { socket, lost_from, lost_to }, Body::None);
             }
-            Accepted { n, seq, again: _ } => {
+            Accepted { n, seq, again: _, incarnation } => {
+                self.life.accepted(incarnation);
                 self.feed(Event::Accepted { socket, n, seq }, Body::None);
             }
             Goaway { retry_after_ms: [least_ms, most_ms] } => {

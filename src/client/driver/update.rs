@@ -10,14 +10,15 @@ use serde_json::Value;
 use crate::client::{Refusal, Saved, State};
 use crate::ids::{PromptNumber, Seq};
 use crate::log::Cursor;
-use crate::wire::{Said, Welcome};
+use crate::wire::{EndpointReason, Said, Welcome};
 
 /// What comes to the application, in order. What is taken with [`Client::next`](super::Client::next)
 /// counts as applied when the next one is asked for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Update {
-    /// What the application shows of the session is void; everything that is retained follows.
+    /// What the application shows of the session is void; everything that is retained follows: what comes
+    /// after the welcome's `base`.
     Anew {
         /// The welcome that says so.
         welcome: Box<Welcome>,
@@ -88,6 +89,14 @@ pub struct ServerRefusal {
     /// The whole sentence.
     #[serde(default)]
     pub message: String,
+}
+
+impl ServerRefusal {
+    /// Whether the same may be taken later. A prompt that is refused so stays in the outbox, and nobody is
+    /// told; a reason that this client does not know is not taken for one.
+    pub fn is_for_now(&self) -> bool {
+        self.reason.parse().is_ok_and(EndpointReason::is_for_now)
+    }
 }
 
 /// A prompt was accepted.

@@ -101,8 +101,9 @@ impl Driver {
             Effect::Interrupt { turn, .. } => self.order(staff::Order::Interrupt(turn)),
             Effect::Deliver { ask, .. } => self.deliver(ask, payload),
             Effect::Accepted { n, seq, again, .. } => {
-                if let Some(connection) = via {
-                    let said = ToClient::Accepted { n, seq, again };
+                if let (Some(session), Some(connection)) = (&self.session, via) {
+                    let incarnation = session.to_stop();
+                    let said = ToClient::Accepted { n, seq, again, incarnation };
                     self.tell(connection, Order::Say(Box::new(said)));
                 }
                 return Some(Done::Accepted { n, seq, again });

@@ -73,6 +73,11 @@ impl Faulty {
         self.script().loads.extend(faults);
     }
 
+    /// Whether every commit that was to fail has been asked for.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.script().commits.is_empty()
+    }
+
     /// From here on as it is asked.
     pub(crate) fn heals(&self) {
         *self.script() = Script::default();

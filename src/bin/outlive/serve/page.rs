@@ -28,6 +28,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page.js", SCRIPT, include_str!("page.js")),
     ("/client/outlive.js", SCRIPT, include_str!("../../../../clients/js/outlive.js")),
     ("/client/machine.js", SCRIPT, include_str!("../../../../clients/js/machine.js")),
+    ("/client/options.js", SCRIPT, include_str!("../../../../clients/js/options.js")),
     ("/client/seat.js", SCRIPT, include_str!("../../../../clients/js/seat.js")),
     ("/client/table.js", SCRIPT, include_str!("../../../../clients/js/table.js")),
     ("/session.svg", "image/svg+xml", include_str!("../../../../docs/generated/session.svg")),
