@@ -29,13 +29,16 @@ async fn answer(turn: Turn) -> Result<(), Failure> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let hub = Hub::builder().build(answer).await?;
-    let app = endpoints(hub.clone()).authorize(Anyone).router();
-    let listener = TcpListener::bind("127.0.0.1:7878").await?;
+    let listener = TcpListener::bind("127.0.0.1:7878").await?; // before the store changes hands
     println!("http://{}", listener.local_addr()?);
     let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true)); // or small frames wait
+    let hub = Hub::builder().build(answer).await?;
+    let app = endpoints(hub.clone()).authorize(Anyone).router();
     let leave = async move {
-        ctrl_c().await.expect("signals can be heard");
+        tokio::select! {
+            _ = ctrl_c() => {}
+            () = hub.fenced() => {} // a newer process has the store
+        }
         let drain = Drain { window: Duration::ZERO, deadline: Duration::from_secs(10) };
         hub.drain(drain).await;
     };

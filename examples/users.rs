@@ -16,8 +16,8 @@ use outlive::hub::{Failure, Hub, Role, Turn};
 use outlive::store::SessionId;
 use tokio::net::TcpListener;
 
-/// Who is known by which token, and whose a session is. A server that is to be restarted keeps the owners
-/// where its sessions are.
+/// Who is known by which token, and whose a session is. A server that is to be restarted keeps the owners in
+/// a database of its own, beside the file of the sessions: that is also the list of a user's sessions.
 struct Users {
     tokens: HashMap<&'static str, &'static str>,
     owners: Mutex<HashMap<SessionId, String>>,
@@ -54,10 +54,10 @@ async fn answer(turn: Turn) -> Result<(), Failure> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let tokens = HashMap::from([("anns", "ann"), ("bobs", "bob")]);
     let users = Users { tokens, owners: Mutex::default() };
-    let hub = Hub::builder().build(answer).await?;
-    let app = endpoints(hub).authorize(users).router();
     let listener = TcpListener::bind("127.0.0.1:7878").await?;
     println!("http://{}", listener.local_addr()?);
+    let hub = Hub::builder().build(answer).await?;
+    let app = endpoints(hub).authorize(users).router();
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -6,10 +6,22 @@ use crate::words::Timer;
 
 /// What a session may hold, and how long it waits. The same limits hold for a session's whole life;
 /// with other limits after a restart nothing is lost, only no more is taken.
+///
+/// ```
+/// let limits = outlive::Limits::default();
+/// assert_eq!((limits.connections, limits.queued, limits.asks, limits.clients), (8, 16, 8, 64));
+/// // A piece of output is an entry: 300 answers of 300 pieces, and then the oldest are trimmed.
+/// assert_eq!((limits.batch, limits.retention), (256, 100_000));
+/// let minutes = |minutes: u32| minutes * 60_000;
+/// assert_eq!((limits.idle_ms, limits.start_ms), (minutes(30), minutes(1)));
+/// assert_eq!((limits.turn_ms, limits.interrupt_ms), (None, 10_000));
+/// assert_eq!((limits.detach_ms, limits.grace_ms), (minutes(30), minutes(10)));
+/// assert_eq!(limits.closeout_ms, minutes(2));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Connections at a time, at least 1.
+    /// Connections at a time, at least 1. One more is closed with 4029.
     pub connections: u16,
     /// Prompts that wait for the worker, at least 1. A running one does not wait.
     pub queued: u16,
@@ -19,7 +31,8 @@ pub struct Limits {
     pub clients: u16,
     /// Entries in one [`Send`](crate::session::Effect::Send), at least 1.
     pub batch: u32,
-    /// Entries the log retains, at least 1. More are kept while a queued prompt, a pending ask or a
+    /// Entries the log retains, at least 1. Older ones are trimmed: a viewer that had not read them is told
+    /// which it missed, and a new one where the log begins. More are kept while a queued prompt, a pending ask or a
     /// suspended viewer needs them, and of a batch that is larger for as long as it is the newest.
     pub retention: u64,
     /// [`Timer::Idle`], in milliseconds, at least 1, as all that follow.
@@ -48,7 +61,7 @@ impl Default for Limits {
             asks: 8,
             clients: 64,
             batch: 256,
-            retention: 10_000,
+            retention: 100_000,
             idle_ms: 30 * MINUTE,
             start_ms: MINUTE,
             turn_ms: None,

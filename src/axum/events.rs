@@ -33,8 +33,9 @@ use crate::words::CloseCode;
 /// ends; a browser comes back by itself, others should, with the last id that they read.
 ///
 /// `?until=head` fetches what is there: the stream ends with the last entry that the log had when the request
-/// came. `?until=end` is for who wants one answer: the stream ends after the incarnation's end. Whoever has
-/// read it all gets a 204, which tells a browser not to come back.
+/// came. `?until=end`: it ends with the session, after the incarnation's end. Whoever has read it all gets a
+/// 204, which tells a browser not to come back. Who wants one answer reads until the `turn_end` of its turn, which is the
+/// place that `accepted` named.
 ///
 /// # Errors
 /// As JSON. A cursor that is of no use is no error: the first events say what is lost.
