@@ -308,7 +308,7 @@ pub(crate) const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
 /// Who may not watch is closed, and told why by the code; and, if there will be another server soon, when to come
 /// back.
 pub(super) fn turn_back(orders: &Sender<Order>, why: &NotDone) {
-    // A link that is gone needs no close.
+    // A link that is gone needs neither.
     if *why == NotDone::Draining {
         _ = orders.send(Order::Say(Box::new(ToClient::Goaway { retry_after_ms: COME_BACK_MS })));
     }
