@@ -11,8 +11,15 @@ use crate::words::words;
 
 /// The id of a log: at least 64 random bits from the driver, renewed whenever a suffix may have been
 /// lost. Never a counter, so that a cursor of before cannot fit by accident (race R5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogId(pub u64);
+
+/// As it is written everywhere else.
+impl fmt::Debug for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogId({self})")
+    }
+}
 
 impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

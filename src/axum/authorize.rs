@@ -101,6 +101,28 @@ pub enum Denied {
 /// # fn decides(_: impl outlive::axum::Authorize) {}
 /// # decides(by_proxy);
 /// ```
+///
+/// A closure says what it takes, and is not `async`:
+///
+/// ```
+/// # use outlive::axum::{Ask, Denied, Grant, Unauthorized};
+/// # use outlive::hub::Role;
+/// # fn of(endpoints: Unauthorized) -> axum::Router {
+/// let authorize = |ask: &Ask<'_>| match ask.token() {
+///     Some("let me in") => Ok(Grant { principal: "friend".into(), role: Role::Prompt }),
+///     Some(_) => Err(Denied::Unauthenticated),
+///     None => Err(Denied::Missing),
+/// };
+/// endpoints.authorize(authorize).router()
+/// # }
+/// ```
+///
+/// Who must wait, for a database for instance, implements the trait: its methods may be `async fn`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say who may do what",
+    note = "a closure is `|ask: &Ask<'_>| -> Result<Grant, Denied>`, with its types, and not `async`",
+    note = "what must wait implements `Authorize` for a type of its own, with `async fn authorize`"
+)]
 pub trait Authorize: Send + Sync + 'static {
     /// Decides, before anything is looked up. It is asked for every request, and for every attach.
     ///

@@ -96,9 +96,10 @@
 //! on: serve `listener.tap_io(|tcp| _ = tcp.set_nodelay(true))`, with `axum::serve::ListenerExt`.
 //!
 //! # Leaving
-//! [`Hub::drain`] closes every WebSocket and ends every stream of events; let it run beside
+//! [`Hub::drain`] closes every WebSocket that has attached and ends every stream of events; let it run beside
 //! `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams
-//! but not for what was upgraded.
+//! but not for what was upgraded. Whoever comes meanwhile is told when to come back: a WebSocket by a `goaway` frame
+//! and a close 1012 after its attach, a request by 503 and `Retry-After`.
 
 mod authorize;
 mod commands;
@@ -136,7 +137,15 @@ pub fn endpoints(hub: Hub) -> Unauthorized {
     Unauthorized(hub)
 }
 
-/// Endpoints that nobody may use yet.
+/// Endpoints that nobody may use yet: say first who may, with [`authorize`](Unauthorized::authorize). It gives the
+/// [`Endpoints`], which have `router`, `origins` and `limits`:
+///
+/// ```
+/// # use outlive::axum::{Anyone, endpoints};
+/// # fn routes(hub: outlive::hub::Hub) -> axum::Router {
+/// endpoints(hub).authorize(Anyone).router()
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Unauthorized(Hub);

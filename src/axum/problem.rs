@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::authorize::Denied;
 use super::throttle::TooMany;
 use crate::Reason;
-use crate::hub::NotDone;
+use crate::hub::{COME_BACK_MS, NotDone};
 use crate::ids::{PromptNumber, Seq};
 use crate::wire::{Refusable, Refused, Why};
 use crate::words::CloseCode;
@@ -102,7 +102,7 @@ impl Problem {
     pub(super) fn draining() -> Problem {
         let message = NotDone::Draining.to_string();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
-        Problem { retry_after: Some(5), ..problem }
+        Problem { retry_after: Some(COME_BACK_MS[1] / 1_000), ..problem }
     }
 
     pub(super) fn limit(message: impl Into<String>, retry_after: u32) -> Problem {

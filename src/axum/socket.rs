@@ -43,8 +43,6 @@ enum Next {
     Cut,
     /// It is time to look whether the peer is there.
     Look,
-    /// The server leaves, and the peer has not said hello.
-    Leave,
 }
 
 /// Serves a connection until it is over.
@@ -91,7 +89,6 @@ impl Conversation {
                 io = self.pump.run(reading) => Next::Io(io),
                 next = next(&mut self.link, idle) => next,
                 () = &mut look => Next::Look,
-                () = self.endpoints.hub.draining(), if self.visitor.is_some() => Next::Leave,
             };
             match next {
                 Next::Io(Io::Moved) => self.pulse.moved(),
@@ -109,10 +106,6 @@ impl Conversation {
                 Next::Look => {
                     self.look(idle);
                     look.as_mut().reset(self.pulse.due());
-                }
-                Next::Leave => {
-                    self.visitor = None;
-                    self.link.close(CloseCode::Restart);
                 }
             }
         }
@@ -185,12 +178,14 @@ impl Conversation {
 
     fn mistake(&mut self, why: &serde_json::Error) {
         self.mistakes += 1;
-        let wrong = format!("this is no frame: {why}");
-        if self.visitor.is_some() || self.mistakes >= self.endpoints.limits.mistakes {
-            self.wrong = Some(wrong);
+        let many = self.mistakes >= self.endpoints.limits.mistakes;
+        if self.visitor.is_some() || many {
+            let what =
+                if many { "too many frames are none; the last one" } else { "this is no frame" };
+            self.wrong = Some(format!("{what}: {why}"));
             return self.link.close(CloseCode::Protocol);
         }
-        self.link.complain(wrong);
+        self.link.complain(format!("this is no frame: {why}"));
     }
 
     async fn attach(&mut self, client: String, cursor: Option<String>, token: Option<String>) {

@@ -38,7 +38,60 @@ impl History {
 
     /// All that is retained, in order, each entry with its place.
     ///
-    /// Not the whole conversation if the log was trimmed: see [`base`](History::base).
+    /// Not the whole conversation if the log was trimmed: see [`base`](History::base). And more than what is over:
+    /// also prompts that are not answered yet are in the log, the one that a worker is started for and those that
+    /// wait behind this turn. A turn has happened when its end is there:
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use outlive::TurnOutcome;
+    /// use outlive::hub::{Failure, History};
+    /// use outlive::wire::Said;
+    ///
+    /// /// Each prompt that was answered, with its answer.
+    /// async fn conversation(history: &History) -> Result<Vec<(String, String)>, Failure> {
+    ///     let (mut open, mut answered) = (BTreeMap::new(), Vec::new());
+    ///     for (seq, said) in history.read().await? {
+    ///         match &said {
+    ///             Said::Prompt { .. } => _ = open.insert(seq, (said.read()?, String::new())),
+    ///             Said::Output { turn: Some(turn), .. } => {
+    ///                 if let Some((_, answer)) = open.get_mut(turn) {
+    ///                     answer.push_str(&said.read::<String>()?);
+    ///                 }
+    ///             }
+    ///             Said::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
+    ///                 answered.extend(open.remove(turn));
+    ///             }
+    ///             _ => {} // turns that failed, asks, last words
+    ///         }
+    ///     }
+    ///     Ok(answered)
+    /// }
+    /// # use outlive::hub::{Hub, Turn};
+    /// # use outlive::ids::PromptNumber;
+    /// # async fn answer(turn: Turn) -> Result<(), Failure> {
+    /// #     let prompt: String = turn.prompt()?;
+    /// #     let before = conversation(turn.history()).await?;
+    /// #     turn.emit(&format!("{prompt} after {}", before.len())).await?;
+    /// #     Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # let hub = Hub::builder().build(answer).await.unwrap();
+    /// # let session = hub.create().await.unwrap();
+    /// # for (n, prompt) in (1..).zip(["a", "b"]) {
+    /// #     let n = PromptNumber::try_from(n).unwrap();
+    /// #     hub.prompt(&session, "ann", "laptop", n, &prompt).await.unwrap();
+    /// # }
+    /// # let history = hub.history(&session);
+    /// # let all = loop {
+    /// #     let all = conversation(&history).await.unwrap();
+    /// #     if all.len() == 2 { break all }
+    /// #     tokio::task::yield_now().await;
+    /// # };
+    /// # assert_eq!(all, [("a", "a after 0"), ("b", "b after 1")].map(|(a, b)| (a.into(), b.into())));
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// The store does not answer, or holds what is no entry.

@@ -37,10 +37,17 @@
 //! nothing, and a link that was replaced is closed.
 //!
 //! # What goes wrong behind the scenes
-//! A store that does not answer (a full disk, say), a start or a closeout that fails, damage that was found: a
-//! hub tells of it with the crate `tracing`, as warnings and errors. Without a subscriber nobody hears it:
-//! `tracing_subscriber::fmt::init()` prints it, and with its feature `env-filter` the variable
+//! A store that does not answer (a full disk, say), a start, a turn or a closeout that fails or panics, damage that
+//! was found: a hub tells of it with the crate `tracing`, as warnings and errors. Without a subscriber nobody hears
+//! it: `tracing_subscriber::fmt::init()` prints it, and with its feature `env-filter` the variable
 //! `RUST_LOG=outlive=warn` chooses how much (`outlive=trace` has every step of every connection).
+//!
+//! # Work that blocks
+//! A worker shares tokio's threads with everybody else. One that blocks its thread, with `std::thread::sleep` or a
+//! long computation, stalls its session if it does so right after an [`emit`](Turn::emit): that wakes the session's
+//! driver on the same thread, where no other thread takes it over, and until the worker comes to an `await` the
+//! session answers no prompt, no interrupt and no look-up. Give such work to `tokio::task::spawn_blocking`, or wrap
+//! it in `tokio::task::block_in_place`.
 
 mod asleep;
 mod backoff;
@@ -80,6 +87,8 @@ pub use worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
 use self::body::client_id;
 pub(crate) use self::body::client_name;
 use self::driver::Birth;
+#[cfg(feature = "axum")]
+pub(crate) use self::driver::COME_BACK_MS;
 use self::mailbox::{Command, Fact, Reply, Who};
 use self::shared::Shared;
 use crate::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
@@ -92,7 +101,9 @@ use crate::words::CloseCode;
 pub struct Drain {
     /// Connections are closed over this time, evenly, so that they do not all come back at once.
     pub window: core::time::Duration,
-    /// Turns that still run then are left as they are: the next process finds them `ambiguous`.
+    /// Turns that still run then are left as they are: the next process finds them `ambiguous`. So is one that
+    /// waits for an answer to an [ask](Turn::ask): nobody is connected any more who could give it, except by a
+    /// request, and the drain lasts until this.
     pub deadline: core::time::Duration,
 }
 
@@ -243,7 +254,7 @@ impl Hub {
         self.shared.fenced.cancelled().await;
     }
 
-    /// Leaves in good order: new attaches are refused with a hint to come back, connections are told, and
+    /// Leaves in good order: new attaches are refused with a hint when to come back, connections are told, and
     /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
     /// session is fed [`Event::Hold`](crate::session::Event::Hold). A prompt that waits, or still comes to a
     /// session that is here, is kept, and the next process answers it. What remains is recovered by that

@@ -167,9 +167,10 @@ impl<W: Worker> Employer for Employing<W> {
     }
 }
 
-/// A panic of the author's code is a failure of the turn.
+/// A panic of the author's code is a failure, and a fatal one: what it was at may be half changed.
 async fn guarded<T>(act: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    AssertUnwindSafe(act).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic).into()))
+    let acted = AssertUnwindSafe(act).catch_unwind().await;
+    acted.unwrap_or_else(|panic| Err(Failure::fatal(panicked(&*panic))))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {
@@ -292,7 +293,10 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
         Ok(()) | Err(_) if stopped => (WorkerOutcome::Interrupted, None),
         Ok(()) if spoke => (WorkerOutcome::Completed, None),
         Ok(()) => (WorkerOutcome::Empty, None),
-        Err(why) => (WorkerOutcome::Failed, Some(why.to_string())),
+        Err(why) => {
+            tracing::warn!(session = %job.start.session, turn = %id, %why, "the turn failed");
+            (WorkerOutcome::Failed, Some(why.to_string()))
+        }
     };
     say(job, Some(id), What::Ended(outcome, error));
     if fatal { Then::Leave } else { Then::Next }

@@ -36,6 +36,9 @@ use crate::store::SessionId;
 /// # fn is_a_worker(_: impl outlive::hub::Worker) {}
 /// # is_a_worker(answer);
 /// ```
+///
+/// What blocks its thread goes to `tokio::task::spawn_blocking` or `block_in_place`, or the whole session
+/// [stalls](super#work-that-blocks).
 pub trait Worker: Send + Sync + 'static {
     /// What lives as long as one incarnation: a process, a model's context, nothing.
     type Run: Send + 'static;
@@ -56,7 +59,8 @@ pub trait Worker: Send + Sync + 'static {
     ///
     /// # Errors
     /// The turn ends as `failed`, with the text in the log for all to see; as `interrupted` if it was
-    /// asked to stop. A panic is a failure too.
+    /// asked to stop. A panic is a [fatal](Failure::fatal) failure: the [`Run`](Worker::Run) may be half changed
+    /// and is dropped, the worker leaves, and what waits is answered by the next one.
     fn answer(
         &self,
         run: &mut Self::Run,
@@ -86,6 +90,23 @@ where
 }
 
 /// Why a turn or a start failed: any error, so that `?` works on everything.
+///
+/// ```
+/// use outlive::hub::{Failure, Turn};
+///
+/// async fn answer(turn: Turn) -> Result<(), Failure> {
+///     let prompt: String = turn.prompt()?; // any error, and a failure of this turn alone
+///     if prompt.is_empty() {
+///         return Err("say something".into()); // as this is
+///     }
+///     let number: i64 = prompt.parse().map_err(|_| format!("{prompt} is no number"))?;
+///     let double = number.checked_mul(2).ok_or_else(|| Failure::fatal("out of numbers"))?;
+///     turn.emit(&double).await?;
+///     Ok(())
+/// }
+/// # fn is_a_worker(_: impl outlive::hub::Worker) {}
+/// # is_a_worker(answer);
+/// ```
 #[derive(Debug)]
 pub struct Failure {
     why: Box<dyn Error + Send + Sync>,
@@ -93,8 +114,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The worker cannot go on after this: the turn fails, and the worker leaves. The next prompt starts
-    /// another one.
+    /// The worker cannot go on after this: the turn fails, its [`Run`](Worker::Run) is dropped, and the worker
+    /// leaves without a closeout. The next prompt, or one that waits, starts another one. A panic is the same.
     pub fn fatal(why: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
         Failure { why: why.into(), fatal: true }
     }
@@ -156,7 +177,8 @@ impl Start {
         self.resume
     }
 
-    /// The log so far.
+    /// The log so far. It also has the prompt that this start is for, and others that wait: see
+    /// [`History::read`].
     pub fn history(&self) -> &History {
         &self.history
     }
@@ -214,7 +236,7 @@ impl Turn {
         &self.prompt
     }
 
-    /// The log so far, with this turn's prompt.
+    /// The log so far. It also has this turn's prompt, and those that wait behind it: see [`History::read`].
     pub fn history(&self) -> &History {
         &self.start.history
     }
@@ -228,7 +250,8 @@ impl Turn {
     /// slower than the worker. Pieces are logged in the order in which `emit` was called, many at once
     /// when they come fast.
     ///
-    /// Cancel-safe: dropped while it waits, it has said nothing.
+    /// Cancel-safe: dropped while it waits, it has said nothing. What blocks its thread right after it
+    /// [stalls](super#work-that-blocks) the session.
     ///
     /// # Errors
     /// [`TurnError::Stopped`] when the turn was asked to stop or is over, [`TurnError::Body`] if the
@@ -247,7 +270,8 @@ impl Turn {
     }
 
     /// Asks the viewers, and waits for the first answer. The ask is in the log: who comes later sees it
-    /// too. It ends with the turn.
+    /// too. It ends with the turn. One that nobody answers holds a [drain](super::Hub::drain) until its deadline;
+    /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time.
     ///
     /// # Errors
     /// As [`emit`](Turn::emit), or [`TurnError::TooManyAsks`].

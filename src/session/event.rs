@@ -315,7 +315,7 @@ pub enum Effect {
         /// Why.
         code: CloseCode,
     },
-    /// The first frame of a connection: this outcome, and from the step's next session its head, state,
+    /// The answer to a connection's hello: this outcome, and from the step's next session its head, state,
     /// turn, pending asks and the client's own highest prompt number.
     Welcome {
         /// The connection.

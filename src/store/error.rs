@@ -21,7 +21,10 @@ pub enum StoreError {
     /// What is there cannot be understood.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
-    /// It was written by a newer version of this library, or is no store at all.
+    /// It belongs to another program. It was left alone.
+    #[error("this is no store of outlive: {0}")]
+    Foreign(String),
+    /// It was written by a newer version of this library.
     #[error("the store has schema {found}, and this version knows schemas up to {known}")]
     Schema {
         /// What the file says.

@@ -22,6 +22,9 @@ async fn every_connection_is_told_and_closed() {
     let drained = tokio::spawn(async move { hub.drain(patient).await });
     assert_eq!(socket.hear().await.unwrap()["t"], "goaway");
     assert_eq!(socket.code().await, 1012);
+    // Who has not said who it is hears of it when it does.
+    stranger.say(&json!({ "t": "attach", "client": "stranger" })).await;
+    assert_eq!(stranger.hear().await.unwrap()["t"], "goaway");
     assert_eq!(stranger.code().await, 1012);
     let goaway = events.until("goaway").await;
     assert!(goaway.retry.is_some());
@@ -41,8 +44,11 @@ async fn who_comes_while_the_server_leaves_is_sent_on() {
     let told = server.request("POST", "/sessions", &[], "").await;
     assert_eq!((told.status, told.headers["retry-after"].as_str()), (503, "5"));
     let told = server.get(&format!("{session}/events")).await;
-    assert_eq!(told.status, 503);
+    assert_eq!((told.status, told.headers["retry-after"].as_str()), (503, "5"));
     let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
+    socket.say(&json!({ "t": "attach", "client": "laptop" })).await;
+    let goaway = json!({ "t": "goaway", "retry_after_ms": [1_000, 5_000] });
+    assert_eq!(socket.hear().await, Ok(goaway), "no hint when to come back");
     assert_eq!(socket.code().await, 1012);
 }
 

@@ -240,6 +240,7 @@ async fn a_close_for_what_the_peer_did_wrong_says_what_it_was() {
         (Message::binary(vec![1]), "not binary ones"),
         (Message::text("{\"t\":\"prompt\",\"n\":1,\"d\":1}"), "the first frame must be `attach`"),
         (Message::text("{\"t\":\"hello\"}"), "this is no frame"),
+        (Message::text("[]"), "a frame is a JSON object"),
     ] {
         let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
         socket.send(sent).await.unwrap();
@@ -252,5 +253,25 @@ async fn a_close_for_what_the_peer_did_wrong_says_what_it_was() {
         };
         assert_eq!(u16::from(said.code), 4002);
         assert!(said.reason.contains(why), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_close_after_too_many_mistakes_says_that_there_were_too_many() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    for mistake in 1..=10 {
+        socket.send(Message::text("[]")).await.unwrap();
+        match socket.0.next().await {
+            Some(Ok(Message::Text(told))) if mistake < 10 => {
+                assert!(told.contains("this is no frame"), "{told}");
+            }
+            Some(Ok(Message::Close(Some(said)))) if mistake == 10 => {
+                assert_eq!(u16::from(said.code), 4002);
+                assert!(said.reason.starts_with("too many frames"), "{said:?}");
+            }
+            other => panic!("{mistake}: {other:?}"),
+        }
     }
 }

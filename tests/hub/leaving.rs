@@ -20,15 +20,19 @@ fn leaves(stage: &Stage) -> JoinHandle<()> {
 #[tokio::test(start_paused = true)]
 async fn a_drain_tells_everybody_and_lets_turns_finish() {
     let stage = Stage::new().await;
-    let session = stage.session().await;
+    let (session, elsewhere) = (stage.session().await, stage.session().await);
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::OnCue(2)).await;
     viewer.until(|viewer| viewer.applied.len() == 1).await;
     let drained = leaves(&stage);
     assert_eq!(viewer.is_closed().await, CloseCode::Restart);
     assert!(viewer.heard.iter().any(|said| matches!(said, ToClient::Goaway { .. })));
-    // Who comes now is told to come back.
-    assert_eq!(stage.view(&session, "phone").is_closed().await, CloseCode::Restart);
+    // Who comes now is told when to come back, whether the session is here or not.
+    for session in [&session, &elsewhere] {
+        let mut late = stage.view(session, "phone");
+        assert_eq!(late.is_closed().await, CloseCode::Restart);
+        assert_eq!(late.heard, [ToClient::Goaway { retry_after_ms: [1_000, 5_000] }]);
+    }
     assert_eq!(stage.hub.create().await, Err(NotDone::Draining));
     drop(viewer);
     stage.actor.cues.add_permits(2);
@@ -177,6 +181,7 @@ async fn a_session_that_is_still_read_when_the_drain_begins_begins_nothing() {
     store.gate.add_permits(1);
     let prompted = soon(prompted).await.unwrap();
     assert_eq!(viewer.is_closed().await, CloseCode::Restart);
+    assert!(matches!(viewer.heard[..], [ToClient::Goaway { .. }]), "{:?}", viewer.heard);
     drop(viewer);
     soon(drained).await.unwrap();
     assert_eq!(stage.actor.ledger(), Vec::<String>::new(), "a hub that leaves starts no worker");

@@ -1,12 +1,14 @@
 //! What workers do wrong, and how a session outlives it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use outlive::hub::{Frame, Options, TurnError};
 use outlive::wire::Said;
 use outlive::{CloseCode, EndReason, Limits, TurnOutcome};
+
+use tracing::subscriber::DefaultGuard;
 
 use super::kit::{Part, Scene, Stage, ended, outputs, pass, settle};
 
@@ -64,12 +66,29 @@ async fn a_worker_that_hears_no_interrupt_is_dropped() {
     stage.done();
 }
 
-/// Counts errors that are logged on this thread.
-struct Errors(Arc<AtomicUsize>);
+/// Keeps what is logged on this thread, from a level on.
+struct Told(tracing::Level, Arc<Mutex<Vec<String>>>);
 
-impl tracing::Subscriber for Errors {
+impl Told {
+    fn from(level: tracing::Level) -> (Arc<Mutex<Vec<String>>>, DefaultGuard) {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let logs = tracing::subscriber::set_default(Told(level, Arc::clone(&told)));
+        (told, logs)
+    }
+}
+
+/// What an event says, field by field.
+struct Text(String);
+
+impl tracing::field::Visit for Text {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl tracing::Subscriber for Told {
     fn enabled(&self, of: &tracing::Metadata<'_>) -> bool {
-        *of.level() == tracing::Level::ERROR
+        *of.level() <= self.0 && of.target().starts_with("outlive")
     }
 
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
@@ -80,8 +99,10 @@ impl tracing::Subscriber for Errors {
 
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
 
-    fn event(&self, _: &tracing::Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.1.lock().unwrap().push(text.0);
     }
 
     fn enter(&self, _: &tracing::span::Id) {}
@@ -92,8 +113,7 @@ impl tracing::Subscriber for Errors {
 /// Incident D: about 8,700 sends into a closing socket (F-01).
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_mid_stream_sends_nothing_after_the_close() {
-    let errors = Arc::new(AtomicUsize::new(0));
-    let _logs = tracing::subscriber::set_default(Errors(Arc::clone(&errors)));
+    let (errors, _logs) = Told::from(tracing::Level::ERROR);
     let stage = Stage::new().await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
@@ -113,7 +133,7 @@ async fn a_stop_in_mid_stream_sends_nothing_after_the_close() {
     back.ended(1, TurnOutcome::Interrupted).await;
     assert!(outputs(&back.applied, 1).len() < 8_700);
     back.until(|viewer| viewer.has(end(EndReason::ClosedOut))).await;
-    assert_eq!(errors.load(Ordering::Relaxed), 0);
+    assert_eq!(*errors.lock().unwrap(), Vec::<String>::new());
     stage.done();
 }
 
@@ -152,16 +172,47 @@ async fn a_fatal_failure_ends_the_worker_and_the_next_prompt_has_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_a_failure_of_the_turn() {
+async fn a_panic_ends_the_turn_and_its_worker_and_what_waits_has_another() {
     let stage = Stage::new().await;
     let session = stage.session().await;
+    stage.prompt(&session, 1, &Scene::Panic).await.unwrap();
+    stage.prompt(&session, 2, &Scene::Say(1)).await.unwrap();
     let mut viewer = stage.view(&session, "laptop");
-    viewer.prompt(1, &Scene::Panic).await;
+    let turn = viewer.answered(2, TurnOutcome::Completed).await;
     viewer.ended(1, TurnOutcome::Failed).await;
     assert!(viewer.has(|said| {
-        matches!(said, Said::TurnEnd { error: Some(why), .. } if why.contains("panicked"))
+        let why = "the worker panicked: in the middle of it";
+        matches!(said, Said::TurnEnd { error: Some(it), .. } if it == why)
     }));
+    assert!(viewer.has(end(EndReason::Exited)));
+    let next = format!("turn {turn} of post");
+    assert_eq!(stage.actor.ledger(), ["start 1", "turn 1 of post", "start 2r", &next]);
+    assert_eq!(stage.actor.most_alive(), 1);
     stage.done();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_fails_is_logged_once_and_one_that_is_interrupted_is_not() {
+    for (scene, why) in [
+        (Scene::Fail("no more tea".into()), Some("no more tea")),
+        (Scene::Fatal("burnt".into()), Some("burnt")),
+        (Scene::Panic, Some("the worker panicked: in the middle of it")),
+        (Scene::SayThenWait(1), None),
+        (Scene::Say(1), None),
+    ] {
+        let (told, _logs) = Told::from(tracing::Level::WARN);
+        let stage = Stage::new().await;
+        let session = stage.session().await;
+        let mut viewer = stage.view(&session, "laptop");
+        viewer.prompt(1, &scene).await;
+        viewer.until(|viewer| !viewer.applied.is_empty()).await;
+        settle().await;
+        viewer.interrupt(1).await;
+        viewer.until(|viewer| ended(&viewer.applied, 1).is_some()).await;
+        let of = |why| format!(" message=the turn failed session={session} turn=1 why={why}");
+        assert_eq!(*told.lock().unwrap(), why.map(of).into_iter().collect::<Vec<_>>());
+        stage.done();
+    }
 }
 
 #[tokio::test(start_paused = true)]

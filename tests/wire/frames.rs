@@ -56,3 +56,29 @@ fn a_body_that_is_not_there_is_missing() {
         assert!(why.contains("needs `d`"), "{why}");
     }
 }
+
+#[test]
+fn what_is_no_object_is_told_so() {
+    for is in ["[]", "[\"attach\"]", "1", "\"attach\"", "null"] {
+        for why in [
+            from_str::<ToServer>(is).unwrap_err(),
+            from_str::<Said>(is).unwrap_err(),
+            from_str::<Event>(is).unwrap_err(),
+        ] {
+            assert!(why.to_string().contains("a frame is a JSON object"), "{is}: {why}");
+        }
+    }
+}
+
+#[test]
+fn an_entry_gives_the_value_of_its_body_if_it_has_one() {
+    let (_, entries) = with_body(&json!("tea"));
+    for entry in entries {
+        let said: Said = from_str(&entry.to_string()).unwrap();
+        assert_eq!(said.read::<String>().unwrap(), "tea");
+        assert!(said.read::<u64>().is_err());
+    }
+    let end: Said =
+        from_str("{\"entry\":\"turn_end\",\"turn\":1,\"outcome\":\"completed\"}").unwrap();
+    assert!(end.read::<Value>().is_err());
+}

@@ -111,7 +111,9 @@ impl Driver {
 
 fn unavailable(why: &StoreError) -> NotDone {
     match why {
-        StoreError::Corrupt(_) | StoreError::Schema { .. } => NotDone::Damaged(format!("{why}")),
+        StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Schema { .. } => {
+            NotDone::Damaged(format!("{why}"))
+        }
         StoreError::Trimmed
         | StoreError::Locked(_)
         | StoreError::Full(_)

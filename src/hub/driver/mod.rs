@@ -33,6 +33,7 @@ use super::staff::{Asked, Employee, Errand, Said, Seat};
 use crate::ids::{ClientId, ConnectionId, Generation, Seq};
 use crate::session::{Session, Step, Turn};
 use crate::store::{SessionId, Version};
+use crate::wire::ToClient;
 use crate::words::{CloseCode, State};
 
 /// Commands that are taken before output is looked at again.
@@ -301,9 +302,16 @@ impl Driver {
     }
 }
 
-/// Who may not watch is closed, and told why by the code.
-fn turn_back(orders: &Sender<Order>, why: &NotDone) {
-    // A link that is gone needs no close.
+/// When to come back to a server that leaves, for who comes while it does: in milliseconds, between these two.
+pub(crate) const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
+
+/// Who may not watch is closed, and told why by the code; and, if there will be another server soon, when to come
+/// back.
+pub(super) fn turn_back(orders: &Sender<Order>, why: &NotDone) {
+    // A link that is gone needs neither.
+    if *why == NotDone::Draining {
+        _ = orders.send(Order::Say(Box::new(ToClient::Goaway { retry_after_ms: COME_BACK_MS })));
+    }
     _ = orders.send(Order::Close(code(why)));
 }
 

@@ -17,6 +17,7 @@ use tokio::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::body::{Body, client_id, client_name};
+use super::driver::turn_back;
 use super::mailbox::{Arrival, Command, Fact, NotDone, Order, Reply, Visitor, Who};
 use super::queue::{Receiver, queue};
 use super::shared::Shared;
@@ -91,7 +92,10 @@ pub struct Link {
     id: ConnectionId,
     /// When the hello, or the peer's close, is too late.
     deadline: Option<Instant>,
+    /// None: not yet, not any more, or it was turned back.
     session: Option<Attached>,
+    /// What the session says, or who turned it back. None: nothing any more.
+    orders: Option<Receiver<Order>>,
     /// What this end has to say itself.
     own: VecDeque<Frame>,
     /// What is to be read from the log and written.
@@ -105,8 +109,6 @@ pub struct Link {
 #[derive(Debug)]
 struct Attached {
     mailbox: Visitor,
-    /// None: the session says nothing any more.
-    orders: Option<Receiver<Order>>,
     id: SessionId,
     who: Who,
     role: Role,
@@ -126,6 +128,7 @@ impl Link {
             id,
             deadline: Some(deadline),
             session: None,
+            orders: None,
             own: VecDeque::new(),
             range: None,
             handed: None,
@@ -145,8 +148,7 @@ impl Link {
 
     /// Whether the transport should read on. One that does not take what it is sent is not listened to.
     pub fn is_ready(&self) -> bool {
-        let orders = self.session.as_ref().and_then(|session| session.orders.as_ref());
-        orders.map_or(0, Receiver::len) + self.own.len() < PATIENCE
+        self.orders.as_ref().map_or(0, Receiver::len) + self.own.len() < PATIENCE
     }
 
     /// The peer said who it is, and was authorised. A second hello changes nothing.
@@ -156,26 +158,28 @@ impl Link {
             _ = self.step(Trigger::Hello, CloseCode::Normal);
             return;
         }
-        let mailbox = match (self.shared.is_draining(), client_name(&client)) {
-            (true, _) => return self.close(CloseCode::Restart),
-            (false, Err(_)) => return self.close(CloseCode::Protocol),
-            (false, Ok(_)) => self.shared.visit(&id),
+        let mailbox = match (client_name(&client), self.shared.is_draining()) {
+            (Err(_), _) => return self.close(CloseCode::Protocol),
+            (Ok(_), true) => Err(NotDone::Draining),
+            (Ok(_), false) => self.shared.visit(&id),
         };
-        let mailbox = match mailbox {
-            Ok(mailbox) => mailbox,
-            Err(NotDone::Moved) => return self.close(CloseCode::Moved),
-            Err(_) => return self.close(CloseCode::Restart),
-        };
+        if matches!(mailbox, Err(NotDone::Moved)) {
+            return self.close(CloseCode::Moved);
+        }
         if !self.step(Trigger::Hello, CloseCode::Normal) {
             return;
         }
         let (sender, orders) = queue(0);
+        self.orders = Some(orders);
+        let mailbox = match mailbox {
+            Ok(mailbox) => mailbox,
+            Err(why) => return turn_back(&sender, &why),
+        };
         let who = Who { id: client_id(&principal, &client), name: client.into() };
         let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };
         // A driver that is gone drops the sender, and `next` sees it.
         mailbox.tell(Fact::Arrived(Box::new(arrival)));
-        self.session =
-            Some(Attached { mailbox, orders: Some(orders), id, who, role, log: LogId(0) });
+        self.session = Some(Attached { mailbox, id, who, role, log: LogId(0) });
     }
 
     /// The peer sent a frame. Waits while the session has more to do than it can; dropped while it waits,
@@ -208,13 +212,13 @@ impl Link {
             }
             ToServer::Interrupt { turn } => match self.asks(Trigger::Control, Role::Prompt) {
                 Some((_, reply)) => self.command(Command::Interrupt { turn, reply }).await,
-                None => self.complain(EndpointReason::Forbidden.meaning().into()),
+                None => self.forbidden(),
             },
             ToServer::Stop { incarnation } => {
                 let incarnation = Some(incarnation);
                 match self.asks(Trigger::Control, Role::Admin) {
                     Some((_, reply)) => self.command(Command::Stop { incarnation, reply }).await,
-                    None => self.complain(EndpointReason::Forbidden.meaning().into()),
+                    None => self.forbidden(),
                 }
             }
             ToServer::Suspend { seen } => {
@@ -289,6 +293,7 @@ impl Link {
                 Op::Gone => self.tell(Fact::Lost { connection: self.id }),
                 Op::Release => {
                     self.session = None;
+                    self.orders = None;
                     self.own.clear();
                     self.range = None;
                 }
@@ -322,13 +327,20 @@ impl Link {
     /// Whether a peer's wish with a body is heard; if not, what the endpoint says to it, if it may.
     fn asks_with(&mut self, size: usize) -> Result<(Who, Reply), Option<EndpointReason>> {
         let asks = self.asks(Trigger::Prompt, Role::Prompt);
-        if self.phase() != Phase::Open {
+        // One that was turned back is not heard.
+        if self.phase() != Phase::Open || self.session.is_none() {
             return Err(None);
         }
         match asks {
             None => Err(Some(EndpointReason::Forbidden)),
             Some(_) if size > self.shared.options.body_bytes => Err(Some(EndpointReason::TooBig)),
             Some(asks) => Ok(asks),
+        }
+    }
+
+    fn forbidden(&mut self) {
+        if self.session.is_some() {
+            self.complain(EndpointReason::Forbidden.meaning().into());
         }
     }
 

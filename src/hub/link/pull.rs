@@ -73,8 +73,7 @@ impl Link {
     /// Cancel-safe.
     pub async fn closes(&mut self) {
         while self.phase() == Phase::Open {
-            let orders = self.session.as_mut().and_then(|session| session.orders.as_mut());
-            let Some(orders) = orders else { return };
+            let Some(orders) = &mut self.orders else { return };
             match orders.next().await {
                 Some(order) => self.take(order),
                 None => self.abandoned(),
@@ -84,21 +83,20 @@ impl Link {
 
     /// Orders come before what is to be read: a close does not wait for a store.
     async fn wait(&mut self) -> Next {
-        let Link { session, range, deadline, patience, shared, .. } = self;
-        let Some(Attached { orders, mailbox, id, log, .. }) = session else {
-            sleep_until(*deadline).await;
-            return Next::TooLate;
-        };
+        let Link { session, orders, range, deadline, patience, shared, .. } = self;
         // What is there already.
         if let Some(order) = orders.as_mut().and_then(Receiver::pop) {
             return Next::Order(order);
         }
-        let newest = range.and_then(|Range { from, to }| mailbox.tail.range(from, to));
+        let range = range.zip(session.as_ref());
+        let newest = range.and_then(|(Range { from, to }, it)| it.mailbox.tail.range(from, to));
         if let Some(frames) = newest {
             return Next::Read(Ok(frames));
         }
         let read = async {
-            let Some(Range { from, to }) = *range else { return core::future::pending().await };
+            let Some((Range { from, to }, Attached { id, log, .. })) = range else {
+                return core::future::pending().await;
+            };
             loop {
                 match shared.store.read(id, from, to, shared.options.page_bytes).await {
                     Ok(lines) if (1..=to.0 + 1 - from.0).contains(&(lines.len() as u64)) => {
@@ -130,9 +128,7 @@ impl Link {
 
     /// The driver is gone. If it said nothing, it failed; another one may do better.
     fn abandoned(&mut self) {
-        if let Some(session) = &mut self.session {
-            session.orders = None;
-        }
+        self.orders = None;
         self.close(CloseCode::Error);
     }
 

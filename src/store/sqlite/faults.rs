@@ -63,6 +63,20 @@ pub(super) fn cannot_open(path: &Path, error: &Error) -> StoreError {
     }
 }
 
+/// The same, with the file's name.
+pub(super) fn of_file(path: &Path, error: StoreError) -> StoreError {
+    let named = |text| std::format!("{}: {text}", path.display());
+    match error {
+        StoreError::Locked(text) => StoreError::Locked(named(text)),
+        StoreError::Full(text) => StoreError::Full(named(text)),
+        StoreError::ReadOnly(text) => StoreError::ReadOnly(named(text)),
+        StoreError::Corrupt(text) => StoreError::Corrupt(named(text)),
+        StoreError::Foreign(text) => StoreError::Foreign(named(text)),
+        StoreError::Io(text) => StoreError::Io(named(text)),
+        StoreError::Trimmed | StoreError::Schema { .. } | StoreError::Closed => error,
+    }
+}
+
 /// Whether a transaction that ended with this error is known to be undone.
 ///
 /// The log is written frame by frame, and the last one makes the transaction valid. If the lock was not

@@ -2,12 +2,12 @@
 
 use std::format;
 use std::path::Path;
-use std::string::{String, ToString};
+use std::string::String;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::faults::{cannot_open, said};
+use super::faults::{cannot_open, of_file, said};
 use super::{Durability, Settings};
 use crate::store::StoreError;
 
@@ -61,18 +61,21 @@ pub(super) fn writing(path: &Path, settings: &Settings) -> Result<Connection, St
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = connect(path, flags, settings.busy)?;
-    let made = prepare(&conn, settings);
-    made.map_err(|error| error.into_store(path))?;
-    Ok(conn)
+    let opened = connect(path, flags, settings.busy).and_then(|conn| {
+        prepare(&conn, settings).map_err(|error| error.into_store(path))?;
+        Ok(conn)
+    });
+    opened.map_err(|error| of_file(path, error))
 }
 
 /// A connection that reads.
 pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = connect(path, flags, busy)?;
-    conn.execute_batch("PRAGMA query_only = 1").map_err(|error| said(&error))?;
-    Ok(conn)
+    let opened = connect(path, flags, busy).and_then(|conn| {
+        conn.execute_batch("PRAGMA query_only = 1").map_err(|error| said(&error))?;
+        Ok(conn)
+    });
+    opened.map_err(|error| of_file(path, error))
 }
 
 fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, StoreError> {
@@ -154,8 +157,8 @@ fn identify(conn: &Connection) -> Result<i64, Unusable> {
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     let ours = application == APPLICATION;
     if !ours && (application != 0 || version != 0 || tables != 0) {
-        let why = "this is the database of another program";
-        return Err(Unusable::Store(StoreError::Corrupt(why.to_string())));
+        let why = format!("the database of another program (application_id {application})");
+        return Err(Unusable::Store(StoreError::Foreign(why)));
     }
     if version > newest() {
         let (found, known) = (version, newest());

@@ -5,12 +5,15 @@
 //! entries of the log and move the client's cursor; no other frame does. Texts and numbers are bounded by
 //! the endpoint before they come here. A body `d` is any JSON, also `null`.
 
+mod fields;
+
 use std::borrow::Cow;
 use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ids::{Incarnation, PromptNumber, Seq};
@@ -18,6 +21,8 @@ use crate::log::{AttachOutcome, Cursor, LogId, ParseCursorError};
 use crate::words::{EndReason, Reason, State, TurnOutcome};
 
 pub use crate::words::EndpointReason;
+
+use self::fields::Fields;
 
 /// The WebSocket subprotocol. The server selects it, or refuses who asks only for others; to ask for none is fine.
 pub const SUBPROTOCOL: &str = "outlive.v1";
@@ -80,7 +85,8 @@ pub enum ToServer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum ToClient {
-    /// The first frame after the hello.
+    /// The hello is taken: entries follow. Only [`Error`](ToClient::Error) and [`Goaway`](ToClient::Goaway) may
+    /// come before it.
     Welcome(Welcome),
     /// These entries are lost to this client: they were trimmed before it read them.
     Gap {
@@ -104,7 +110,7 @@ pub enum ToClient {
     /// Something was refused, and changed nothing; a server that leaves may not learn any more that it did. Send
     /// it again, as the same, if the reason is one [for now](EndpointReason::is_for_now).
     Refused(Refused),
-    /// The server will close soon: come back after a random time between these two.
+    /// The server will close soon, or takes nobody in any more: come back after a random time between these two.
     Goaway {
         /// In milliseconds.
         retry_after_ms: [u32; 2],
@@ -121,7 +127,7 @@ pub enum ToClient {
     Pong,
 }
 
-/// The first frame of a connection.
+/// Where a client and its session stand, when the hello is taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The connection's fence, in hexadecimal: a posted suspend notice names it.
@@ -256,6 +262,24 @@ pub enum Said {
     },
 }
 
+impl Said {
+    /// The value of its body `d`.
+    ///
+    /// # Errors
+    /// It is of another form, or this kind of entry has none.
+    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        match self {
+            Said::Prompt { d, .. }
+            | Said::Output { d, .. }
+            | Said::Ask { d, .. }
+            | Said::Answer { d, .. } => serde_json::from_str(d.get()),
+            Said::TurnEnd { .. } | Said::Closing { .. } | Said::End { .. } => {
+                Err(de::Error::custom("this entry has no body"))
+            }
+        }
+    }
+}
+
 /// A log entry as a client reads it: `{"t":"ev","id":"9f3a.43","entry":"output",…}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Fields")]
@@ -291,129 +315,6 @@ pub enum FrameError {
     /// The id is no cursor.
     #[error("`id`: {0}")]
     Cursor(#[from] ParseCursorError),
-}
-
-/// Every field that a frame with a body may have. A body that is passed on unread can only be read from a
-/// plain struct: a tagged enum would have to know what is in it.
-#[derive(Deserialize)]
-struct Fields {
-    t: Option<String>,
-    entry: Option<String>,
-    id: Option<String>,
-    client: Option<String>,
-    cursor: Option<String>,
-    token: Option<String>,
-    n: Option<PromptNumber>,
-    turn: Option<Seq>,
-    incarnation: Option<Incarnation>,
-    ask: Option<Seq>,
-    seen: Option<Seq>,
-    outcome: Option<TurnOutcome>,
-    error: Option<String>,
-    why: Option<EndReason>,
-    #[serde(default, deserialize_with = "there")]
-    d: Option<Box<RawValue>>, // also `null`
-}
-
-fn there<'de, D: Deserializer<'de>>(body: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::deserialize(body).map(Some)
-}
-
-/// The field, or which one is missing of which kind.
-fn need<T>(kind: &'static str, field: &'static str, value: Option<T>) -> Result<T, FrameError> {
-    value.ok_or(FrameError::Missing { kind, field })
-}
-
-/// That the field `field` holds `found`, which is not one of `known`.
-fn unknown(field: &'static str, found: Option<String>, known: &'static str) -> FrameError {
-    let found = found.map_or_else(|| "missing".into(), |found| std::format!("{found:?}"));
-    FrameError::Unknown { field, found, known }
-}
-
-impl TryFrom<Fields> for ToServer {
-    type Error = FrameError;
-
-    fn try_from(has: Fields) -> Result<ToServer, FrameError> {
-        Ok(match has.t.as_deref() {
-            Some("attach") => ToServer::Attach {
-                client: need("attach", "client", has.client)?,
-                cursor: has.cursor,
-                token: has.token,
-            },
-            Some("prompt") => {
-                ToServer::Prompt { n: need("prompt", "n", has.n)?, d: need("prompt", "d", has.d)? }
-            }
-            Some("interrupt") => ToServer::Interrupt { turn: need("interrupt", "turn", has.turn)? },
-            Some("stop") => {
-                ToServer::Stop { incarnation: need("stop", "incarnation", has.incarnation)? }
-            }
-            Some("answer") => ToServer::Answer {
-                ask: need("answer", "ask", has.ask)?,
-                d: need("answer", "d", has.d)?,
-            },
-            Some("suspend") => ToServer::Suspend { seen: need("suspend", "seen", has.seen)? },
-            Some("resume") => ToServer::Resume,
-            Some("ping") => ToServer::Ping,
-            Some("pong") => ToServer::Pong,
-            Some("detach") => ToServer::Detach,
-            Some(_) | None => {
-                return Err(unknown(
-                    "t",
-                    has.t,
-                    "attach, prompt, interrupt, stop, answer, suspend, resume, ping, pong, detach",
-                ));
-            }
-        })
-    }
-}
-
-impl TryFrom<Fields> for Said {
-    type Error = FrameError;
-
-    fn try_from(has: Fields) -> Result<Said, FrameError> {
-        Ok(match has.entry.as_deref() {
-            Some("prompt") => Said::Prompt {
-                client: need("prompt", "client", has.client)?,
-                n: need("prompt", "n", has.n)?,
-                d: need("prompt", "d", has.d)?,
-            },
-            Some("output") => Said::Output { turn: has.turn, d: need("output", "d", has.d)? },
-            Some("ask") => {
-                Said::Ask { turn: need("ask", "turn", has.turn)?, d: need("ask", "d", has.d)? }
-            }
-            Some("answer") => Said::Answer {
-                ask: need("answer", "ask", has.ask)?,
-                client: need("answer", "client", has.client)?,
-                d: need("answer", "d", has.d)?,
-            },
-            Some("turn_end") => Said::TurnEnd {
-                turn: need("turn_end", "turn", has.turn)?,
-                outcome: need("turn_end", "outcome", has.outcome)?,
-                error: has.error,
-            },
-            Some("closing") => Said::Closing {
-                why: need("closing", "why", has.why)?,
-                incarnation: need("closing", "incarnation", has.incarnation)?,
-            },
-            Some("end") => Said::End {
-                why: need("end", "why", has.why)?,
-                incarnation: need("end", "incarnation", has.incarnation)?,
-            },
-            Some(_) | None => {
-                let known = "prompt, output, ask, answer, turn_end, closing, end";
-                return Err(unknown("entry", has.entry, known));
-            }
-        })
-    }
-}
-
-impl TryFrom<Fields> for Event {
-    type Error = FrameError;
-
-    fn try_from(mut has: Fields) -> Result<Event, FrameError> {
-        let id = need("ev", "id", has.id.take())?.parse()?;
-        Ok(Event { id, said: has.try_into()? })
-    }
 }
 
 /// The frame of an entry: its place, then the line that the store keeps.

@@ -1,0 +1,159 @@
+//! How frames and entries are read: all their fields first, and then what each kind needs.
+
+use std::boxed::Box;
+use std::fmt;
+use std::string::String;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::{Event, FrameError, Said, ToServer};
+use crate::ids::{Incarnation, PromptNumber, Seq};
+use crate::words::{EndReason, TurnOutcome};
+
+/// Every field that a frame with a body may have. A body that is passed on unread can only be read from a
+/// plain struct: a tagged enum would have to know what is in it.
+#[derive(Deserialize)]
+#[serde(remote = "Self")]
+pub(super) struct Fields {
+    t: Option<String>,
+    entry: Option<String>,
+    id: Option<String>,
+    client: Option<String>,
+    cursor: Option<String>,
+    token: Option<String>,
+    n: Option<PromptNumber>,
+    turn: Option<Seq>,
+    incarnation: Option<Incarnation>,
+    ask: Option<Seq>,
+    seen: Option<Seq>,
+    outcome: Option<TurnOutcome>,
+    error: Option<String>,
+    why: Option<EndReason>,
+    #[serde(default, deserialize_with = "there")]
+    d: Option<Box<RawValue>>, // also `null`
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(frame: D) -> Result<Fields, D::Error> {
+        frame.deserialize_map(Object)
+    }
+}
+
+/// Takes an object, and nothing else: what is derived for a struct takes a list too.
+struct Object;
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object, for a frame is a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Fields, A::Error> {
+        Fields::deserialize(MapAccessDeserializer::new(fields))
+    }
+}
+
+fn there<'de, D: Deserializer<'de>>(body: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(body).map(Some)
+}
+
+/// The field, or which one is missing of which kind.
+fn need<T>(kind: &'static str, field: &'static str, value: Option<T>) -> Result<T, FrameError> {
+    value.ok_or(FrameError::Missing { kind, field })
+}
+
+/// That the field `field` holds `found`, which is not one of `known`.
+fn unknown(field: &'static str, found: Option<String>, known: &'static str) -> FrameError {
+    let found = found.map_or_else(|| "missing".into(), |found| std::format!("{found:?}"));
+    FrameError::Unknown { field, found, known }
+}
+
+impl TryFrom<Fields> for ToServer {
+    type Error = FrameError;
+
+    fn try_from(has: Fields) -> Result<ToServer, FrameError> {
+        Ok(match has.t.as_deref() {
+            Some("attach") => ToServer::Attach {
+                client: need("attach", "client", has.client)?,
+                cursor: has.cursor,
+                token: has.token,
+            },
+            Some("prompt") => {
+                ToServer::Prompt { n: need("prompt", "n", has.n)?, d: need("prompt", "d", has.d)? }
+            }
+            Some("interrupt") => ToServer::Interrupt { turn: need("interrupt", "turn", has.turn)? },
+            Some("stop") => {
+                ToServer::Stop { incarnation: need("stop", "incarnation", has.incarnation)? }
+            }
+            Some("answer") => ToServer::Answer {
+                ask: need("answer", "ask", has.ask)?,
+                d: need("answer", "d", has.d)?,
+            },
+            Some("suspend") => ToServer::Suspend { seen: need("suspend", "seen", has.seen)? },
+            Some("resume") => ToServer::Resume,
+            Some("ping") => ToServer::Ping,
+            Some("pong") => ToServer::Pong,
+            Some("detach") => ToServer::Detach,
+            Some(_) | None => {
+                return Err(unknown(
+                    "t",
+                    has.t,
+                    "attach, prompt, interrupt, stop, answer, suspend, resume, ping, pong, detach",
+                ));
+            }
+        })
+    }
+}
+
+impl TryFrom<Fields> for Said {
+    type Error = FrameError;
+
+    fn try_from(has: Fields) -> Result<Said, FrameError> {
+        Ok(match has.entry.as_deref() {
+            Some("prompt") => Said::Prompt {
+                client: need("prompt", "client", has.client)?,
+                n: need("prompt", "n", has.n)?,
+                d: need("prompt", "d", has.d)?,
+            },
+            Some("output") => Said::Output { turn: has.turn, d: need("output", "d", has.d)? },
+            Some("ask") => {
+                Said::Ask { turn: need("ask", "turn", has.turn)?, d: need("ask", "d", has.d)? }
+            }
+            Some("answer") => Said::Answer {
+                ask: need("answer", "ask", has.ask)?,
+                client: need("answer", "client", has.client)?,
+                d: need("answer", "d", has.d)?,
+            },
+            Some("turn_end") => Said::TurnEnd {
+                turn: need("turn_end", "turn", has.turn)?,
+                outcome: need("turn_end", "outcome", has.outcome)?,
+                error: has.error,
+            },
+            Some("closing") => Said::Closing {
+                why: need("closing", "why", has.why)?,
+                incarnation: need("closing", "incarnation", has.incarnation)?,
+            },
+            Some("end") => Said::End {
+                why: need("end", "why", has.why)?,
+                incarnation: need("end", "incarnation", has.incarnation)?,
+            },
+            Some(_) | None => {
+                let known = "prompt, output, ask, answer, turn_end, closing, end";
+                return Err(unknown("entry", has.entry, known));
+            }
+        })
+    }
+}
+
+impl TryFrom<Fields> for Event {
+    type Error = FrameError;
+
+    fn try_from(mut has: Fields) -> Result<Event, FrameError> {
+        let id = need("ev", "id", has.id.take())?.parse()?;
+        Ok(Event { id, said: has.try_into()? })
+    }
+}
