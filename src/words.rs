@@ -190,7 +190,8 @@ words! {
 words! {
     /// What a client is to do after a close (the bands of the close codes).
     ClientRule as "snake_case" {
-        Stop = "Do not reconnect by yourself.",
+        Stop = "Do not reconnect by yourself. Prompts that wait fail.",
+        Pause = "Do not reconnect by yourself. Prompts that wait are kept for the next start, by when a fresh token, or time, may have mended it.",
         BackOff = "Reconnect with backoff and resume from the cursor.",
         Now = "Reconnect at once, one attempt in flight, then with backoff; resume from the cursor.",
         Fresh = "Reconnect at once, without a cursor.",
@@ -291,7 +292,8 @@ impl CloseCode {
         CloseCode::VARIANTS.iter().copied().find(|code| code.status() == Some(status))
     }
 
-    /// What a client does after this code. Its band says the same, so that an unknown code is safe.
+    /// What a client does after this code. Its band says whether it comes back, so that an unknown code is
+    /// safe.
     pub const fn client_rule(self) -> ClientRule {
         ClientRule::of(self.number())
     }
@@ -312,6 +314,8 @@ impl ClientRule {
     /// What a client does after a close with this number, whether or not it knows it.
     pub const fn of(number: u16) -> ClientRule {
         match number {
+            // Unauthenticated, expired, limit: a fresh token mends it, or time.
+            4001 | 4010 | 4029 => ClientRule::Pause,
             1000 | 4000..=4099 => ClientRule::Stop,
             4200..=4299 => ClientRule::Now,
             4300..=4399 => ClientRule::Fresh,

@@ -20,9 +20,12 @@ export const isForNow = (reason) => forNow.includes(reason);
 const hasSocket = (state) => !["STOPPED", "DORMANT", "BACKING_OFF"].includes(state);
 const isWelcomed = (state) => ["REPLAYING", "LIVE", "HIDDEN"].includes(state);
 
-/** What a client does after a close: the bands of docs/generated/close-codes.md. */
+const closes = new Map(table.closes.map(({ number, rule }) => [number, rule]));
+
+/** What a client does after a close; one that it does not know says so by its band (docs/generated/close-codes.md). */
 export function closeRule(code) {
-  if (code === 1000 || (code >= 4000 && code <= 4099)) return "stop";
+  if (closes.has(code)) return closes.get(code);
+  if (code >= 4000 && code <= 4099) return "stop";
   if (code >= 4200 && code <= 4299) return "now";
   if (code >= 4300 && code <= 4399) return "fresh";
   return "back_off";
@@ -161,7 +164,7 @@ export class Link {
       case "closed": {
         if (event.code === 1009 && this.underWay) return "CLOSED_TOO_BIG";
         const rule = closeRule(event.code);
-        if (rule === "stop") return "CLOSED_STOP";
+        if (rule === "stop" || rule === "pause") return `CLOSED_${rule.toUpperCase()}`;
         if (rule === "now" && this.attempts === 0) return "CLOSED_NOW";
         return rule === "fresh" && this.attempts <= 1 ? "CLOSED_FRESH" : "CLOSED_BACK_OFF";
       }

@@ -44,6 +44,7 @@ export type News =
   | { kind: "accepted"; ticket: number; n: number; seq: number | null }
   | { kind: "failed"; ticket: number; error: OutliveError }
   | { kind: "refused"; what: "answer" | "attach" | (string & {}); reason: string; message?: string }
+  /** Sent away until `start()`. After 4001, 4010 and 4029 what waits is kept for it; otherwise it has failed. */
   | { kind: "closed"; code: number; reason: string | null }
   /** A dial came to nothing, or a connection was not welcomed. What follows from it is news of its own. */
   | { kind: "unreached"; why: string }
@@ -69,10 +70,13 @@ export interface Options {
   /** The client's name for itself; kept in the storage if none is given. */
   client?: string;
   token?: string | (() => string | Promise<string>);
-  /** Begins after this entry, which is shown already. */
+  /** Begins after this entry, which is shown already. With `keepsWhatItShows` the cursor in the storage counts, and
+   * not this one. */
   cursor?: string;
   /** What is shown is kept over reloads, by the application, together with the cursor in the storage. */
   keepsWhatItShows?: boolean;
+  /** Stays connected while the page is hidden. Otherwise nothing arrives until it is shown: no ask, no output. */
+  listensWhenHidden?: boolean;
   /** One value is kept here; sessionStorage if none is given. */
   storage?: Storage;
   settings?: Partial<Settings>;
@@ -111,7 +115,9 @@ export class Client {
   online(): void;
   offline(): void;
   /** Resolves when it is accepted. A server that leaves, or whose store does not answer, is come back to, and given it
-   * again. Rejects at once, and keeps nothing, if the body has no JSON (`no_json`) or the storage does not take it
+   * again; one that sends the client away because of its token, or a limit, is given it after the next `start()`.
+   * Rejects with `closed` and the code if the server sends the client away for good, or if the frame is too large
+   * (1009). Rejects at once, and keeps nothing, if the body has no JSON (`no_json`) or the storage does not take it
    * (`not_kept`). */
   prompt(body: unknown): Promise<{ n: number; seq: number | null }>;
   /** Throws if there is no connection. */

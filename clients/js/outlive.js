@@ -454,14 +454,17 @@ export class Client {
   }
 
   #listen() {
-    const { window, document } = this.#options;
+    const { window, document, listensWhenHidden } = this.#options;
     if (this.#unlisten.length > 0) return;
     const on = (target, name, run) => {
       target?.addEventListener?.(name, run);
       if (target?.addEventListener) this.#unlisten.push(() => target.removeEventListener(name, run));
     };
-    const visible = () => (document.visibilityState === "hidden" ? this.hide() : this.show());
-    on(document, "visibilitychange", visible);
+    const look = () => {
+      if (document?.visibilityState !== "hidden") this.show();
+      else if (!listensWhenHidden) this.hide();
+    };
+    on(document, "visibilitychange", look);
     // Not every browser keeps a page with a socket to go back to, and one that is kept hears nothing.
     on(window, "pagehide", () => {
       this.hide();
@@ -476,7 +479,7 @@ export class Client {
     });
     on(window, "online", () => this.online());
     on(window, "offline", () => this.offline());
-    if (document?.visibilityState === "hidden") this.hide();
+    if (document?.visibilityState === "hidden" && !listensWhenHidden) this.hide();
     if (window?.navigator?.onLine === false) this.offline();
   }
 }

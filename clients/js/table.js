@@ -7,7 +7,7 @@ export const table = {
   "states": [
     {
       "name": "STOPPED",
-      "meaning": "Nothing is wanted: not started yet, stopped, or sent away for good."
+      "meaning": "Nothing is wanted: not started yet, stopped, or sent away."
     },
     {
       "name": "DORMANT",
@@ -160,6 +160,10 @@ export const table = {
       "meaning": "The server closed: do not come back."
     },
     {
+      "name": "CLOSED_PAUSE",
+      "meaning": "The server closed: come back when the user starts again, who may have another token by then, or have waited."
+    },
+    {
       "name": "CLOSED_BACK_OFF",
       "meaning": "The server closed: come back later. Also if it says at once a second time, and nothing has come of the first."
     },
@@ -270,6 +274,118 @@ export const table = {
       "name": "draining",
       "meaning": "this server is about to leave; send it again to the next one",
       "for_now": true
+    }
+  ],
+  "closes": [
+    {
+      "name": "normal",
+      "number": 1000,
+      "rule": "stop"
+    },
+    {
+      "name": "going_away",
+      "number": 1001,
+      "rule": "back_off"
+    },
+    {
+      "name": "too_big",
+      "number": 1009,
+      "rule": "back_off"
+    },
+    {
+      "name": "error",
+      "number": 1011,
+      "rule": "back_off"
+    },
+    {
+      "name": "restart",
+      "number": 1012,
+      "rule": "back_off"
+    },
+    {
+      "name": "overloaded",
+      "number": 1013,
+      "rule": "back_off"
+    },
+    {
+      "name": "ended",
+      "number": 4000,
+      "rule": "stop"
+    },
+    {
+      "name": "unauthenticated",
+      "number": 4001,
+      "rule": "pause"
+    },
+    {
+      "name": "protocol",
+      "number": 4002,
+      "rule": "stop"
+    },
+    {
+      "name": "forbidden",
+      "number": 4003,
+      "rule": "stop"
+    },
+    {
+      "name": "not_found",
+      "number": 4004,
+      "rule": "stop"
+    },
+    {
+      "name": "replaced",
+      "number": 4009,
+      "rule": "stop"
+    },
+    {
+      "name": "expired",
+      "number": 4010,
+      "rule": "pause"
+    },
+    {
+      "name": "version",
+      "number": 4015,
+      "rule": "stop"
+    },
+    {
+      "name": "limit",
+      "number": 4029,
+      "rule": "pause"
+    },
+    {
+      "name": "idle_timeout",
+      "number": 4108,
+      "rule": "back_off"
+    },
+    {
+      "name": "slow_consumer",
+      "number": 4113,
+      "rule": "back_off"
+    },
+    {
+      "name": "rate_limited",
+      "number": 4129,
+      "rule": "back_off"
+    },
+    {
+      "name": "moved",
+      "number": 4200,
+      "rule": "now"
+    },
+    {
+      "name": "reauthenticate",
+      "number": 4201,
+      "rule": "now"
+    },
+    {
+      "name": "liveness",
+      "number": 4208,
+      "rule": "now"
+    },
+    {
+      "name": "invalidated",
+      "number": 4300,
+      "rule": "fresh"
     }
   ],
   "ops": [
@@ -1969,6 +2085,34 @@ export const table = {
       "because": "it has lasted"
     },
     {
+      "id": "L9",
+      "section": "the connection ends, or lasts",
+      "from": [
+        "CONNECTING",
+        "ATTACHING",
+        "REPLAYING",
+        "LIVE",
+        "HIDDEN"
+      ],
+      "on": [
+        "CLOSED_PAUSE"
+      ],
+      "verdict": "go",
+      "to": "STOPPED",
+      "ops": [
+        {
+          "op": "disarm_all"
+        },
+        {
+          "op": "release"
+        },
+        {
+          "op": "tell_closed"
+        }
+      ],
+      "because": "sent away, and not for good: what waits in the outbox stays for the next start, as after a stop"
+    },
+    {
       "id": "F1",
       "section": "follow-ups: what is due is done in the same step",
       "from": [
@@ -2098,6 +2242,7 @@ export const table = {
         "GOAWAY",
         "LOST",
         "CLOSED_STOP",
+        "CLOSED_PAUSE",
         "CLOSED_BACK_OFF",
         "CLOSED_NOW",
         "CLOSED_FRESH",
@@ -2286,6 +2431,7 @@ export const table = {
       "GOAWAY": "N1",
       "LOST": "N1",
       "CLOSED_STOP": "N1",
+      "CLOSED_PAUSE": "N1",
       "CLOSED_BACK_OFF": "N1",
       "CLOSED_NOW": "N1",
       "CLOSED_FRESH": "N1",
@@ -2333,6 +2479,7 @@ export const table = {
       "GOAWAY": "N1",
       "LOST": "N1",
       "CLOSED_STOP": "N1",
+      "CLOSED_PAUSE": "N1",
       "CLOSED_BACK_OFF": "N1",
       "CLOSED_NOW": "N1",
       "CLOSED_FRESH": "N1",
@@ -2380,6 +2527,7 @@ export const table = {
       "GOAWAY": "N1",
       "LOST": "N1",
       "CLOSED_STOP": "N1",
+      "CLOSED_PAUSE": "N1",
       "CLOSED_BACK_OFF": "N1",
       "CLOSED_NOW": "N1",
       "CLOSED_FRESH": "N1",
@@ -2427,6 +2575,7 @@ export const table = {
       "GOAWAY": "N2",
       "LOST": "C2",
       "CLOSED_STOP": "L6",
+      "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "C2",
       "CLOSED_NOW": "N3",
       "CLOSED_FRESH": "L4",
@@ -2474,6 +2623,7 @@ export const table = {
       "GOAWAY": "E5",
       "LOST": "A5",
       "CLOSED_STOP": "L6",
+      "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "A5",
       "CLOSED_NOW": "N3",
       "CLOSED_FRESH": "L4",
@@ -2521,6 +2671,7 @@ export const table = {
       "GOAWAY": "E5",
       "LOST": "L1",
       "CLOSED_STOP": "L6",
+      "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "L1",
       "CLOSED_NOW": "L2",
       "CLOSED_FRESH": "L3",
@@ -2568,6 +2719,7 @@ export const table = {
       "GOAWAY": "E5",
       "LOST": "L1",
       "CLOSED_STOP": "L6",
+      "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "L1",
       "CLOSED_NOW": "L2",
       "CLOSED_FRESH": "L3",
@@ -2615,6 +2767,7 @@ export const table = {
       "GOAWAY": "E5",
       "LOST": "L1",
       "CLOSED_STOP": "L6",
+      "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "L1",
       "CLOSED_NOW": "L2",
       "CLOSED_FRESH": "L3",

@@ -163,6 +163,44 @@ await assert.rejects(client.prompt("nobody listens"), { reason: "not_started" })
 assert.throws(() => client.interrupt(1), { reason: "not_started" });
 assert.ok(news.includes("closed") && news.includes("caught_up"));
 
+// Sent away, and not for good: what waits is kept, and goes with the next token.
+for (const code of [4001, 4010, 4029]) {
+  const told = [];
+  let token = "expired";
+  const store = storageIn(null, "pause");
+  const notify = (what) => told.push(what);
+  const client = connect(options({ apply() {}, notify, token: () => token, storage: store }));
+  const dialled = async () => {
+    await advance(1000);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    return socket;
+  };
+  const before = await dialled();
+  before.tell(welcome({ head: 0 }));
+  await advance(1);
+  before.onclose({ code: 1006 });
+  const typed = client.prompt("typed");
+  (await dialled()).onclose({ code, reason: "" });
+  assert.deepEqual([client.state, client.waiting.map(({ body }) => body)], ["STOPPED", ["typed"]]);
+  assert.deepEqual(store.load().link.outbox, [1]);
+  assert.deepEqual([told.at(-2).kind, told.at(-2).code], ["closed", code]);
+  assert.ok(!told.some(({ kind }) => kind === "failed"));
+  const dials = FakeSocket.all.length;
+  await advance(100000);
+  assert.equal(FakeSocket.all.length, dials, "nothing comes back by itself");
+  token = "fresh";
+  client.start();
+  const after = await dialled();
+  assert.equal(after.sent[0].token, "fresh");
+  after.tell(welcome({ head: 0, outcome: { resumed: { from: 1 } } }));
+  assert.deepEqual(after.sent.at(-1), { t: "prompt", n: 1, d: "typed" });
+  after.tell({ t: "accepted", n: 1, seq: 1, again: false, incarnation: 1 });
+  assert.deepEqual(await typed, { n: 1, seq: 1 });
+  client.stop();
+}
+
 // What waits when the page dies is sent by the next one, under its number.
 const dying = connect(options({ apply() {} }));
 dying.prompt({ text: "keep me" }).catch(() => {});
@@ -175,6 +213,32 @@ fourth.tell(welcome({ high: 1 }));
 assert.deepEqual(fourth.sent.at(-1), { t: "prompt", n: 2, d: { text: "keep me" } });
 dying.stop();
 next.stop();
+
+// Hidden, and it listens all the same; who comes back has the socket asked whether it lives.
+{
+  const shown = [];
+  const page = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+  const apply = (update) => { shown.push(update.kind); };
+  const storage = storageIn(null, "listens");
+  const listener = connect(options({ apply, storage, document: page, listensWhenHidden: true }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.tell(welcome({ head: 0 }));
+  await advance(1);
+  page.visibilityState = "visible";
+  page.dispatchEvent(new Event("visibilitychange"));
+  assert.equal(socket.sent.at(-1).t, "ping");
+  socket.tell({ t: "pong" });
+  page.visibilityState = "hidden";
+  page.dispatchEvent(new Event("visibilitychange"));
+  socket.tell(ev(1));
+  await advance(1);
+  assert.deepEqual([listener.state, shown], ["LIVE", ["anew", "entry"]]);
+  assert.deepEqual(socket.sent.map((frame) => frame.t), ["attach", "ping"]);
+  listener.stop();
+}
 
 // What has no JSON, or what the storage does not take, is refused at once and stands in nobody's way.
 {

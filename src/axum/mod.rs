@@ -64,7 +64,7 @@
 //! | event | data |
 //! |---|---|
 //! | `reset` | `{"t":"reset","why":"malformed"}`: the cursor is of no use, all that is retained follows; the same as `outcome` of the welcome |
-//! | `close` | `{"t":"close","code":4009,"rule":"stop","message":"…"}`: what a WebSocket would be closed with; nothing follows |
+//! | `close` | `{"t":"close","code":4009,"rule":"stop","message":"…"}`: what a WebSocket would be closed with, and the [rule](crate::ClientRule) for what to do then; nothing follows |
 //!
 //! Entries have an SSE `id`, which is their cursor. The welcome has one too, so that a reader that is cut before
 //! the first entry comes back to where it began; no other event has.

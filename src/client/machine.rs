@@ -420,6 +420,7 @@ fn closed(link: &Link, code: Close) -> Trigger {
     }
     match code.rule() {
         ClientRule::Stop => Trigger::ClosedStop,
+        ClientRule::Pause => Trigger::ClosedPause,
         ClientRule::Now if link.attempts == 0 => Trigger::ClosedNow,
         ClientRule::Fresh if link.attempts <= 1 => Trigger::ClosedFresh,
         ClientRule::Now | ClientRule::Fresh | ClientRule::BackOff => Trigger::ClosedBackOff,

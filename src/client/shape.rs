@@ -89,13 +89,15 @@ const fn carries(trigger: Trigger, op: Op) -> bool {
         Op::SkipGap | Op::TellGap => matches!(trigger, WelcomeGap | Gap),
         Op::Accept => matches!(trigger, Accepted),
         Op::Reject => matches!(trigger, Refused | ClosedTooBig),
-        Op::FailAll | Op::TellClosed => matches!(trigger, ClosedStop),
+        Op::FailAll => matches!(trigger, ClosedStop),
+        Op::TellClosed => matches!(trigger, ClosedStop | ClosedPause),
         Op::Queue => matches!(trigger, Prompt),
         Op::Advance => matches!(trigger, Applied | AppliedNotice),
         Op::SendCommand => matches!(trigger, Command),
         Op::Deliver => matches!(trigger, Entry),
         Op::Release => match trigger {
-            Lost | ClosedStop | ClosedBackOff | ClosedNow | ClosedFresh | ClosedTooBig => true,
+            Lost | ClosedStop | ClosedPause | ClosedBackOff | ClosedNow | ClosedFresh
+            | ClosedTooBig => true,
             Start | Stop | Hide | Show | ShowSilent | Online | Offline | Prompt | PromptFull
             | Command | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed
             | WelcomeGap | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole

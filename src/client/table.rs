@@ -198,6 +198,7 @@ pub const ROWS: &[Row] = {
     row("L6", &[Connecting, Attaching, Replaying, Live, Hidden], &[ClosedStop], Go(Stopped),              &[DisarmAll, Release, FailAll, Save, TellClosed],    "sent away: every prompt that waits fails, with the reason"),
     row("L7", &[Replaying, Live],             &[Silent],                       Go(BackingOff),            &[DisarmAll, HangUp, ArmBackoff],                    "half-open: the server has given it up, or soon will"),
     row("L8", &[Replaying, Live],             &[Stable],                       Stay,                      &[ResetAttempts],                                    "it has lasted"),
+    row("L9", &[Connecting, Attaching, Replaying, Live, Hidden], &[ClosedPause], Go(Stopped),             &[DisarmAll, Release, TellClosed],                   "sent away, and not for good: what waits in the outbox stays for the next start, as after a stop"),
     // follow-ups
     row("F1", &[Replaying],                          &[CaughtUp],                     Go(Live),           &[TellCaughtUp],                                 "the screen shows what is"),
     row("F2", &[Replaying, Live],             &[Suspend],             Go(Hidden),                &[DisarmAll, SendSuspend],                           "timers of a hidden page are late or never; the server keeps the place"),
@@ -206,7 +207,7 @@ pub const ROWS: &[Row] = {
     row("X2", EVERYWHERE,                            &[StaleTimer],                   Ignore(Reason::Stale),     &[],                                                 "it was disarmed, or armed again"),
     row("X3", EVERYWHERE,                            &[StaleApplied],                 Ignore(Reason::Stale),     &[],                                                 "the cursor never goes back"),
     // cells that cannot arise
-    row("N1", &[Stopped, Dormant, BackingOff],       &[Opened, WelcomeFresh, WelcomeResumed, WelcomeGap, WelcomeReset, WelcomeWrong, Entry, EntryAgain, Gap, Hole, Accepted, Refused, RefusedForNow, ReplyStale, Pong, Goaway, Lost, ClosedStop, ClosedBackOff, ClosedNow, ClosedFresh, ClosedTooBig, ShowSilent], Ignore(Reason::Impossible), &[], "there is no socket"),
+    row("N1", &[Stopped, Dormant, BackingOff],       &[Opened, WelcomeFresh, WelcomeResumed, WelcomeGap, WelcomeReset, WelcomeWrong, Entry, EntryAgain, Gap, Hole, Accepted, Refused, RefusedForNow, ReplyStale, Pong, Goaway, Lost, ClosedStop, ClosedPause, ClosedBackOff, ClosedNow, ClosedFresh, ClosedTooBig, ShowSilent], Ignore(Reason::Impossible), &[], "there is no socket"),
     row("N2", &[Connecting],                         &[WelcomeFresh, WelcomeResumed, WelcomeGap, WelcomeReset, WelcomeWrong, Entry, EntryAgain, Gap, Hole, ReplyStale, Pong, Goaway], Ignore(Reason::Impossible), &[], "nothing comes from a socket that is not open"),
     row("N3", &[Connecting, Attaching],              &[Accepted, Refused, RefusedForNow, ClosedTooBig, ShowSilent, ClosedNow], Ignore(Reason::Impossible), &[], "nothing was sent, nothing was welcomed, and the dial is counted"),
     row("N4", &[Attaching, Replaying, Live, Hidden], &[Opened],                Ignore(Reason::Impossible), &[],                                                "it opens once"),

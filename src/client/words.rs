@@ -5,7 +5,7 @@ use crate::words::words;
 words! {
     /// The state of a client's link to its session.
     State as "SCREAMING_SNAKE_CASE" {
-        Stopped = "Nothing is wanted: not started yet, stopped, or sent away for good.",
+        Stopped = "Nothing is wanted: not started yet, stopped, or sent away.",
         Dormant = "No socket and no timer: the page is hidden, or there is no network. Whichever comes back wakes it.",
         BackingOff = "No socket; a timer runs, and its end dials.",
         Connecting = "A socket is dialled.",
@@ -75,6 +75,7 @@ words! {
         Goaway = "The server will close, and says when to come back.",
         Lost = "The socket failed, or could not be opened.",
         ClosedStop = "The server closed: do not come back.",
+        ClosedPause = "The server closed: come back when the user starts again, who may have another token by then, or have waited.",
         ClosedBackOff = "The server closed: come back later. Also if it says at once a second time, and nothing has come of the first.",
         ClosedNow = "The server closed: come back at once.",
         ClosedFresh = "The server closed: come back at once, without the cursor.",

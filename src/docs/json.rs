@@ -30,6 +30,8 @@ struct Table<'a> {
     reasons: Vec<Named>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refusals: Vec<Refusal>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    closes: Vec<Close>,
     ops: Vec<WordOf<'a>>,
     rows: Vec<Row<'a>>,
     index: Ordered<'a, Ordered<'a, &'a str>>,
@@ -40,6 +42,13 @@ struct Refusal {
     name: &'static str,
     meaning: &'static str,
     for_now: bool,
+}
+
+#[derive(Serialize)]
+struct Close {
+    name: &'static str,
+    number: u16,
+    rule: ClientRule,
 }
 
 #[derive(Serialize)]
@@ -104,6 +113,11 @@ pub fn table(sheet: &Sheet) -> String {
         meaning: why.meaning(),
         for_now: why.is_for_now(),
     };
+    let close = |code: &CloseCode| Close {
+        name: code.into_str(),
+        number: code.number(),
+        rule: code.client_rule(),
+    };
     let cells = |s: usize| {
         let cell = |t: usize| (sheet.triggers[t].name, sheet.rule(s, t).id);
         Ordered((0..sheet.triggers.len()).map(cell).collect())
@@ -118,6 +132,7 @@ pub fn table(sheet: &Sheet) -> String {
         triggers: &sheet.triggers,
         reasons: Reason::VARIANTS.iter().filter(used).map(|reason| reason.named()).collect(),
         refusals: sheet.refusals.iter().map(refusal).collect(),
+        closes: sheet.closes.iter().map(close).collect(),
         ops: sheet.ops.iter().map(word).collect(),
         rows: sheet.rows.iter().map(|row| self::row(sheet, row)).collect(),
         index: Ordered(states.map(|(s, state)| (state.name, cells(s))).collect()),

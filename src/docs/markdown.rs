@@ -204,20 +204,29 @@ pub fn close_codes() -> String {
         );
     }
     text += "\n## What the client does\n\n";
-    text += "A number from 4000 up says it by its band, so that a code which a client does not know is \
-             safe. Below, 1000 is the only one after which it stops.\n\n";
+    text += "A number from 4000 up says by its band whether it comes back, so that a code which a client does \
+             not know is safe. Below, 1000 is the only one after which it stops.\n\n";
+    text += "A client that backs off waits a random time that grows with each failure. After `restart` it is 5 \
+             to 30 seconds, and after `overloaded` at least 10, unless the server said when to come back: by a \
+             goaway before, or by `Retry-After`.\n\n";
     text += "| rule | | band |\n|---|---|---|\n";
     for rule in ClientRule::VARIANTS {
-        let band = match rule {
-            ClientRule::Stop => "1000, 4000–4099",
-            ClientRule::BackOff => "4100–4199, and all others",
-            ClientRule::Now => "4200–4299",
-            ClientRule::Fresh => "4300–4399",
+        let band: String = match rule {
+            ClientRule::Stop => "1000, 4000–4099".into(),
+            ClientRule::Pause => format!("of the same: {}", numbers_of(*rule)),
+            ClientRule::BackOff => "4100–4199, and all others".into(),
+            ClientRule::Now => "4200–4299".into(),
+            ClientRule::Fresh => "4300–4399".into(),
         };
         let name = rule.into_str();
         text += &format!("| <a id=\"{name}\"></a>`{name}` | {} | {band} |\n", cell(rule.meaning()));
     }
     text
+}
+
+fn numbers_of(rule: ClientRule) -> String {
+    let codes = CloseCode::VARIANTS.iter().filter(|code| code.client_rule() == rule);
+    codes.map(|code| code.number().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The index of the folder.

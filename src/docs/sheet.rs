@@ -43,6 +43,8 @@ pub struct Sheet {
     pub index: Vec<Vec<usize>>,
     /// Why a server refuses without asking its table, where the table makes a difference of it.
     pub refusals: &'static [EndpointReason],
+    /// Why a server closes, where the table makes a difference of it.
+    pub closes: &'static [CloseCode],
     /// States that leave alike: the diagrams draw a frame around them.
     pub group: Option<Group>,
 }
@@ -219,6 +221,7 @@ impl Sheet {
             initial: Some(client::State::Stopped.into_str()),
             sections: CLIENT,
             refusals: EndpointReason::VARIANTS,
+            closes: CloseCode::VARIANTS,
             group: Some(Group {
                 name: "WELCOMED",
                 title: "welcomed",
@@ -256,6 +259,7 @@ impl Sheet {
             rows: Vec::new(),
             index: Vec::new(),
             refusals: &[],
+            closes: &[],
             group: None,
         }
     }

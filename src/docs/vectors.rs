@@ -164,10 +164,10 @@ fn application(link: &Link, dice: &mut Dice) -> Option<Event> {
 }
 
 fn closed(link: &Link, socket: Socket, dice: &mut Dice) -> Event {
-    // Each band, the codes that wait longer, and one that nobody knows.
+    // Each rule, the codes that wait longer, and one that nobody knows.
     let often = if link.outbox().is_under_way() { 1009 } else { dice.pick(&[4200, 4300]) };
     let code = dice
-        .pick(&[often, often, often, 4000, 1011, 4200, 4208, 4300, 4300, 1009, 1012, 1013, 4999]);
+        .pick(&[often, often, often, 4000, 1011, 4200, 4208, 4300, 4001, 1009, 1012, 1013, 4999]);
     let after_ms = Some(2_000).filter(|_| code != 1012 && code != 1013 && dice.roll(4) == 0);
     Event::Closed { socket, code: Close(code), after_ms }
 }

@@ -123,7 +123,8 @@ fn stopped_stays_stopped(view: &View<'_>) -> Result<(), String> {
     let stays = view.was() != State::Stopped || view.is() == State::Stopped;
     ensure(stays || *view.event == Event::Start, || "revived by itself".into())?;
     let stops = view.was() != State::Stopped && view.is() == State::Stopped;
-    let asked = matches!(view.step.trigger(), Trigger::Stop | Trigger::ClosedStop);
+    let asked =
+        matches!(view.step.trigger(), Trigger::Stop | Trigger::ClosedStop | Trigger::ClosedPause);
     ensure(!stops || asked, || "stopped by itself".into())
 }
 
@@ -282,7 +283,12 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::RefusedForNow => down && is_awaited(view) && next.saved() == view.before.saved(),
         Trigger::Lost | Trigger::ClosedNow | Trigger::AttachTimeout | Trigger::Silent => down,
         Trigger::ClosedFresh => down && next.cursor().is_none(),
-        Trigger::ClosedStop => is == State::Stopped && view.did(|it| *it == Effect::TellClosed),
+        Trigger::ClosedStop | Trigger::ClosedPause => {
+            let keeps = view.step.trigger() == Trigger::ClosedPause;
+            let kept = if keeps { view.before.saved().outbox } else { Vec::new() };
+            let told = view.did(|it| *it == Effect::TellClosed);
+            is == State::Stopped && told && next.saved().outbox == kept
+        }
         Trigger::BackoffOver => is == State::Connecting,
         Trigger::Stable => next.attempts() == 0,
         Trigger::StruckOut | Trigger::Sleep | Trigger::Suspend | Trigger::CaughtUp => false,

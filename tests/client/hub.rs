@@ -2,6 +2,7 @@
 //! whole and once, and what was prompted is in it once.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use outlive::axum::{Anyone, Bearer, endpoints};
@@ -43,6 +44,7 @@ struct Shown {
     /// How often it was told to begin anew.
     anew: u32,
     closed: Option<u16>,
+    why: String,
     state: Option<State>,
 }
 
@@ -64,8 +66,8 @@ impl Shown {
             return Some(entry);
         } else if let Update::Gap { lost_from, lost_to } = update {
             panic!("{lost_from} to {lost_to} are lost");
-        } else if let Update::Closed { code, .. } = update {
-            self.closed = Some(code);
+        } else if let Update::Closed { code, reason } = update {
+            (self.closed, self.why) = (Some(code), reason);
         } else if let Update::State { to, .. } = update {
             self.state = Some(to);
         }
@@ -321,6 +323,35 @@ async fn a_token_makes_a_session_and_a_wrong_one_is_told_at_once() {
         of_stranger.next(&mut stranger).await;
     }
     assert_eq!(of_stranger.closed, Some(4001));
+    assert_eq!(of_stranger.why, "401 Unauthorized: you are not known as who you say you are");
+}
+
+#[tokio::test]
+async fn a_prompt_outlasts_a_token_that_is_not_good_any_more() {
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(Bearer::new("secret"))).await;
+    let proxy = Proxy::to(server.at).await;
+    let token = Arc::new(Mutex::new("secret"));
+    let current = Arc::clone(&token);
+    let made = Client::connect(proxy.url()).token("secret").create().await.unwrap();
+    let client = made.client("laptop").settings(hasty());
+    let mut client =
+        client.token_from(move || Some((*current.lock().unwrap()).into())).start().unwrap();
+    let mut shown = Shown::default();
+    shown.until_state(&mut client, State::Live).await;
+    *token.lock().unwrap() = "expired";
+    proxy.cut();
+    let mut typed = client.prompt("hello");
+    while shown.closed.is_none() {
+        shown.next(&mut client).await;
+    }
+    assert_eq!(shown.closed, Some(4001));
+    assert!(tokio::time::timeout(Duration::ZERO, &mut typed).await.is_err(), "it waits");
+    *token.lock().unwrap() = "secret";
+    client.start();
+    assert_eq!(soon("an answer", typed).await.unwrap().n.get(), 1);
+    shown.until(&mut client, "turn_end", 1).await;
+    assert_eq!(shown.anew, 1);
 }
 
 /// Leaves at once.

@@ -332,10 +332,47 @@ fn a_full_outbox_is_told_and_a_client_that_is_sent_away_fails_what_waits() {
 }
 
 #[test]
+fn what_waits_outlasts_a_token_that_is_not_good_any_more() {
+    // Unauthenticated, expired, limit.
+    for code in [4001, 4010, 4029] {
+        let mut play = Play::live(0);
+        play.prompt(7);
+        play.lost();
+        play.prompt(8);
+        play.fire(Timer::Backoff);
+        let kept = play.link.saved();
+        // Refused at the upgrade, and started again too early; then closed after the hello.
+        for opens in [false, true] {
+            if opens {
+                play.feed(Event::Start);
+                play.opened();
+            }
+            assert_eq!(play.closed(code), "L9", "{code}");
+            assert!(play.effects.contains(&Effect::TellClosed), "{code}");
+            let failed = |effect: &Effect| matches!(effect, Effect::TellFailed { .. });
+            assert!(!play.effects.iter().any(failed), "{code}");
+            assert_eq!((play.link.state(), play.link.saved()), (State::Stopped, kept.clone()));
+        }
+        play.feed(Event::Start);
+        play.opened();
+        play.welcome(0, 0, AttachOutcome::Resumed { from: Seq(1) });
+        assert_eq!(play.sent(), [(1, 7)], "{code}");
+    }
+}
+
+#[test]
 fn each_close_code_leads_where_its_band_says() {
     for (code, rule, state) in [
         (1000, "L6", State::Stopped),
+        (4000, "L6", State::Stopped),
+        (4002, "L6", State::Stopped),
+        (4004, "L6", State::Stopped),
+        (4009, "L6", State::Stopped),
         (4015, "L6", State::Stopped),
+        (4098, "L6", State::Stopped),
+        (4001, "L9", State::Stopped),
+        (4010, "L9", State::Stopped),
+        (4029, "L9", State::Stopped),
         (1001, "L1", State::BackingOff),
         (1009, "L1", State::BackingOff),
         (4113, "L1", State::BackingOff),

@@ -86,6 +86,7 @@ pub const CLIENT_CLOSES: Scope = Scope {
     about: "the server closes a client's connections, with every kind of code",
     codes: &[
         CloseCode::Ended,
+        CloseCode::Unauthenticated,
         CloseCode::Error,
         CloseCode::Moved,
         CloseCode::Invalidated,
@@ -178,7 +179,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("client_prompts", 161_478, 965_422),
     ("client_refusals", 79_228, 305_580),
     ("client_pages", 63_040, 356_893),
-    ("client_closes", 133_128, 773_363),
+    ("client_closes", 149_988, 874_746),
     ("client_losses", 136_591, 432_331),
     ("client_reloads", 45_283, 150_427),
     ("client_lies", 35_359, 189_543),

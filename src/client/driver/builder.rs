@@ -114,7 +114,8 @@ impl Builder {
         self
     }
 
-    /// Begins after this entry, which the application has applied.
+    /// Begins after this entry, which the application has applied. Given after [`restore`](Builder::restore), it
+    /// counts more than the cursor there.
     pub fn cursor(mut self, cursor: Cursor) -> Builder {
         self.kept.link.cursor = Some(cursor);
         self
@@ -131,7 +132,7 @@ impl Builder {
         Builder { token: Box::new(token), ..self }
     }
 
-    /// Goes on from what was kept.
+    /// Goes on from what was kept: its name, its cursor and its outbox take the place of what was given before.
     pub fn restore(self, kept: Kept) -> Builder {
         Builder { kept, ..self }
     }

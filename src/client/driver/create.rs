@@ -66,6 +66,12 @@ pub(super) async fn create(
     answer.session()
 }
 
+/// What a server says of a request that it refuses.
+#[derive(Deserialize)]
+pub(super) struct Problem {
+    pub(super) message: String,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     status: u16,
@@ -78,10 +84,6 @@ impl Answer {
         #[derive(Deserialize)]
         struct Made {
             session: String,
-        }
-        #[derive(Deserialize)]
-        struct Problem {
-            message: String,
         }
         let Answer { status, after_ms, body } = self;
         if (200..300).contains(&status) {

@@ -46,21 +46,32 @@
 //!
 //! # What is lost when
 //! * The **connection** breaks: nothing. It dials again, after a random time that grows with each failure and
-//!   is never shorter than a server asked for, by goaway or `Retry-After`.
+//!   is never shorter than a server asked for, by goaway or `Retry-After`. One that closes with 1012, and did
+//!   not say when to come back, is left alone for 5 to 30 seconds.
 //! * The server **refuses** a prompt for now, since it leaves or its store does not answer: nothing. The client
 //!   hangs up, comes back, perhaps to the next process, and sends it again under its number. While the server
 //!   goes on refusing it waits longer each time, and there is always [`Settings::spacing_ms`](super::Settings::spacing_ms) between two dials.
+//! * The server refuses a prompt **for good**: that prompt, and who prompted is told. `queue_full` is such a
+//!   refusal too. The number that its message speaks of is the client's own business: prompt anew, later.
+//! * A prompt is **too large** for a frame of the server, 256 KiB with all that stands around it unless
+//!   `EndpointLimits::frame_bytes` says otherwise: that prompt, with [`Failed::Closed`] and 1009; the client
+//!   comes back without it. Raise that limit, or send what is large by `POST`, under another client's name.
 //! * The **process** ends: nothing, if [`Kept`] is kept with [`Builder::save`] and given to
-//!   [`Builder::restore`]. Otherwise what waited in the outbox, and the cursor.
+//!   [`Builder::restore`]. Otherwise what waited in the outbox, and the cursor. The last entry may come twice,
+//!   since it counts as applied only when the next one is asked for; also if the client was dropped, and not
+//!   [closed](Client::close). A screen that must survive a crash is stored together with the cursor of what it
+//!   shows, [`Entry::id`]; give that one to [`Builder::cursor`], after [`Builder::restore`].
 //! * The application does not **ask** for updates: it gets them later. From a number of entries on the socket
 //!   is read no further; of news that moves no cursor only the latest is kept.
 //! * The server **trimmed** its log: what was trimmed before the client read it comes as [`Update::Gap`]. Who
 //!   begins [anew](Update::Anew) is sent what follows the welcome's [`base`](crate::wire::Welcome::base), and
 //!   told no gap before it.
-//! * The server sends it **away** ([`Update::Closed`]): every prompt that waits fails, and it stays away until
-//!   [`Handle::start`]. The close codes after which it does so are those from 4000 to 4099, and 1000; an
-//!   upgrade that is refused with an HTTP status is taken for the close that
-//!   [says the same](crate::CloseCode::status).
+//! * The server sends it **away** ([`Update::Closed`]): it stays away until [`Handle::start`]. If a fresh token
+//!   may mend it, or time (4001, 4010, 4029), what waits is kept for that; otherwise every prompt that waits
+//!   fails. The [close codes](crate::ClientRule) after which it stays away are those from 4000 to 4099, and
+//!   1000; an upgrade that is refused with an HTTP status is taken for the close that
+//!   [says the same](crate::CloseCode::status). A kept prompt goes with whatever token is shown next: for
+//!   another user, start another client.
 
 mod address;
 mod builder;
@@ -176,7 +187,8 @@ impl Handle {
     /// Prompts, now or when there is a connection. It is on its way whether or not the future is awaited;
     /// the future says what became of it: accepted by the server, and durable there, or why not. A server that
     /// [only cannot take it now](ServerRefusal::is_for_now) is no reason why not: the prompt waits, and is sent
-    /// again. The answer of the worker comes as entries of the log.
+    /// again. So does one that waits while the server sends the client away because of its token or a limit, until
+    /// the next [start](Handle::start). The answer of the worker comes as entries of the log.
     pub fn prompt(&self, body: impl Into<Value>) -> Answer<Accepted> {
         let (told, answer) = oneshot::channel();
         self.ask(Ask::Prompt(body.into(), told));

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::builder::Way;
+use super::create::Problem;
 use super::dial::Stream;
 use crate::wire::SUBPROTOCOL;
 
@@ -125,10 +126,16 @@ type Socket = WebSocketStream<Stream>;
 /// Why there is no socket.
 fn unreached(error: &Error) -> Heard {
     let Error::Http(response) = error else { return Heard::Unreached(error.to_string()) };
+    // As much of the body as came together with its head.
+    let said = response.body().as_deref().map(serde_json::from_slice::<Problem>);
+    let status = response.status();
     let after = response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok());
     Heard::Refused {
-        status: response.status().as_u16(),
-        reason: response.status().to_string(),
+        status: status.as_u16(),
+        reason: match said {
+            Some(Ok(Problem { message })) => format!("{status}: {message}"),
+            Some(Err(_)) | None => status.to_string(),
+        },
         after_ms: retry_after(after),
     }
 }

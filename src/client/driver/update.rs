@@ -55,7 +55,8 @@ pub enum Update {
         /// What it says.
         message: String,
     },
-    /// The server sent the client away: it comes back only when it is started again.
+    /// The server sent the client away: it comes back only when it is started again. Its
+    /// [rule](crate::ClientRule) says whether the prompts that wait have failed, or are kept for that.
     Closed {
         /// The close code.
         code: u16,
@@ -119,7 +120,7 @@ pub enum Failed {
     /// The server refused it.
     #[error(transparent)]
     Refused(#[from] ServerRefusal),
-    /// The server sent the client away, or cannot bear the frame.
+    /// The server sent the client away for good, or cannot bear the frame (1009).
     #[error("the server closed with {code}")]
     Closed {
         /// The close code.

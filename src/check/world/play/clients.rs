@@ -94,7 +94,12 @@ impl Play<'_> {
             Frame::Close(code) => {
                 let who = &mut self.now.clients[client];
                 (who.link, who.hidden) = (None, false);
-                who.away = code.client_rule() == ClientRule::Stop && code != CloseCode::Limit;
+                who.away = match code.client_rule() {
+                    ClientRule::Stop => true,
+                    // Who met a limit tries again, later.
+                    ClientRule::Pause => code != CloseCode::Limit,
+                    ClientRule::BackOff | ClientRule::Now | ClientRule::Fresh => false,
+                };
                 let link = self.link(id)?;
                 link.alive = false;
                 link.down.clear();
