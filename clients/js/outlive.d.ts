@@ -10,6 +10,7 @@ export interface Welcome {
   base: number;
   head: number;
   state: string;
+  /** Which life a stop is for; of a session that has ended, the next one. */
   incarnation: number;
   turn: number | null;
   queue: number[];

@@ -204,7 +204,7 @@ export class Client {
       }
       case "welcomed":
         this.welcome = this.#frame;
-        this.incarnation = this.welcome.incarnation + (this.welcome.state === "ENDED" ? 1 : 0);
+        this.incarnation = this.welcome.incarnation;
         return this.#tell({ kind: "welcome", welcome: this.#frame });
       case "tell_caught_up": return this.#tell({ kind: "caught_up" });
       case "tell_accepted":

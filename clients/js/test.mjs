@@ -315,7 +315,7 @@ next.stop();
   await advance(1);
   // It has ended while nobody was here: a prompt begins the next life. What is read again is of earlier ones.
   one.onclose({ code: 1006 });
-  const two = await lives({ head: 6, state: "ENDED", incarnation: 4, outcome: { reset: { why: "damaged" } } });
+  const two = await lives({ head: 6, state: "ENDED", incarnation: 5, outcome: { reset: { why: "damaged" } } });
   two.tell({ t: "ev", id: "9f3a.1", entry: "end", why: "stopped", incarnation: 1 });
   assert.equal(client.incarnation, 5);
   client.stop();

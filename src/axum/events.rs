@@ -34,8 +34,8 @@ use crate::words::CloseCode;
 ///
 /// `?until=head` fetches what is there: the stream ends with the last entry that the log had when the request
 /// came. `?until=end`: it ends with the session, after the incarnation's end. Whoever has read it all gets a
-/// 204, which tells a browser not to come back. Who wants one answer reads until the `turn_end` of its turn, which is the
-/// place that `accepted` named.
+/// 204, which tells a browser not to come back. Who wants one answer reads until the `turn_end` of its turn,
+/// which is the place that `accepted` named.
 ///
 /// # Errors
 /// As JSON. A cursor that is of no use is no error: the first events say what is lost.

@@ -1,5 +1,5 @@
-//! Sessions that wait for a timer, or for somebody to come, and for nothing else: values without a task, and one clock
-//! for all of them.
+//! Sessions that wait for a timer, or for somebody to come, and for nothing else: values without a task, and
+//! one clock for all of them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};

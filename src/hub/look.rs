@@ -1,4 +1,4 @@
-//! Looking at a session, and at the hub, without a connection.
+//! Looking at a session without a connection.
 
 use std::string::ToString;
 
@@ -18,10 +18,5 @@ impl Hub {
         let stored = self.shared.store.load(session).await;
         let stored = stored.map_err(|why| NotDone::Unavailable(why.to_string()))?;
         stored.map(|stored| stored.snapshot).ok_or(NotDone::NotFound)
-    }
-
-    /// Returns when the hub begins to [drain](Hub::drain).
-    pub async fn draining(&self) {
-        self.shared.draining.cancelled().await;
     }
 }

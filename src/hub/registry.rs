@@ -171,8 +171,7 @@ impl Shared {
     /// Takes a driver out of the registry if nobody visits it and nothing waits for it. From then on
     /// nobody can.
     pub(super) fn retire(&self, id: &SessionId, mailbox: &Arc<Mailbox>, inbox: &Inbox) -> bool {
-        let idle = || !mailbox.is_visited() && inbox.is_empty();
-        let retired = self.registry.remove(id, mailbox, idle, || None);
+        let retired = self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || None);
         if retired {
             self.observe(|observer| observer.left(id));
         }
@@ -187,8 +186,7 @@ impl Shared {
         inbox: &Inbox,
         sleeper: impl FnOnce() -> Box<Sleeper>,
     ) -> bool {
-        let idle = || !mailbox.is_visited() && inbox.is_empty();
-        self.registry.remove(id, mailbox, idle, || Some(sleeper()))
+        self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || Some(sleeper()))
     }
 
     /// Takes a driver out of the registry at once: whoever comes next gets another one.
@@ -204,4 +202,8 @@ impl Shared {
             self.observe(|observer| observer.left(&id));
         }
     }
+}
+
+fn is_idle(mailbox: &Mailbox, inbox: &Inbox) -> bool {
+    !mailbox.is_visited() && inbox.is_empty()
 }

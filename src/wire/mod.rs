@@ -104,7 +104,7 @@ pub enum ToClient {
         seq: Option<Seq>,
         /// Whether this was said before.
         again: bool,
-        /// Which life of the worker a stop is for by now; of a session that has ended, the next one.
+        /// Which life of the worker a stop is for by now, as in the [`Welcome`].
         incarnation: Incarnation,
     },
     /// Something was refused, and changed nothing; a server that leaves may not learn any more that it did. Send
@@ -140,7 +140,7 @@ pub struct Welcome {
     pub head: Seq,
     /// The session's state.
     pub state: State,
-    /// Which life of the worker this is: a stop names it.
+    /// Which life of the worker a stop is for; of a session that has ended, the next one.
     pub incarnation: Incarnation,
     /// The running turn.
     pub turn: Option<Seq>,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::State;
 use crate::ids::Incarnation;
 use crate::wire::{Said, Welcome};
 
@@ -18,9 +17,7 @@ impl Life {
     }
 
     pub(super) fn welcomed(&self, welcome: &Welcome) {
-        let Incarnation(number) = welcome.incarnation;
-        let over = welcome.state == State::Ended;
-        self.0.store(if over { number.saturating_add(1) } else { number }, Ordering::Relaxed);
+        self.0.store(welcome.incarnation.0, Ordering::Relaxed);
     }
 
     /// A prompt was accepted: perhaps for a life whose beginning this client has not read yet.

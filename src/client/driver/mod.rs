@@ -202,8 +202,8 @@ impl Handle {
     }
 
     /// Which life of the worker it is, as far as this client has heard; none before the first welcome. Each
-    /// welcome names it, and so does each answer to a prompt that is accepted. After the `end` of one, and while the session is ended, it is the next one: that
-    /// begins with the next prompt.
+    /// welcome names it, and so does each answer to a prompt that is accepted. After the `end` of one, and
+    /// while the session is ended, it is the next one: that begins with the next prompt.
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.life.get()
     }

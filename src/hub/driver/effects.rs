@@ -165,7 +165,7 @@ fn welcome(
         base: session.log().base,
         head: session.log().head,
         state: session.state(),
-        incarnation: session.incarnation(),
+        incarnation: session.to_stop(),
         turn: session.turn().id(),
         queue: session.queue().to_vec(),
         asks: session.asks().to_vec(),
