@@ -98,7 +98,7 @@
 //! # Leaving
 //! [`Hub::drain`] closes every WebSocket that has attached and ends every stream of events; let it run beside
 //! `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams
-//! but not for what was upgraded. Whoever comes meanwhile is told when to come back: a WebSocket by a `goaway` frame
+//! but not for what was upgraded: the drain does, until each has closed or the deadline has passed. Whoever comes meanwhile is told when to come back: a WebSocket by a `goaway` frame
 //! and a close 1012 after its attach, a request by 503 and `Retry-After`.
 
 mod authorize;

@@ -7,6 +7,7 @@ use std::string::String;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
 use tokio::time::{Duration, sleep_until, timeout};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoints;
 use super::pulse::{Beat, Pulse};
@@ -29,6 +30,8 @@ struct Conversation {
     visitor: Option<Box<Visitor>>,
     /// From then on.
     seat: Option<Seat>,
+    /// From then on: whoever drains waits until what closes it is written.
+    presence: Option<TaskTrackerToken>,
     mistakes: u32,
     /// What the peer did wrong, if it is closed for it.
     wrong: Option<String>,
@@ -59,13 +62,14 @@ pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, visitor: Box<
         pulse,
         visitor,
         seat: None,
+        presence: None,
         mistakes: 0,
         wrong: None,
     };
     // In boxes, or its task would have room for all of it twice.
     let mut conversation = Box::new(conversation);
     if conversation.run().await {
-        let Conversation { pump, link, seat, .. } = *conversation;
+        let Conversation { pump, link, seat, presence: _presence, .. } = *conversation;
         // The session hears of the loss before the peer has hung up.
         drop((link, seat));
         // However long the peer makes it, it ends.
@@ -197,6 +201,7 @@ impl Conversation {
         match timeout(patience, Box::pin(admitted)).await {
             Ok(Ok((grant, seat))) => {
                 self.seat = Some(seat);
+                self.presence = Some(self.endpoints.hub.presence());
                 self.wrong = client_name(&client).err();
                 let cursor = Claim::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);

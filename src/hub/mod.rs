@@ -75,6 +75,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
+#[cfg(feature = "axum")]
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use body::Body;
 pub use builder::{BuildError, Builder, Options};
@@ -286,9 +288,17 @@ impl Hub {
             let patience = u64::from(shared.options.close_ms);
             let patience = core::time::Duration::from_millis(patience);
             if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
-                tracing::warn!("a worker does not come to an `await`: leaving without it");
+                tracing::warn!(
+                    "a worker does not come to an `await`, or a peer to a close: leaving without it"
+                );
             }
         }
+    }
+
+    /// While it is held, a [drain](Hub::drain) waits for its holder, as it does for workers.
+    #[cfg(feature = "axum")]
+    pub(crate) fn presence(&self) -> TaskTrackerToken {
+        self.shared.tasks.token()
     }
 
     fn body(&self, body: &impl Serialize) -> Result<Body, NotDone> {

@@ -133,10 +133,14 @@ impl Serve {
         let served = tokio::select! {
             served = serving.into_future() => served.map_err(|why| why.to_string()),
             () = overdue(&stop) => Ok(()),
-            () = fenced.fenced() => Err(format!(
-                "another process has opened {}, and owns its sessions now",
-                self.store.display()
-            )),
+            () = fenced.fenced() => {
+                // Those who are connected are told where to go.
+                fenced.drain(Drain { window: Duration::ZERO, deadline: PATIENCE }).await;
+                Err(format!(
+                    "another process has opened {}, and owns its sessions now",
+                    self.store.display()
+                ))
+            }
         };
         watch.finish();
         if let Some(file) = file {
