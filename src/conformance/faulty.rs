@@ -11,7 +11,9 @@ use bytes::Bytes;
 
 use super::walk::Numbers;
 use crate::ids::Seq;
-use crate::store::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored};
+use crate::store::{
+    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished,
+};
 use crate::words::words;
 
 words! {
@@ -215,12 +217,8 @@ impl<S: Store> Store for Faulty<S> {
         plainly(self.fault(Call::Read), move || self.inner.read(session, from, to, bytes))
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>> {
-        plainly(self.fault(Call::Unfinished), move || self.inner.unfinished(after, most))
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+        plainly(self.fault(Call::Unfinished), move || self.inner.unfinished(from, most))
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {

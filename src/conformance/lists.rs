@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::model::{Model, owned};
 use super::{Verdict, ensure};
-use crate::store::{SessionId, Store};
+use crate::store::{Mark, SessionId, Store, Unfinished};
 use crate::words::State;
 
 pub(super) async fn unfinished_pages<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
@@ -40,40 +40,67 @@ pub(super) async fn unfinished_pages<S: Store>(again: &impl AsyncFn() -> S) -> V
     open.remove(&models[1].id);
     listed(&store, &open).await?;
     drop(store);
-    listed(&owned(again).await?, &open).await
+    let store = owned(again).await?;
+    listed(&store, &open).await?;
+    while_it_changes(&store, models, &open).await
 }
 
-/// The store lists these, with pages of every size, and from every place.
+/// The store lists these, with pages of every size.
 async fn listed(store: &impl Store, should: &BTreeSet<SessionId>) -> Verdict {
     for most in [1, 2, 3, should.len().max(1), 1000] {
-        let mut found: Vec<SessionId> = Vec::new();
+        let (mut found, mut from) = (Vec::new(), None);
         loop {
-            let page = page(store, found.last(), most).await?;
-            ensure!(page.len() <= most, "a page of {most} has {}", page.len());
-            let done = page.is_empty();
-            found.extend(page);
-            if done || found.len() > should.len() {
+            let page = page(store, from.as_ref(), most).await?;
+            found.extend(page.sessions);
+            from = page.next;
+            if from.is_none() || found.len() > should.len() {
                 break;
             }
         }
-        let same = found.iter().eq(should);
-        ensure!(same, "listed in pages of {most}: {found:?}, and not {should:?}");
+        each_once(found, should, &format!("listed in pages of {most}"))?;
     }
-    for name in ["", "-", "A", "a_", "zzz"] {
-        let after: Option<SessionId> = name.parse().ok();
-        let should: Vec<_> = should.iter().filter(|id| id.as_str() > name).cloned().collect();
-        let found = page(store, after.as_ref(), 1000).await?;
-        ensure!(found == should, "after {name:?} come {found:?}, and not {should:?}");
+    Ok(())
+}
+
+/// Between two pages one session of the page is forgotten, and the others are committed: all that are still
+/// to come, come.
+async fn while_it_changes(
+    store: &impl Store,
+    mut models: Vec<Model>,
+    should: &BTreeSet<SessionId>,
+) -> Verdict {
+    let (mut found, mut from) = (Vec::new(), None);
+    loop {
+        let page = page(store, from.as_ref(), 3).await?;
+        for id in &page.sessions {
+            let Some(model) = models.iter_mut().find(|model| model.id == *id) else { continue };
+            model.add(store, 1).await?;
+        }
+        if let Some(last) = page.sessions.last() {
+            store.forget(last).await.map_err(|error| format!("not forgotten: {error}"))?;
+        }
+        found.extend(page.sessions);
+        from = page.next;
+        if from.is_none() || found.len() > should.len() {
+            break;
+        }
     }
-    let none = page(store, None, 0).await?;
-    ensure!(none.is_empty(), "a page of 0 has {none:?}");
+    each_once(found, should, "listed while some are committed and forgotten")
+}
+
+fn each_once(mut found: Vec<SessionId>, should: &BTreeSet<SessionId>, how: &str) -> Verdict {
+    found.sort();
+    ensure!(found.iter().eq(should), "{how}: {found:?}, and not {should:?}");
     Ok(())
 }
 
 async fn page(
     store: &impl Store,
-    after: Option<&SessionId>,
+    from: Option<&Mark>,
     most: usize,
-) -> Result<Vec<SessionId>, std::string::String> {
-    store.unfinished(after, most).await.map_err(|error| format!("not listed: {error}"))
+) -> Result<Unfinished, std::string::String> {
+    let page =
+        store.unfinished(from, most).await.map_err(|error| format!("not listed: {error}"))?;
+    ensure!(page.sessions.len() <= most, "a page of {most} has {}", page.sessions.len());
+    Ok(page)
 }

@@ -62,7 +62,7 @@ words! {
         RefusedAlone = "A commit that is refused disturbs none that is on its way with it.",
         SeenTogether = "Record and log are seen together: at no moment one without the other.",
         DroppedIsDecided = "A commit whose future was dropped is kept, or is not, and the version says which.",
-        UnfinishedPages = "Sessions that have not ended are listed in order, page by page, each once.",
+        UnfinishedPages = "Sessions that have not ended are listed page by page, each once, whatever is forgotten meanwhile.",
     }
 }
 

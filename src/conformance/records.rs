@@ -86,6 +86,6 @@ async fn gone(store: &impl Store, model: &Model) -> Verdict {
     let read = store.read(id, Seq(1), Seq(1), usize::MAX).await;
     ensure!(read == Err(StoreError::Trimmed), "{id} was forgotten, and its log is read: {read:?}");
     let open = store.unfinished(None, 100).await.map_err(|error| format!("not listed: {error}"))?;
-    ensure!(!open.contains(id), "{id} was forgotten, and is listed");
+    ensure!(!open.sessions.contains(id), "{id} was forgotten, and is listed");
     Ok(())
 }

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::backoff::Backoff;
 use super::mailbox::{Command, NotDone, Reply};
 use super::shared::Shared;
-use crate::store::SessionId;
+use crate::store::{Mark, SessionId};
 
 /// How many names are read at a time.
 const PAGE: usize = 1_000;
@@ -24,10 +24,10 @@ pub(super) async fn recover(shared: Arc<Shared>) {
 async fn recover_all(shared: &Arc<Shared>) {
     let most = shared.options.recoveries.clamp(1, 1 << 16);
     let limit = Arc::new(Semaphore::new(most));
-    let mut after: Option<SessionId> = None;
+    let mut from: Option<Mark> = None;
     let mut patience = Backoff::default();
     loop {
-        let page = match shared.store.unfinished(after.as_ref(), PAGE).await {
+        let page = match shared.store.unfinished(from.as_ref(), PAGE).await {
             Ok(page) => page,
             Err(why) => {
                 tracing::warn!(%why, "the store does not say what is to be recovered; goes on trying");
@@ -35,9 +35,7 @@ async fn recover_all(shared: &Arc<Shared>) {
                 continue;
             }
         };
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        for id in page {
+        for id in page.sessions {
             let Ok(permit) = Arc::clone(&limit).acquire_owned().await else { return };
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
@@ -48,6 +46,10 @@ async fn recover_all(shared: &Arc<Shared>) {
                 }
                 drop(permit);
             });
+        }
+        from = page.next;
+        if from.is_none() {
+            break;
         }
     }
     // Those that are still under way hold permits.

@@ -2,12 +2,17 @@
 
 use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::string::ToString as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored, Version, fits};
+use super::{
+    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
+    fits,
+};
 use crate::ids::Seq;
 use crate::session::Snapshot;
 use crate::words::State;
@@ -131,16 +136,18 @@ impl Store for Memory {
         }))
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>> {
-        ready(Ok(self.with(|shared, _| {
-            let behind = |id: &&SessionId| after.is_none_or(|after| *id > after);
-            let open = |id: &&SessionId| shared.sessions[*id].snapshot.state != State::Ended;
-            shared.sessions.keys().filter(behind).filter(open).take(most).cloned().collect()
-        })))
+    /// In the order of their names: a mark is the last one of its page.
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+        ready(self.with(|shared, _| {
+            let last: Option<SessionId> = from.map(Mark::read).transpose()?;
+            let behind = (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let open = |(_, kept): &(&SessionId, &Kept)| kept.snapshot.state != State::Ended;
+            let open = shared.sessions.range(behind).filter(open).take(most);
+            let sessions: Vec<SessionId> = open.map(|(session, _)| session.clone()).collect();
+            let last = sessions.last().filter(|_| sessions.len() == most);
+            let next = last.map(|last| Mark(last.to_string()));
+            Ok(Unfinished { sessions, next })
+        }))
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {

@@ -17,8 +17,11 @@ mod session_id;
 mod sqlite;
 
 use std::boxed::Box;
+use std::format;
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
+use std::string::String;
 use std::vec::Vec;
 
 use bytes::Bytes;
@@ -85,6 +88,27 @@ pub struct Stored {
     pub lossy: bool,
 }
 
+/// A place in a store's list of sessions. Only the store that made it knows what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark(pub String);
+
+impl Mark {
+    /// What it says, if a store like this one made it.
+    fn read<T: FromStr>(&self) -> Result<T, StoreError> {
+        let Mark(text) = self;
+        text.parse().map_err(|_| StoreError::Io(format!("`{text}` is no mark of this store")))
+    }
+}
+
+/// A page of the sessions that have not ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// These.
+    pub sessions: Vec<SessionId>,
+    /// Where the next page begins; none if this is the last one.
+    pub next: Option<Mark>,
+}
+
 /// A store. See the [module](crate::store) for what it promises.
 ///
 /// All futures may be dropped at any time: a commit that was begun then happens, or does not.
@@ -131,16 +155,17 @@ pub trait Store: Send + Sync + 'static {
         bytes: usize,
     ) -> Answer<'a, Vec<Bytes>>;
 
-    /// Sessions whose record is not ENDED, in the order of their ids, at most `most` of them, that come
-    /// after `after`: those that a new owner has to recover.
+    /// Sessions whose record is not ENDED: those that a new owner has to recover. A page has at most `most`
+    /// of them, which is 1 or more; the first page begins at no mark, each other one at the
+    /// [`next`](Unfinished::next) of the page before.
+    ///
+    /// The order is the store's: best the one in which the records lie, for each is read and committed soon.
+    /// While pages are read, sessions are committed, made and forgotten. One that is there and unfinished
+    /// all the while is in one page, and in one alone.
     ///
     /// # Errors
     /// The records cannot be read.
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>>;
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished>;
 
     /// Forgets a session and its log. It is no error if there is none.
     ///

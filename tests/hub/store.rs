@@ -287,6 +287,22 @@ async fn recovery_asks_again_until_the_store_answers() {
     next.done();
 }
 
+/// The store lists a thousand at a time.
+#[tokio::test(start_paused = true)]
+async fn all_are_recovered_page_by_page() {
+    const SESSIONS: usize = 2_001;
+    let stage = Stage::new().await;
+    for _ in 0..SESSIONS {
+        stage.session().await;
+    }
+    let next = stage.another().await;
+    let story = next.watch.story();
+    let came = story.iter().filter(|line| line.contains(" is in memory, ")).count();
+    assert_eq!(came, SESSIONS, "each once");
+    stage.done();
+    next.done();
+}
+
 /// What the other one's recovery committed has the version that this one meant to make.
 #[tokio::test(start_paused = true)]
 async fn a_commit_of_another_owner_is_not_taken_for_ones_own() {

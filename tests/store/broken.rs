@@ -11,7 +11,9 @@ use outlive::State;
 use outlive::conformance::{self, Check};
 use outlive::ids::Seq;
 use outlive::session::Snapshot;
-use outlive::store::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored, Version};
+use outlive::store::{
+    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
+};
 use strum::VariantArray;
 use tokio::task::yield_now;
 
@@ -53,7 +55,8 @@ enum Flaw {
     IsHalfDoneWhenDropped,
     ListsTheLastOneAgain,
     ListsTheEnded,
-    ListsWithoutOrder,
+    ListsOnePage,
+    CountsItsPlaces,
     ListsTooMany,
 }
 
@@ -93,7 +96,8 @@ const CAUGHT: &[(Flaw, Check)] = &[
     (Flaw::IsHalfDoneWhenDropped, Check::DroppedIsDecided),
     (Flaw::ListsTheLastOneAgain, Check::UnfinishedPages),
     (Flaw::ListsTheEnded, Check::UnfinishedPages),
-    (Flaw::ListsWithoutOrder, Check::UnfinishedPages),
+    (Flaw::ListsOnePage, Check::UnfinishedPages),
+    (Flaw::CountsItsPlaces, Check::UnfinishedPages),
     (Flaw::ListsTooMany, Check::UnfinishedPages),
 ];
 
@@ -341,30 +345,34 @@ impl Store for Broken {
         Box::pin(async move { self.read_now(session, from, to, bytes) })
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>> {
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
         Box::pin(async move {
             let shared = self.shared.lock().unwrap();
-            let after = after.map_or(String::new(), SessionId::to_string);
-            let mut found: Vec<SessionId> = Vec::new();
+            let mut open: Vec<&String> = Vec::new();
             for (id, kept) in &shared.sessions {
                 let Some(snapshot) = &kept.snapshot else { continue };
-                let behind =
-                    *id > after || (self.flaw == Flaw::ListsTheLastOneAgain && *id == after);
-                let open = snapshot.state != State::Ended || self.flaw == Flaw::ListsTheEnded;
-                if behind && open {
-                    found.push(id.parse().unwrap());
+                if snapshot.state != State::Ended || self.flaw == Flaw::ListsTheEnded {
+                    open.push(id);
                 }
             }
-            if self.flaw == Flaw::ListsWithoutOrder {
-                found.sort_by_key(|id| id.as_str().to_lowercase());
-            }
+            let from = from.map_or("", |Mark(last)| last.as_str());
+            // A place that is counted is another one when something is gone.
+            let begin = match self.flaw {
+                Flaw::CountsItsPlaces => from.parse().unwrap_or(0),
+                Flaw::ListsTheLastOneAgain => open.partition_point(|id| id.as_str() < from),
+                _ => open.partition_point(|id| id.as_str() <= from),
+            };
             let most = if self.flaw == Flaw::ListsTooMany { most + 1 } else { most };
-            found.truncate(most);
-            Ok(found)
+            let page = &open[begin.min(open.len())..(begin + most).min(open.len())];
+            let mark = match self.flaw {
+                Flaw::CountsItsPlaces => (begin + page.len()).to_string(),
+                _ => page.last().map_or_else(String::new, |last| (*last).clone()),
+            };
+            let more = page.len() == most && self.flaw != Flaw::ListsOnePage;
+            Ok(Unfinished {
+                sessions: page.iter().map(|id| id.parse().unwrap()).collect(),
+                next: more.then_some(Mark(mark)),
+            })
         })
     }
 

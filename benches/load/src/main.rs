@@ -79,7 +79,9 @@ async fn main() {
             growth::longer(effort).await;
         }
     };
-    if tokio::time::timeout(limit, all).await.is_err() {
+    let done = tokio::time::timeout(limit, all).await;
+    scenarios::clear();
+    if done.is_err() {
         eprintln!("not done after {} s", limit.as_secs());
         std::process::exit(3);
     }

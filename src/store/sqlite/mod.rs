@@ -23,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 use self::owner::{Owner, Owners};
 use self::write::{Prepared, Write};
 use self::writer::{Job, Request, Writer};
-use super::{Answer, Commit, CommitError, SessionId, Store, StoreError, Stored};
+use super::{Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished};
 use crate::ids::Seq;
 
 /// What a commit that was answered with `Ok` survives.
@@ -317,13 +317,9 @@ impl Store for Sqlite {
         self.ask(move |conn, _| reader::read(conn, &session, from, to, bytes))
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>> {
-        let after = after.cloned();
-        self.ask(move |conn, _| reader::unfinished(conn, after.as_ref(), most))
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+        let from = from.cloned();
+        self.ask(move |conn, _| reader::unfinished(conn, from.as_ref(), most))
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {

@@ -1,7 +1,7 @@
 //! What is asked of the file. Readers see what was committed when they began, and block nobody.
 
 use std::format;
-use std::string::String;
+use std::string::{String, ToString as _};
 use std::vec::Vec;
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use super::faults::{corrupt, said};
 use super::owner::Owner;
 use crate::ids::Seq;
 use crate::session::{Session, Snapshot};
-use crate::store::{SessionId, StoreError, Stored, Version, fits};
+use crate::store::{Mark, SessionId, StoreError, Stored, Unfinished, Version, fits};
 
 const LOAD: &str = "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
 
@@ -21,7 +21,7 @@ const CHUNKS: &str = "
     SELECT first, last, body FROM chunk WHERE session = ?1 AND last >= ?2 ORDER BY last";
 
 const UNFINISHED: &str = "
-    SELECT id FROM session WHERE state <> 'ENDED' AND id > ?1 ORDER BY id LIMIT ?2";
+    SELECT key, id FROM session WHERE state <> 'ENDED' AND key > ?1 ORDER BY key LIMIT ?2";
 
 /// A record as it is kept.
 struct Record {
@@ -144,19 +144,24 @@ fn lines(
     Ok(lines)
 }
 
+/// In the order in which they lie in the file: a mark is the key of the last one of its page.
 pub(super) fn unfinished(
     conn: &Connection,
-    after: Option<&SessionId>,
+    from: Option<&Mark>,
     most: usize,
-) -> Result<Vec<SessionId>, StoreError> {
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    // No name is empty: every name comes after the empty one.
-    let after = after.map_or("", SessionId::as_str);
+) -> Result<Unfinished, StoreError> {
+    // Keys count from 1.
+    let from: i64 = from.map_or(Ok(0), Mark::read)?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let mut find = conn.prepare_cached(UNFINISHED).map_err(|error| said(&error))?;
-    let names = find.query_map(params![after, most], |row| row.get::<_, String>(0));
-    let name = |name: rusqlite::Result<String>| {
-        let name = name.map_err(|error| said(&error))?;
-        name.parse().map_err(|error| corrupt(&name, &error))
-    };
-    names.map_err(|error| said(&error))?.map(name).collect()
+    let mut rows = find.query(params![from, limit]).map_err(|error| said(&error))?;
+    let (mut sessions, mut last) = (Vec::new(), from);
+    while let Some(row) = rows.next().map_err(|error| said(&error))? {
+        let found = row.get(0).and_then(|key| Ok((key, row.get::<_, String>(1)?)));
+        let (key, name) = found.map_err(|error| said(&error))?;
+        sessions.push(name.parse().map_err(|error| corrupt(&name, &error))?);
+        last = key;
+    }
+    let next = (sessions.len() == most).then(|| Mark(last.to_string()));
+    Ok(Unfinished { sessions, next })
 }

@@ -36,7 +36,7 @@ CREATE TABLE session (
     head INTEGER NOT NULL,    -- the last entry; 0: none
     snapshot TEXT NOT NULL    -- the record, in JSON
 ) STRICT;
-CREATE INDEX session_unfinished ON session (id) WHERE state <> 'ENDED';
+CREATE INDEX session_unfinished ON session (key) WHERE state <> 'ENDED';
 
 CREATE TABLE chunk (
     session INTEGER NOT NULL, -- session.key

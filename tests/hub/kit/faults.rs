@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use outlive::ids::Seq;
-use outlive::store::{Answer, Commit, CommitError, Memory, SessionId, Store, StoreError, Stored};
+use outlive::store::{
+    Answer, Commit, CommitError, Mark, Memory, SessionId, Store, StoreError, Stored, Unfinished,
+};
 use tokio::sync::Semaphore;
 
 /// What a store does instead of what it is asked.
@@ -160,13 +162,9 @@ impl Store for Faulty {
         ))
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>> {
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
         let fault = self.script().read();
-        Box::pin(self.reading(fault, self.memory.unfinished(after, most)))
+        Box::pin(self.reading(fault, self.memory.unfinished(from, most)))
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outlive::ids::Seq;
-use outlive::store::{Answer, Commit, CommitError, Memory, SessionId, Store, StoreError, Stored};
+use outlive::store::{
+    Answer, Commit, CommitError, Mark, Memory, SessionId, Store, StoreError, Stored, Unfinished,
+};
 
 use super::rng::Rng;
 
@@ -190,12 +192,8 @@ impl Store for Unsure {
         Box::pin(self.read_by(async move { self.memory.read(session, from, to, bytes).await }))
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        after: Option<&'a SessionId>,
-        most: usize,
-    ) -> Answer<'a, Vec<SessionId>> {
-        Box::pin(self.read_by(async move { self.memory.unfinished(after, most).await }))
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+        Box::pin(self.read_by(async move { self.memory.unfinished(from, most).await }))
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {

@@ -35,7 +35,7 @@ async fn a_damaged_record_is_told_by_its_name_and_the_others_go_on() {
         let said = matches!(&told, Err(StoreError::Corrupt(why)) if why.contains("session bad"));
         assert!(said, "{damage}: {told:?}");
         has_six(&store, "good").await;
-        assert_eq!(store.unfinished(None, 9).await.unwrap().len(), 2);
+        assert_eq!(store.unfinished(None, 9).await.unwrap().sessions.len(), 2);
     }
 }
 

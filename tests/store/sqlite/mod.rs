@@ -11,7 +11,7 @@ mod machine;
 
 use outlive::conformance;
 use outlive::ids::Seq;
-use outlive::store::{Durability, Options, Sqlite, Store};
+use outlive::store::{Durability, Mark, Options, Sqlite, Store, StoreError};
 
 use super::place::{Place, commit, line, name};
 
@@ -37,6 +37,14 @@ async fn it_keeps_what_a_store_promises_when_it_is_fast() {
 #[tokio::test]
 async fn it_keeps_what_a_store_promises_with_one_reader_and_one_thread() {
     conforms(Sqlite::options().readers(0).durability(Durability::Fast)).await;
+}
+
+#[tokio::test]
+async fn the_mark_of_another_store_is_told() {
+    let place = Place::new();
+    let told = owned(&place).await.unfinished(Some(&Mark("s_1".into())), 9).await;
+    let no = "`s_1` is no mark of this store";
+    assert!(matches!(&told, Err(StoreError::Io(why)) if why == no), "{told:?}");
 }
 
 /// The store in this file, owned.
