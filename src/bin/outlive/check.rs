@@ -56,7 +56,7 @@ pub(crate) struct Check {
     /// Write the first counterexample here as a Mermaid sequence diagram.
     #[arg(long, value_name = "FILE")]
     diagram: Option<PathBuf>,
-    /// Write the first counterexample here as a trace for `outlive replay`.
+    /// Write the first counterexample here as a trace for `outlive replay`; that of a client's world has none.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Write the first counterexample here as a Rust test.
@@ -253,7 +253,7 @@ impl Check {
         report
     }
 
-    /// Writes the files that were asked for; a client's world has no trace.
+    /// Writes the files that were asked for.
     fn write_counterexample<W: Model>(
         &self,
         world: &W,
@@ -269,8 +269,13 @@ impl Check {
             Some(path) => std::fs::write(path, text()).map_err(|error| unwritable(path, &error)),
         };
         write(&self.diagram, &|| violation.sequence_diagram(world))?;
-        if let Some(world) = recorded {
-            write(&self.trace, &|| world.recorded(violation))?;
+        match (recorded, &self.trace) {
+            (Some(world), trace) => write(trace, &|| world.recorded(violation))?,
+            (None, Some(path)) => {
+                let why = "a trace is a session's, and this counterexample a client's";
+                complain(&format!("{} is not written: {why}", path.display()));
+            }
+            (None, None) => {}
         }
         write(&self.test, &|| violation.test_code(world))
     }
