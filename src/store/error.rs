@@ -25,13 +25,8 @@ pub enum StoreError {
     #[error("this is no store of outlive: {0}")]
     Foreign(String),
     /// It was written by a newer version of this library.
-    #[error("the store has schema {found}, and this version knows schemas up to {known}")]
-    Schema {
-        /// What the file says.
-        found: i64,
-        /// What this version can read.
-        known: i64,
-    },
+    #[error("the store was written by a newer version of outlive: {0}")]
+    Newer(String),
     /// It is closed, or its thread is gone.
     #[error("the store is closed")]
     Closed,

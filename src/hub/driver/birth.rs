@@ -111,7 +111,7 @@ impl Driver {
 
 fn unavailable(why: &StoreError) -> NotDone {
     match why {
-        StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Schema { .. } => {
+        StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Newer(_) => {
             NotDone::Damaged(format!("{why}"))
         }
         StoreError::Trimmed

@@ -72,8 +72,9 @@ pub(super) fn of_file(path: &Path, error: StoreError) -> StoreError {
         StoreError::ReadOnly(text) => StoreError::ReadOnly(named(text)),
         StoreError::Corrupt(text) => StoreError::Corrupt(named(text)),
         StoreError::Foreign(text) => StoreError::Foreign(named(text)),
+        StoreError::Newer(text) => StoreError::Newer(named(text)),
         StoreError::Io(text) => StoreError::Io(named(text)),
-        StoreError::Trimmed | StoreError::Schema { .. } | StoreError::Closed => error,
+        StoreError::Trimmed | StoreError::Closed => error,
     }
 }
 

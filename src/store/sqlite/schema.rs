@@ -161,8 +161,8 @@ fn identify(conn: &Connection) -> Result<i64, Unusable> {
         return Err(Unusable::Store(StoreError::Foreign(why)));
     }
     if version > newest() {
-        let (found, known) = (version, newest());
-        return Err(Unusable::Store(StoreError::Schema { found, known }));
+        let why = format!("it has schema {version}, and this one knows schemas up to {}", newest());
+        return Err(Unusable::Store(StoreError::Newer(why)));
     }
     Ok(version)
 }

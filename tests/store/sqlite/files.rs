@@ -93,7 +93,9 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     drop(other);
     let before = std::fs::read(place.file()).unwrap();
     let refused = Sqlite::open(place.file()).unwrap_err();
-    assert!(matches!(refused, StoreError::Schema { found: 99, known: 1.. }), "{refused}");
+    let file = place.file().display().to_string();
+    let told = matches!(&refused, StoreError::Newer(why) if why.contains(&file) && why.contains("schema 99"));
+    assert!(told, "{refused}");
     assert_eq!(std::fs::read(place.file()).unwrap(), before);
     let other = Connection::open(place.file()).unwrap();
     other.execute_batch("PRAGMA user_version = 1").unwrap();
