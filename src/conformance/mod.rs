@@ -62,7 +62,8 @@ words! {
         RefusedAlone = "A commit that is refused disturbs none that is on its way with it.",
         SeenTogether = "Record and log are seen together: at no moment one without the other.",
         DroppedIsDecided = "A commit whose future was dropped is kept, or is not, and the version says which.",
-        UnfinishedPages = "Sessions that have not ended are listed page by page, each once, whatever is forgotten meanwhile.",
+        UnfinishedPages = "Sessions that have not ended are listed page by page, each once, whatever is forgotten meanwhile; also if a page is asked for again.",
+        UnfinishedMany = "More sessions than a hub asks for at once are listed to the last one.",
     }
 }
 
@@ -119,7 +120,8 @@ where
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-/// Holds a store to one check, at a place where nothing was kept yet.
+/// Holds a store to one check, at a place where nothing was kept yet: for who wants to know in which one it
+/// hangs. `Check::VARIANTS`, of strum's `VariantArray`, has all of them.
 ///
 /// # Errors
 /// It does not pass.
@@ -144,6 +146,7 @@ pub async fn check<S: Store, A: AsyncFn() -> S>(check: Check, again: A) -> Resul
         Check::SeenTogether => crowd::seen_together(&again).await,
         Check::DroppedIsDecided => crowd::dropped_is_decided(&again).await,
         Check::UnfinishedPages => lists::unfinished_pages(&again).await,
+        Check::UnfinishedMany => lists::unfinished_many(&again).await,
     };
     verdict.map_err(|why| Failure { check, why })
 }

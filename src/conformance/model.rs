@@ -143,9 +143,11 @@ impl Model {
             (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
         };
         let (id, base, head) = (&self.id, self.base(), self.head());
+        let size =
+            if bytes == usize::MAX { String::new() } else { format!(" of at most {bytes} bytes,") };
         ensure!(
             same,
-            "{id} has entries {base} (not included) to {head}, and {from}..={to}, of at most {bytes} bytes, is read as {}, not as {}",
+            "{id} has entries {base} (not included) to {head}, and {from}..={to},{size} is read as {}, not as {}",
             short(read.as_deref()),
             short(should.as_ref().copied())
         );

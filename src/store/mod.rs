@@ -111,10 +111,11 @@ pub struct Unfinished {
 
 /// A store. See the [module](crate::store) for what it promises.
 ///
-/// All futures may be dropped at any time: a commit that was begun then happens, or does not.
+/// All futures may be dropped at any time: a commit that was begun then happens, perhaps later, or does not.
 pub trait Store: Send + Sync + 'static {
     /// Takes ownership: whoever owned the store before cannot commit any more. A hub does this once,
-    /// before anything else.
+    /// before anything else. Where a database lets in one process at a time, the next one waits for it
+    /// before there is a store to open, and nobody is taken over from.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -146,7 +147,8 @@ pub trait Store: Send + Sync + 'static {
     /// and one at least. Whoever wants the rest reads on behind them.
     ///
     /// # Errors
-    /// [`StoreError::Trimmed`] if one of `from..=to` is not retained any more (or never was there).
+    /// [`StoreError::Trimmed`] if one of `from..=to` is not retained any more (or never was there), if there is
+    /// no such session, and if `from` is behind `to`.
     fn read<'a>(
         &'a self,
         session: &'a SessionId,
@@ -156,12 +158,15 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'a, Vec<Bytes>>;
 
     /// Sessions whose record is not ENDED: those that a new owner has to recover. A page has at most `most`
-    /// of them, which is 1 or more; the first page begins at no mark, each other one at the
-    /// [`next`](Unfinished::next) of the page before.
+    /// of them, which is 1 or more. It may have fewer, or none, and still a [`next`](Unfinished::next) one: the
+    /// list ends where there is none. The first page begins at no mark, each other one at the `next` of the
+    /// page before. After an error the same page is asked for again: a mark stays good.
     ///
     /// The order is the store's: best the one in which the records lie, for each is read and committed soon.
-    /// While pages are read, sessions are committed, made and forgotten. One that is there and unfinished
-    /// all the while is in one page, and in one alone.
+    /// While pages are read, sessions are committed, made, ended and forgotten. One that is there and unfinished
+    /// all the while is in one page, and in one alone; any other may be listed or not. So a mark is a place,
+    /// and not a session that may be gone: a number that each new session counts up, and that is never used
+    /// for another one, will do.
     ///
     /// # Errors
     /// The records cannot be read.

@@ -3,7 +3,7 @@
 // A flaw is named where it bites, and nowhere else.
 #![allow(clippy::wildcard_enum_match_arm)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -56,6 +56,9 @@ enum Flaw {
     ListsTheLastOneAgain,
     ListsTheEnded,
     ListsOnePage,
+    ListsALittle,
+    ListsForEver,
+    TakesAMarkOnce,
     CountsItsPlaces,
     ListsTooMany,
 }
@@ -97,6 +100,9 @@ const CAUGHT: &[(Flaw, Check)] = &[
     (Flaw::ListsTheLastOneAgain, Check::UnfinishedPages),
     (Flaw::ListsTheEnded, Check::UnfinishedPages),
     (Flaw::ListsOnePage, Check::UnfinishedPages),
+    (Flaw::ListsALittle, Check::UnfinishedMany),
+    (Flaw::ListsForEver, Check::UnfinishedPages),
+    (Flaw::TakesAMarkOnce, Check::UnfinishedPages),
     (Flaw::CountsItsPlaces, Check::UnfinishedPages),
     (Flaw::ListsTooMany, Check::UnfinishedPages),
 ];
@@ -120,6 +126,8 @@ struct Shared {
     /// Whether the commit before this one was refused.
     refused: bool,
     sessions: BTreeMap<String, Kept>,
+    /// Where pages were asked for.
+    marks: BTreeSet<String>,
 }
 
 /// A store in memory, in which there is room for every flaw.
@@ -347,7 +355,12 @@ impl Store for Broken {
 
     fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
         Box::pin(async move {
-            let shared = self.shared.lock().unwrap();
+            let mut shared = self.shared.lock().unwrap();
+            if let Some(Mark(mark)) = from {
+                if !shared.marks.insert(mark.clone()) && self.flaw == Flaw::TakesAMarkOnce {
+                    return Err(StoreError::Io("a mark of before".into()));
+                }
+            }
             let mut open: Vec<&String> = Vec::new();
             for (id, kept) in &shared.sessions {
                 let Some(snapshot) = &kept.snapshot else { continue };
@@ -362,13 +375,21 @@ impl Store for Broken {
                 Flaw::ListsTheLastOneAgain => open.partition_point(|id| id.as_str() < from),
                 _ => open.partition_point(|id| id.as_str() <= from),
             };
-            let most = if self.flaw == Flaw::ListsTooMany { most + 1 } else { most };
-            let page = &open[begin.min(open.len())..(begin + most).min(open.len())];
+            let many = match self.flaw {
+                Flaw::ListsTooMany => most + 1,
+                Flaw::ListsALittle => most.min(64),
+                _ => most,
+            };
+            let page = &open[begin.min(open.len())..(begin + many).min(open.len())];
             let mark = match self.flaw {
                 Flaw::CountsItsPlaces => (begin + page.len()).to_string(),
                 _ => page.last().map_or_else(String::new, |last| (*last).clone()),
             };
-            let more = page.len() == most && self.flaw != Flaw::ListsOnePage;
+            let more = match self.flaw {
+                Flaw::ListsOnePage => false,
+                Flaw::ListsForEver => true,
+                _ => page.len() >= most,
+            };
             Ok(Unfinished {
                 sessions: page.iter().map(|id| id.parse().unwrap()).collect(),
                 next: more.then_some(Mark(mark)),

@@ -324,7 +324,7 @@ pub async fn deaf(effort: Effort) {
         &format!(
             "Ten viewers of a stream of {frames} frames, one a millisecond, with and without an eleventh that never reads, and has hardly any room for what it does not; and with an eleventh that does read."
         ),
-        &["viewers", "p99 age of those who read, µs", "beside ten", "the middle half"],
+        &["viewers", "p99 age of those who read, µs", "beside ten", "half of the rounds"],
     );
     let memory = ours("memory");
     let wish = Wish { frames, batch: 1, pace_us: 1_000 };
@@ -356,12 +356,19 @@ pub async fn deaf(effort: Effort) {
     for (place, (name, ..)) in variants.into_iter().enumerate() {
         let mut beside: Vec<f64> =
             p99[place].iter().zip(&p99[0]).map(|(one, ten)| one / ten).collect();
-        let (least, most) = (quantile(&mut beside, 0.25), quantile(&mut beside, 0.75));
+        let half = match place {
+            0 => "–".to_owned(),
+            _ => format!(
+                "{} to {}×",
+                show(quantile(&mut beside, 0.25)),
+                show(quantile(&mut beside, 0.75))
+            ),
+        };
         row(&[
             name.to_owned(),
             show(median(&mut p99[place].clone())),
             format!("{}×", show(median(&mut beside))),
-            format!("{} to {}×", show(least), show(most)),
+            half,
         ]);
     }
 }
