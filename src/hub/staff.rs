@@ -50,7 +50,8 @@ pub(super) enum What {
     Output(Pieces),
     Ask(Body, Asked),
     Ended(WorkerOutcome, Option<String>),
-    Exited,
+    /// It leaves; and why it failed, if it did, and with it its turn, if it was at one.
+    Exited(Option<String>),
 }
 
 /// What a worker is told.
@@ -193,7 +194,7 @@ async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
             Some(Order::Turn(errand)) => {
                 match answer(&*worker, &mut run, &mut job, *errand).await {
                     Then::Next => {}
-                    Then::Leave => return say(&job, None, What::Exited),
+                    Then::Leave(why) => return say(&job, None, What::Exited(why)),
                     Then::Gone => return,
                 }
             }
@@ -208,7 +209,7 @@ async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
     if let Err(why) = closed {
         tracing::warn!(session = %job.start.session, %why, "the closeout failed");
     }
-    say(&job, None, What::Exited);
+    say(&job, None, What::Exited(None));
 }
 
 fn say(job: &Job, turn: Option<Seq>, what: What) {
@@ -247,7 +248,7 @@ async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
 /// What comes after a turn.
 enum Then {
     Next,
-    Leave,
+    Leave(Option<String>),
     Gone,
 }
 
@@ -298,6 +299,10 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
             (WorkerOutcome::Failed, Some(why.to_string()))
         }
     };
+    if fatal {
+        // One word for both ends: between two the turn's successor would be given to a worker that leaves.
+        return Then::Leave(error);
+    }
     say(job, Some(id), What::Ended(outcome, error));
-    if fatal { Then::Leave } else { Then::Next }
+    Then::Next
 }

@@ -171,6 +171,36 @@ async fn a_fatal_failure_ends_the_worker_and_the_next_prompt_has_another() {
     stage.done();
 }
 
+/// Of one word: a worker that told its turn's end first, and then that it leaves, was given the next prompt between
+/// the two, and that one failed without having been begun.
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_fatal_failure_or_a_panic_is_answered_by_the_next_worker() {
+    let why = "the worker panicked: in the middle of it";
+    for (scene, why) in [(Scene::Fatal("burnt".into()), "burnt"), (Scene::Panic, why)] {
+        let stage = Stage::new().await;
+        let session = stage.session().await;
+        let say = Scene::Say(1);
+        let (one, two, three) = tokio::join!(
+            stage.prompt(&session, 1, &scene),
+            stage.prompt(&session, 2, &say),
+            stage.prompt(&session, 3, &say),
+        );
+        assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");
+        let mut viewer = stage.view(&session, "laptop");
+        viewer.ended(1, TurnOutcome::Failed).await;
+        assert!(
+            viewer.has(|said| matches!(said, Said::TurnEnd { error: Some(it), .. } if it == why))
+        );
+        viewer.ended(2, TurnOutcome::Completed).await;
+        viewer.ended(3, TurnOutcome::Completed).await;
+        assert_eq!(
+            stage.actor.ledger(),
+            ["start 1", "turn 1 of post", "start 2r", "turn 2 of post", "turn 3 of post"]
+        );
+        stage.done();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_ends_the_turn_and_its_worker_and_what_waits_has_another() {
     let stage = Stage::new().await;

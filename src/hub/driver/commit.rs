@@ -31,7 +31,7 @@ pub(super) enum Payload {
     Said(Who, Body),
     Output(Pieces),
     Ask(Body, Asked),
-    /// Why the turn failed, or the start, and with it every prompt that waited for it.
+    /// Why the turn failed, or the worker with its turn, or its start with every prompt that waited for it.
     End(Option<String>),
 }
 

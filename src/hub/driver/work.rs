@@ -46,7 +46,8 @@ impl Driver {
         let Some(incarnation) = self.worker.as_ref().map(|worker| worker.incarnation) else {
             return;
         };
-        let (turn, what) = said.map_or((None, What::Exited), |said| (said.turn, said.what));
+        let gone = || (None, What::Exited(Some("the worker's task is gone".into())));
+        let (turn, what) = said.map_or_else(gone, |said| (said.turn, said.what));
         self.word(incarnation, turn, what).await;
     }
 
@@ -70,9 +71,9 @@ impl Driver {
                 self.dismiss();
                 (Event::StartFailed { incarnation }, Payload::End(Some(why)))
             }
-            What::Exited => {
+            What::Exited(why) => {
                 self.dismiss();
-                (Event::Exited { incarnation }, Payload::None)
+                (Event::Exited { incarnation }, Payload::End(why))
             }
         };
         self.feed_fact(event, payload).await;

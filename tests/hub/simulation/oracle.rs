@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use outlive::EndReason::{self, StartFailed, StartTimeout, TurnTimeout};
 use outlive::hub::{Hub, Role};
 use outlive::ids::Seq;
 use outlive::log::{Claim, LogId};
@@ -20,6 +21,8 @@ struct Told {
     outputs: Vec<String>,
     ends: Vec<TurnOutcome>,
     asks: u32,
+    /// It failed, and not with the start of its worker.
+    fails: bool,
 }
 
 /// Everything that is wrong.
@@ -45,14 +48,15 @@ pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
 }
 
 /// The turns, by place.
-fn turns(said: &[Said], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, Told)> {
+fn turns(log: &[Said], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, Told)> {
     let mut turns: BTreeMap<u64, (String, u64, Told)> = BTreeMap::new();
     let mut asks = BTreeMap::new();
-    for (said, seq) in said.iter().zip(1..) {
+    for (said, seq) in log.iter().zip(1_u64..) {
         match said {
             Said::Prompt { client, n, d } => {
                 let task = serde_json::from_str(d.get()).unwrap();
-                let told = Told { task, outputs: Vec::new(), ends: Vec::new(), asks: 0 };
+                let told =
+                    Told { task, outputs: Vec::new(), ends: Vec::new(), asks: 0, fails: false };
                 turns.insert(seq, (client.clone(), n.get(), told));
             }
             Said::Output { turn: Some(turn), d } => {
@@ -73,14 +77,32 @@ fn turns(said: &[Said], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, 
                     wrong.push(format!("ask {ask} was answered twice, or never asked"));
                 }
             }
-            Said::TurnEnd { turn, outcome, .. } => match turns.get_mut(&turn.0) {
-                Some((.., told)) => told.ends.push(*outcome),
+            Said::TurnEnd { turn, outcome, error } => match turns.get_mut(&turn.0) {
+                Some((.., told)) => {
+                    told.ends.push(*outcome);
+                    let end = end_behind(log, seq);
+                    let failed = *outcome == TurnOutcome::Failed;
+                    told.fails = failed && !matches!(end, Some(StartFailed | StartTimeout));
+                    // The session's own end tells it of a timer.
+                    let told_why =
+                        error.is_some() || matches!(end, Some(StartTimeout | TurnTimeout));
+                    if failed && !told_why {
+                        wrong.push(format!("turn {turn} failed, and nobody says why"));
+                    }
+                }
                 None => wrong.push(format!("{seq} ends no turn")),
             },
             Said::Output { turn: None, .. } | Said::Closing { .. } | Said::End { .. } => {}
         }
     }
     turns
+}
+
+/// Why the session ended with the turns that end here, if it did.
+fn end_behind(log: &[Said], seq: u64) -> Option<EndReason> {
+    let behind = log.iter().skip(usize::try_from(seq).unwrap());
+    let next = behind.skip_while(|said| matches!(said, Said::TurnEnd { .. })).next();
+    if let Some(Said::End { why, .. }) = next { Some(*why) } else { None }
 }
 
 fn judge_turns(world: &World, turns: &BTreeMap<u64, (String, u64, Told)>, wrong: &mut Vec<String>) {
@@ -110,7 +132,7 @@ fn judge_turns(world: &World, turns: &BTreeMap<u64, (String, u64, Told)>, wrong:
         }
         let ran = matches!(outcome, TurnOutcome::Completed | TurnOutcome::Empty);
         let cancelled = outcome == TurnOutcome::Cancelled;
-        if (ran && begun != 1) || (cancelled && begun != 0) {
+        if ((ran || told.fails) && begun != 1) || (cancelled && begun != 0) {
             wrong.push(format!("{key} is {outcome}, and was begun {begun} times"));
         }
     }
