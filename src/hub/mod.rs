@@ -101,7 +101,9 @@ use crate::words::CloseCode;
 /// How long a drain takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// Connections are closed over this time, evenly, so that they do not all come back at once.
+    /// Connections are closed over this time, so that they do not all come back at once: those of one session
+    /// after those of another, evenly, and the last ones at its end. Until then they watch; what a turn says
+    /// afterwards they see in the next process.
     pub window: core::time::Duration,
     /// Turns that still run then are left as they are: the next process finds them `ambiguous`. So is one that
     /// waits for an answer to an [ask](Turn::ask): nobody is connected any more who could give it, except by a
@@ -277,10 +279,10 @@ impl Hub {
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
         let pause = drain.window.min(drain.deadline) / count;
         for mailbox in mailboxes {
-            mailbox.tell(Fact::Close(CloseCode::Restart));
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
+            mailbox.tell(Fact::Close(CloseCode::Restart));
         }
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {

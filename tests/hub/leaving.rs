@@ -47,6 +47,25 @@ async fn a_drain_tells_everybody_and_lets_turns_finish() {
     next.done();
 }
 
+/// It was closed at once, and its page stood still in the middle of the answer until the next process came.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_alone_is_watched_until_the_window_ends() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::OnCue(2)).await;
+    viewer.until(|viewer| viewer.applied.len() == 1).await;
+    let drained = leaves(&stage);
+    settle().await;
+    stage.actor.cues.add_permits(2);
+    viewer.ended(1, TurnOutcome::Completed).await;
+    assert_eq!(outputs(&viewer.applied, 1), ["1", "2"]);
+    assert_eq!(viewer.is_closed().await, CloseCode::Restart);
+    drop(viewer);
+    soon(drained).await.unwrap();
+    stage.done();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_still_runs_at_the_deadline_is_left() {
     let stage = Stage::new().await;
