@@ -89,7 +89,7 @@ export interface Options {
 
 export class OutliveError extends Error {
   /** The server's reason, the table's, or one of the client's own: `closed`, `elsewhere`, `no_json`, `not_kept`,
-   * `unavailable`. */
+   * `not_started`, `unavailable`. */
   reason: string;
   rule?: string;
   code?: number;
@@ -118,8 +118,8 @@ export class Client {
   /** Resolves when it is accepted. A server that leaves, or whose store does not answer, is come back to, and given it
    * again; one that sends the client away because of its token, or a limit, is given it after the next `start()`.
    * Rejects with `closed` and the code if the server sends the client away for good, or if the frame is too large
-   * (1009). Rejects at once, and keeps nothing, if the body has no JSON (`no_json`) or the storage does not take it
-   * (`not_kept`). */
+   * (1009). Rejects at once, and keeps nothing, if the body has no JSON (`no_json`), the storage does not take it
+   * (`not_kept`), or the client was stopped or sent away (`not_started`): then `start()` comes first. */
   prompt(body: unknown): Promise<{ n: number; seq: number | null }>;
   /** Throws if there is no connection. */
   interrupt(turn: number): void;

@@ -36,7 +36,8 @@ impl History {
         Ok(stored.map_or(Seq(0), |stored| stored.snapshot.log.base))
     }
 
-    /// All that is retained, in order, each entry with its place.
+    /// All that is retained, in order, each entry with its place. A long log takes its time: a worker that keeps in
+    /// its [`Run`](crate::hub::Worker::Run) what it remembers reads it once.
     ///
     /// Not the whole conversation if the log was trimmed: see [`base`](History::base). And more than what is over:
     /// also prompts that are not answered yet are in the log, the one that a worker is started for and those that
@@ -53,17 +54,22 @@ impl History {
     /// async fn conversation(history: &History) -> Result<Vec<(String, String)>, Failure> {
     ///     let (mut open, mut answered) = (BTreeMap::new(), Vec::new());
     ///     for (seq, said) in history.read().await? {
-    ///         match &said {
-    ///             Said::Prompt { .. } => _ = open.insert(seq, (said.read()?, String::new())),
+    ///         match said {
+    ///             // Read only if it was answered: a body that is no text must fail its own turn alone.
+    ///             Said::Prompt { .. } => _ = open.insert(seq, (said, String::new())),
     ///             Said::Output { turn: Some(turn), .. } => {
-    ///                 if let Some((_, answer)) = open.get_mut(turn) {
+    ///                 if let Some((_, answer)) = open.get_mut(&turn) {
     ///                     answer.push_str(&said.read::<String>()?);
     ///                 }
     ///             }
     ///             Said::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
-    ///                 answered.extend(open.remove(turn));
+    ///                 if let Some((prompt, answer)) = open.remove(&turn) {
+    ///                     answered.push((prompt.read()?, answer));
+    ///                 }
     ///             }
-    ///             _ => {} // turns that failed, asks, last words
+    ///             // Turns that failed; and those that were stopped or cut off, whose beginning was seen by those
+    ///             // who watched: a conversation that is to remember them takes other outcomes as well.
+    ///             _ => {}
     ///         }
     ///     }
     ///     Ok(answered)

@@ -218,7 +218,7 @@ impl Turn {
         &self.start
     }
 
-    /// The client that prompted, by its own name.
+    /// The client that prompted, by the name that it gave itself: it is no proof of who that is.
     pub fn client(&self) -> &str {
         &self.client
     }
@@ -294,7 +294,8 @@ impl Turn {
 /// The answer to an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Who answered, by the client's own name.
+    /// Who answered, by the name that the client gave itself: it is no proof of who that is. Where several people
+    /// may answer, the server notes in its own records whom it authorised.
     pub client: Arc<str>,
     /// What.
     pub body: Body,

@@ -33,7 +33,7 @@ pub const SUBPROTOCOL: &str = "outlive.v1";
 pub enum ToServer {
     /// The hello: the first frame.
     Attach {
-        /// The client's own name for itself, kept over reconnects: up to 64 characters.
+        /// The client's own name for itself, kept over reconnects: up to 64 bytes.
         client: String,
         /// How far it has applied the log, as `log.seq`.
         #[serde(skip_serializing_if = "Option::is_none")]

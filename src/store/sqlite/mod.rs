@@ -143,6 +143,9 @@ type Question = Box<dyn FnOnce(Result<&Connection, StoreError>) + Send>;
 impl Sqlite {
     /// Opens a file with the default [`Options`]; makes it if there is none.
     ///
+    /// A hub on it takes the file over from any process that has it: that one commits nothing more, and what it was
+    /// at ends `ambiguous`. Two servers that should both live want two files.
+    ///
     /// # Errors
     /// Why it cannot be used. Nothing was changed.
     pub fn open(path: impl AsRef<Path>) -> Result<Sqlite, StoreError> {

@@ -100,8 +100,8 @@ fn turns(log: &[Said], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, T
 
 /// Why the session ended with the turns that end here, if it did.
 fn end_behind(log: &[Said], seq: u64) -> Option<EndReason> {
-    let behind = log.iter().skip(usize::try_from(seq).unwrap());
-    let next = behind.skip_while(|said| matches!(said, Said::TurnEnd { .. })).next();
+    let mut behind = log.iter().skip(usize::try_from(seq).unwrap());
+    let next = behind.find(|said| !matches!(said, Said::TurnEnd { .. }));
     if let Some(Said::End { why, .. }) = next { Some(*why) } else { None }
 }
 
