@@ -125,7 +125,7 @@ async fn walk(
     Err(format!("{sessions} sessions, and after {pages} pages of {most} there is still a next one"))
 }
 
-/// A page. It is asked for three times: an answer may be lost, and a future dropped.
+/// A page. It is asked for again: an answer may be lost, and a future dropped.
 async fn page(store: &impl Store, from: Option<&Mark>, most: usize) -> Result<Unfinished, String> {
     let mut page = Unfinished::default();
     for round in 1..=2 {
