@@ -324,7 +324,12 @@ pub async fn deaf(effort: Effort) {
         &format!(
             "Ten viewers of a stream of {frames} frames, one a millisecond, with and without an eleventh that never reads, and has hardly any room for what it does not; and with an eleventh that does read."
         ),
-        &["viewers", "p99 age of those who read, µs", "beside ten", "half of the rounds"],
+        &[
+            "viewers",
+            "p99 age of those who read, µs",
+            "beside ten",
+            "the middle half of the rounds",
+        ],
     );
     let memory = ours("memory");
     let wish = Wish { frames, batch: 1, pace_us: 1_000 };
