@@ -1,4 +1,4 @@
-//! Model-check your own limits in your CI: `cargo run --release --features check --example check_limits`.
+//! Model-check your own limits in your CI: `cargo run --release --example check_limits`.
 //!
 //! The world is the shipped one, with connections that break; the limits are yours. Durations do not
 //! matter to a world, in which every timer may fire at any time.

@@ -147,42 +147,27 @@
 //!
 //! Features only add: `check`, `docs`, and `cli` for the program `outlive`. The default library is
 //! `no_std` with `alloc`, and has no `unsafe` code.
-#![no_std]
+#![cfg_attr(not(any(feature = "check", feature = "docs", feature = "wire")), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(any(feature = "check", feature = "tokio", feature = "client"))]
-extern crate std;
 
-#[cfg(feature = "axum")]
-pub mod axum;
 #[cfg(feature = "check")]
 pub mod check;
 pub mod client;
-#[cfg(feature = "tokio")]
-pub mod conformance;
 pub mod connection;
 #[cfg(feature = "docs")]
 pub mod docs;
-#[cfg(feature = "tokio")]
-pub mod hub;
 pub mod ids;
 pub mod laws;
 mod limits;
 pub mod log;
 pub mod routing;
 pub mod session;
-#[cfg(feature = "tokio")]
-pub mod store;
 pub mod table;
-#[cfg(any(feature = "tokio", feature = "client"))]
+#[cfg(feature = "wire")]
 pub mod wire;
 mod words;
 
 pub use limits::{Limits, ZeroLimit};
 pub use words::*;
-
-/// The README's examples are tests. Some of them search, and one serves.
-#[cfg(all(doctest, feature = "check", feature = "axum"))]
-#[doc = include_str!("../README.md")]
-struct Readme;

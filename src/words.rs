@@ -8,6 +8,8 @@ use strum::VariantArray as _;
 ///
 /// The sentence is the variant's documentation and what [`meaning`](State::meaning) returns, so that
 /// the generated pages say what rustdoc says.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident as $case:literal { $($variant:ident = $meaning:literal,)+ }) => {
         $(#[$doc])*

@@ -21,13 +21,11 @@
 //! assert_eq!(over.rule().id, "B1");
 //! ```
 //!
-//! On tokio `client::driver` runs it, with the feature `client`. Other languages run the same rows:
+//! On tokio the crate `outlive-client` runs it. Other languages run the same rows:
 //! `docs/generated/client.json`, and `clients/js` for JavaScript, which is held against this machine by
 //! recorded steps.
 
 mod apply;
-#[cfg(feature = "client")]
-pub mod driver;
 mod event;
 mod machine;
 mod outbox;

@@ -25,7 +25,7 @@ pub use ops::Op;
 pub use sheet::{Group, Line, Named, Section, Sheet};
 
 /// The command that writes [`pages`] to `docs/generated`.
-pub const REFRESH: &str = "cargo run --features cli -- docs";
+pub const REFRESH: &str = "cargo run -- docs";
 
 /// A file of `docs/generated`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,23 @@ pub fn pages() -> Vec<Page> {
         page("words.json", json::words()),
     ]
 }
+
+/// The client in JavaScript, as it is published: for servers that serve a page of their own.
+pub mod javascript {
+    /// What a page imports.
+    pub const OUTLIVE: &str = include_str!("../../clients/js/outlive.js");
+    /// The machine, which runs the table.
+    pub const MACHINE: &str = include_str!("../../clients/js/machine.js");
+    /// The settings, and what they are if nothing is said.
+    pub const OPTIONS: &str = include_str!("../../clients/js/options.js");
+    /// Which tab is which client.
+    pub const SEAT: &str = include_str!("../../clients/js/seat.js");
+    /// The client's table, generated.
+    pub const TABLE: &str = include_str!("../../clients/js/table.js");
+}
+
+/// The diagram of the session's states, as `docs/generated/session.svg` has it.
+pub const SESSION_SVG: &str = include_str!("../../docs/generated/session.svg");
 
 /// Everything in `clients/js` that is generated: the table as a module, and the steps that its machine is
 /// held against.

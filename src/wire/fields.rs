@@ -1,8 +1,6 @@
 //! How frames and entries are read: all their fields first, and then what each kind needs.
 
-use std::boxed::Box;
 use std::fmt;
-use std::string::String;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};

@@ -8,9 +8,6 @@
 mod fields;
 
 use std::borrow::Cow;
-use std::boxed::Box;
-use std::string::String;
-use std::vec::Vec;
 
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Serialize};
@@ -318,7 +315,6 @@ pub enum FrameError {
 }
 
 /// The frame of an entry: its place, then the line that the store keeps.
-#[cfg(feature = "tokio")]
 pub fn frame(log: LogId, seq: Seq, line: &[u8]) -> Vec<u8> {
     let mut frame = std::format!("{{\"t\":\"ev\",\"id\":\"{log}.{seq}\",").into_bytes();
     frame.extend_from_slice(line.get(1..).unwrap_or_default());

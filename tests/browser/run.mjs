@@ -19,7 +19,7 @@ const PATIENCE = 60_000; // before a condition that does not come true fails a t
 function program() {
   if (process.env.OUTLIVE) return process.env.OUTLIVE;
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  const args = ["build", "--features", "serve", "--bin", "outlive", "--message-format", "json-render-diagnostics"];
+  const args = ["build", "--bin", "outlive", "--message-format", "json-render-diagnostics"];
   const told = execFileSync("cargo", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   return told.split("\n").filter(Boolean).map((line) => JSON.parse(line)).findLast((line) => line.executable).executable;
 }

@@ -52,11 +52,11 @@ fn the_contract_in_the_readme_is_that_of_the_machine() {
 
 #[test]
 fn the_server_in_the_readme_is_the_example() {
-    let example = file("examples/chat.rs");
+    let example = file("crates/server/examples/chat.rs");
     let code = &example[example.find("use std::error").unwrap()..];
     let expected = format!("\n```rust,no_run\n{code}```\n");
     let readme = file("README.md");
-    let told = "README.md: put the code of examples/chat.rs between the markers of the example";
+    let told = "README.md: put the code of crates/server/examples/chat.rs between the markers of the example";
     assert!(between(&readme, "example").trim_end() == expected.trim_end(), "{told}");
 }
 

@@ -1,8 +1,6 @@
 //! Reading, replaying and explaining traces.
 
 mod arbitrary;
-#[cfg(feature = "cli")]
-mod command;
 mod docs;
 mod partial;
 mod reading;

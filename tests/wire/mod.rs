@@ -3,5 +3,5 @@
 
 mod damage;
 mod forms;
-#[cfg(feature = "tokio")]
+#[cfg(feature = "wire")]
 mod frames;

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use outlive::Limits;
-use outlive::hub::{Failure, Hub, Turn};
+use outlive_server::hub::{Failure, Hub, Turn};
 use outlive::ids::Seq;
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Session};
-use outlive::store::{Commit, SessionId, Sqlite, Store, Version};
+use outlive_server::store::{Commit, SessionId, Sqlite, Store, Version};
 
 use crate::Effort;
 use crate::figures::{head, median, row, show};

@@ -1,7 +1,6 @@
 //! Everything that can happen around a client.
 
 use std::fmt;
-use std::prelude::v1::*;
 
 use super::World;
 use super::moment::{Down, Moment, Phase, Up};

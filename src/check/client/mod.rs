@@ -12,8 +12,6 @@ mod play;
 pub mod scopes;
 
 use std::collections::VecDeque;
-use std::prelude::v1::*;
-use std::{format, vec};
 
 pub use action::{Action, CLASSES, Late};
 pub use moment::{Budget, Down, Fate, Handed, Moment, Phase, Server, Up, What, Wire};

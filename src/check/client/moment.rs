@@ -1,7 +1,6 @@
 //! One state of everything around a client: page, driver, wire, server.
 
 use std::collections::VecDeque;
-use std::prelude::v1::*;
 
 use crate::client::{Link, Saved, Ticket, Welcome};
 use crate::ids::{PromptNumber, Seq};

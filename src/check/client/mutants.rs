@@ -2,8 +2,6 @@
 //!
 //! The laws are complete when no mutant survives, save those that are listed as equivalent.
 
-use std::prelude::v1::*;
-use std::{format, vec};
 
 use strum::VariantArray;
 
@@ -58,7 +56,7 @@ impl Mutant {
     pub fn in_world(&self, world: World) -> World {
         let mut rows = ROWS.to_vec();
         rows[self.place] = self.row;
-        let table = Table { rows: vec::Vec::leak(rows), index: INDEX };
+        let table = Table { rows: Vec::leak(rows), index: INDEX };
         world.with_table(Box::leak(Box::new(table)))
     }
 

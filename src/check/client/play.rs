@@ -1,7 +1,5 @@
 //! An honest driver, an honest server, and everything that goes wrong between them.
 
-use std::format;
-use std::prelude::v1::*;
 
 use super::action::{Action, Late};
 use super::moment::{Down, Fate, Handed, Moment, Phase, Up, What, Wire};

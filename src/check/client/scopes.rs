@@ -1,6 +1,5 @@
 //! The worlds of a client, as data.
 
-use std::prelude::v1::*;
 
 use super::moment::Budget;
 use crate::client::Settings;

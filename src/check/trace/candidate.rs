@@ -1,8 +1,6 @@
 //! The sessions that could stand behind a log with missing events.
 
-use std::boxed::Box;
 use std::collections::HashSet;
-use std::vec::Vec;
 
 use strum::EnumCount;
 

@@ -1,8 +1,6 @@
 //! What a line says must have come of its event.
 
-use std::format;
 use std::string::{String, ToString};
-use std::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 

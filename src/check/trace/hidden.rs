@@ -1,6 +1,5 @@
 //! The events that a log may leave out, and which of them a session could have met.
 
-use std::vec::Vec;
 
 use strum::VariantArray;
 

@@ -45,8 +45,6 @@ mod record;
 mod replay;
 
 use std::collections::BTreeMap;
-use std::string::String;
-use std::vec::Vec;
 
 pub use expect::{Expect, Mismatch, Rules, Word};
 pub use hidden::Hidden;

@@ -1,10 +1,7 @@
 //! Explains a log in which events are missing: every session that could stand behind the log so far
 //! is kept, with whatever hidden events may have happened in between.
 
-use std::boxed::Box;
 use std::collections::{BTreeMap, HashSet};
-use std::string::String;
-use std::vec::Vec;
 
 use super::candidate::{Candidate, Run, count};
 use super::hidden::Hidden;

@@ -1,9 +1,7 @@
 //! Reads a trace line by line; memory is bounded by the longest line that is allowed.
 
-use std::format;
 use std::io::{BufRead, Read};
 use std::string::{String, ToString};
-use std::vec::Vec;
 
 use super::line::Line;
 

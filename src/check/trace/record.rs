@@ -1,7 +1,6 @@
 //! Writes the traces of a driver.
 
 use std::io::{self, Write};
-use std::string::String;
 
 use super::expect::Expect;
 use super::line::{Begin, Fed, Line};

@@ -1,9 +1,6 @@
 //! Replays a complete trace: each line is a step, each step is held against its line and every law.
 
 use std::collections::BTreeMap;
-use std::format;
-use std::string::String;
-use std::vec::Vec;
 
 use super::expect::{Expect, Mismatch};
 use super::line::{Begin, Fed, Line};

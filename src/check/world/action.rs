@@ -1,7 +1,6 @@
 //! What can happen in the world.
 
 use std::fmt;
-use std::prelude::v1::*;
 
 use super::moment::{Post, Word};
 use crate::connection::Trigger;

@@ -1,6 +1,5 @@
 //! When what can happen may happen: the bounds of a world.
 
-use std::prelude::v1::*;
 
 use strum::VariantArray;
 

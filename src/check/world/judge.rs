@@ -1,6 +1,5 @@
 //! The laws over moments: what no single step can show.
 
-use std::prelude::v1::*;
 
 use super::World;
 use super::moment::{self, Moment, Phase};

@@ -17,8 +17,6 @@ pub mod races;
 pub mod scopes;
 mod symmetry;
 
-use std::prelude::v1::*;
-use std::vec;
 
 pub use action::{Action, CLASSES};
 pub use moment::{Budget, Moment, Post, Word};

@@ -1,7 +1,6 @@
 //! One state of the world: everything that has a future.
 
 use std::fmt;
-use std::prelude::v1::*;
 
 use crate::connection;
 use crate::ids::{ClientId, PromptNumber, Seq};

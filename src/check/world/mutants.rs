@@ -2,8 +2,6 @@
 //!
 //! The laws are complete when no mutant survives, save those that are listed as equivalent.
 
-use std::prelude::v1::*;
-use std::{format, vec};
 
 use strum::VariantArray;
 
@@ -164,20 +162,20 @@ impl Mutant {
             Change::Session(place, row) => {
                 let mut rows = table::ROWS.to_vec();
                 rows[*place] = *row;
-                let table = table::Table { rows: vec::Vec::leak(rows), index: table::INDEX };
+                let table = table::Table { rows: Vec::leak(rows), index: table::INDEX };
                 world.with_table(Box::leak(Box::new(table)))
             }
             Change::Connection(place, row) => {
                 let mut rows = connection::table::ROWS.to_vec();
                 rows[*place] = *row;
                 let index = connection::table::INDEX;
-                let table = connection::table::Table { rows: vec::Vec::leak(rows), index };
+                let table = connection::table::Table { rows: Vec::leak(rows), index };
                 world.with_connections(Box::leak(Box::new(table)))
             }
             Change::Routing(place, row) => {
                 let mut rows = routing::ROWS.to_vec();
                 rows[*place] = *row;
-                let table = routing::Table { rows: vec::Vec::leak(rows), index: routing::INDEX };
+                let table = routing::Table { rows: Vec::leak(rows), index: routing::INDEX };
                 world.with_routes(Box::leak(Box::new(table)))
             }
         }

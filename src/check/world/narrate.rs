@@ -1,7 +1,5 @@
 //! A world's steps in words, for stories, diagrams and tests.
 
-use std::format;
-use std::prelude::v1::*;
 
 use super::{Action, World};
 use crate::check::trace::Recorder;

@@ -5,7 +5,6 @@
 
 use core::cell::RefCell;
 use core::num::NonZeroU64;
-use std::prelude::v1::*;
 use std::thread_local;
 
 use strum::VariantArray;

@@ -2,8 +2,6 @@
 //! shortest story is kept as documentation.
 
 use std::fmt::Write as _;
-use std::prelude::v1::*;
-use std::vec;
 
 use super::{Bug, Bytes, Scope, World, scopes};
 use crate::check::{Report, Search};
@@ -202,7 +200,7 @@ impl Race {
 /// The page of the races, in Markdown: each with its shortest story and a sequence diagram.
 pub fn page() -> String {
     let mut page = String::from(
-        "<!-- generated: cargo run --release --features cli -- check --races --format markdown > docs/races.md -->\n\n\
+        "<!-- generated: cargo run --release -- check --races --format markdown > docs/races.md -->\n\n\
          # The twelve races\n\n\
          Each is a bug that drivers had in the field, planted on purpose. The checker finds it, and this is the\n\
          shortest story there is. Without the bug no story is found.\n",
@@ -234,5 +232,5 @@ fn changed(row: Row) -> &'static Table {
     }
     rows.push(row);
     // A table is static; there are two or three of these in a process.
-    Box::leak(Box::new(Table { rows: vec::Vec::leak(rows), index }))
+    Box::leak(Box::new(Table { rows: Vec::leak(rows), index }))
 }

@@ -11,8 +11,6 @@ mod wire;
 mod workers;
 
 use core::num::{NonZeroU32, NonZeroU64};
-use std::prelude::v1::*;
-use std::{format, vec};
 
 use super::action::Action;
 use super::moment::{

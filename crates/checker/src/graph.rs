@@ -1,0 +1,195 @@
+//! The explored states as a graph: numbered densely, with every step that changes something.
+
+use std::hash::Hash;
+use std::ops::Range;
+use std::thread;
+
+use super::model::{Encoding, Model};
+use super::store::{Id, SHARDS, Shard, Store, id_of, place_of_id, shard_of_id};
+use super::worker::Context;
+
+/// A state of a [`Graph`].
+pub(super) type Node = u32;
+
+/// A set of fair classes, by their number in [`FairClasses`].
+pub(super) type ClassSet = u64;
+
+/// The classes of actions which fairness speaks about, numbered from 0.
+pub(super) struct FairClasses {
+    /// By class of the model.
+    numbers: Vec<Option<u8>>,
+}
+
+impl FairClasses {
+    /// Why the assumptions make no sense, if they make none.
+    pub(super) fn of<M: Model, E: Encoding<M>>(
+        context: &Context<'_, M, E>,
+    ) -> Result<Self, String> {
+        let classes = context.model.classes();
+        let mut numbers = vec![None; classes.len()];
+        let mut next = 0;
+        for fairness in context.laws.leads_to.iter().flat_map(|law| &law.fairness) {
+            let name = fairness.class();
+            let Some(class) = classes.iter().position(|class| *class == name) else {
+                return Err(std::format!(
+                    "fairness speaks of {name}, which is no class of actions"
+                ));
+            };
+            if numbers[class].is_none() {
+                numbers[class] = Some(next);
+                next += 1;
+            }
+        }
+        if u32::from(next) > ClassSet::BITS {
+            return Err("fairness speaks of more than 64 classes".to_owned());
+        }
+        Ok(Self { numbers })
+    }
+
+    /// The class as a set, empty if fairness does not speak about it.
+    pub(super) fn set_of(&self, class: usize) -> ClassSet {
+        self.numbers[class].map_or(0, |number| 1 << number)
+    }
+
+    fn label_of(&self, class: usize) -> u8 {
+        self.numbers[class].map_or(0, |number| number + 1)
+    }
+}
+
+/// A step to another state.
+#[derive(Clone, Copy)]
+pub(super) struct Edge {
+    pub(super) to: Node,
+    /// The fair class of the action as a set, or the empty set.
+    pub(super) class: ClassSet,
+}
+
+/// All states and the steps between different ones.
+pub(super) struct Graph {
+    /// By shard: the node of its first state; and at the end the number of nodes.
+    firsts: Vec<Node>,
+    /// By node: where its steps begin; and at the end the number of steps.
+    offsets: Vec<usize>,
+    targets: Vec<Node>,
+    /// By step: 0, or the number of its fair class plus one.
+    labels: Vec<u8>,
+}
+
+impl Graph {
+    /// Takes every step once more and looks up where it leads.
+    pub(super) fn build<M: Model, E: Encoding<M>>(
+        context: Context<'_, M, E>,
+        store: &Store<E::Key>,
+        classes: &FairClasses,
+        threads: usize,
+    ) -> Self {
+        let firsts = number_shards(store);
+        let part_length = SHARDS.div_ceil(threads);
+        let parts: Vec<_> =
+            (0..SHARDS).step_by(part_length).map(|at| at..SHARDS.min(at + part_length)).collect();
+        let mut graph =
+            Self { firsts, offsets: Vec::from([0]), targets: Vec::new(), labels: Vec::new() };
+        let firsts = &graph.firsts;
+        let built: Vec<Part> = thread::scope(|scope| {
+            let build = |shards| move || Part::build(context, store, classes, firsts, shards);
+            let running: Vec<_> = parts.into_iter().map(|part| scope.spawn(build(part))).collect();
+            running.into_iter().map(|thread| thread.join().expect("a model panicked")).collect()
+        });
+        for mut part in built {
+            graph.targets.append(&mut part.targets);
+            graph.labels.append(&mut part.labels);
+            for degree in part.degrees {
+                graph.offsets.push(graph.offsets[graph.offsets.len() - 1] + degree as usize);
+            }
+        }
+        graph
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// The place of a node's steps among all.
+    pub(super) fn span(&self, node: Node) -> Range<usize> {
+        self.offsets[node as usize]..self.offsets[node as usize + 1]
+    }
+
+    pub(super) fn edge(&self, at: usize) -> Edge {
+        let class = self.labels[at].checked_sub(1).map_or(0, |number| 1 << number);
+        Edge { to: self.targets[at], class }
+    }
+
+    pub(super) fn edges(&self, node: Node) -> impl Iterator<Item = Edge> {
+        self.span(node).map(|at| self.edge(at))
+    }
+
+    /// The fair classes with a step from here to another state.
+    pub(super) fn enabled(&self, node: Node) -> ClassSet {
+        self.edges(node).fold(0, |set, edge| set | edge.class)
+    }
+
+    pub(super) fn node(&self, id: Id) -> Node {
+        node_of(&self.firsts, id)
+    }
+
+    pub(super) fn id(&self, node: Node) -> Id {
+        let shard = self.firsts.partition_point(|&first| first <= node) - 1;
+        id_of(shard, (node - self.firsts[shard]) as usize)
+    }
+}
+
+/// What one thread contributes.
+struct Part {
+    degrees: Vec<u32>,
+    targets: Vec<Node>,
+    labels: Vec<u8>,
+}
+
+impl Part {
+    fn build<M: Model, E: Encoding<M>>(
+        context: Context<'_, M, E>,
+        store: &Store<E::Key>,
+        classes: &FairClasses,
+        firsts: &[Node],
+        shards: Range<usize>,
+    ) -> Self {
+        let model = context.model;
+        let mut part = Self { degrees: Vec::new(), targets: Vec::new(), labels: Vec::new() };
+        let mut actions = Vec::new();
+        for key in store.shards[shards].iter().flat_map(Shard::keys) {
+            let state = context.encoding.unpack(key);
+            let before = part.targets.len();
+            actions.clear();
+            model.actions(&state, &mut actions);
+            for action in &actions {
+                let Some((after, _)) = model.step(&state, action) else {
+                    continue;
+                };
+                let after = context.encoding.pack_owned(after);
+                if after == *key {
+                    continue;
+                }
+                let id = store.find(&after).expect("a complete search knows every successor");
+                part.targets.push(node_of(firsts, id));
+                part.labels.push(classes.label_of(model.class(action)));
+            }
+            let degree = u32::try_from(part.targets.len() - before).expect("steps of one state");
+            part.degrees.push(degree);
+        }
+        part
+    }
+}
+
+fn number_shards<K: Eq + Hash>(store: &Store<K>) -> Vec<Node> {
+    let mut firsts = Vec::from([0]);
+    for shard in &store.shards {
+        let states = Node::try_from(shard.keys().len()).expect("states of one shard");
+        firsts.push(firsts[firsts.len() - 1] + states);
+    }
+    firsts
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "places in a shard fit")]
+fn node_of(firsts: &[Node], id: Id) -> Node {
+    firsts[shard_of_id(id)] + place_of_id(id) as Node
+}

@@ -1,0 +1,230 @@
+//! `outlive serve`: a server to try, with a page.
+
+mod demo;
+mod numbers;
+mod page;
+mod watch;
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use clap::ValueEnum;
+use outlive_server::http::{Anyone, Bearer, EndpointLimits, Endpoints, Origins, endpoints};
+use outlive_server::hub::{Drain, Hub};
+use outlive_server::store::{self, Sqlite};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::watch::{Watch, Watching};
+use crate::Exit;
+use crate::output::complain;
+
+/// Serve sessions, and a page to break their connections with.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {
+    /// Where to listen. Other than loopback addresses need a token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878", value_parser = address)]
+    listen: SocketAddr,
+    /// A file that keeps sessions over restarts, or `memory`.
+    #[arg(long, value_name = "FILE", default_value = "outlive.db")]
+    store: PathBuf,
+    /// What a commit survives: a power cut, or the end of this process. After a power cut in `fast` viewers
+    /// start over; where the system does not say whether it was booted since, after each crash.
+    #[arg(long, value_enum, default_value_t)]
+    durability: Durability,
+    /// Append every step to this file, as a trace for `outlive replay`.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// What clients must know. Without it everybody on this machine may do everything.
+    #[arg(long, value_name = "TOKEN", env = "OUTLIVE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Pages of this origin may connect too, as in `https://example.org`.
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  outlive serve                                   a page at http://127.0.0.1:7878; kill it, start it
+                                                  again: the sessions are there, in outlive.db
+  outlive serve --store memory                    sessions that end with the process
+  outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
+  outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
+
+Exit codes: 0 it was asked to leave, and left; 2 it cannot run: a port, a file, a flag.";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    #[default]
+    Full,
+    Fast,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "it is an IP address and a port, as 127.0.0.1:7878 or [::1]:7878".into())
+}
+
+/// Running turns may take this long to finish when the server leaves.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Serve {
+    pub(crate) fn run(&self) -> Exit {
+        if !self.listen.ip().is_loopback() && self.token.is_none() {
+            return complain(&format!(
+                "{} can be reached from other machines, and everybody there could do everything: \
+                 say who may with --token, or listen on 127.0.0.1",
+                self.listen
+            ));
+        }
+        let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| "outlive=warn".into());
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+        log.with_writer(std::io::stderr).init();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => match runtime.block_on(self.serve()) {
+                Ok(()) => Exit::Holds,
+                Err(why) => complain(&why),
+            },
+            Err(why) => complain(&format!("no threads to run on: {why}")),
+        }
+    }
+
+    async fn serve(&self) -> Result<(), String> {
+        let unusable = |path: &Path, why: &dyn std::fmt::Display| {
+            format!("{} cannot be used: {why}", path.display())
+        };
+        let watch = Watch::new(self.record.as_deref())
+            .map_err(|why| unusable(self.record.as_deref().unwrap_or(Path::new("")), &why))?;
+        let watch = Arc::new(watch);
+        let builder = Hub::builder().observer(Watching(Arc::clone(&watch)));
+        let (builder, file) = if self.store == Path::new("memory") {
+            (builder, None)
+        } else {
+            let durability = match self.durability {
+                Durability::Full => store::Durability::Full,
+                Durability::Fast => store::Durability::Fast,
+            };
+            let opened = Sqlite::options().durability(durability).open(&self.store);
+            let file = opened.map_err(|why| unusable(&self.store, &why))?;
+            (builder.store(file.clone()), Some(file))
+        };
+        // Before the store is taken from whoever has it.
+        let listener = TcpListener::bind(self.listen).await.map_err(|why| {
+            format!("cannot listen on {}: {why}; another port: --listen 127.0.0.1:0", self.listen)
+        })?;
+        let at = listener.local_addr().map_err(|why| why.to_string())?;
+        let hub = builder.build(demo::Demo).await.map_err(|why| unusable(&self.store, &why))?;
+        let stop = CancellationToken::new();
+        let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
+        println!("{}", self.greeting(at));
+        let fenced = hub.clone();
+        let leave = leave(hub.clone(), stop.clone());
+        // Two small frames in a row would wait for the network otherwise.
+        let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
+        let serving = axum::serve(listener, app).with_graceful_shutdown(leave);
+        let served = tokio::select! {
+            served = serving.into_future() => served.map_err(|why| why.to_string()),
+            () = overdue(&stop) => Ok(()),
+            () = fenced.fenced() => {
+                // Those who are connected are told where to go.
+                fenced.drain(Drain { window: Duration::ZERO, deadline: PATIENCE }).await;
+                Err(format!(
+                    "another process has opened {}, and owns its sessions now",
+                    self.store.display()
+                ))
+            }
+        };
+        watch.finish();
+        if let Some(file) = file {
+            // The next one to open it does it otherwise.
+            _ = file.close().await;
+        }
+        served
+    }
+
+    fn endpoints(&self, hub: &Hub, at: SocketAddr) -> Endpoints {
+        let endpoints = endpoints(hub.clone());
+        let endpoints = match &self.token {
+            Some(token) => endpoints.authorize(Bearer::new(token)),
+            None => endpoints.authorize(Anyone),
+        };
+        let mut limits = EndpointLimits::default();
+        // Everybody is one principal here.
+        (limits.connections, limits.attaches, limits.attach_ms) = (10_000, 10_000, 1);
+        let mut origins: Vec<String> = self.origins.clone();
+        let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| (host, at.port()));
+        origins.extend(hosts.iter().map(|(host, port)| format!("http://{host}:{port}")));
+        origins.push(format!("http://{at}"));
+        endpoints.limits(limits).origins(Origins::only(origins))
+    }
+
+    fn greeting(&self, at: SocketAddr) -> String {
+        let base = format!("http://{at}");
+        let (header, fragment) = match &self.token {
+            None => (String::new(), ""),
+            Some(_) => (" -H 'Authorization: Bearer …'".to_owned(), "#token=…"),
+        };
+        let kept = if self.store == Path::new("memory") {
+            "sessions are in memory, and gone with this process; --store FILE keeps them".to_owned()
+        } else {
+            format!("sessions are in {}", self.store.display())
+        };
+        format!(
+            "a page to try: {base}/{fragment}
+or by hand:
+  curl{header} -X POST {base}/sessions
+  curl{header} -N {base}/sessions/s_…/events
+  curl{header} {base}/sessions/s_…/prompts -H 'Idempotency-Key: me.1' -d '\"hello\"'
+{kept}; Ctrl-C leaves in good order"
+        )
+    }
+}
+
+/// Returns when everything is closed, some time after the server was asked to leave.
+async fn leave(hub: Hub, stop: CancellationToken) {
+    asked().await;
+    eprintln!("leaving: connections are told, turns may finish for {} s", PATIENCE.as_secs());
+    stop.cancel();
+    let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
+    tokio::select! {
+        () = hub.drain(drain) => {}
+        () = asked() => eprintln!("leaving at once"),
+    }
+}
+
+/// A connection that stays open for no reason is not waited for.
+async fn overdue(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(PATIENCE + Duration::from_secs(5)).await;
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn asked() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => _ = signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,136 @@
+//! The routes of `serve`: the endpoints, the page, the steps, the numbers.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::{StreamExt as _, stream};
+use outlive::docs::{SESSION_SVG, javascript};
+use outlive_server::http::Endpoints;
+use outlive_server::store::SessionId;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::watch::Watch;
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// What is served as it is: a path, a type, a text.
+const FILES: &[(&str, &str, &str)] = &[
+    ("/", "text/html; charset=utf-8", include_str!("page.html")),
+    ("/page.js", SCRIPT, include_str!("page.js")),
+    ("/client/outlive.js", SCRIPT, javascript::OUTLIVE),
+    ("/client/machine.js", SCRIPT, javascript::MACHINE),
+    ("/client/options.js", SCRIPT, javascript::OPTIONS),
+    ("/client/seat.js", SCRIPT, javascript::SEAT),
+    ("/client/table.js", SCRIPT, javascript::TABLE),
+    ("/session.svg", "image/svg+xml", SESSION_SVG),
+];
+
+/// What the page's own routes need.
+#[derive(Clone)]
+struct Own {
+    watch: Arc<Watch>,
+    token: Option<Arc<str>>,
+    stop: CancellationToken,
+}
+
+pub(super) fn app(
+    endpoints: Endpoints,
+    watch: &Arc<Watch>,
+    token: Option<String>,
+    at: SocketAddr,
+    stop: &CancellationToken,
+) -> Router {
+    let ready = get(outlive_server::http::ready).with_state(endpoints.clone());
+    let local = token.is_none().then_some(at.port());
+    let own = Own { watch: Arc::clone(watch), token: token.map(Into::into), stop: stop.clone() };
+    let debug = Router::new()
+        .route("/debug/sessions/{id}/steps", get(steps))
+        .route("/metrics", get(numbers))
+        .with_state(own);
+    let mut app = endpoints.router().merge(debug).route("/healthz", ready);
+    for (path, kind, text) in FILES {
+        let headers = [(CONTENT_TYPE, *kind), (CACHE_CONTROL, "no-cache")];
+        app = app.route(path, get(move || async move { (headers, *text) }));
+    }
+    match local {
+        None => app,
+        Some(port) => {
+            app.layer(middleware::from_fn(move |request, next| host(port, request, next)))
+        }
+    }
+}
+
+/// Without a token whoever reaches this server may do everything. A page of another site reaches it too if
+/// its name is made to lead here; but then that name is what the browser asks for.
+async fn host(port: u16, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.strip_suffix(&format!(":{port}")).unwrap_or(host);
+    let local = name == "localhost"
+        || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    if local {
+        return next.run(request).await;
+    }
+    let text =
+        "this server is for 127.0.0.1 and localhost only; with --token it has other names too\n";
+    (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+}
+
+impl Own {
+    /// These routes are not among the endpoints, and ask by themselves.
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else { return true };
+        let given = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok());
+        let given = given.and_then(|given| given.strip_prefix("Bearer ")).unwrap_or_default();
+        let same = given.bytes().zip(token.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b));
+        same == 0 && given.len() == token.len()
+    }
+}
+
+async fn numbers(State(own): State<Own>, headers: HeaderMap) -> Response {
+    if !own.admits(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], own.watch.numbers()).into_response()
+}
+
+/// What happens to a session, as events: the state that it is in, then a step each.
+async fn steps(State(own): State<Own>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if !own.admits(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(session) = id.parse::<SessionId>() else { return StatusCode::NOT_FOUND.into_response() };
+    let (steps, stop) = (own.watch.steps(), own.stop);
+    // Asked for only after the steps are heard: nothing is missed between them.
+    let state = own.watch.state(&session);
+    let state = state.map(|state| format!("event: state\ndata: \"{}\"\n\n", state.into_str()));
+    let first = stream::iter(state.map(Ok::<_, Infallible>));
+    let texts = stream::unfold((steps, stop, session), |(mut steps, stop, session)| async move {
+        loop {
+            let seen = tokio::select! {
+                seen = steps.recv() => seen,
+                () = stop.cancelled() => return None,
+            };
+            let text = match seen {
+                Ok(seen) if seen.session == session => {
+                    format!("event: step\ndata: {}\n\n", seen.json)
+                }
+                Ok(_) => continue,
+                Err(RecvError::Lagged(lost)) => format!("event: lost\ndata: {lost}\n\n"),
+                Err(RecvError::Closed) => return None,
+            };
+            return Some((Ok(text), (steps, stop, session)));
+        }
+    });
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(first.chain(texts))).into_response()
+}

@@ -1,0 +1,121 @@
+//! Sees every step: for the page, for the numbers, and for a trace.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use outlive::check::trace::Recorder;
+use outlive_server::hub::Observer;
+use outlive::log::LogId;
+use outlive::session::{Event, Snapshot, Step};
+use outlive_server::store::SessionId;
+use outlive::{Limits, State};
+use serde_json::json;
+use tokio::sync::broadcast;
+
+use super::numbers::{Numbers, word};
+
+/// What was seen.
+#[derive(Debug)]
+pub(super) struct Watch {
+    steps: broadcast::Sender<Arc<Seen>>,
+    numbers: Mutex<Numbers>,
+    /// None from the first write that failed: a trace with a hole is none.
+    recorder: Mutex<Option<Recorder<File>>>,
+}
+
+/// A step, for the page.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) session: SessionId,
+    pub(super) json: String,
+}
+
+impl Watch {
+    pub(super) fn new(record: Option<&Path>) -> io::Result<Watch> {
+        let open = |path| OpenOptions::new().create(true).append(true).open(path);
+        let recorder = record.map(open).transpose()?.map(Recorder::new);
+        Ok(Watch {
+            steps: broadcast::Sender::new(1_024),
+            numbers: Mutex::default(),
+            recorder: Mutex::new(recorder),
+        })
+    }
+
+    pub(super) fn steps(&self) -> broadcast::Receiver<Arc<Seen>> {
+        self.steps.subscribe()
+    }
+
+    /// The state of a session that is in memory.
+    pub(super) fn state(&self, session: &SessionId) -> Option<State> {
+        lock(&self.numbers).state(session)
+    }
+
+    pub(super) fn numbers(&self) -> String {
+        lock(&self.numbers).text()
+    }
+
+    /// Nothing is recorded from here on.
+    pub(super) fn finish(&self) {
+        *lock(&self.recorder) = None;
+    }
+
+    fn record(&self, write: impl FnOnce(&mut Recorder<File>) -> io::Result<()>) {
+        let mut recorder = lock(&self.recorder);
+        if let Some(Err(why)) = recorder.as_mut().map(write) {
+            tracing::error!(%why, "the trace cannot be written, and ends here");
+            *recorder = None;
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The hub's view of a [`Watch`].
+#[derive(Debug)]
+pub(super) struct Watching(pub(super) Arc<Watch>);
+
+impl Observer for Watching {
+    fn began(&self, session: &SessionId, limits: &Limits, log: LogId, snapshot: Option<&Snapshot>) {
+        let state = snapshot.map_or(State::Created, |snapshot| snapshot.state);
+        lock(&self.0.numbers).began(session, state);
+        self.0.record(|recorder| match snapshot {
+            None => recorder.session(session.as_str()).created(limits, log),
+            Some(start) => recorder.session(session.as_str()).restored(limits, start.clone()),
+        });
+    }
+
+    fn stepped(&self, session: &SessionId, event: &Event, step: &Step) {
+        let before = lock(&self.0.numbers).stepped(session, step);
+        self.0.record(|recorder| recorder.session(session.as_str()).step(event, step));
+        if self.0.steps.receiver_count() > 0 {
+            let rules: Vec<_> = step.rules().map(|row| [row.id, row.because]).collect();
+            let json = json!({
+                "from": before,
+                "trigger": step.trigger(),
+                "rules": rules,
+                "verdict": word(step.verdict()),
+                "state": step.next.state(),
+                // As text: a browser cannot read all the numbers in it.
+                "event": serde_json::to_string(event).unwrap_or_default(),
+            });
+            // Nobody may be left.
+            _ = self
+                .0
+                .steps
+                .send(Arc::new(Seen { session: session.clone(), json: json.to_string() }));
+        }
+    }
+
+    fn committed(&self, _: &SessionId, entries: usize, took: Duration, kept: bool) {
+        lock(&self.0.numbers).committed(entries, took, kept);
+    }
+
+    fn left(&self, session: &SessionId) {
+        lock(&self.0.numbers).left(session);
+    }
+}

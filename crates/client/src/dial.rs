@@ -1,0 +1,78 @@
+//! From an address to a stream of bytes. Whoever has a proxy, TLS of its own or a socket that is none of
+//! TCP gives a dialer.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::address::{Address, Unusable};
+
+/// Where a dialer is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// The name or the address of the host, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether the address asks for TLS (`wss`, `https`): then it is the dialer that does it.
+    pub secure: bool,
+}
+
+/// A stream of bytes to a server, whatever its type.
+pub(super) trait Bytes: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Bytes for S {}
+
+pub(super) type Stream = Box<dyn Bytes>;
+
+type Dialling = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
+
+/// Opens streams.
+#[derive(Clone)]
+pub(super) struct Dialer(Arc<dyn Fn(Target) -> Dialling + Send + Sync>);
+
+impl Dialer {
+    pub(super) fn new<F, D, S>(dial: F) -> Dialer
+    where
+        F: Fn(Target) -> D + Send + Sync + 'static,
+        D: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Dialer(Arc::new(move |target| {
+            let dialling = dial(target);
+            Box::pin(async move { Ok(Box::new(dialling.await?) as Stream) })
+        }))
+    }
+
+    /// That of the address's scheme.
+    pub(super) fn of(address: &Address, text: &str) -> Result<Dialer, Unusable> {
+        if address.target.secure { Dialer::tls(text) } else { Ok(Dialer::new(tcp)) }
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls(_: &str) -> Result<Dialer, Unusable> {
+        let connector = super::tls::connector()?;
+        Ok(Dialer::new(move |target| super::tls::connect(connector.clone(), target)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn tls(text: &str) -> Result<Dialer, Unusable> {
+        Err(Unusable::NoTls { address: text.into() })
+    }
+
+    pub(super) async fn dial(&self, target: &Target) -> io::Result<Stream> {
+        (self.0)(target.clone()).await
+    }
+}
+
+pub(super) async fn tcp(target: Target) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    // Or a small frame waits for the answer to the one before.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

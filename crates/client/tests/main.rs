@@ -1,0 +1,6 @@
+//! The client on real sockets: against a server that says what a test wants, and against the hub.
+
+mod driver;
+mod hub;
+mod proxy;
+mod tls;

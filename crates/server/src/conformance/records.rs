@@ -1,0 +1,90 @@
+//! One session, one owner: records, versions, and what is forgotten.
+
+
+use super::model::{Model, owned};
+use super::{Verdict, ensure};
+use outlive::ids::Seq;
+use crate::store::{Store, StoreError, Version};
+use outlive::State;
+
+pub(super) async fn kept_is_read<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+    let store = owned(again).await?;
+    let mut model = Model::new("kept")?;
+    model.recorded(&store).await?;
+    // The first commit has no lines, as that of a session that was created.
+    for count in [0, 1, 3, 0, 1, 1, 7, 100, 0, 2] {
+        model.add(&store, count).await?;
+        model.holds(&store).await?;
+    }
+    let mut ended = model.next(1);
+    ended.snapshot.state = State::Ended;
+    model.commit(&store, ended).await?;
+    model.holds(&store).await?;
+    // A first commit may have lines.
+    let mut at_once = Model::new("at_once")?;
+    at_once.add(&store, 2).await?;
+    at_once.holds(&store).await
+}
+
+pub(super) async fn versions_agree<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+    let store = owned(again).await?;
+    let mut model = Model::new("versions")?;
+    // Nothing is there: only the first version can be made.
+    let mut early = model.next(1);
+    early.expect = Version(1);
+    model.stale(&store, early).await?;
+    model.recorded(&store).await?;
+    for _ in 0..4 {
+        model.add(&store, 2).await?;
+        let now = model.version.0;
+        for other in (0..now).chain([now + 1, now + 2, u64::MAX >> 1]) {
+            let mut commit = model.next(2);
+            commit.expect = Version(other);
+            model.stale(&store, commit).await?;
+            model.holds(&store).await?;
+        }
+    }
+    model.add(&store, 1).await?;
+    model.holds(&store).await
+}
+
+pub(super) async fn forgotten<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+    let store = owned(again).await?;
+    let (mut model, mut other) = (Model::new("forget_me")?, Model::new("forget_me_not")?);
+    for count in [1, 2, 40, 3] {
+        model.add(&store, count).await?;
+        other.add(&store, count).await?;
+    }
+    for _ in 0..2 {
+        // The second time there is none, which is no error.
+        let done = store.forget(&model.id).await;
+        ensure!(done == Ok(()), "forgetting {} is answered {done:?}", model.id);
+        gone(&store, &model).await?;
+    }
+    let next = model.next(1);
+    let mut model = model.reborn()?;
+    // What was on its way to the one of before does not make it again.
+    model.stale(&store, next).await?;
+    gone(&store, &model).await?;
+    for count in [0, 1, 5] {
+        model.add(&store, count).await?;
+        model.holds(&store).await?;
+        model.reads(&store, 1, model.head() + 1).await?;
+    }
+    other.holds(&store).await?;
+    drop(store);
+    let store = owned(again).await?;
+    model.holds(&store).await?;
+    other.holds(&store).await
+}
+
+async fn gone(store: &impl Store, model: &Model) -> Verdict {
+    let id = &model.id;
+    let found = store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?;
+    ensure!(found.is_none(), "{id} was forgotten, and is there");
+    let read = store.read(id, Seq(1), Seq(1), usize::MAX).await;
+    ensure!(read == Err(StoreError::Trimmed), "{id} was forgotten, and its log is read: {read:?}");
+    let open = store.unfinished(None, 100).await.map_err(|error| format!("not listed: {error}"))?;
+    ensure!(!open.sessions.contains(id), "{id} was forgotten, and is listed");
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Sessions that wait for a timer, or for somebody to come, and for nothing else: values without a task, and
+//! one clock for all of them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::driver::Birth;
+use super::shared::Shared;
+use outlive::ids::Generation;
+use outlive::session::Session;
+use crate::store::{SessionId, Version};
+use outlive::Timer;
+
+/// A session that sleeps: all that its driver knew.
+#[derive(Debug)]
+pub(super) struct Sleeper {
+    pub(super) session: Session,
+    pub(super) version: Version,
+    pub(super) timer: Option<(Timer, Instant, Generation)>,
+}
+
+impl Sleeper {
+    fn due(&self) -> Option<Instant> {
+        self.timer.map(|(_, at, _)| at)
+    }
+}
+
+/// When who is to be woken. The clock is rung a last time when it goes.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    due: BTreeSet<(Instant, SessionId)>,
+    sooner: Arc<Notify>,
+}
+
+impl Drop for Alarms {
+    fn drop(&mut self) {
+        self.sooner.notify_one();
+    }
+}
+
+impl Alarms {
+    pub(super) fn set(&mut self, id: &SessionId, sleeper: &Sleeper) {
+        let Some(at) = sleeper.due() else { return };
+        if self.next().is_none_or(|next| at < next) {
+            self.sooner.notify_one();
+        }
+        self.due.insert((at, id.clone()));
+    }
+
+    pub(super) fn unset(&mut self, id: &SessionId, sleeper: &Sleeper) {
+        if let Some(at) = sleeper.due() {
+            self.due.remove(&(at, id.clone()));
+        }
+    }
+
+    /// When the first is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// The first, if it is due.
+    pub(super) fn ring(&mut self) -> Option<SessionId> {
+        self.next().filter(|at| *at <= Instant::now())?;
+        self.due.pop_first().map(|(_, id)| id)
+    }
+
+    /// Nobody is to be woken.
+    pub(super) fn clear(&mut self) {
+        self.due.clear();
+    }
+
+    /// Notified when the first is due sooner than it was.
+    pub(super) fn sooner(&self) -> Arc<Notify> {
+        Arc::clone(&self.sooner)
+    }
+}
+
+/// Wakes whoever is due, for as long as there is a hub.
+pub(super) async fn clock(shared: Weak<Shared>, sooner: Arc<Notify>) {
+    while let Some(hub) = shared.upgrade() {
+        while let Some(id) = hub.registry.ring() {
+            // Awake, it looks at its timer. A hub that leaves wakes nobody.
+            drop(hub.enter(&id, Birth::Load));
+        }
+        let next = hub.registry.next_alarm();
+        drop(hub);
+        tokio::select! {
+            () = sooner.notified() => {}
+            () = until(next) => {}
+        }
+    }
+}
+
+async fn until(next: Option<Instant>) {
+    match next {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => core::future::pending().await,
+    }
+}

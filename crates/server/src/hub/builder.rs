@@ -1,0 +1,156 @@
+//! A hub to be: its store, its limits, who watches it.
+
+use std::sync::Arc;
+
+use super::Hub;
+use super::asleep::clock;
+use super::observe::{Blind, Observer};
+use super::recover::recover;
+use super::shared::Shared;
+use super::staff::Employing;
+use super::worker::Worker;
+use outlive::{Limits, ZeroLimit};
+use outlive::session::Machine;
+use crate::store::{Memory, Store, StoreError};
+
+/// What belongs to the hub, and not to the sessions' [`Limits`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long a transport may take to say hello, in milliseconds.
+    pub hello_ms: u32,
+    /// How long a peer may take to answer a close.
+    pub close_ms: u32,
+    /// How often an endpoint pings, and the hub asks whether the store is still its own. Told to clients in
+    /// the welcome.
+    pub ping_ms: u32,
+    /// The largest body of a prompt, an answer or a piece of output, in bytes.
+    pub body_bytes: usize,
+    /// How much of the log a viewer that reads back is sent at a time, in bytes, and at most
+    /// [`Limits::batch`] entries. One that is larger is sent alone.
+    pub page_bytes: usize,
+    /// How much of a watched session's newest entries is kept in memory, ready to be sent, in bytes.
+    pub tail_bytes: usize,
+    /// Sessions that are recovered at a time after a restart.
+    pub recoveries: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            hello_ms: 10_000,
+            close_ms: 5_000,
+            ping_ms: 25_000,
+            body_bytes: 4 << 20,
+            page_bytes: 256 << 10,
+            tail_bytes: 256 << 10,
+            recoveries: 64,
+        }
+    }
+}
+
+/// Why a hub cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A limit is 0.
+    #[error(transparent)]
+    Limits(#[from] ZeroLimit),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// A hub to be.
+pub struct Builder {
+    store: Arc<dyn Store>,
+    limits: Limits,
+    options: Options,
+    observer: Arc<dyn Observer>,
+    seed: Option<u64>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Builder {
+        Builder {
+            store: Arc::new(Memory::new()),
+            limits: Limits::default(),
+            options: Options::default(),
+            observer: Arc::new(Blind),
+            seed: None,
+        }
+    }
+
+    /// Where sessions are kept. [`Memory`] if nothing is said.
+    #[must_use]
+    pub fn store(mut self, store: impl Store) -> Builder {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// What a session may hold, and how long it waits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// What belongs to the hub itself. More of it may come, so it is made by changing the default:
+    ///
+    /// ```
+    /// # use outlive_server::hub::{Builder, Hub, Options};
+    /// let mut options = Options::default();
+    /// options.ping_ms = 10_000;
+    /// let builder: Builder = Hub::builder().options(options);
+    /// ```
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Builder {
+        self.options = options;
+        self
+    }
+
+    /// Who sees what the hub does.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Builder {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Ids that can be foretold: for tests, and for nothing else.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Opens the store and begins to recover what a process before has left. Await
+    /// [`Hub::recovered`] to know that it is done; a session that is asked for earlier is recovered
+    /// at once.
+    ///
+    /// # Errors
+    /// A limit is 0, or the store cannot be opened.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn build(self, worker: impl Worker) -> Result<Hub, BuildError> {
+        let machine = Machine::new(self.limits)?;
+        self.store.open().await?;
+        let employer = Box::new(Employing(Arc::new(worker)));
+        let shared =
+            Shared::new(machine, self.store, self.options, self.observer, employer, self.seed);
+        let shared = Arc::new(shared);
+        let hub = Hub { shared };
+        hub.shared.tasks.spawn(recover(Arc::clone(&hub.shared)));
+        tokio::spawn(Shared::guard(Arc::downgrade(&hub.shared)));
+        tokio::spawn(clock(Arc::downgrade(&hub.shared), hub.shared.registry.sooner()));
+        Ok(hub)
+    }
+}
+
+impl core::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Builder { limits, options, seed, .. } = self;
+        let mut told = f.debug_struct("Builder");
+        told.field("limits", limits).field("options", options).field("seed", seed);
+        told.finish_non_exhaustive()
+    }
+}

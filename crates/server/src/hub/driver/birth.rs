@@ -1,0 +1,122 @@
+//! Getting hold of a session: a new one, or one of the store.
+
+
+use strum::VariantArray as _;
+
+use super::super::asleep::Sleeper;
+use super::super::mailbox::NotDone;
+use super::Driver;
+use super::commit::{Kept, Payload};
+use outlive::log::LogId;
+use outlive::routing::{self, Durable, Runtime};
+use outlive::session::{Event, Session};
+use crate::store::{CommitError, StoreError};
+use outlive::{CloseCode, Timer};
+
+impl Driver {
+    pub(super) async fn create(&mut self) -> Result<(), NotDone> {
+        let log = LogId(self.shared.random());
+        *self.step = self.shared.machine.create(log);
+        match self.keep(None, &Payload::None).await {
+            Kept::Yes => {}
+            Kept::No(why) => return Err(NotDone::Unavailable(why)),
+            Kept::Stale => {
+                self.shared.fence();
+                return Err(NotDone::Moved);
+            }
+            Kept::Done => return Err(self.shared.nobody()),
+        }
+        self.shared.observe_begin(&self.id, log, None);
+        self.adopt(None, Payload::None, None);
+        Ok(())
+    }
+
+    /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
+    pub(super) async fn load(&mut self) -> Result<(), NotDone> {
+        let loaded = self.unless_done(self.shared.store.load(&self.id)).await;
+        if self.shared.is_draining() {
+            // Its recovery may begin what waits: it is the next process's.
+            return Err(self.shared.nobody());
+        }
+        let stored = match loaded.ok_or_else(|| self.shared.nobody())? {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(()),
+            Err(why) => return Err(unavailable(&why)),
+        };
+        let session = Session::restore(stored.snapshot.clone())
+            .map_err(|why| NotDone::Damaged(format!("{why}")))?;
+        self.shared.observe_begin(&self.id, session.log().id, Some(&stored.snapshot));
+        let durable = Durable::of(Some(session.state()));
+        (self.session, self.version) = (Some(session), stored.version);
+        // Nothing of this session runs here: a driver leaves only when its worker is gone.
+        let row = routing::rule(durable, Runtime::unloaded(None));
+        if row.ops.contains(&routing::Op::Recover) {
+            let renew = stored.lossy.then(|| LogId(self.shared.random()));
+            // Nobody counts on it yet. If it is not kept, somebody else may recover the session.
+            self.feed(Event::Restarted { renew }, Payload::None, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on where the session fell asleep.
+    pub(super) fn wake(&mut self, sleeper: Sleeper) {
+        let Sleeper { session, version, timer } = sleeper;
+        if let Some((timer, at, generation)) = timer {
+            self.timers[timer as usize] = Some((at, generation));
+        }
+        self.mailbox.reaches(session.log().head);
+        (self.session, self.version) = (Some(session), version);
+    }
+
+    /// Lets the session sleep, if it has no worker and waits for one timer at most. Returns whether it does.
+    pub(super) fn sleep(&mut self) -> bool {
+        let (Some(session), None) = (&self.session, &self.worker) else { return false };
+        let armed = |timer: &Timer| {
+            self.timers[*timer as usize].map(|(at, generation)| (*timer, at, generation))
+        };
+        let mut armed = Timer::VARIANTS.iter().filter_map(armed);
+        let (timer, None) = (armed.next(), armed.next()) else { return false };
+        // A clone has no room to spare.
+        let sleeper =
+            || Box::new(Sleeper { session: session.clone(), version: self.version, timer });
+        self.shared.rest(&self.id, &self.mailbox, &self.inbox, sleeper)
+    }
+
+    /// Forgets the session and its log. A driver without a session knows none.
+    pub(super) async fn forget(&mut self) -> Result<(), NotDone> {
+        let forgotten = self.unless_done(self.shared.store.forget(&self.id)).await;
+        match forgotten.ok_or_else(|| self.shared.nobody())? {
+            Ok(()) => {}
+            Err(CommitError::Stale) => {
+                self.fence_off();
+                return Err(NotDone::Moved);
+            }
+            Err(CommitError::Failed(why)) => return Err(unavailable(&why)),
+            Err(CommitError::Unknown(why)) => match self.look(&why).await {
+                Some(None) => {}
+                Some(Some(_)) => return Err(NotDone::Unavailable(why)),
+                None => return Err(self.shared.nobody()),
+            },
+        }
+        self.dismiss();
+        self.session = None;
+        self.timers = [None; 7];
+        self.mailbox.tail.clear();
+        self.close_all(CloseCode::NotFound);
+        Ok(())
+    }
+}
+
+fn unavailable(why: &StoreError) -> NotDone {
+    match why {
+        StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Newer(_) => {
+            NotDone::Damaged(format!("{why}"))
+        }
+        StoreError::Trimmed
+        | StoreError::Locked(_)
+        | StoreError::Full(_)
+        | StoreError::ReadOnly(_)
+        | StoreError::Closed
+        | StoreError::Io(_) => NotDone::Unavailable(format!("{why}")),
+    }
+}

@@ -1,0 +1,141 @@
+//! Commands: through the routing table, then to the session; and the answer to whoever waits for it.
+
+
+use super::super::mailbox::{Arrival, Command, Done, NotDone, Order, Reply};
+use super::commit::Payload;
+use super::{Driver, Viewer, effects, turn_back};
+use outlive::routing::{self, Durable, Runtime};
+use outlive::session::{Event, Session};
+use outlive::wire::ToClient;
+
+impl Driver {
+    /// Reconciles what is durable with what runs, as the routing table says.
+    async fn reconcile(&mut self) -> Result<(), NotDone> {
+        if let Some(why) = self.over.clone() {
+            return Err(why);
+        }
+        let durable = Durable::of(self.session.as_ref().map(Session::state));
+        let incarnation = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
+        let running = self.worker.as_ref().map(|worker| worker.incarnation);
+        let row = routing::rule(durable, Runtime::of(incarnation, running));
+        for op in row.ops {
+            match op {
+                routing::Op::Abort => self.dismiss(),
+                routing::Op::Recover => {
+                    self.feed_fact(Event::Restarted { renew: None }, Payload::None).await;
+                }
+                routing::Op::Proceed => {}
+                routing::Op::NotFound => return Err(NotDone::NotFound),
+            }
+        }
+        self.over.clone().map_or(Ok(()), Err)
+    }
+
+    pub(super) async fn command(&mut self, command: Command) {
+        if let Command::Forget { reply } = command {
+            let done = match self.over.clone() {
+                Some(why) => Err(why),
+                None => self.forget().await,
+            };
+            return answer(reply, done.map(|()| Done::Taken));
+        }
+        if let Err(why) = self.reconcile().await {
+            return self.turn_away(command, why);
+        }
+        match command {
+            Command::Prompt { who, n, body, reply } => {
+                let event = Event::Prompt { client: who.id, n, digest: body.digest() };
+                let fed = self.feed(event, Payload::Said(who, body), connection(&reply)).await;
+                if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
+                    self.tell(*to, Order::Say(Box::new(effects::refused_prompt(n, why))));
+                }
+                answer(reply, fed);
+            }
+            Command::Answer { who, ask, body, reply } => {
+                let event = Event::Answer { client: who.id, ask };
+                let fed = self.feed(event, Payload::Said(who, body), None).await;
+                if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
+                    self.tell(*to, Order::Say(Box::new(effects::refused_answer(ask, why))));
+                }
+                answer(reply, fed);
+            }
+            Command::Interrupt { turn, reply } => {
+                self.control(Event::Interrupt { turn }, reply).await;
+            }
+            Command::Stop { incarnation, reply } => {
+                let current = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
+                let incarnation = incarnation.unwrap_or(current);
+                self.control(Event::Stop { incarnation }, reply).await;
+            }
+            Command::Visit { reply } | Command::Forget { reply } => {
+                answer(reply, Ok(Done::Taken));
+            }
+        }
+    }
+
+    /// Feeds a command whose effect is in the log: a connection hears only that it had none.
+    async fn control(&mut self, event: Event, reply: Reply) {
+        let fed = self.feed(event, Payload::None, None).await;
+        if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
+            self.tell(*to, complaint(why));
+        }
+        answer(reply, fed);
+    }
+
+    /// A connection wants to watch.
+    pub(super) async fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { connection, who, cursor, orders } = arrival;
+        if self.session.as_ref().is_some_and(Session::is_held) {
+            return turn_back(&orders, &NotDone::Draining);
+        }
+        if let Err(why) = self.reconcile().await {
+            return turn_back(&orders, &why);
+        }
+        let event = Event::Attach { connection, client: who.id, cursor };
+        self.viewers.push(Viewer { id: connection, client: who.id, orders });
+        if let Err(why) = self.feed(event, Payload::None, None).await {
+            if let Some(viewer) = self.forget_viewer(connection) {
+                turn_back(&viewer.orders, &why);
+            }
+        }
+    }
+
+    /// Says no for a reason that is not in the session's table.
+    pub(super) fn turn_away(&self, command: Command, why: NotDone) {
+        let (reply, order) = match command {
+            Command::Prompt { reply, n, .. } => {
+                (reply, Order::Say(Box::new(effects::refused_prompt(n, &why))))
+            }
+            Command::Answer { reply, ask, .. } => {
+                (reply, Order::Say(Box::new(effects::refused_answer(ask, &why))))
+            }
+            Command::Interrupt { reply, .. }
+            | Command::Stop { reply, .. }
+            | Command::Visit { reply }
+            | Command::Forget { reply } => (reply, complaint(&why)),
+        };
+        if let Reply::Link(connection) = reply {
+            self.tell(connection, order);
+        }
+        answer(reply, Err(why));
+    }
+}
+
+/// The answer to a caller. One who does not wait any more is no loss: the effect is in the log.
+fn answer(reply: Reply, done: Result<Done, NotDone>) {
+    if let Reply::Caller(caller) = reply {
+        _ = caller.send(done);
+    }
+}
+
+/// The connection that an answer goes to.
+fn connection(reply: &Reply) -> Option<outlive::ids::ConnectionId> {
+    match reply {
+        Reply::Link(connection) => Some(*connection),
+        Reply::Caller(_) => None,
+    }
+}
+
+fn complaint(why: &NotDone) -> Order {
+    Order::Say(Box::new(ToClient::Error { message: why.sentence() }))
+}

@@ -1,0 +1,324 @@
+//! A session's driver: a task that feeds it one event at a time, commits, adopts, and performs.
+//!
+//! What comes first is decided here and is no rule of the session: facts before timers, timers before
+//! commands, commands before output, some of each in turn, so that nobody starves. Everything else the
+//! tables say.
+//!
+//! However a driver ends, be it by a panic, it leaves the registry, and its worker is aborted: whoever
+//! comes next gets a fresh driver, which finds in the store what this one has committed.
+
+mod birth;
+mod command;
+mod commit;
+mod effects;
+mod fact;
+mod feed;
+mod work;
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep};
+
+use super::asleep::Sleeper;
+use super::mailbox::{Command, Fact, Inbox, Mailbox, NotDone, Order};
+use super::queue::Sender;
+use super::shared::Shared;
+use super::staff::{Asked, Employee, Errand, Said, Seat};
+use outlive::ids::{ClientId, ConnectionId, Generation, Seq};
+use outlive::session::{Session, Step, Turn};
+use crate::store::{SessionId, Version};
+use outlive::wire::ToClient;
+use outlive::{CloseCode, State};
+
+/// Commands that are taken before output is looked at again.
+const COMMANDS_AT_ONCE: usize = 16;
+
+/// What a driver is born for.
+#[derive(Debug)]
+pub(super) enum Birth {
+    /// A new session.
+    Create,
+    /// One that the store may know.
+    Load,
+    /// One that slept.
+    Wake(Box<Sleeper>),
+}
+
+/// A connection that is listed in the session.
+#[derive(Debug)]
+struct Viewer {
+    id: ConnectionId,
+    client: ClientId,
+    orders: Sender<Order>,
+}
+
+/// The driver.
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    id: SessionId,
+    mailbox: Arc<Mailbox>,
+    inbox: Inbox,
+    /// None: the store has no such session, or it is over.
+    session: Option<Session>,
+    version: Version,
+    /// Why this driver ends, whatever the session is at.
+    over: Option<NotDone>,
+    step: Box<Step>,
+    /// What is new in the log with the step that is being kept, as frames, if anybody watches.
+    frames: Vec<Bytes>,
+    /// The prompt that the step dispatches.
+    errand: Option<Box<Errand>>,
+    viewers: Vec<Viewer>,
+    /// Whose connection was lost last: its suspend notice may still come.
+    left: Option<(ConnectionId, ClientId)>,
+    worker: Option<Employee>,
+    seat: Seat,
+    /// A worker was aborted, or has left, and its task may not be gone yet.
+    leaving: bool,
+    /// Asks that the worker waits for.
+    asks: Vec<(Seq, Asked)>,
+    timers: [Option<(Instant, Generation)>; 7],
+    /// Rings when the first timer is due, or before: it is set anew only when it rings too late.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// However it ends, nobody is sent to it any more.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.strike(&self.id, &self.mailbox);
+    }
+}
+
+/// What the loop waits for.
+enum Next {
+    Fact(Fact),
+    Timer,
+    Command(Box<Command>),
+    /// The worker said something, or never will again.
+    Heard(Option<Said>),
+    /// A worker's task is gone.
+    Gone,
+}
+
+impl Driver {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        id: SessionId,
+        mailbox: Arc<Mailbox>,
+        inbox: Inbox,
+    ) -> Box<Driver> {
+        Box::new(Driver {
+            shared,
+            id,
+            mailbox,
+            inbox,
+            session: None,
+            version: Version::NONE,
+            over: None,
+            step: Box::default(),
+            frames: Vec::new(),
+            errand: None,
+            viewers: Vec::new(),
+            left: None,
+            worker: None,
+            seat: Seat::new(),
+            leaving: false,
+            asks: Vec::new(),
+            timers: [None; 7],
+            alarm: None,
+        })
+    }
+
+    /// Runs until nobody needs the session in memory. In a box, or its task would have room for it twice.
+    pub(super) async fn run(mut self: Box<Self>, birth: Birth) {
+        let born = match birth {
+            Birth::Create => self.create().await,
+            Birth::Load => self.load().await,
+            Birth::Wake(sleeper) => {
+                self.wake(*sleeper);
+                Ok(())
+            }
+        };
+        if let Err(why) = born {
+            self.end(why);
+        }
+        while self.over.is_none() && !self.is_done() {
+            self.round().await;
+            // A store in memory answers at once, so a busy session would never let go of its thread.
+            tokio::task::consume_budget().await;
+        }
+        self.leave();
+        self.seat.is_free().await;
+    }
+
+    /// Once around: what is there of each kind, or else the first that comes.
+    async fn round(&mut self) {
+        if self.shared.is_over() {
+            return self.end(self.shared.nobody());
+        }
+        // Counted together: a connection's arrival is fed before what it asks.
+        let commands = self.inbox.requests().min(COMMANDS_AT_ONCE);
+        let mut idle = !self.catch_up().await;
+        idle &= !self.fire().await;
+        for _ in 0..commands {
+            if let Some(command) = self.inbox.command() {
+                idle = false;
+                self.command(*command).await;
+            }
+        }
+        idle &= !self.overhear().await;
+        if !idle || self.over.is_some() {
+            return;
+        }
+        match self.wait().await {
+            Next::Fact(fact) => self.fact(fact).await,
+            Next::Timer => {}
+            Next::Command(command) => {
+                self.catch_up().await;
+                self.command(*command).await;
+            }
+            Next::Heard(said) => self.listen(said).await,
+            Next::Gone => self.leaving = false,
+        }
+    }
+
+    /// Feeds the facts that are there. Returns whether there were any.
+    async fn catch_up(&mut self) -> bool {
+        let news = self.inbox.news();
+        for _ in 0..news {
+            if let Some(fact) = self.inbox.fact() {
+                self.fact(fact).await;
+            }
+        }
+        news > 0
+    }
+
+    async fn wait(&mut self) -> Next {
+        if !self.leaving {
+            return poll_fn(|cx| self.poll(cx)).await;
+        }
+        let seat = self.seat.clone();
+        tokio::select! {
+            biased;
+            next = poll_fn(|cx| self.poll(cx)) => next,
+            () = seat.is_free() => Next::Gone,
+        }
+    }
+
+    /// What comes first.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        match self.inbox.poll(cx) {
+            Poll::Ready(Ok(fact)) => return Poll::Ready(Next::Fact(fact)),
+            Poll::Ready(Err(command)) => return Poll::Ready(Next::Command(command)),
+            Poll::Pending => {}
+        }
+        if self.poll_alarm(cx).is_ready() {
+            return Poll::Ready(Next::Timer);
+        }
+        if let Some(worker) = &mut self.worker {
+            if let Poll::Ready(said) = worker.poll(cx) {
+                return Poll::Ready(Next::Heard(said));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Ready when a timer may be due.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.timers.iter().flatten().map(|(at, _)| *at).min() else {
+            self.alarm = None;
+            return Poll::Pending;
+        };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if alarm.deadline() > due || alarm.is_elapsed() {
+            alarm.as_mut().reset(due);
+        }
+        alarm.as_mut().poll(cx)
+    }
+
+    /// Whether nobody needs this driver any more; then it is not in the registry any more either, and the
+    /// session has gone or sleeps.
+    fn is_done(&mut self) -> bool {
+        let busy = match &self.session {
+            None => false,
+            // What waits is in the record, and the next process has it.
+            Some(session) if session.is_held() => session.turn() != Turn::Idle,
+            Some(session) => session.state() != State::Ended,
+        };
+        if !self.viewers.is_empty() || self.leaving {
+            return false;
+        }
+        if busy { self.sleep() } else { self.shared.retire(&self.id, &self.mailbox, &self.inbox) }
+    }
+
+    /// From here on nothing is fed any more. The first reason counts.
+    fn end(&mut self, why: NotDone) {
+        if self.over.is_none() {
+            tracing::debug!(session = %self.id, %why, "the session's driver ends");
+            self.over = Some(why);
+        }
+        self.session = None;
+        self.timers = [None; 7];
+    }
+
+    /// Nobody comes any more, whoever waits is told why, and the worker goes.
+    fn leave(&mut self) {
+        self.shared.strike(&self.id, &self.mailbox);
+        self.dismiss();
+        self.inbox.close();
+        let why = self.over.clone().unwrap_or_else(|| self.shared.nobody());
+        self.close_all(code(&why));
+        while let Some(fact) = self.inbox.fact() {
+            if let Fact::Arrived(arrival) = fact {
+                turn_back(&arrival.orders, &why);
+            }
+        }
+        while let Some(command) = self.inbox.command() {
+            self.turn_away(*command, why.clone());
+        }
+    }
+
+    fn tell_all(&self, order: impl Fn() -> Order) {
+        for viewer in &self.viewers {
+            // A link that is gone says so by itself.
+            _ = viewer.orders.send(order());
+        }
+    }
+
+    fn close_all(&mut self, code: CloseCode) {
+        self.tell_all(|| Order::Close(code));
+        self.viewers.clear();
+    }
+
+    fn forget_viewer(&mut self, id: ConnectionId) -> Option<Viewer> {
+        let place = self.viewers.iter().position(|viewer| viewer.id == id)?;
+        Some(self.viewers.remove(place))
+    }
+}
+
+/// When to come back to a server that leaves, for who comes while it does: in milliseconds, between these two.
+pub(crate) const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
+
+/// Who may not watch is closed, and told why by the code; and, if there will be another server soon, when to come
+/// back.
+pub(super) fn turn_back(orders: &Sender<Order>, why: &NotDone) {
+    // A link that is gone needs neither.
+    if *why == NotDone::Draining {
+        _ = orders.send(Order::Say(Box::new(ToClient::Goaway { retry_after_ms: COME_BACK_MS })));
+    }
+    _ = orders.send(Order::Close(code(why)));
+}
+
+fn code(why: &NotDone) -> CloseCode {
+    match why {
+        NotDone::NotFound => CloseCode::NotFound,
+        NotDone::Moved => CloseCode::Moved,
+        NotDone::Draining => CloseCode::Restart,
+        NotDone::Refused(_) | NotDone::Invalid(_) => CloseCode::Limit,
+        NotDone::Unavailable(_) | NotDone::Damaged(_) => CloseCode::Error,
+    }
+}

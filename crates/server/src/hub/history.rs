@@ -1,0 +1,132 @@
+//! The log of a session, for its worker to read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use outlive::ids::Seq;
+use crate::store::{SessionId, Store, StoreError};
+use outlive::wire::Said;
+
+/// What is retained of a session's log: prompts, outputs, ends of turns.
+#[derive(Clone)]
+pub struct History {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) session: SessionId,
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("History").field(&self.session).finish()
+    }
+}
+
+/// How much is read at a time, in bytes.
+const PAGE: usize = 256 << 10;
+
+impl History {
+    /// The last entry that was trimmed, or 0: then [`read`](History::read) gives the whole conversation. What
+    /// is read begins with the entry after it, so a worker knows where its memory is cut off.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn base(&self) -> Result<Seq, StoreError> {
+        let stored = self.store.load(&self.session).await?;
+        Ok(stored.map_or(Seq(0), |stored| stored.snapshot.log.base))
+    }
+
+    /// All that is retained, in order, each entry with its place. A long log takes its time: a worker that keeps in
+    /// its [`Run`](crate::hub::Worker::Run) what it remembers reads it once.
+    ///
+    /// Not the whole conversation if the log was trimmed: see [`base`](History::base). And more than what is over:
+    /// also prompts that are not answered yet are in the log, the one that a worker is started for and those that
+    /// wait behind this turn. A turn has happened when its end is there:
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use outlive::TurnOutcome;
+    /// use outlive_server::hub::{Failure, History};
+    /// use outlive::wire::Said;
+    ///
+    /// /// Each prompt that was answered, with its answer.
+    /// async fn conversation(history: &History) -> Result<Vec<(String, String)>, Failure> {
+    ///     let (mut open, mut answered) = (BTreeMap::new(), Vec::new());
+    ///     for (seq, said) in history.read().await? {
+    ///         match said {
+    ///             // Read only if it was answered: a body that is no text must fail its own turn alone.
+    ///             Said::Prompt { .. } => _ = open.insert(seq, (said, String::new())),
+    ///             Said::Output { turn: Some(turn), .. } => {
+    ///                 if let Some((_, answer)) = open.get_mut(&turn) {
+    ///                     answer.push_str(&said.read::<String>()?);
+    ///                 }
+    ///             }
+    ///             Said::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
+    ///                 if let Some((prompt, answer)) = open.remove(&turn) {
+    ///                     answered.push((prompt.read()?, answer));
+    ///                 }
+    ///             }
+    ///             // Turns that failed; and those that were stopped or cut off, whose beginning was seen by those
+    ///             // who watched: a conversation that is to remember them takes other outcomes as well.
+    ///             _ => {}
+    ///         }
+    ///     }
+    ///     Ok(answered)
+    /// }
+    /// # use outlive_server::hub::{Hub, Turn};
+    /// # use outlive::ids::PromptNumber;
+    /// # async fn answer(turn: Turn) -> Result<(), Failure> {
+    /// #     let prompt: String = turn.prompt()?;
+    /// #     let before = conversation(turn.history()).await?;
+    /// #     turn.emit(&format!("{prompt} after {}", before.len())).await?;
+    /// #     Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # let hub = Hub::builder().build(answer).await.unwrap();
+    /// # let session = hub.create().await.unwrap();
+    /// # for (n, prompt) in (1..).zip(["a", "b"]) {
+    /// #     let n = PromptNumber::try_from(n).unwrap();
+    /// #     hub.prompt(&session, "ann", "laptop", n, &prompt).await.unwrap();
+    /// # }
+    /// # let history = hub.history(&session);
+    /// # let all = loop {
+    /// #     let all = conversation(&history).await.unwrap();
+    /// #     if all.len() == 2 { break all }
+    /// #     tokio::task::yield_now().await;
+    /// # };
+    /// # assert_eq!(all, [("a", "a after 0"), ("b", "b after 1")].map(|(a, b)| (a.into(), b.into())));
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// The store does not answer, or holds what is no entry.
+    pub async fn read(&self) -> Result<Vec<(Seq, Said)>, StoreError> {
+        let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
+        let (mut from, head) = (stored.snapshot.log.base.next(), stored.snapshot.log.head);
+        let mut all = Vec::new();
+        while from <= head {
+            let page = self.store.read(&self.session, from, head, PAGE).await?;
+            if page.is_empty() {
+                return Err(StoreError::Corrupt("a range is read as nothing".into()));
+            }
+            for line in page {
+                all.push((from, parse(&line)?));
+                from = from.next();
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The entry at a place.
+pub(super) async fn entry(
+    store: &dyn Store,
+    session: &SessionId,
+    seq: Seq,
+) -> Result<Said, StoreError> {
+    let lines = store.read(session, seq, seq, usize::MAX).await?;
+    lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
+}
+
+fn parse(line: &[u8]) -> Result<Said, StoreError> {
+    serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(why.to_string()))
+}

@@ -1,0 +1,21 @@
+//! Looking at a session without a connection.
+
+
+use super::Hub;
+use super::driver::Birth;
+use super::mailbox::{Command, NotDone};
+use outlive::session::Snapshot;
+use crate::store::SessionId;
+
+impl Hub {
+    /// A session's record, as the store has it. A session of a process before is recovered first.
+    ///
+    /// # Errors
+    /// There is no such session, or it cannot be read.
+    pub async fn look(&self, session: &SessionId) -> Result<Snapshot, NotDone> {
+        self.command(session, Birth::Load, |reply| Command::Visit { reply }).await?;
+        let stored = self.shared.store.load(session).await;
+        let stored = stored.map_err(|why| NotDone::Unavailable(why.to_string()))?;
+        stored.map(|stored| stored.snapshot).ok_or(NotDone::NotFound)
+    }
+}

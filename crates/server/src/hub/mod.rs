@@ -1,0 +1,332 @@
+//! The hub: sessions, workers and viewers on tokio, driven by the tables.
+//!
+//! A server author gives it a [`Worker`], often just an async function that answers a prompt, and a
+//! [`Store`](crate::store::Store). What a browser does to its connections is the hub's business: the feature `axum` has the
+//! endpoints, or a [`Link`] per transport does it.
+//!
+//! ```
+//! use outlive_server::hub::{Done, Failure, Hub, Turn};
+//! use outlive::ids::PromptNumber;
+//!
+//! async fn answer(turn: Turn) -> Result<(), Failure> {
+//!     let prompt: String = turn.prompt()?;
+//!     turn.emit(&format!("you said {prompt}")).await?;
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::builder().build(answer).await?;
+//! let session = hub.create().await?;
+//! let done = hub.prompt(&session, "ann", "laptop", PromptNumber::MIN, &"hello").await?;
+//! assert!(matches!(done, Done::Accepted { again: false, .. }));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What runs
+//! Each session in memory has one task, its driver: one event at a time goes through the machine, the
+//! step is committed, adopted and performed. Each worker has a task, and each transport has its own. A
+//! session that has ended and that nobody watches leaves memory, and is read back when somebody asks. One that waits for
+//! its first prompt, and that nobody watches, has no task: one clock wakes all of these.
+//!
+//! # Guarantees, and where they come from
+//! What is accepted, sent or dispatched is durable, because every step commits first. Nothing is written
+//! after a close, because a [`Link`] asks the connection's table before every write. Old handles are
+//! harmless, because they carry a fence and no socket: a [`Turn`] of an aborted worker speaks into
+//! nothing, and a link that was replaced is closed.
+//!
+//! # What goes wrong behind the scenes
+//! A store that does not answer (a full disk, say), a start, a turn or a closeout that fails or panics, damage that
+//! was found: a hub tells of it with the crate `tracing`, as warnings and errors. Without a subscriber nobody hears
+//! it: `tracing_subscriber::fmt::init()` prints it, and with its feature `env-filter` the variable
+//! `RUST_LOG=outlive=warn` chooses how much (`outlive=trace` has every step of every connection).
+//!
+//! # Work that blocks
+//! A worker shares tokio's threads with everybody else. One that blocks its thread, with `std::thread::sleep` or a
+//! long computation, stalls its session if it does so right after an [`emit`](Turn::emit): that wakes the session's
+//! driver on the same thread, where no other thread takes it over, and until the worker comes to an `await` the
+//! session answers no prompt, no interrupt and no look-up. Give such work to `tokio::task::spawn_blocking`, or wrap
+//! it in `tokio::task::block_in_place`.
+
+mod asleep;
+mod backoff;
+mod body;
+mod builder;
+mod driver;
+mod history;
+mod link;
+mod look;
+mod mailbox;
+mod mouth;
+mod observe;
+mod pieces;
+mod queue;
+mod recover;
+mod registry;
+mod shared;
+mod staff;
+mod tail;
+mod worker;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+#[cfg(feature = "http")]
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+pub use body::Body;
+pub use builder::{BuildError, Builder, Options};
+pub use history::History;
+pub use link::{Entries, Frame, Hello, Link, Role};
+pub use mailbox::{Done, NotDone};
+pub use observe::{Blind, Observer};
+pub use worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
+
+use self::body::client_id;
+pub(crate) use self::body::client_name;
+use self::driver::Birth;
+#[cfg(feature = "http")]
+pub(crate) use self::driver::COME_BACK_MS;
+use self::mailbox::{Command, Fact, Reply, Who};
+use self::shared::Shared;
+use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
+use outlive::Limits;
+use crate::store::SessionId;
+use outlive::CloseCode;
+
+/// How long a drain takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// Connections are closed over this time, so that they do not all come back at once: those of one session
+    /// after those of another, evenly, and the last ones at its end. Until then they watch; what a turn says
+    /// afterwards they see in the next process.
+    pub window: core::time::Duration,
+    /// Turns that still run then are left as they are: the next process finds them `ambiguous`. So is one that
+    /// waits for an answer to an [ask](Turn::ask): nobody is connected any more who could give it, except by a
+    /// request, and the drain lasts until this.
+    pub deadline: core::time::Duration,
+}
+
+/// The hub. Clones are the same hub.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+impl Hub {
+    /// A hub with a store in memory, and the default limits and options.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A new session, CREATED.
+    ///
+    /// # Errors
+    /// The store does not take it, or the hub is draining.
+    pub async fn create(&self) -> Result<SessionId, NotDone> {
+        let bits = u128::from(self.shared.random()) << 64 | u128::from(self.shared.random());
+        let id = SessionId::from_random(bits);
+        self.command(&id, Birth::Create, |reply| Command::Visit { reply }).await?;
+        Ok(id)
+    }
+
+    /// The server's side of a new transport, CONNECTING.
+    pub fn link(&self) -> Link {
+        Link::new(Arc::clone(&self.shared))
+    }
+
+    /// A prompt that does not come over a link. `n` counts from 1 for each client of each principal: the
+    /// same prompt, sent again, has the same number, and runs once.
+    ///
+    /// # Errors
+    /// It was not accepted, and changed nothing.
+    pub async fn prompt(
+        &self,
+        session: &SessionId,
+        principal: &str,
+        client: &str,
+        n: PromptNumber,
+        body: &impl Serialize,
+    ) -> Result<Done, NotDone> {
+        let (who, body) = (who(principal, client)?, self.body(body)?);
+        self.command(session, Birth::Load, |reply| Command::Prompt { who, n, body, reply }).await
+    }
+
+    /// An answer to an ask.
+    ///
+    /// # Errors
+    /// It is not the first valid one, and changed nothing.
+    pub async fn answer(
+        &self,
+        session: &SessionId,
+        principal: &str,
+        client: &str,
+        ask: Seq,
+        body: &impl Serialize,
+    ) -> Result<Done, NotDone> {
+        let (who, body) = (who(principal, client)?, self.body(body)?);
+        self.command(session, Birth::Load, |reply| Command::Answer { who, ask, body, reply }).await
+    }
+
+    /// Stops a turn, or takes a waiting prompt back; the session goes on.
+    ///
+    /// # Errors
+    /// It could not be committed, and changed nothing.
+    pub async fn interrupt(&self, session: &SessionId, turn: Seq) -> Result<Done, NotDone> {
+        self.command(session, Birth::Load, |reply| Command::Interrupt { turn, reply }).await
+    }
+
+    /// Ends a session. Without an incarnation it is the one that is there when the command arrives.
+    ///
+    /// # Errors
+    /// It could not be committed, and changed nothing.
+    pub async fn stop(
+        &self,
+        session: &SessionId,
+        incarnation: Option<Incarnation>,
+    ) -> Result<Done, NotDone> {
+        self.command(session, Birth::Load, |reply| Command::Stop { incarnation, reply }).await
+    }
+
+    /// A suspend notice that does not come over its connection: that one may be gone already. One about
+    /// a connection of somebody else, or of long ago, changes nothing.
+    ///
+    /// # Errors
+    /// The client's name is none.
+    pub fn suspend(
+        &self,
+        session: &SessionId,
+        principal: &str,
+        client: &str,
+        connection: ConnectionId,
+        seen: Seq,
+    ) -> Result<(), NotDone> {
+        let who = who(principal, client)?.id;
+        if let Some(mailbox) = self.shared.registry.find(session) {
+            mailbox.tell(Fact::Suspend { connection, who, seen });
+        }
+        Ok(())
+    }
+
+    /// Forgets a session and its log. Its worker is aborted, its connections are closed. It is no error if
+    /// there is none.
+    ///
+    /// # Errors
+    /// The store does not do it, and nothing has changed.
+    pub async fn forget(&self, session: &SessionId) -> Result<(), NotDone> {
+        self.command(session, Birth::Load, |reply| Command::Forget { reply }).await.map(drop)
+    }
+
+    /// What is retained of a session's log.
+    pub fn history(&self, session: &SessionId) -> History {
+        History { store: Arc::clone(&self.shared.store), session: session.clone() }
+    }
+
+    /// Sessions in memory.
+    pub fn live(&self) -> usize {
+        self.shared.registry.len()
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        self.shared.machine.limits()
+    }
+
+    /// The options.
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Whether the hub is about to leave.
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining()
+    }
+
+    /// Returns when everything that a process before has left is recovered; or, if this hub drains or is
+    /// fenced before, never.
+    pub async fn recovered(&self) {
+        self.shared.recovered.cancelled().await;
+    }
+
+    /// Returns when another process has opened the store: whoever did so last owns it. This hub cannot
+    /// commit any more, has aborted its workers and told its connections to go elsewhere.
+    pub async fn fenced(&self) {
+        self.shared.fenced.cancelled().await;
+    }
+
+    /// Leaves in good order: new attaches are refused with a hint when to come back, connections are told, and
+    /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
+    /// session is fed [`Event::Hold`](outlive::session::Event::Hold). A prompt that waits, or still comes to a
+    /// session that is here, is kept, and the next process answers it. What remains is recovered by that
+    /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
+    /// comes to an `await`.
+    pub async fn drain(&self, drain: Drain) {
+        let shared = &self.shared;
+        shared.draining.cancel();
+        let until = tokio::time::Instant::now() + drain.deadline;
+        let mailboxes = shared.registry.all();
+        shared.leave_sleepers();
+        let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
+        for mailbox in &mailboxes {
+            mailbox.tell(Fact::Goaway([window, window.saturating_add(5_000)]));
+            // All at once: what is begun later has less time before the deadline.
+            mailbox.tell(Fact::Drain);
+        }
+        let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
+        let pause = drain.window.min(drain.deadline) / count;
+        for mailbox in mailboxes {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            mailbox.tell(Fact::Close(CloseCode::Restart));
+        }
+        shared.tasks.close();
+        if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
+            shared.halt();
+            let patience = u64::from(shared.options.close_ms);
+            let patience = core::time::Duration::from_millis(patience);
+            if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
+                tracing::warn!(
+                    "a worker does not come to an `await`, or a peer to a close: leaving without it"
+                );
+            }
+        }
+    }
+
+    /// While it is held, a [drain](Hub::drain) waits for its holder, as it does for workers.
+    #[cfg(feature = "http")]
+    pub(crate) fn presence(&self) -> TaskTrackerToken {
+        self.shared.tasks.token()
+    }
+
+    fn body(&self, body: &impl Serialize) -> Result<Body, NotDone> {
+        let body = Body::of(body).map_err(|why| NotDone::Invalid(why.to_string()))?;
+        let (size, most) = (body.size(), self.shared.options.body_bytes);
+        if size > most {
+            return Err(NotDone::Invalid(format!("{size} bytes, and at most {most} are taken")));
+        }
+        Ok(body)
+    }
+
+    async fn command(
+        &self,
+        session: &SessionId,
+        birth: Birth,
+        command: impl FnOnce(Reply) -> Command,
+    ) -> Result<Done, NotDone> {
+        let visitor = self.shared.enter(session, birth)?;
+        let (reply, done) = oneshot::channel();
+        if visitor.ask(command(Reply::Caller(reply))).await.is_err() {
+            return Err(self.shared.nobody());
+        }
+        // A driver that is gone drops the reply.
+        done.await.unwrap_or_else(|_| Err(self.shared.nobody()))
+    }
+}
+
+fn who(principal: &str, client: &str) -> Result<Who, NotDone> {
+    let name = client_name(client).map_err(NotDone::Invalid)?;
+    Ok(Who { id: client_id(principal, name), name: name.into() })
+}

@@ -1,0 +1,210 @@
+//! What drivers and links share.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use tokio::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::Options;
+use super::mailbox::{Fact, NotDone};
+use super::observe::Observer;
+use super::registry::Registry;
+use super::staff::Employer;
+use outlive::ids::ConnectionId;
+use outlive::log::LogId;
+use outlive::session::{Event, Machine, Snapshot, Step};
+use crate::store::{SessionId, Store};
+
+/// What drivers and links share.
+pub(super) struct Shared {
+    pub(super) machine: Machine,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) options: Options,
+    pub(super) employer: Box<dyn Employer>,
+    pub(super) registry: Registry,
+    pub(super) tasks: TaskTracker,
+    /// Everything that a process before has left is recovered.
+    pub(super) recovered: CancellationToken,
+    /// The drain's deadline has passed.
+    halt: CancellationToken,
+    /// Another process owns the store.
+    pub(super) fenced: CancellationToken,
+    /// The hub is about to leave.
+    pub(super) draining: CancellationToken,
+    /// Halted or fenced: what a driver can look at often.
+    over: AtomicBool,
+    observer: Arc<dyn Observer>,
+    connections: AtomicU64,
+    seed: Option<AtomicU64>,
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Hub").field("sessions", &self.registry.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        machine: Machine,
+        store: Arc<dyn Store>,
+        options: Options,
+        observer: Arc<dyn Observer>,
+        employer: Box<dyn Employer>,
+        seed: Option<u64>,
+    ) -> Shared {
+        let mut shared = Shared {
+            machine,
+            store,
+            options,
+            employer,
+            registry: Registry::default(),
+            tasks: TaskTracker::new(),
+            recovered: CancellationToken::new(),
+            halt: CancellationToken::new(),
+            fenced: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            over: AtomicBool::new(false),
+            observer,
+            connections: AtomicU64::new(0),
+            seed: seed.map(AtomicU64::new),
+        };
+        // Fences of a process before are not used again.
+        shared.connections = AtomicU64::new(shared.random() >> 12);
+        shared
+    }
+
+    pub(super) fn random(&self) -> u64 {
+        match &self.seed {
+            // Splitmix: well spread, and the same each time.
+            Some(seed) => {
+                let mut z = seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                z ^ (z >> 31)
+            }
+            // A system without randomness cannot name sessions.
+            None => getrandom::u64().expect("the system has random numbers"),
+        }
+    }
+
+    pub(super) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn limits_batch(&self) -> usize {
+        usize::try_from(self.machine.limits().batch).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    pub(super) fn is_fenced(&self) -> bool {
+        self.fenced.is_cancelled()
+    }
+
+    /// Returns when nothing new is begun here.
+    pub(super) async fn leaves(&self) {
+        tokio::select! {
+            biased;
+            () = self.draining.cancelled() => {}
+            () = self.fenced.cancelled() => {}
+        }
+    }
+
+    /// Whether nothing can be done here any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Returns when nothing can be done here any more.
+    pub(super) async fn done(&self) {
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => {}
+            () = self.fenced.cancelled() => {}
+        }
+    }
+
+    /// What to say for a driver that is gone without a word.
+    pub(super) fn nobody(&self) -> NotDone {
+        if self.is_fenced() {
+            NotDone::Moved
+        } else if self.is_draining() {
+            NotDone::Draining
+        } else {
+            NotDone::Unavailable(String::from("the session's task is gone"))
+        }
+    }
+
+    /// Another process owns the store. No commit of this one succeeds any more, so every session goes, also
+    /// one that has nothing to commit: what it would show is of before.
+    pub(super) fn fence(&self) {
+        if !self.is_fenced() {
+            tracing::warn!("another process has opened the store; leaving it");
+            self.fenced.cancel();
+            self.stop();
+        }
+    }
+
+    /// The drain's deadline has passed: what runs is left to the next process.
+    pub(super) fn halt(&self) {
+        self.halt.cancel();
+        self.stop();
+    }
+
+    /// Every driver looks up, and who sleeps is left. One that is made meanwhile looks before it sleeps.
+    fn stop(&self) {
+        self.over.store(true, Ordering::Release);
+        for mailbox in self.registry.all() {
+            mailbox.tell(Fact::Nudge);
+        }
+        self.leave_sleepers();
+    }
+
+    /// Asks now and then whether the store is still this hub's, for as long as there is a hub.
+    pub(super) async fn guard(shared: Weak<Shared>) {
+        while let Some(hub) = shared.upgrade() {
+            let pause = Duration::from_millis(u64::from(hub.options.ping_ms.max(1)));
+            drop(hub);
+            tokio::time::sleep(pause).await;
+            let Some(hub) = shared.upgrade() else { return };
+            tokio::select! {
+                biased;
+                () = hub.done() => return,
+                owner = hub.store.is_owner() => {
+                    if owner == Ok(false) {
+                        return hub.fence();
+                    }
+                    // One that does not answer says nothing of it.
+                }
+            }
+        }
+    }
+
+    pub(super) fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {
+        self.observe(|observer| observer.began(id, self.machine.limits(), log, snapshot));
+    }
+
+    pub(super) fn observe_step(&self, id: &SessionId, event: &Event, step: &Step) {
+        for row in step.rules() {
+            tracing::debug!(
+                session = %id, trigger = %step.trigger(), rule = row.id, verdict = %row.verdict,
+                incarnation = %step.next.incarnation(),
+            );
+        }
+        self.observe(|observer| observer.stepped(id, event, step));
+    }
+
+    /// An observer that panics is a fault of the observer, and not the session's end.
+    pub(super) fn observe(&self, see: impl FnOnce(&dyn Observer)) {
+        let seen = std::panic::catch_unwind(AssertUnwindSafe(|| see(&*self.observer)));
+        if seen.is_err() {
+            tracing::error!("an observer panicked");
+        }
+    }
+}

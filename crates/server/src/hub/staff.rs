@@ -1,0 +1,307 @@
+//! A worker's task: it takes orders from its session, and what it says goes back there.
+//!
+//! An incarnation has two queues of its own. To abort a worker is to drop them: whatever still holds a
+//! [`Turn`] speaks into nothing. The next worker waits until the task of the one before is gone, so there
+//! are never two.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::string::{String, ToString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt as _;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::body::Body;
+use super::history::History;
+use super::mouth::Mouth;
+use super::pieces::Pieces;
+use super::queue::{Receiver, Sender, queue};
+use super::shared::Shared;
+use super::worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
+use outlive::ids::{Incarnation, Seq};
+use outlive::session::WorkerOutcome;
+use crate::store::SessionId;
+
+/// What a worker said.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) turn: Option<Seq>,
+    pub(super) what: What,
+    /// What it takes in the queue, until it is heard.
+    pub(super) room: u32,
+}
+
+/// Where the answer to an ask goes.
+pub(super) type Asked = oneshot::Sender<Result<Answer, TurnError>>;
+
+#[derive(Debug)]
+pub(super) enum What {
+    Started,
+    /// Why it could not start.
+    StartFailed(String),
+    Output(Pieces),
+    Ask(Body, Asked),
+    Ended(WorkerOutcome, Option<String>),
+    /// It leaves; and why it failed, if it did, and with it its turn, if it was at one.
+    Exited(Option<String>),
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Answer a prompt.
+    Turn(Box<Errand>),
+    /// Stop that turn.
+    Interrupt(Seq),
+    /// Stop, close out and leave.
+    CloseOut,
+}
+
+/// A prompt to answer. It was read before its dispatch was committed: afterwards it may be trimmed.
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub(super) turn: Seq,
+    /// Who prompted, and what; or why that cannot be told.
+    pub(super) prompt: Result<(Arc<str>, Body), String>,
+}
+
+/// A session's view of its worker. To drop it is to abort the worker: nothing it says counts from there
+/// on. Its task may take a moment to be gone.
+#[derive(Debug)]
+pub(super) struct Employee {
+    pub(super) incarnation: Incarnation,
+    pub(super) orders: Sender<Order>,
+    said: Receiver<Said>,
+    leave: CancellationToken,
+    task: AbortHandle,
+}
+
+impl Employee {
+    /// What it has said, if it has said anything.
+    pub(super) fn heard(&mut self) -> Option<Said> {
+        let said = self.said.pop()?;
+        self.said.free(said.room);
+        Some(said)
+    }
+
+    /// What it says next; none when its task has ended and all is heard.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
+        let said = self.said.poll(cx);
+        if let Poll::Ready(Some(said)) = &said {
+            self.said.free(said.room);
+        }
+        said
+    }
+}
+
+impl Drop for Employee {
+    fn drop(&mut self) {
+        self.leave.cancel();
+        self.task.abort();
+    }
+}
+
+/// Where the workers of a session sit, one at a time: also one that was aborted keeps the seat until its
+/// task is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Seat(Arc<Semaphore>);
+
+impl Seat {
+    pub(super) fn new() -> Seat {
+        Seat(Arc::new(Semaphore::new(1)))
+    }
+
+    /// Returns when nobody sits there any more. Cancel-safe.
+    pub(super) async fn is_free(&self) {
+        _ = self.0.acquire().await;
+    }
+}
+
+impl Shared {
+    /// Starts a worker. It waits until the one before is gone.
+    pub(super) fn employ(
+        &self,
+        session: &SessionId,
+        incarnation: Incarnation,
+        resume: bool,
+        seat: &Seat,
+    ) -> Employee {
+        let (orders, inbox) = queue(0);
+        let (mouth, said) = Mouth::new(self.options.body_bytes, self.limits_batch());
+        let leave = CancellationToken::new();
+        let history = History { store: Arc::clone(&self.store), session: session.clone() };
+        let session = session.clone();
+        let start = Start { session, incarnation, resume, history, leave: leave.clone() };
+        let job = Job { start, mouth: Arc::new(mouth), orders: inbox, seat: seat.clone() };
+        let task = self.tasks.spawn(self.employer.employ(job)).abort_handle();
+        Employee { incarnation, orders, said, leave, task }
+    }
+}
+
+/// Starts workers, whatever their type.
+pub(super) trait Employer: Send + Sync {
+    fn employ(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// All that a worker's task needs.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) start: Start,
+    pub(super) mouth: Arc<Mouth>,
+    pub(super) orders: Receiver<Order>,
+    pub(super) seat: Seat,
+}
+
+pub(super) struct Employing<W>(pub(super) Arc<W>);
+
+impl<W: Worker> Employer for Employing<W> {
+    fn employ(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(work(Arc::clone(&self.0), job))
+    }
+}
+
+/// A panic of the author's code is a failure, and a fatal one: what it was at may be half changed.
+async fn guarded<T>(act: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let acted = AssertUnwindSafe(act).catch_unwind().await;
+    acted.unwrap_or_else(|panic| Err(Failure::fatal(panicked(&*panic))))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    std::format!("the worker panicked: {}", text.unwrap_or_default())
+}
+
+async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
+    let seat = Arc::clone(&job.seat.0);
+    // It is held until everything else of this task is dropped, and no seat is ever closed.
+    let Ok(_sits) = seat.acquire().await else { return };
+    let Some(mut run) = start(&*worker, &mut job).await else { return };
+    while !job.start.leave.is_cancelled() {
+        match job.orders.next().await {
+            None => return,
+            Some(Order::CloseOut) => job.start.leave.cancel(),
+            // Late news of a turn before.
+            Some(Order::Interrupt(_)) => {}
+            Some(Order::Turn(errand)) => {
+                match answer(&*worker, &mut run, &mut job, *errand).await {
+                    Then::Next => {}
+                    Then::Leave(why) => return say(&job, None, What::Exited(why)),
+                    Then::Gone => return,
+                }
+            }
+        }
+    }
+    let farewell = Farewell { start: job.start.clone(), mouth: Arc::clone(&job.mouth) };
+    let closing = async {
+        worker.close_out(run, farewell).await;
+        Ok(())
+    };
+    let closed = guarded(closing).await;
+    if let Err(why) = closed {
+        tracing::warn!(session = %job.start.session, %why, "the closeout failed");
+    }
+    say(&job, None, What::Exited(None));
+}
+
+fn say(job: &Job, turn: Option<Seq>, what: What) {
+    // Nobody listens when the worker was aborted: what it says does not count.
+    _ = job.mouth.say(turn, what);
+}
+
+/// Starts the worker; none if it could not be started, or nobody wants it any more.
+async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
+    let starting = guarded(worker.start(job.start.clone()));
+    tokio::pin!(starting);
+    let started = loop {
+        tokio::select! {
+            biased;
+            started = &mut starting => break started,
+            order = job.orders.next() => match order {
+                None => return None,
+                Some(Order::CloseOut) => job.start.leave.cancel(),
+                Some(Order::Turn(_) | Order::Interrupt(_)) => {}
+            },
+        }
+    };
+    match started {
+        Ok(run) => {
+            say(job, None, What::Started);
+            Some(run)
+        }
+        Err(why) => {
+            tracing::warn!(session = %job.start.session, %why, "the worker could not be started");
+            say(job, None, What::StartFailed(why.to_string()));
+            None
+        }
+    }
+}
+
+/// What comes after a turn.
+enum Then {
+    Next,
+    Leave(Option<String>),
+    Gone,
+}
+
+async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: Errand) -> Then {
+    let Errand { turn: id, prompt } = errand;
+    let token = job.start.leave.child_token();
+    let emitted = Arc::new(AtomicU64::new(0));
+    let answering = guarded(async {
+        let (client, prompt) = prompt?;
+        let (start, mouth) = (job.start.clone(), Arc::clone(&job.mouth));
+        let (token, emitted) = (token.clone(), Arc::clone(&emitted));
+        worker.answer(run, Turn { start, id, client, prompt, token, mouth, emitted }).await
+    });
+    tokio::pin!(answering);
+    let mut stopped = false;
+    let answered = loop {
+        tokio::select! {
+            biased;
+            order = job.orders.next() => match order {
+                None => return Then::Gone,
+                Some(Order::Interrupt(turn)) if turn == id => {
+                    stopped = true;
+                    token.cancel();
+                }
+                // Late news of a turn before.
+                Some(Order::Interrupt(_)) => {}
+                Some(Order::CloseOut) => {
+                    stopped = true;
+                    job.start.leave.cancel();
+                }
+                Some(Order::Turn(other)) => {
+                    tracing::error!(%id, other = %other.turn, "a turn beside another");
+                }
+            },
+            answered = &mut answering => break answered,
+        }
+    };
+    // Whoever still holds the turn says nothing any more.
+    token.cancel();
+    let spoke = emitted.load(Ordering::Relaxed) > 0;
+    let fatal = answered.as_ref().is_err_and(Failure::is_fatal);
+    let (outcome, error) = match answered {
+        Ok(()) | Err(_) if stopped => (WorkerOutcome::Interrupted, None),
+        Ok(()) if spoke => (WorkerOutcome::Completed, None),
+        Ok(()) => (WorkerOutcome::Empty, None),
+        Err(why) => {
+            tracing::warn!(session = %job.start.session, turn = %id, %why, "the turn failed");
+            (WorkerOutcome::Failed, Some(why.to_string()))
+        }
+    };
+    if fatal {
+        // One word for both ends: between two the turn's successor would be given to a worker that leaves.
+        return Then::Leave(error);
+    }
+    say(job, Some(id), What::Ended(outcome, error));
+    Then::Next
+}

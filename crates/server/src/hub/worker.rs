@@ -1,0 +1,333 @@
+//! What a server author writes: a [`Worker`], or just an async function that answers a prompt.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::body::Body;
+use super::history::History;
+use super::mouth::Mouth;
+use outlive::ids::{Incarnation, Seq};
+use crate::store::SessionId;
+
+/// Whoever does the long work of sessions. One value serves all of them; what belongs to one session's
+/// worker is its [`Run`](Worker::Run).
+///
+/// An async function from [`Turn`] is a worker:
+///
+/// ```
+/// use outlive_server::hub::{Failure, Turn};
+///
+/// async fn answer(turn: Turn) -> Result<(), Failure> {
+///     let prompt: String = turn.prompt()?;
+///     for word in prompt.split_whitespace() {
+///         turn.emit(&word.to_uppercase()).await?;
+///     }
+///     Ok(())
+/// }
+/// # fn is_a_worker(_: impl outlive_server::hub::Worker) {}
+/// # is_a_worker(answer);
+/// ```
+///
+/// What blocks its thread goes to `tokio::task::spawn_blocking` or `block_in_place`, or the whole session
+/// [stalls](super#work-that-blocks).
+pub trait Worker: Send + Sync + 'static {
+    /// What lives as long as one incarnation: a process, a model's context, nothing.
+    type Run: Send + 'static;
+
+    /// Starts a session's worker. [`Start::resume`] says whether the conversation had one before; its
+    /// log is the history to go on from.
+    ///
+    /// # Errors
+    /// The session ends with `start_failed`, and every waiting prompt with it as `failed`, with the text in
+    /// the log for all to see. A later prompt tries again.
+    fn start(&self, start: Start) -> impl Future<Output = Result<Self::Run, Failure>> + Send;
+
+    /// Answers a prompt. `Ok` ends the turn as `completed`, or `empty` if nothing was emitted.
+    ///
+    /// An interrupt cancels [`Turn::stopped`], and every `emit` fails with
+    /// [`TurnError::Stopped`] from then on: come to an end, with `?` for instance. A worker that does
+    /// not, in the time that the limits give it, is dropped at its next `await`.
+    ///
+    /// # Errors
+    /// The turn ends as `failed`, with the text in the log for all to see; as `interrupted` if it was
+    /// asked to stop. A panic is a [fatal](Failure::fatal) failure: the [`Run`](Worker::Run) may be half changed
+    /// and is dropped, the worker leaves, and what waits is answered by the next one.
+    fn answer(
+        &self,
+        run: &mut Self::Run,
+        turn: Turn,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// The session is closing: commit, summarise, say goodbye. What it emits is the last output.
+    fn close_out(&self, run: Self::Run, farewell: Farewell) -> impl Future<Output = ()> + Send {
+        async move { drop((run, farewell)) }
+    }
+}
+
+impl<F, Answer> Worker for F
+where
+    F: Fn(Turn) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output = Result<(), Failure>> + Send,
+{
+    type Run = ();
+
+    async fn start(&self, _: Start) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn answer(&self, (): &mut (), turn: Turn) -> impl Future<Output = Result<(), Failure>> + Send {
+        self(turn)
+    }
+}
+
+/// Why a turn or a start failed: any error, so that `?` works on everything.
+///
+/// ```
+/// use outlive_server::hub::{Failure, Turn};
+///
+/// async fn answer(turn: Turn) -> Result<(), Failure> {
+///     let prompt: String = turn.prompt()?; // any error, and a failure of this turn alone
+///     if prompt.is_empty() {
+///         return Err("say something".into()); // as this is
+///     }
+///     let number: i64 = prompt.parse().map_err(|_| format!("{prompt} is no number"))?;
+///     let double = number.checked_mul(2).ok_or_else(|| Failure::fatal("out of numbers"))?;
+///     turn.emit(&double).await?;
+///     Ok(())
+/// }
+/// # fn is_a_worker(_: impl outlive_server::hub::Worker) {}
+/// # is_a_worker(answer);
+/// ```
+#[derive(Debug)]
+pub struct Failure {
+    why: Box<dyn Error + Send + Sync>,
+    fatal: bool,
+}
+
+impl Failure {
+    /// The worker cannot go on after this: the turn fails, its [`Run`](Worker::Run) is dropped, and the worker
+    /// leaves without a closeout. The next prompt, or one that waits, starts another one. A panic is the same.
+    pub fn fatal(why: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure { why: why.into(), fatal: true }
+    }
+
+    pub(super) fn is_fatal(&self) -> bool {
+        self.fatal
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
+    fn from(why: E) -> Failure {
+        Failure { why: why.into(), fatal: false }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+/// Why nothing can be said in a turn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// The turn is over or was asked to stop. No error to report: come to an end.
+    #[error("the turn was stopped")]
+    Stopped,
+    /// The value has no JSON form, or is larger than the hub takes.
+    #[error("this cannot be said: {0}")]
+    Body(String),
+    /// As many asks are pending as the limits allow.
+    #[error("too many asks are pending")]
+    TooManyAsks,
+}
+
+/// What a worker is told when it starts.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub(super) session: SessionId,
+    pub(super) incarnation: Incarnation,
+    pub(super) resume: bool,
+    pub(super) history: History,
+    pub(super) leave: CancellationToken,
+}
+
+impl Start {
+    /// Which session.
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    /// Which life of its worker this is, from 1.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Whether the conversation had a worker before.
+    pub fn resume(&self) -> bool {
+        self.resume
+    }
+
+    /// The log so far. It also has the prompt that this start is for, and others that wait: see
+    /// [`History::read`].
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Cancelled when the worker is to leave, or was aborted.
+    pub fn stopped(&self) -> &CancellationToken {
+        &self.leave
+    }
+}
+
+/// One prompt to answer, and the handle to answer it with. Clones are the same turn; one that is kept
+/// longer than the turn says nothing any more, and disturbs nobody.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    pub(super) start: Start,
+    pub(super) id: Seq,
+    pub(super) client: Arc<str>,
+    pub(super) prompt: Body,
+    pub(super) token: CancellationToken,
+    pub(super) mouth: Arc<Mouth>,
+    pub(super) emitted: Arc<AtomicU64>,
+}
+
+impl Turn {
+    /// Which session.
+    pub fn session(&self) -> &SessionId {
+        &self.start.session
+    }
+
+    /// The turn's name: the place of its prompt in the log.
+    pub fn id(&self) -> Seq {
+        self.id
+    }
+
+    /// What the worker was started with.
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// The client that prompted, by the name that it gave itself: it is no proof of who that is.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The prompt.
+    ///
+    /// # Errors
+    /// It is of another form.
+    pub fn prompt<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        self.prompt.read()
+    }
+
+    /// The prompt as it came.
+    pub fn body(&self) -> &Body {
+        &self.prompt
+    }
+
+    /// The log so far. It also has this turn's prompt, and those that wait behind it: see [`History::read`].
+    pub fn history(&self) -> &History {
+        &self.start.history
+    }
+
+    /// Cancelled when the turn is asked to stop, or is over.
+    pub fn stopped(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// Appends a piece of the answer to the log; whoever watches is sent it. Waits while the store is
+    /// slower than the worker. Pieces are logged in the order in which `emit` was called, many at once
+    /// when they come fast.
+    ///
+    /// Cancel-safe: dropped while it waits, it has said nothing. What blocks its thread right after it
+    /// [stalls](super#work-that-blocks) the session.
+    ///
+    /// # Errors
+    /// [`TurnError::Stopped`] when the turn was asked to stop or is over, [`TurnError::Body`] if the
+    /// value cannot be logged.
+    pub async fn emit(&self, piece: &impl Serialize) -> Result<(), TurnError> {
+        if self.token.is_cancelled() {
+            return Err(TurnError::Stopped);
+        }
+        tokio::select! {
+            biased;
+            said = self.mouth.output(Some(self.id), piece) => said?,
+            () = self.token.cancelled() => return Err(TurnError::Stopped),
+        }
+        self.emitted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Asks the viewers, and waits for the first answer. The ask is in the log: who comes later sees it
+    /// too. It ends with the turn. One that nobody answers holds a [drain](super::Hub::drain) until its deadline;
+    /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time.
+    ///
+    /// # Errors
+    /// As [`emit`](Turn::emit), or [`TurnError::TooManyAsks`].
+    pub async fn ask(&self, question: &impl Serialize) -> Result<Answer, TurnError> {
+        let (reply, answer) = oneshot::channel();
+        tokio::select! {
+            biased;
+            () = self.token.cancelled() => return Err(TurnError::Stopped),
+            said = self.mouth.ask(self.id, question, reply) => said?,
+        }
+        self.emitted.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            biased;
+            () = self.token.cancelled() => Err(TurnError::Stopped),
+            answer = answer => answer.unwrap_or(Err(TurnError::Stopped)),
+        }
+    }
+}
+
+/// The answer to an ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Who answered, by the name that the client gave itself: it is no proof of who that is. Where several people
+    /// may answer, the server notes in its own records whom it authorised.
+    pub client: Arc<str>,
+    /// What.
+    pub body: Body,
+}
+
+impl Answer {
+    /// The answer's value.
+    ///
+    /// # Errors
+    /// It is of another form.
+    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        self.body.read()
+    }
+}
+
+/// The handle of a [closeout](Worker::close_out).
+#[derive(Clone, Debug)]
+pub struct Farewell {
+    pub(super) start: Start,
+    pub(super) mouth: Arc<Mouth>,
+}
+
+impl Farewell {
+    /// What the worker was started with.
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Appends last words to the log, as [`Turn::emit`] does.
+    ///
+    /// # Errors
+    /// [`TurnError::Stopped`] if the closeout took too long, or a prompt superseded it;
+    /// [`TurnError::Body`] if the value cannot be logged.
+    pub async fn emit(&self, piece: &impl Serialize) -> Result<(), TurnError> {
+        self.mouth.output(None, piece).await
+    }
+}

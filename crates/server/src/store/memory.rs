@@ -1,0 +1,160 @@
+//! A store that forgets everything with its process.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::string::ToString as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::{
+    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
+    fits,
+};
+use outlive::ids::Seq;
+use outlive::session::Snapshot;
+use outlive::State;
+
+/// Sessions in memory: for tests, and for conversations that may end with the process.
+///
+/// A clone [shares](Clone) what is kept: opening it again is what another process would do to a file.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    shared: Arc<Mutex<Shared>>,
+    /// What this clone was given when it opened the store; 0 before.
+    epoch: Arc<Mutex<u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    epoch: u64,
+    sessions: BTreeMap<SessionId, Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    snapshot: Snapshot,
+    version: Version,
+    entries: VecDeque<Bytes>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Memory {
+        Memory::default()
+    }
+
+    /// The same sessions for another owner, which has yet to [open](Store::open) them: what a process
+    /// that comes later, or another one, would see.
+    #[must_use]
+    pub fn another(&self) -> Memory {
+        Memory { shared: Arc::clone(&self.shared), epoch: Arc::default() }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Shared, u64) -> T) -> T {
+        let epoch = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner), epoch)
+    }
+}
+
+/// An answer that is there already.
+fn ready<'a, T: Send + 'a, E: Send + 'a>(result: Result<T, E>) -> Answer<'a, T, E> {
+    Box::pin(std::future::ready(result))
+}
+
+impl Store for Memory {
+    fn open(&self) -> Answer<'_, ()> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.epoch += 1;
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = shared.epoch;
+        ready(Ok(()))
+    }
+
+    fn is_owner(&self) -> Answer<'_, bool> {
+        ready(Ok(self.with(|shared, epoch| shared.epoch == epoch)))
+    }
+
+    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+        ready(Ok(self.with(|shared, _| {
+            let kept = shared.sessions.get(session)?;
+            let (snapshot, version) = (kept.snapshot.clone(), kept.version);
+            Some(Stored { snapshot, version, lossy: false })
+        })))
+    }
+
+    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+        ready(self.with(|shared, epoch| {
+            if epoch == 0 || shared.epoch != epoch {
+                return Err(CommitError::Stale);
+            }
+            let Commit { session, expect, snapshot, entries } = commit;
+            let kept = match shared.sessions.get_mut(&session) {
+                Some(kept) if kept.version == expect => {
+                    kept.snapshot = snapshot;
+                    kept
+                }
+                None if expect == Version::NONE => shared.sessions.entry(session).or_insert(Kept {
+                    snapshot,
+                    version: expect,
+                    entries: VecDeque::new(),
+                }),
+                Some(_) | None => return Err(CommitError::Stale),
+            };
+            kept.version = expect.next();
+            kept.entries.extend(entries);
+            let log = &kept.snapshot.log;
+            let retained = usize::try_from(log.head.0 - log.base.0).unwrap_or(usize::MAX);
+            let surplus = kept.entries.len().saturating_sub(retained);
+            kept.entries.drain(..surplus);
+            if kept.snapshot.state == State::Ended {
+                // It may sleep for long.
+                kept.entries.shrink_to_fit();
+            }
+            Ok(())
+        }))
+    }
+
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> Answer<'a, Vec<Bytes>> {
+        ready(self.with(|shared, _| {
+            let kept = shared.sessions.get(session).ok_or(StoreError::Trimmed)?;
+            let log = &kept.snapshot.log;
+            if from <= log.base || to > log.head || from > to {
+                return Err(StoreError::Trimmed);
+            }
+            let place = |seq: Seq| usize::try_from(seq.0 - log.base.0).unwrap_or(usize::MAX);
+            let mut fits = fits(bytes);
+            let range = kept.entries.range(place(from) - 1..place(to));
+            Ok(range.take_while(|line| fits(line)).cloned().collect())
+        }))
+    }
+
+    /// In the order of their names: a mark is the last one of its page.
+    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+        ready(self.with(|shared, _| {
+            let last: Option<SessionId> = from.map(Mark::read).transpose()?;
+            let behind = (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let open = |(_, kept): &(&SessionId, &Kept)| kept.snapshot.state != State::Ended;
+            let open = shared.sessions.range(behind).filter(open).take(most);
+            let sessions: Vec<SessionId> = open.map(|(session, _)| session.clone()).collect();
+            let last = sessions.last().filter(|_| sessions.len() == most);
+            let next = last.map(|last| Mark(last.to_string()));
+            Ok(Unfinished { sessions, next })
+        }))
+    }
+
+    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+        ready(self.with(|shared, epoch| {
+            if epoch == 0 || shared.epoch != epoch {
+                return Err(CommitError::Stale);
+            }
+            shared.sessions.remove(session);
+            Ok(())
+        }))
+    }
+}

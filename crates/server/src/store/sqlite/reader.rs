@@ -1,0 +1,165 @@
+//! What is asked of the file. Readers see what was committed when they began, and block nobody.
+
+use std::string::{String, ToString as _};
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::faults::{corrupt, said};
+use super::owner::Owner;
+use outlive::ids::Seq;
+use outlive::session::{Session, Snapshot};
+use crate::store::{Mark, SessionId, StoreError, Stored, Unfinished, Version, fits};
+
+const LOAD: &str = "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
+
+const EDGES: &str = "SELECT key, base, head FROM session WHERE id = ?1";
+
+const CHUNKS: &str = "
+    SELECT first, last, body FROM chunk WHERE session = ?1 AND last >= ?2 ORDER BY last";
+
+const UNFINISHED: &str = "
+    SELECT key, id FROM session WHERE state <> 'ENDED' AND key > ?1 ORDER BY key LIMIT ?2";
+
+/// A record as it is kept.
+struct Record {
+    version: i64,
+    owner: i64,
+    state: String,
+    base: i64,
+    head: i64,
+    snapshot: String,
+}
+
+/// What `SQLite` says, with the session's name if it is damage.
+fn of(session: &SessionId, error: &rusqlite::Error) -> StoreError {
+    let said = said(error);
+    if let StoreError::Corrupt(why) = &said { corrupt(session.as_str(), why) } else { said }
+}
+
+pub(super) fn load(
+    conn: &Connection,
+    session: &SessionId,
+    owner: &Owner,
+) -> Result<Option<Stored>, StoreError> {
+    let record = |row: &rusqlite::Row<'_>| {
+        Ok(Record {
+            version: row.get(0)?,
+            owner: row.get(1)?,
+            state: row.get(2)?,
+            base: row.get(3)?,
+            head: row.get(4)?,
+            snapshot: row.get(5)?,
+        })
+    };
+    let id = session.as_str();
+    let damaged = |error: rusqlite::Error| of(session, &error);
+    let found = conn
+        .prepare_cached(LOAD)
+        .and_then(|mut load| load.query_row([id], record).optional())
+        .map_err(damaged)?;
+    let Some(record) = found else { return Ok(None) };
+    let snapshot: Snapshot =
+        serde_json::from_str(&record.snapshot).map_err(|error| corrupt(id, &error))?;
+    Session::restore(snapshot.clone()).map_err(|error| corrupt(id, &error))?;
+    let log = &snapshot.log;
+    let same = record.state == snapshot.state.into_str()
+        && u64::try_from(record.base) == Ok(log.base.0)
+        && u64::try_from(record.head) == Ok(log.head.0);
+    if !same {
+        return Err(corrupt(id, &"its columns differ from its record"));
+    }
+    let version = match u64::try_from(record.version) {
+        Ok(version @ 1..) => Version(version),
+        Ok(0) | Err(_) => return Err(corrupt(id, &"versions count from 1")),
+    };
+    let lossy = owner.lossy(record.owner);
+    Ok(Some(Stored { snapshot, version, lossy }))
+}
+
+pub(super) fn read(
+    conn: &Connection,
+    session: &SessionId,
+    from: Seq,
+    to: Seq,
+    bytes: usize,
+) -> Result<Vec<Bytes>, StoreError> {
+    let (Ok(from), Ok(to)) = (i64::try_from(from.0), i64::try_from(to.0)) else {
+        return Err(StoreError::Trimmed);
+    };
+    // One transaction: the edges and the chunks are of the same moment.
+    let moment = conn.unchecked_transaction().map_err(|error| said(&error))?;
+    let lines = lines(&moment, session, from, to, bytes)?;
+    moment.finish().map_err(|error| said(&error))?;
+    Ok(lines)
+}
+
+fn lines(
+    conn: &Connection,
+    session: &SessionId,
+    from: i64,
+    to: i64,
+    bytes: usize,
+) -> Result<Vec<Bytes>, StoreError> {
+    let said = |error: rusqlite::Error| of(session, &error);
+    let edges = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let found: Option<(i64, i64, i64)> = conn
+        .prepare_cached(EDGES)
+        .and_then(|mut find| find.query_row([session.as_str()], edges).optional())
+        .map_err(said)?;
+    let (key, base, head) = found.ok_or(StoreError::Trimmed)?;
+    if from <= base || to > head || from > to {
+        return Err(StoreError::Trimmed);
+    }
+    let damaged = |what: &str, place: i64| {
+        corrupt(session.as_str(), &format!("{what} at entry {place} of its log"))
+    };
+    let (mut lines, mut fits) = (Vec::new(), fits(bytes));
+    let mut chunks = conn.prepare_cached(CHUNKS).map_err(said)?;
+    let mut rows = chunks.query(params![key, from]).map_err(said)?;
+    let mut next = from;
+    while next <= to {
+        let row = rows.next().map_err(said)?.ok_or_else(|| damaged("nothing", next))?;
+        let (first, last): (i64, i64) =
+            row.get(0).and_then(|first| Ok((first, row.get(1)?))).map_err(said)?;
+        let body: String = row.get(2).map_err(said)?;
+        let body = Bytes::from(body);
+        let many = body.split(|byte| *byte == b'\n').count();
+        if first > next || last < next || i64::try_from(many) != Ok(last - first + 1) {
+            return Err(damaged("a chunk that does not fit", next));
+        }
+        let wanted = (first..).zip(body.split(|byte| *byte == b'\n'));
+        let wanted = wanted.skip_while(|(place, _)| *place < next);
+        for (_, line) in wanted.take_while(|(place, _)| *place <= to) {
+            // Chunks behind this one are not even read.
+            if !fits(line) {
+                return Ok(lines);
+            }
+            lines.push(body.slice_ref(line));
+        }
+        next = last + 1;
+    }
+    Ok(lines)
+}
+
+/// In the order in which they lie in the file: a mark is the key of the last one of its page.
+pub(super) fn unfinished(
+    conn: &Connection,
+    from: Option<&Mark>,
+    most: usize,
+) -> Result<Unfinished, StoreError> {
+    // Keys count from 1.
+    let from: i64 = from.map_or(Ok(0), Mark::read)?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut find = conn.prepare_cached(UNFINISHED).map_err(|error| said(&error))?;
+    let mut rows = find.query(params![from, limit]).map_err(|error| said(&error))?;
+    let (mut sessions, mut last) = (Vec::new(), from);
+    while let Some(row) = rows.next().map_err(|error| said(&error))? {
+        let found = row.get(0).and_then(|key| Ok((key, row.get::<_, String>(1)?)));
+        let (key, name) = found.map_err(|error| said(&error))?;
+        sessions.push(name.parse().map_err(|error| corrupt(&name, &error))?);
+        last = key;
+    }
+    let next = (sessions.len() == most).then(|| Mark(last.to_string()));
+    Ok(Unfinished { sessions, next })
+}

@@ -1,0 +1,232 @@
+//! The file: its schema, how it is opened, and how an older one is brought up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::faults::{cannot_open, of_file, said};
+use super::{Durability, Settings};
+use crate::store::StoreError;
+
+/// What marks a file as ours: "outl".
+pub(super) const APPLICATION: i64 = 0x6f75_746c;
+
+/// What brings a file from one schema to the next: the first makes version 1 of an empty file. A step
+/// that was released is never changed; a new one is added.
+pub(super) const STEPS: &[&str] = &["
+CREATE TABLE owner (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch INTEGER NOT NULL,   -- counted up by whoever takes the store: the newest one owns it
+    unsure INTEGER NOT NULL,  -- the last owner that may lose commits in a power cut; 0: none
+    boot TEXT,                -- the boot of the system in which that one ran; NULL: not known
+    before INTEGER NOT NULL   -- as unsure, if the system still is in that boot
+) STRICT;
+INSERT INTO owner VALUES (1, 0, 0, NULL, 0);
+
+CREATE TABLE session (
+    key INTEGER PRIMARY KEY AUTOINCREMENT, -- never used for another session
+    id TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL, -- how often it was committed
+    owner INTEGER NOT NULL,   -- the epoch of the owner that committed it last
+    state TEXT NOT NULL,      -- CREATED, STARTING, ACTIVE, DETACHED, SUSPENDED, CLOSING or ENDED
+    base INTEGER NOT NULL,    -- the last entry that was trimmed; 0: none
+    head INTEGER NOT NULL,    -- the last entry; 0: none
+    snapshot TEXT NOT NULL    -- the record, in JSON
+) STRICT;
+CREATE INDEX session_unfinished ON session (key) WHERE state <> 'ENDED';
+
+CREATE TABLE chunk (
+    session INTEGER NOT NULL, -- session.key
+    first INTEGER NOT NULL,   -- the place of its first entry
+    last INTEGER NOT NULL,    -- the place of its last entry
+    body TEXT NOT NULL        -- the entries, a line of JSON each, with a newline between two
+) STRICT;
+CREATE UNIQUE INDEX chunk_place ON chunk (session, last);
+
+CREATE TABLE forgotten (
+    session INTEGER PRIMARY KEY -- the key of a session that is gone, and whose chunks are on their way
+) STRICT;
+"];
+
+/// The newest schema this version knows.
+fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// The connection that writes. Makes the file if there is none, and brings it up to date.
+pub(super) fn writing(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = connect(path, flags, settings.busy).and_then(|conn| {
+        prepare(&conn, settings).map_err(|error| error.into_store(path))?;
+        Ok(conn)
+    });
+    opened.map_err(|error| of_file(path, error))
+}
+
+/// A connection that reads.
+pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = connect(path, flags, busy).and_then(|conn| {
+        conn.execute_batch("PRAGMA query_only = 1").map_err(|error| said(&error))?;
+        Ok(conn)
+    });
+    opened.map_err(|error| of_file(path, error))
+}
+
+fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, flags).map_err(|e| cannot_open(path, &e))?;
+    conn.busy_timeout(busy).map_err(|error| said(&error))?;
+    conn.set_prepared_statement_cache_capacity(32);
+    Ok(conn)
+}
+
+/// Why a file cannot be used: what `SQLite` says, or what we say.
+enum Unusable {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Unusable {
+    fn from(error: rusqlite::Error) -> Unusable {
+        Unusable::Sqlite(error)
+    }
+}
+
+impl Unusable {
+    fn into_store(self, path: &Path) -> StoreError {
+        match self {
+            Unusable::Sqlite(error) => cannot_open(path, &error),
+            Unusable::Store(error) => error,
+        }
+    }
+}
+
+fn prepare(conn: &Connection, settings: &Settings) -> Result<(), Unusable> {
+    // What may not be written is opened all the same, to be read.
+    if conn.is_readonly("main")? {
+        return Err(Unusable::Store(StoreError::ReadOnly("the file may not be written".into())));
+    }
+    // Nothing is changed before it is known to be ours.
+    let found = identify(conn)?;
+    if found == 0 {
+        conn.execute_batch("PRAGMA page_size = 8192")?;
+    }
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let why = format!("no write-ahead log can be kept here (journal mode {mode})");
+        return Err(Unusable::Store(StoreError::Io(why)));
+    }
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = 1;
+         PRAGMA checkpoint_fullfsync = 1;
+         PRAGMA wal_autocheckpoint = 2000;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -16384;",
+    )?;
+    if found < newest() {
+        migrate(conn, STEPS)?;
+    }
+    if let Some(bytes) = settings.most_bytes {
+        let page: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page;
+        conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    synchronous(conn, settings.durability)?;
+    Ok(())
+}
+
+/// How soon a commit is on the disk, from the next transaction on.
+pub(super) fn synchronous(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    conn.execute_batch(match durability {
+        Durability::Full => "PRAGMA synchronous = FULL",
+        Durability::Fast => "PRAGMA synchronous = NORMAL",
+    })
+}
+
+/// The schema of the file; 0 if there is nothing in it.
+fn identify(conn: &Connection) -> Result<i64, Unusable> {
+    let number = |name: &str| conn.query_row(name, [], |row| row.get::<_, i64>(0));
+    let version = number("PRAGMA user_version")?;
+    let application = number("PRAGMA application_id")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let ours = application == APPLICATION;
+    if !ours && (application != 0 || version != 0 || tables != 0) {
+        let why = format!("the database of another program (application_id {application})");
+        return Err(Unusable::Store(StoreError::Foreign(why)));
+    }
+    if version > newest() {
+        let why = format!("it has schema {version}, and this one knows schemas up to {}", newest());
+        return Err(Unusable::Store(StoreError::Newer(why)));
+    }
+    Ok(version)
+}
+
+/// Takes every step that the file lacks, in one transaction.
+fn migrate(conn: &Connection, steps: &[&str]) -> Result<(), Unusable> {
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    let taken = take(conn, steps);
+    let ended = conn.execute_batch(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" });
+    taken?;
+    Ok(ended?)
+}
+
+fn take(conn: &Connection, steps: &[&str]) -> Result<(), Unusable> {
+    // Asked again under the lock: somebody else may have been quicker.
+    let found = identify(conn)?;
+    for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        conn.execute_batch(step)?;
+    }
+    let known = steps.len();
+    conn.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {known};"
+    ))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn version(conn: &Connection) -> i64 {
+        conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    }
+
+    fn migrated(conn: &Connection, steps: &[&str]) -> bool {
+        migrate(conn, steps).is_ok()
+    }
+
+    #[test]
+    fn a_file_takes_the_steps_it_lacks_and_keeps_what_it_has() {
+        let conn = Connection::open_in_memory().unwrap();
+        let one = "CREATE TABLE a (n); INSERT INTO a VALUES (7)";
+        let two = "ALTER TABLE a ADD COLUMN m DEFAULT 8";
+        assert!(migrated(&conn, &[one]));
+        // The steps that this version knows are as many as it has; these are a test's own.
+        assert_eq!(version(&conn), 1);
+        conn.execute_batch("PRAGMA user_version = 0; DROP TABLE a").unwrap();
+        assert!(migrated(&conn, &[one]));
+        assert!(migrated(&conn, &[one, two]));
+        assert_eq!(version(&conn), 2);
+        let row: (i64, i64) =
+            conn.query_row("SELECT n, m FROM a", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(row, (7, 8));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let conn = Connection::open_in_memory().unwrap();
+        assert!(migrated(&conn, &["CREATE TABLE a (n)"]));
+        assert!(!migrated(&conn, &["", "CREATE TABLE b (n); CREATE TABLE a (n)"]));
+        assert_eq!(version(&conn), 1);
+        let mut tables = conn.prepare("SELECT name FROM sqlite_schema").unwrap();
+        let tables: Vec<String> =
+            tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(tables, ["a"]);
+    }
+}

@@ -1,0 +1,190 @@
+//! What a commit does to the file, in the middle of a transaction.
+
+use std::str;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::store::{Commit, CommitError, SessionId, StoreError};
+
+/// A chunk is closed when it has this many bytes: what has to be read for one entry.
+const CHUNK: usize = 64 * 1024;
+/// So many chunks are deleted with a commit, beside as many as it adds.
+const TRIM: i64 = 8;
+/// So many chunks of a forgotten session are deleted at once.
+const SWEEP: i64 = 64;
+
+/// What is to be written, ready to be bound.
+pub(super) enum Write {
+    Commit(Prepared),
+    Forget(SessionId),
+}
+
+/// A commit whose texts are made. The caller's thread makes them, not the one that writes.
+pub(super) struct Prepared {
+    session: SessionId,
+    expect: i64,
+    state: &'static str,
+    base: i64,
+    /// The head before, and after.
+    before: i64,
+    head: i64,
+    snapshot: String,
+    chunks: Vec<Chunk>,
+}
+
+struct Chunk {
+    first: i64,
+    last: i64,
+    body: String,
+}
+
+fn refused(why: &str) -> CommitError {
+    CommitError::Failed(StoreError::Io(format!("no store can keep this commit: {why}")))
+}
+
+fn place(number: u64) -> Result<i64, CommitError> {
+    i64::try_from(number).map_err(|_| refused("a number is too large"))
+}
+
+impl Prepared {
+    pub(super) fn of(commit: Commit) -> Result<Prepared, CommitError> {
+        let Commit { session, expect, snapshot, entries } = commit;
+        let (base, head) = (place(snapshot.log.base.0)?, place(snapshot.log.head.0)?);
+        let count = place(entries.len() as u64)?;
+        let before = head - count;
+        if before < 0 || base > head {
+            return Err(refused("it has more entries than its log"));
+        }
+        let state = snapshot.state.into_str();
+        let snapshot = serde_json::to_string(&snapshot).map_err(|error| {
+            CommitError::Failed(StoreError::Io(format!("the record is no JSON: {error}")))
+        })?;
+        let chunks = chunks(before, &entries)?;
+        let expect = place(expect.0)?;
+        Ok(Prepared { session, expect, state, base, before, head, snapshot, chunks })
+    }
+
+    fn size(&self) -> usize {
+        self.snapshot.len() + self.chunks.iter().map(|chunk| chunk.body.len()).sum::<usize>()
+    }
+}
+
+impl Write {
+    /// About how many bytes it writes.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Write::Commit(commit) => commit.size(),
+            Write::Forget(_) => 0,
+        }
+    }
+}
+
+fn chunks(before: i64, entries: &[Bytes]) -> Result<Vec<Chunk>, CommitError> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for (entry, place) in entries.iter().zip(before + 1..) {
+        if entry.contains(&b'\n') {
+            return Err(refused("an entry has a line break"));
+        }
+        let line = str::from_utf8(entry).map_err(|_| refused("an entry is no text"))?;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.body.len() + line.len() < CHUNK => {
+                chunk.body.push('\n');
+                chunk.body.push_str(line);
+                chunk.last = place;
+            }
+            Some(_) | None => chunks.push(Chunk { first: place, last: place, body: line.into() }),
+        }
+    }
+    Ok(chunks)
+}
+
+const CREATE: &str = "
+    INSERT INTO session (id, version, owner, state, base, head, snapshot)
+    VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING RETURNING key";
+
+const UPDATE: &str = "
+    UPDATE session
+    SET version = version + 1, owner = ?2, state = ?3, base = ?4, head = ?5, snapshot = ?6
+    WHERE id = ?1 AND version = ?7 AND head = ?8 AND base <= ?4 RETURNING key";
+
+const APPEND: &str = "INSERT INTO chunk (session, first, last, body) VALUES (?1, ?2, ?3, ?4)";
+
+const DELETE: &str = "
+    DELETE FROM chunk WHERE rowid IN
+        (SELECT rowid FROM chunk WHERE session = ?1 AND last <= ?2 ORDER BY last LIMIT ?3)";
+
+/// What came of a write: it changed something, or was refused and changed nothing.
+pub(super) type Applied = Result<(), CommitError>;
+
+/// Performs a write. An error of `SQLite` leaves it half done: the transaction must be rolled back.
+pub(super) fn apply(conn: &Connection, epoch: i64, write: &Write) -> rusqlite::Result<Applied> {
+    match write {
+        Write::Commit(commit) => keep(conn, epoch, commit),
+        Write::Forget(session) => forget(conn, session),
+    }
+}
+
+fn keep(conn: &Connection, epoch: i64, commit: &Prepared) -> rusqlite::Result<Applied> {
+    let Prepared { session, expect, state, base, before, head, snapshot, chunks } = commit;
+    let id = session.as_str();
+    let key: Option<i64> = if *expect == 0 {
+        if *before != 0 {
+            return why_not(conn, commit);
+        }
+        conn.prepare_cached(CREATE)?
+            .query_row(params![id, epoch, state, base, head, snapshot], |row| row.get(0))
+            .optional()?
+    } else {
+        let bound = params![id, epoch, state, base, head, snapshot, expect, before];
+        conn.prepare_cached(UPDATE)?.query_row(bound, |row| row.get(0)).optional()?
+    };
+    let Some(key) = key else { return why_not(conn, commit) };
+    let mut append = conn.prepare_cached(APPEND)?;
+    for Chunk { first, last, body } in chunks {
+        // What is trimmed in the same step need not be written at all.
+        if last > base {
+            append.execute(params![key, first, last, body])?;
+        }
+    }
+    if *base > 0 {
+        let most = TRIM + i64::try_from(chunks.len()).unwrap_or(TRIM);
+        conn.prepare_cached(DELETE)?.execute(params![key, base, most])?;
+    }
+    Ok(Ok(()))
+}
+
+/// No row was changed: why not.
+fn why_not(conn: &Connection, commit: &Prepared) -> rusqlite::Result<Applied> {
+    let found: Option<i64> = conn
+        .prepare_cached("SELECT version FROM session WHERE id = ?1")?
+        .query_row([commit.session.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(Err(if found.unwrap_or(0) == commit.expect {
+        refused("it does not go on where its log ends, or its log's base goes back")
+    } else {
+        CommitError::Stale
+    }))
+}
+
+fn forget(conn: &Connection, session: &SessionId) -> rusqlite::Result<Applied> {
+    let id = session.as_str();
+    conn.prepare_cached("INSERT INTO forgotten SELECT key FROM session WHERE id = ?1")?
+        .execute([id])?;
+    conn.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([id])?;
+    Ok(Ok(()))
+}
+
+/// Deletes some chunks of a session that was forgotten. Whether there is more to do.
+pub(super) fn sweep(conn: &Connection) -> rusqlite::Result<bool> {
+    let found: Option<i64> = conn
+        .prepare_cached("SELECT session FROM forgotten LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let Some(key) = found else { return Ok(false) };
+    let deleted = conn.prepare_cached(DELETE)?.execute(params![key, i64::MAX, SWEEP])?;
+    if deleted == 0 {
+        conn.prepare_cached("DELETE FROM forgotten WHERE session = ?1")?.execute([key])?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,240 @@
+//! Who may do what.
+
+use std::sync::Arc;
+
+use outlive_server::http::{Ask, Bearer, Denied, Grant, Origins, endpoints};
+use outlive_server::hub::{Hub, Options, Role};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Message;
+
+use outlive_testkit::endpoints::{Server, Words};
+
+async fn guarded() -> Server {
+    let hub = Hub::builder().build(Words).await.unwrap();
+    Server::of(hub.clone(), endpoints(hub).authorize(Bearer::new("secret"))).await
+}
+
+#[tokio::test]
+async fn a_token_opens_everything_and_nothing_else_does() {
+    let server = guarded().await;
+    for headers in
+        [&[][..], &[("authorization", "Bearer wrong")], &[("authorization", "Basic secret")]]
+    {
+        let told = server.request("POST", "/sessions", headers, "").await;
+        assert_eq!((told.status, told.json()["error"].clone()), (401, json!("unauthenticated")));
+        assert_eq!(told.headers["www-authenticate"], "Bearer");
+        let told = server.request("GET", "/sessions/s_1/events", headers, "").await;
+        assert_eq!(told.status, 401);
+    }
+    let right = [("authorization", "bearer secret")];
+    assert_eq!(server.request("POST", "/sessions", &right, "").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_socket_says_who_it_is_with_its_request_or_with_its_first_frame() {
+    let server = guarded().await;
+    let session = format!("/sessions/{}", server.hub.create().await.unwrap());
+    let (mut socket, _) =
+        server.dial(&session, &[("authorization", "Bearer secret")]).await.unwrap();
+    socket.say(&json!({ "t": "attach", "client": "a" })).await;
+    assert_eq!(socket.hear().await.unwrap()["t"], "welcome");
+    let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
+    socket.say(&json!({ "t": "attach", "client": "b", "token": "secret" })).await;
+    assert_eq!(socket.hear().await.unwrap()["t"], "welcome");
+    for token in [None, Some("wrong")] {
+        let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
+        socket.say(&json!({ "t": "attach", "client": "c", "token": token })).await;
+        assert_eq!(socket.code().await, 4001, "{token:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_a_status_for_programs_and_a_close_for_browsers() {
+    let server = guarded().await;
+    let session = format!("/sessions/{}", server.hub.create().await.unwrap());
+    let wrong = ("authorization", "Bearer wrong");
+    let (status, problem) = server.dial(&session, &[wrong]).await.err().unwrap();
+    assert_eq!((status, &problem["error"]), (401, &json!("unauthenticated")));
+    let page = format!("http://{}", server.at);
+    let (mut socket, _) = server.dial(&session, &[wrong, ("origin", &page)]).await.unwrap();
+    socket.say(&json!({ "t": "attach", "client": "a" })).await;
+    assert_eq!(socket.code().await, 4001);
+}
+
+#[tokio::test]
+async fn whoever_authorises_may_say_that_somebody_asks_too_often() {
+    fn too_often(_: &Ask<'_>) -> Result<Grant, Denied> {
+        Err(Denied::TooOften { after_ms: 1_500 })
+    }
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let session = format!("/sessions/{}", hub.create().await.unwrap());
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(too_often)).await;
+    let told = server.get(&session).await;
+    assert_eq!((told.status, told.headers["retry-after"].as_str()), (429, "2"));
+    assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
+    let page = format!("http://{}", server.at);
+    let (mut browser, _) = server.dial(&session, &[("origin", &page)]).await.unwrap();
+    browser.say(&json!({ "t": "attach", "client": "a" })).await;
+    assert_eq!(browser.code().await, 4129);
+}
+
+/// Each has one session; `x-role` says what it may do there.
+fn by_headers(ask: &Ask<'_>) -> Result<Grant, Denied> {
+    let header = |name| ask.parts().headers.get(name).and_then(|value| value.to_str().ok());
+    let principal = ask.cookie("user").ok_or(Denied::Missing)?.to_owned();
+    if header("x-other").is_some() {
+        return Err(Denied::Forbidden);
+    }
+    let role = match header("x-role") {
+        Some("view") => Role::View,
+        Some("prompt") => Role::Prompt,
+        _ => Role::Admin,
+    };
+    Ok(Grant { principal, role })
+}
+
+async fn shared() -> (Server, String) {
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(by_headers)).await;
+    let session = format!("/sessions/{}", server.hub.create().await.unwrap());
+    (server, session)
+}
+
+#[tokio::test]
+async fn a_session_of_others_looks_like_one_that_is_not_there() {
+    let (server, session) = shared().await;
+    let mut said = Vec::new();
+    let mine = [("cookie", "a=1; user=ann")];
+    let others = [("cookie", "user=ann"), ("x-other", "1")];
+    for (path, headers) in [("/sessions/s_nobody", &mine[..]), (&session, &others)] {
+        let look = server.request("GET", path, headers, "").await;
+        let events = server.request("GET", &format!("{path}/events"), headers, "").await;
+        let stop = server.request("POST", &format!("{path}/stop"), headers, "").await;
+        let (mut socket, _) = server.dial(path, headers).await.unwrap();
+        socket.say(&json!({ "t": "attach", "client": "a" })).await;
+        let code = socket.code().await;
+        assert_eq!((look.status, events.status, stop.status, code), (404, 404, 404, 4004));
+        said.push((look.body, events.body, stop.body));
+    }
+    assert_eq!(said[0], said[1]);
+}
+
+#[tokio::test]
+async fn a_role_is_held_against_every_request() {
+    let (server, session) = shared().await;
+    let viewer = [("cookie", "user=ann"), ("x-role", "view")];
+    let prompter = [("cookie", "user=ann"), ("x-role", "prompt")];
+    let prompt = r#"{"client":"a","n":1,"d":"x"}"#;
+    for (path, body) in
+        [("prompts", prompt), ("interrupt", r#"{"turn":1}"#), ("stop", ""), ("asks/1", prompt)]
+    {
+        let told = server.request("POST", &format!("{session}/{path}"), &viewer, body).await;
+        assert_eq!(
+            (told.status, told.json()["error"].clone()),
+            (403, json!("forbidden")),
+            "{path}"
+        );
+    }
+    assert_eq!(server.request("POST", "/sessions", &viewer, "").await.status, 403);
+    assert_eq!(server.request("GET", &session, &viewer, "").await.status, 200);
+    let told = server.request("POST", &format!("{session}/stop"), &prompter, "").await;
+    assert_eq!((told.status, told.json()["right"].clone()), (403, json!("admin")));
+    let prompts = format!("{session}/prompts");
+    assert_eq!(server.request("POST", &prompts, &prompter, prompt).await.status, 202);
+    // Over a socket the refusal is a frame.
+    let (mut socket, _) = server.dial(&session, &viewer).await.unwrap();
+    socket.say(&json!({ "t": "attach", "client": "b" })).await;
+    socket.prompt(1, "x").await;
+    let refused = socket.until(|frame| frame["t"] == "refused").await;
+    assert_eq!(refused.last().unwrap()["reason"], "forbidden");
+}
+
+#[tokio::test]
+async fn clients_of_two_principals_have_numbers_of_their_own() {
+    let (server, session) = shared().await;
+    let prompts = format!("{session}/prompts");
+    for user in ["user=ann", "user=ben"] {
+        let told = server
+            .request("POST", &prompts, &[("cookie", user)], r#"{"client":"a","n":1,"d":"x"}"#)
+            .await;
+        assert_eq!((told.status, told.json()["again"].clone()), (202, json!(false)), "{user}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_not_connect() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        let (status, problem) = server.dial(&session, &[("origin", origin)]).await.err().unwrap();
+        assert_eq!((status, &problem["error"]), (403, &json!("origin")), "{origin}");
+        let told = server.request("POST", "/sessions", &[("origin", origin)], "").await;
+        assert_eq!(told.status, 403);
+    }
+    let page = format!("http://{}", server.at);
+    assert!(server.dial(&session, &[("origin", &page)]).await.is_ok());
+}
+
+#[tokio::test]
+async fn origins_can_be_listed() {
+    let only = Origins::only(["https://chat.example"]);
+    let server = Server::with(Options::default(), |endpoints| endpoints.origins(only)).await;
+    let session = server.session().await;
+    assert!(server.dial(&session, &[("origin", "https://Chat.example")]).await.is_ok());
+    let page = format!("http://{}", server.at);
+    assert_eq!(server.dial(&session, &[("origin", &page)]).await.err().unwrap().0, 403);
+    let any = Server::with(Options::default(), |endpoints| endpoints.origins(Origins::any())).await;
+    let session = any.session().await;
+    assert!(any.dial(&session, &[("origin", "null")]).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_authorises_may_take_time_but_not_for_ever() {
+    struct Slow(Arc<Notify>);
+    impl outlive_server::http::Authorize for Slow {
+        async fn authorize(&self, ask: &Ask<'_>) -> Result<Grant, Denied> {
+            if ask.token().is_none() {
+                return Err(Denied::Missing);
+            }
+            self.0.notify_one();
+            std::future::pending().await
+        }
+    }
+    let asked = Arc::new(Notify::new());
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let session = format!("/sessions/{}", hub.create().await.unwrap());
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(Slow(Arc::clone(&asked)))).await;
+    let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
+    socket.send(Message::text(r#"{"t":"attach","client":"a","token":"t"}"#)).await.unwrap();
+    // Paused before, time could run ahead of what is on its way.
+    asked.notified().await;
+    tokio::time::pause();
+    assert_eq!(socket.code().await, 1013);
+}
+
+/// Knows everybody, and cannot write down whose a session is.
+struct Forgetful(std::sync::Arc<std::sync::Mutex<Option<outlive_server::store::SessionId>>>);
+
+impl outlive_server::http::Authorize for Forgetful {
+    async fn authorize(&self, _: &Ask<'_>) -> Result<Grant, Denied> {
+        Ok(Grant { principal: "ann".into(), role: Role::Admin })
+    }
+
+    async fn created(&self, _: &Grant, session: &outlive_server::store::SessionId) -> Result<(), Denied> {
+        *self.0.lock().unwrap() = Some(session.clone());
+        Err(Denied::Unavailable)
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_owner_cannot_be_remembered_is_forgotten() {
+    let made = std::sync::Arc::default();
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let forgetful = Forgetful(std::sync::Arc::clone(&made));
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(forgetful)).await;
+    let told = server.request("POST", "/sessions", &[], "").await;
+    assert_eq!((told.status, told.json()["error"].clone()), (503, json!("unavailable")));
+    let session = made.lock().unwrap().clone().unwrap();
+    assert_eq!(server.get(&format!("/sessions/{session}")).await.status, 404);
+}

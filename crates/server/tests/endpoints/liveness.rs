@@ -1,0 +1,155 @@
+//! Peers that are gone without a word. Time stands still here, and is moved on.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use serde_json::json;
+
+use outlive_testkit::endpoints::{Server, freeze};
+
+#[tokio::test]
+async fn a_reader_of_events_that_is_gone_is_released_in_bounded_time() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let path = format!("{session}/events");
+    let mut events = server.events(&path, &[]).await;
+    // So that the socket ends with the stream.
+    assert_eq!(events.answer.headers["connection"], "close");
+    server
+        .post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "hold" }))
+        .await;
+    let mut last = events.until("ev").await;
+    while last.data["d"] != "holding" {
+        last = events.until("ev").await;
+    }
+    let id = session.trim_start_matches("/sessions/").parse().unwrap();
+    let _frozen = freeze();
+    // Nobody reads any more, and little is sent: the socket takes it all.
+    let mut seconds = 0;
+    while server.hub.look(&id).await.unwrap().state != outlive::State::Detached {
+        assert!(seconds <= 310, "it lives for ever");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        seconds += 5;
+    }
+    assert!(seconds >= 150, "{seconds}");
+    // One that was there after all is told, and goes on with what it has read.
+    let close = events.until("close").await;
+    assert_eq!((&close.data["code"], &close.data["rule"]), (&json!(4201), &json!("now")));
+    assert_eq!(events.next().await, None);
+    server.post(&format!("{session}/interrupt"), &json!({ "turn": 1 })).await;
+    let mut events = server.events(&path, &[("last-event-id", &last.id.unwrap())]).await;
+    let welcome = events.until("welcome").await;
+    assert_eq!(welcome.data["outcome"]["resumed"]["from"], 3);
+    assert_eq!(events.until("ev").await.data["entry"], "turn_end");
+}
+
+#[tokio::test]
+async fn a_stream_of_events_may_live_for_ever() {
+    let mut limits = outlive_server::http::EndpointLimits::default();
+    limits.sse_ms = None;
+    let set = |endpoints: outlive_server::http::Endpoints| endpoints.limits(limits);
+    let server = Server::with(outlive_server::hub::Options::default(), set).await;
+    let session = server.session().await;
+    let mut events = server.events(&format!("{session}/events"), &[]).await;
+    events.until("welcome").await;
+    let _frozen = freeze();
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
+    server.post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "one" })).await;
+    assert_eq!(events.next().await.unwrap().data["entry"], "prompt");
+}
+
+#[tokio::test]
+async fn who_says_no_hello_is_closed() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.dial(&session, &[]).await.unwrap();
+    tokio::time::pause();
+    assert_eq!(socket.code().await, 4108);
+}
+
+#[tokio::test]
+async fn who_answers_pings_stays() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    let _frozen = freeze();
+    let mut pings = 0;
+    for _ in 0..10 {
+        tokio::time::advance(Duration::from_secs(26)).await;
+        // A ping for the WebSocket, which answers by itself when it is read on, and one for the page.
+        let mut asked = false;
+        while !asked {
+            let message = socket.0.next().await.unwrap().unwrap();
+            if message.is_ping() {
+                pings += 1;
+            } else {
+                assert_eq!(message.to_text().unwrap(), r#"{"t":"ping"}"#);
+                asked = true;
+            }
+        }
+        // What was sent before this was read before this is answered.
+        socket.say(&json!({ "t": "ping" })).await;
+        assert_eq!(socket.hear().await.unwrap()["t"], "pong");
+    }
+    assert_eq!(pings, 10);
+}
+
+#[tokio::test]
+async fn a_server_that_slept_itself_gives_everybody_another_chance() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    let _frozen = freeze();
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    assert_eq!(socket.hear().await.unwrap()["t"], "ping");
+    socket.say(&json!({ "t": "ping" })).await;
+    // The session's own time has passed, though.
+    socket.until(|frame| frame["t"] == "pong").await;
+}
+
+#[tokio::test]
+async fn who_is_silent_for_two_intervals_is_lost_to_its_session() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    socket.prompt(1, "hold").await;
+    socket.until(|frame| frame["d"] == "holding").await;
+    let id = session.trim_start_matches("/sessions/").parse().unwrap();
+    let frozen = freeze();
+    // Nobody reads the socket, so nobody answers.
+    loop {
+        tokio::time::advance(Duration::from_secs(5)).await;
+        if server.hub.look(&id).await.unwrap().state == outlive::State::Detached {
+            break;
+        }
+    }
+    drop(frozen);
+    assert_eq!(socket.code().await, 4208);
+}
+
+#[tokio::test]
+async fn who_does_not_take_what_it_is_sent_is_silent_too() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    // More than the buffers on the way take.
+    socket.prompt(1, "long 20000").await;
+    let (mut watcher, _) = server.attach(&session, "phone", None).await;
+    watcher.until(outlive_testkit::endpoints::entry("turn_end")).await;
+    watcher.prompt(1, "hold").await;
+    watcher.until(|frame| frame["d"] == "holding").await;
+    watcher.say(&json!({ "t": "detach" })).await;
+    assert_eq!(watcher.code().await, 1000);
+    let id = session.trim_start_matches("/sessions/").parse().unwrap();
+    let _frozen = freeze();
+    loop {
+        tokio::time::advance(Duration::from_secs(5)).await;
+        // It speaks, and does not listen.
+        socket.say(&json!({ "t": "pong" })).await;
+        if server.hub.look(&id).await.unwrap().state == outlive::State::Detached {
+            break;
+        }
+    }
+}

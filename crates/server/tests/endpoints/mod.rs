@@ -1,0 +1,10 @@
+//! The endpoints over real sockets. Nothing here waits for a clock: where time must pass, it is paused and
+//! jumps.
+
+mod access;
+mod events;
+mod leaving;
+mod limits;
+mod liveness;
+mod requests;
+mod sockets;

@@ -1,0 +1,108 @@
+//! What prompts, answers and outputs say.
+
+use outlive::Limits;
+use outlive_server::hub::{Done, Failure, Hub, NotDone, Options, Start, Turn, Worker};
+use outlive::ids::Seq;
+use outlive_server::store::Store as _;
+use serde_json::value::RawValue;
+
+use outlive_testkit::hub::{Scene, Stage, n, settle};
+
+/// A worker that reads its history when it starts, as one with a memory does.
+struct Mirror;
+
+impl Worker for Mirror {
+    type Run = usize;
+
+    async fn start(&self, start: Start) -> Result<usize, Failure> {
+        Ok(start.history().read().await?.len())
+    }
+
+    async fn answer(&self, _: &mut usize, turn: Turn) -> Result<(), Failure> {
+        let prompt: Option<u32> = turn.prompt()?;
+        turn.emit(&prompt).await?;
+        let answer = turn.ask(&()).await?;
+        turn.emit(&answer.read::<Option<u32>>()?).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn null_is_a_prompt_an_output_a_question_and_an_answer_and_the_session_goes_on() {
+    let hub = Hub::builder().build(Mirror).await.unwrap();
+    let session = hub.create().await.unwrap();
+    let none: Option<u32> = None;
+    let mut turn = Seq(1);
+    for number in 1..=2 {
+        let accepted = hub.prompt(&session, "ann", "post", n(number), &none).await.unwrap();
+        let Done::Accepted { seq: Some(seq), .. } = accepted else { panic!("{accepted:?}") };
+        settle().await;
+        let ask = Seq(seq.0 + 2);
+        hub.answer(&session, "ann", "post", ask, &none).await.unwrap();
+        settle().await;
+        // The next incarnation reads all of it before it starts.
+        hub.stop(&session, None).await.unwrap();
+        settle().await;
+        turn = seq;
+    }
+    let last: Vec<_> = hub.history(&session).read().await.unwrap();
+    let last = last.iter().filter(|(seq, _)| *seq >= turn);
+    let last: Vec<_> = last.map(|(_, said)| serde_json::to_value(said).unwrap()).collect();
+    let kinds: Vec<_> = last.iter().map(|said| said["entry"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["prompt", "output", "ask", "answer", "output", "turn_end", "closing", "end"]
+    );
+    assert!(last[..5].iter().all(|said| said["d"].is_null()), "{last:?}");
+    assert_eq!(last[5]["outcome"], "completed");
+}
+
+/// A worker with a memory has to know where it is cut off.
+#[tokio::test(start_paused = true)]
+async fn a_history_says_where_it_begins() {
+    let limits = Limits { retention: 4, ..Limits::default() };
+    let stage = Stage::with(limits, Options::default()).await;
+    let session = stage.session().await;
+    let history = stage.hub.history(&session);
+    assert_eq!(history.base().await, Ok(Seq(0)), "nothing is said yet");
+    stage.prompt(&session, 1, &Scene::Say(2)).await.unwrap();
+    settle().await;
+    assert_eq!(history.base().await, Ok(Seq(0)), "four entries are retained");
+    stage.prompt(&session, 2, &Scene::Say(3)).await.unwrap();
+    settle().await;
+    let places: Vec<_> = history.read().await.unwrap().iter().map(|(seq, _)| seq.0).collect();
+    assert_eq!((history.base().await, places), (Ok(Seq(5)), vec![6, 7, 8, 9]));
+    stage.hub.forget(&session).await.unwrap();
+    assert_eq!(history.base().await, Ok(Seq(0)), "there is no such session");
+    stage.done();
+}
+
+/// A client's digest is stored, and what is sent again is held against it, perhaps by another version.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_is_the_same_whatever_space_is_between_its_tokens() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let raw = |text: &str| RawValue::from_string(text.into()).unwrap();
+    let send = async |number: u64, text: &str| {
+        stage.hub.prompt(&session, "ann", "post", n(number), &raw(text)).await
+    };
+    assert!(send(1, r#"{"a":"b c"}"#).await.is_ok());
+    let stored = stage.memory.load(&session).await.unwrap().unwrap();
+    let clients = serde_json::to_value(&stored.snapshot).unwrap()["clients"].clone();
+    assert_eq!(
+        clients[0]["digest"], 0x38cc_6e2f_67cb_1ba7_u64,
+        "SHA-256 of the JSON without space"
+    );
+    for same in ["{ \"a\" : \"b c\" }", "\t{\r\n\"a\":\n\"b c\"\n}\n"] {
+        let again = send(1, same).await.unwrap();
+        assert!(matches!(again, Done::Accepted { again: true, .. }), "{same}");
+    }
+    for other in [r#"{"a":"bc"}"#, r#"{"a":"b  c"}"#, r#"{"a":"b\tc"}"#] {
+        assert!(matches!(send(1, other).await, Err(NotDone::Refused(_))), "{other}");
+    }
+    // A quote, or a backslash before one, that stands in a string.
+    assert!(send(2, r#"["\" a","\\", 1]"#).await.is_ok());
+    assert!(send(2, r#"["\" a","\\",1]"#).await.is_ok());
+    assert!(send(2, r#"["\"a","\\",1]"#).await.is_err());
+    stage.done();
+}

@@ -1,0 +1,12 @@
+//! The hub, run for real: in-memory transports, paused time. Every story ends by replaying what each
+//! session was fed against the table.
+
+mod asleep;
+mod bodies;
+mod incidents;
+mod leaving;
+mod prompts;
+mod simulation;
+mod store;
+mod viewers;
+mod workers;

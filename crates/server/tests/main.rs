@@ -1,0 +1,5 @@
+//! The hub, the stores and the endpoints.
+
+mod endpoints;
+mod hub;
+mod store;

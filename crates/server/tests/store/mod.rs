@@ -1,0 +1,6 @@
+//! Stores: what each must keep, what goes wrong with files, and that the kit notices.
+
+mod broken;
+mod faulty;
+mod memory;
+mod sqlite;
