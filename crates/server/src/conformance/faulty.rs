@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::walk::Numbers;
-use outlive::ids::Seq;
 use crate::store::{
     Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished,
 };
+use outlive::ids::Seq;
 
 outlive::words! {
     /// What is asked of a store.

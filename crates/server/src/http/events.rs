@@ -1,6 +1,5 @@
 //! A stream of server-sent events between its reader and its link.
 
-
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
@@ -16,13 +15,13 @@ use super::problem::Problem;
 use super::request::Inquiry;
 use super::sse;
 use super::throttle::Seat;
+use crate::hub::{Entries, Frame, Hello, Link, Role};
+use outlive::CloseCode;
 use outlive::State as SessionState;
 use outlive::connection::Phase;
-use crate::hub::{Entries, Frame, Hello, Link, Role};
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Claim};
 use outlive::wire::{ToClient, Welcome};
-use outlive::CloseCode;
 
 /// `GET /sessions/{id}/events`: a stream of server-sent events, from `Last-Event-ID` or `?cursor=` on.
 ///

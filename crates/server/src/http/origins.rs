@@ -1,6 +1,5 @@
 //! Which pages may connect.
 
-
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
 

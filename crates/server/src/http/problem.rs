@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::authorize::Denied;
 use super::throttle::TooMany;
-use outlive::Reason;
 use crate::hub::{COME_BACK_MS, NotDone};
+use outlive::CloseCode;
+use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
 use outlive::wire::{Refusable, Refused, Why};
-use outlive::CloseCode;
 
 /// What is wrong with a request: `{"error":"malformed","message":"…","at":"…","right":"…"}`, where
 /// something is wrong, and what would have been right there.

@@ -12,8 +12,8 @@ use super::Endpoints;
 use super::authorize::{Ask, Denied, Grant};
 use super::problem::Problem;
 use crate::hub::Role;
-use outlive::ids::Seq;
 use crate::store::SessionId;
+use outlive::ids::Seq;
 
 /// A request whose page may make it.
 #[derive(Debug)]

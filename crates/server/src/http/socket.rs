@@ -1,6 +1,5 @@
 //! A WebSocket between its peer and its link. The link decides; here frames are read and written.
 
-
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
 use tokio::time::{Duration, sleep_until, timeout};
@@ -11,11 +10,11 @@ use super::pulse::{Beat, Pulse};
 use super::pump::{Io, Pump};
 use super::throttle::Seat;
 use super::upgrade::Visitor;
-use outlive::connection::Phase;
 use crate::hub::{Frame, Hello, Link, client_name};
+use outlive::CloseCode;
+use outlive::connection::Phase;
 use outlive::log::Claim;
 use outlive::wire::ToServer;
-use outlive::CloseCode;
 
 /// A connection.
 struct Conversation {

@@ -1,14 +1,13 @@
 //! The form of server-sent events.
 
-
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::hub::Entries;
+use outlive::CloseCode;
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Cursor};
 use outlive::wire::{ToClient, Welcome};
-use outlive::CloseCode;
 
 /// What keeps proxies from hanging up.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b": ka\n\n");

@@ -1,6 +1,5 @@
 //! The request that becomes a WebSocket.
 
-
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
@@ -12,8 +11,8 @@ use super::problem::Problem;
 use super::request::{Inquiry, close_code, is_browser};
 use super::socket::serve;
 use super::throttle::{Seat, TooMany};
-use outlive::CloseCode;
 use crate::store::SessionId;
+use outlive::CloseCode;
 use outlive::wire::SUBPROTOCOL;
 
 /// What is known of a peer that has not attached yet. It is forgotten when it has.

@@ -11,9 +11,9 @@ use super::{
     Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
     fits,
 };
+use outlive::State;
 use outlive::ids::Seq;
 use outlive::session::Snapshot;
-use outlive::State;
 
 /// Sessions in memory: for tests, and for conversations that may end with the process.
 ///

@@ -221,7 +221,11 @@ impl outlive_server::http::Authorize for Forgetful {
         Ok(Grant { principal: "ann".into(), role: Role::Admin })
     }
 
-    async fn created(&self, _: &Grant, session: &outlive_server::store::SessionId) -> Result<(), Denied> {
+    async fn created(
+        &self,
+        _: &Grant,
+        session: &outlive_server::store::SessionId,
+    ) -> Result<(), Denied> {
         *self.0.lock().unwrap() = Some(session.clone());
         Err(Denied::Unavailable)
     }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use outlive::State;
-use outlive_server::conformance::{self, Check};
 use outlive::ids::Seq;
 use outlive::session::Snapshot;
+use outlive_server::conformance::{self, Check};
 use outlive_server::store::{
     Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
 };

@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::faults::{corrupt, said};
 use super::owner::Owner;
+use crate::store::{Mark, SessionId, StoreError, Stored, Unfinished, Version, fits};
 use outlive::ids::Seq;
 use outlive::session::{Session, Snapshot};
-use crate::store::{Mark, SessionId, StoreError, Stored, Unfinished, Version, fits};
 
 const LOAD: &str = "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
 

@@ -9,8 +9,8 @@ mod lossy;
 #[cfg(unix)]
 mod machine;
 
-use outlive_server::conformance;
 use outlive::ids::Seq;
+use outlive_server::conformance;
 use outlive_server::store::{Durability, Mark, Options, Sqlite, Store, StoreError};
 
 use outlive_testkit::place::{Place, commit, line, name};
