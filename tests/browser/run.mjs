@@ -360,6 +360,35 @@ test("a prompt and its answer, as it comes", async (world) => {
   await tab.until(() => /T2OUTPUT in ACTIVE × \d+/.test(document.querySelector("#rows").textContent));
 });
 
+test("before anything is typed the page says what to do", async (world) => {
+  const tab = await world.open();
+  const hint = tab.page.locator("#hint");
+  assert.match(await hint.innerText(), /Type something, then cut the connection in the middle of the answer/);
+  await tab.say("hello");
+  await hint.waitFor({ state: "hidden" });
+  await tab.page.reload();
+  await tab.until(() => document.querySelector(".answer"));
+  assert.equal(await hint.isVisible(), false);
+});
+
+test("the newest rule is at the top and says why, also on a phone", async (world) => {
+  const tab = await world.open();
+  await tab.say("hello");
+  await tab.until(() => document.querySelector(".answer") && document.querySelector(".runs") === null);
+  for (const [width, where] of [[1280, "#rows li:first-child small"], [360, "#newest"]]) {
+    await tab.page.setViewportSize({ width, height: 740 });
+    const why = tab.page.locator(where);
+    await tab.page.click("#hide");
+    await tab.page.click("#show");
+    // Hidden and shown again, nobody else watches: the newest row is that of RESUME.
+    await tab.until(() => /^U3/.test(document.querySelector("#rows li").textContent));
+    assert.match(await why.innerText(), /back on the same connection/);
+    assert.ok(await why.isVisible());
+    const wide = await tab.page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= width, `${wide} px wide on a screen of ${width}`);
+  }
+});
+
 test("refresh in mid-stream, five times", async (world) => {
   const tab = await world.open();
   await tab.say("/long 120");

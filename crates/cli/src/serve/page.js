@@ -34,7 +34,7 @@ try {
 const here = `/?session=${session}${location.hash}`;
 history.replaceState(null, "", here);
 $("session").textContent = $("session").title = session;
-$("second").href = here;
+$("second").href = $("other").href = here;
 
 // The chat: what belongs to a turn stands together, in the order of the log.
 
@@ -276,15 +276,17 @@ function took({ from, trigger, rules, verdict, state, event }) {
   // Output is written and read in turns: that is one line each, with a count.
   const same = [...list.children].slice(0, 2).find((item) => item.dataset.key === key);
   const item = same ?? element("li", verdict);
+  const because = rules.map(([, why]) => why).join("; ");
   if (!same) {
     item.dataset.key = key;
-    item.append(element("b", "", ids.join(" ")), element("span", "", text));
-    item.lastChild.append(element("i", ""));
-    list.prepend(item);
+    item.append(element("b", "", ids.join(" ")), element("span", "", text), element("small", "", because));
+    item.children[1].append(element("i", ""));
   }
+  list.prepend(item);
   item.dataset.times = Number(item.dataset.times ?? 0) + 1;
   if (item.dataset.times > 1) item.querySelector("i").textContent = ` × ${item.dataset.times}`;
-  item.title = `${rules.map(([, because]) => because).join("; ")}\n${event}`;
+  item.title = `${because}\n${event}`;
+  $("newest").replaceChildren(element("b", "", ids.join(" ")), ` ${text}: ${because}`);
   while (list.children.length > 200) list.lastChild.remove();
 }
 
