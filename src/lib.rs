@@ -167,6 +167,7 @@ pub mod docs;
 #[cfg(feature = "tokio")]
 pub mod hub;
 pub mod ids;
+mod law;
 pub mod laws;
 mod limits;
 pub mod log;
@@ -175,6 +176,7 @@ pub mod session;
 #[cfg(feature = "tokio")]
 pub mod store;
 pub mod table;
+mod vocabulary;
 #[cfg(any(feature = "tokio", feature = "client"))]
 pub mod wire;
 mod words;

@@ -14,9 +14,9 @@ use crate::ids::Seq;
 use crate::store::{
     Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished,
 };
-use crate::words::words;
+use crate::vocabulary::vocabulary;
 
-words! {
+vocabulary! {
     /// What is asked of a store.
     Call as "snake_case" {
         Open = "Ownership is taken.",

@@ -39,9 +39,9 @@ use strum::VariantArray;
 pub use faulty::{Call, Fault, Faulty, seeded};
 
 use crate::store::Store;
-use crate::words::words;
+use crate::vocabulary::vocabulary;
 
-words! {
+vocabulary! {
     /// What a store is held to.
     Check as "snake_case" {
         KeptIsRead = "What was committed is there: the record, its version, and every line.",
