@@ -12,12 +12,39 @@ mod witness;
 
 use alloc::string::String;
 
+use strum::VariantArray;
+
+use crate::table::__private::fail;
+
 pub use client::{of_client, over_client_steps};
 pub use connection::of_connection;
 pub use step::{of_step, over_steps};
 pub use witness::Witness;
 
 pub use crate::law::{Law, Place};
+
+/// The laws that are asked about steps are those whose line in the list of laws says so.
+const _: () = {
+    let (session, client, all) = (step::STEP_LAWS, client::CLIENT_LAWS, Law::VARIANTS);
+    let mut l = 0;
+    while l < all.len() {
+        let mut asked = false;
+        let mut i = 0;
+        while i < session.len() {
+            asked |= session[i].0 as usize == l;
+            i += 1;
+        }
+        i = 0;
+        while i < client.len() {
+            asked |= client[i].0 as usize == l;
+            i += 1;
+        }
+        if asked != all[l].is_checked(Place::Step) {
+            fail(&["the line of ", all[l].into_str(), " is wrong about steps"]);
+        }
+        l += 1;
+    }
+};
 
 /// A broken law, and how it was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

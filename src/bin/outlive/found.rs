@@ -70,7 +70,12 @@ impl Found {
         let rules = world.rules();
         let (name, about) = world.told();
         let taken = rules.iter().filter(|rule| {
-            report.counters.iter().any(|counter| counter.name == **rule && counter.count > 0)
+            // A rule has several rows if its states do not all add the same: `session A5 (SUSPENDED)`.
+            let of = |row: &str| {
+                row.strip_prefix(rule.as_str())
+                    .is_some_and(|is| is.is_empty() || is.starts_with(' '))
+            };
+            report.counters.iter().any(|counter| of(&counter.name) && counter.count > 0)
         });
         let taken: BTreeSet<String> = taken.cloned().collect();
         let fair = |law: &outlive::check::LawReport| {

@@ -19,6 +19,7 @@ pub use action::{Action, CLASSES, Late};
 pub use moment::{Budget, Down, Fate, Handed, Moment, Phase, Server, Up, What, Wire};
 pub use scopes::Scope;
 
+use crate::check::world::mutants::rules;
 use crate::check::world::names;
 use crate::check::{Fairness, Judgement, Laws, Model, Step};
 use crate::client::table::{Row, Table};
@@ -57,11 +58,9 @@ impl World {
         &self.scope
     }
 
-    /// The rules of its table, as the search counts them: every row but the cells that cannot arise.
+    /// The rules of its table, as the search counts them: all but the cells that cannot arise.
     pub fn rules(&self) -> Vec<String> {
-        let rows = self.machine.table().rows;
-        let named = names("client", rows).zip(rows);
-        named.filter(|(_, row)| row.is_possible()).map(|(name, _)| name).collect()
+        rules(self.machine.table().rows).map(|(_, rows)| format!("client {}", rows[0].id)).collect()
     }
 
     fn place(&self, row: &'static Row) -> usize {

@@ -36,6 +36,7 @@ use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
 use judge::{accepted_is_kept, behind, is, listed_means_open, owed, stop_aborts_the_worker};
 use moment::{Client, Clock, Node};
+use mutants::rules;
 
 /// The generation that armed timers have in every moment: all that can matter is whether one is current.
 pub(super) const CURRENT: Generation = Generation(2);
@@ -192,16 +193,13 @@ impl World {
         &self.scope
     }
 
-    /// The rules of its tables, as the search counts them: every row but the cells that cannot arise.
+    /// The rules of its tables, as the search counts them: all but the cells that cannot arise.
     pub fn rules(&self) -> Vec<String> {
-        let session = self.machine.table().rows;
-        let connection = self.connections.rows;
-        let session = names("session", session).zip(session.iter().map(Row::is_possible));
-        let connection =
-            names("connection", connection).zip(connection.iter().map(Row::is_possible));
-        let routing = names("routing", self.routes.rows).map(|name| (name, true));
-        let rows = session.chain(connection).chain(routing);
-        rows.filter(|(_, possible)| *possible).map(|(name, _)| name).collect()
+        let session = rules(self.machine.table().rows).map(|(_, rows)| ("session", rows[0].id));
+        let connection = rules(self.connections.rows).map(|(_, rows)| ("connection", rows[0].id));
+        let routing = rules(self.routes.rows).map(|(_, rows)| ("routing", rows[0].id));
+        let all = session.chain(connection).chain(routing);
+        all.map(|(table, id)| std::format!("{table} {id}")).collect()
     }
 
     /// A counterexample as a trace for the replay: what the first node's session was fed.

@@ -58,7 +58,19 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
     ("session B2: without CloseAll", WITH_THE_PROCESS),
     ("session B2: without DisarmAll", WITH_THE_PROCESS),
     ("session B4: without CloseAll", WITH_THE_PROCESS),
+    ("session C2: without DisarmAll", FIRED),
+    ("session S5: without DisarmAll", FIRED),
+    ("session D3: without DisarmAll", FIRED),
+    ("session U5: without Disarm(Grace)", FIRED),
+    ("session L2: without DisarmAll", FIRED),
+    (
+        "session D3: without SendDue",
+        "nobody is connected in DETACHED, so nothing is due to be sent",
+    ),
 ];
+
+const FIRED: &str = "the timer that fired was the only one that was armed; its state disarms on exit, or the \
+    next one on entry, for the rules by which nothing has fired";
 
 const WITH_THE_PROCESS: &str = "a store loses the end of its log only together with the process, and what \
     is not durable went with it; the row lets go of it for a driver that feeds the event all the same";
