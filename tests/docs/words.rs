@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use outlive::check::{client, world};
+use outlive::check::{Model, client, world};
 use outlive::laws::{Law, Place, over_client_steps, over_steps};
 use outlive::table::Verdict;
 use outlive::{connection, session};
@@ -22,6 +22,26 @@ fn every_law_is_checked_somewhere() {
 #[test]
 fn the_laws_over_steps_are_those_that_are_asked() {
     assert_eq!(at(Place::Step), over_steps().chain(over_client_steps()).collect());
+}
+
+/// What a world lists is what is asked in it: each law that is not of shape alone is asked in some world.
+#[test]
+fn every_law_beyond_shape_is_listed_by_a_world() {
+    let mut listed = BTreeSet::new();
+    for scope in world::scopes::DEFAULT {
+        let laws = world::World::new(scope.clone()).expect("limits").laws();
+        listed.extend(laws.state.iter().map(|law| law.name));
+        listed.extend(laws.step.iter().map(|law| law.name));
+        listed.extend(laws.leads_to.iter().map(|law| law.name));
+        listed.extend(laws.sometimes.iter().map(|law| law.name));
+    }
+    for scope in client::scopes::DEFAULT {
+        let laws = client::World::new(scope.clone()).laws();
+        listed.extend(laws.step.iter().map(|law| law.name));
+        listed.extend(laws.leads_to.iter().map(|law| law.name));
+    }
+    let beyond = Law::VARIANTS.iter().filter(|law| law.checked() != [Place::Shape]);
+    assert_eq!(listed, beyond.map(|law| law.into_str()).collect());
 }
 
 /// Two that no small change of a rule breaks are broken by hand.

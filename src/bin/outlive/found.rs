@@ -155,7 +155,7 @@ impl Found {
     pub(crate) fn summary(&self, whole: bool) -> String {
         let (states, taken, rules) = (thousands(self.states), self.taken.len(), self.rules.len());
         let mut text =
-            format!("\n{states} states in {:.0} s; {taken} of {rules} rows taken\n", self.seconds);
+            format!("\n{states} states in {:.0} s; {taken} of {rules} rules taken\n", self.seconds);
         let never = self.never();
         let searched = !self.violated && self.incomplete.is_empty();
         if whole && searched && !never.is_empty() {
