@@ -4,6 +4,7 @@
 
 use strum::VariantArray as _;
 
+use crate::table::{Row, Verdict};
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
@@ -292,5 +293,12 @@ impl ClientRule {
             4300..=4399 => ClientRule::Fresh,
             _ => ClientRule::BackOff,
         }
+    }
+}
+
+impl<S: Copy, T, O> Row<S, T, O, Reason> {
+    /// Whether its cells can arise.
+    pub fn is_possible(&self) -> bool {
+        !matches!(self.verdict, Verdict::Ignore(Reason::Impossible))
     }
 }

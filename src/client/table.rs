@@ -39,7 +39,7 @@ ops! {
         Advance [durable] on Applied | AppliedNotice = "The application has applied this: the cursor is there.",
         TakeNext [durable]                     = "The first prompt of the outbox is under way, if none is.",
         Save                                   = "Save cursor and outbox, as one.",
-        ArmBackoff = "Arm the timer of the next dial: a random time that grows with each failure.",
+        ArmBackoff = "Arm the timer of the next dial, after a jittered wait that grows with each failure.",
         ArmNow = "Arm the timer of the next dial: at once, but not sooner after the last one than the settings say.",
         Dial                                   = "Open a socket, and count it.",
         ArmAttach                              = "Arm the timer of dial and welcome.",
@@ -273,7 +273,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
 
 /// What no rule has to say, since it follows: what is durable is saved, and a prompt that is taken from the
 /// outbox is sent.
-const fn entailed(_: &Verdict<State, Reason>, ops: &mut Ops<Op>) {
+const fn entailed(_: Verdict<State, Reason>, ops: &mut Ops<Op>) {
     let (mut saves, mut sends) = (false, false);
     let mut o = 0;
     while let Some(op) = ops.get(o) {

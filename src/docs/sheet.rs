@@ -192,8 +192,7 @@ impl Sheet {
             }),
             ..Sheet::empty()
         };
-        use session::table::{CELLS, STATES, TABLE};
-        sheet.filled(&TABLE, STATES, &CELLS)
+        sheet.filled(&session::table::TABLE, session::table::STATES, &session::table::CELLS)
     }
 
     /// The connection's table.
@@ -208,8 +207,11 @@ impl Sheet {
             sections: CONNECTION,
             ..Sheet::empty()
         };
-        use connection::table::{CELLS, STATES, TABLE};
-        sheet.filled(&TABLE, STATES, &CELLS)
+        sheet.filled(
+            &connection::table::TABLE,
+            connection::table::STATES,
+            &connection::table::CELLS,
+        )
     }
 
     /// The routing table.
@@ -224,8 +226,7 @@ impl Sheet {
             sections: ROUTING,
             ..Sheet::empty()
         };
-        use routing::table::{CELLS, STATES, TABLE};
-        sheet.filled(&TABLE, STATES, &CELLS)
+        sheet.filled(&routing::table::TABLE, routing::table::STATES, &routing::table::CELLS)
     }
 
     /// The client's table.
@@ -247,8 +248,7 @@ impl Sheet {
             }),
             ..Sheet::empty()
         };
-        use client::table::{CELLS, STATES, TABLE};
-        sheet.filled(&TABLE, STATES, &CELLS)
+        sheet.filled(&client::table::TABLE, client::table::STATES, &client::table::CELLS)
     }
 
     /// The row that answers a cell, by places in `states` and `triggers`.

@@ -14,7 +14,7 @@ use alloc::string::String;
 
 use strum::VariantArray;
 
-use crate::table::__private::fail;
+use crate::table::proof::fail;
 
 pub use client::{of_client, over_client_steps};
 pub use connection::of_connection;

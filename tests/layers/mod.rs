@@ -68,8 +68,10 @@ fn none(found: impl IntoIterator<Item = String>, why: &str) {
 /// The layers from the bottom up. A file imports from its own layer and from those below it.
 const LAYERS: &[&[&str]] = &[
     &["ids"],
+    &["table"],
+    &["vocabulary"],
     &["words"],
-    &["table", "limits", "log"],
+    &["law", "limits", "log"],
     &["session", "connection", "routing", "client", "laws"],
     // The checker and the renderers; and the adapters, which await, read clocks and open sockets.
     &["check", "docs", "wire", "store", "conformance", "hub", "axum"],

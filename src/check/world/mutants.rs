@@ -113,12 +113,15 @@ pub(in crate::check) fn rules<S: Copy, T, O>(
     rules.filter(|(_, rows)| rows[0].is_possible())
 }
 
+/// What was changed in a rule, and its rows.
+pub(in crate::check) type Changed<S, T, O, R> = (String, Vec<Row<S, T, O, R>>);
+
 /// Every small change of a rule: another verdict or target, an op dropped, two neighbours swapped.
 pub(in crate::check) fn changes<S, T, O, R>(
     rows: &[Row<S, T, O, R>],
     states: &[S],
     reasons: &[R; 2],
-) -> Vec<(String, Vec<Row<S, T, O, R>>)>
+) -> Vec<Changed<S, T, O, R>>
 where
     S: Copy + PartialEq + std::fmt::Display,
     T: Copy,
@@ -129,12 +132,13 @@ where
     let mut verdicts: Vec<Verdict<S, R>> = states.iter().map(|state| Verdict::Go(*state)).collect();
     verdicts.push(Verdict::Stay);
     let mut changed = Vec::new();
-    let each =
-        |change: &dyn Fn(&Row<S, T, O, R>) -> Row<S, T, O, R>| rows.iter().map(change).collect();
     for verdict in verdicts {
         let itself = rows.iter().flat_map(|row| row.from).all(|from| verdict == Verdict::Go(*from));
         if verdict != was && !itself {
-            changed.push((format!("{was} → {verdict}"), each(&|row| Row { verdict, ..*row })));
+            changed.push((
+                format!("{was} → {verdict}"),
+                rows.iter().map(|row| Row { verdict, ..*row }).collect(),
+            ));
         }
     }
     // A rule that stops acting keeps its shape: it loses its ops as well.
@@ -142,7 +146,7 @@ where
     for verdict in [ignore, refuse] {
         let kind = core::mem::discriminant(&verdict) == core::mem::discriminant(&was);
         if !kind {
-            let without = each(&|row| Row { verdict, ops: &[], ..*row });
+            let without = rows.iter().map(|row| Row { verdict, ops: &[], ..*row }).collect();
             changed.push((format!("{was} → {verdict}"), without));
         }
     }
@@ -153,7 +157,7 @@ where
 /// An op is dropped, or swapped with its neighbour, in each row that has it so.
 fn ops_changed<S: Copy, T: Copy, O: Copy + Ord + std::fmt::Debug, R: Copy>(
     rows: &[Row<S, T, O, R>],
-) -> Vec<(String, Vec<Row<S, T, O, R>>)> {
+) -> Vec<Changed<S, T, O, R>> {
     let with = |change: &dyn Fn(&mut Vec<O>)| {
         let row = |row: &Row<S, T, O, R>| {
             let mut ops = row.ops.to_vec();

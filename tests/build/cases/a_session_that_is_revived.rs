@@ -3,7 +3,7 @@
 use outlive::session::shape::violated_law;
 use outlive::session::table::{Op, Row};
 use outlive::table::Verdict;
-use outlive::table::__private::fail;
+use outlive::table::proof::fail;
 use outlive::{State, Trigger};
 
 const ROW: Row = Row::new(
