@@ -159,12 +159,14 @@ pub mod connection;
 #[cfg(feature = "docs")]
 pub mod docs;
 pub mod ids;
+mod law;
 pub mod laws;
 mod limits;
 pub mod log;
 pub mod routing;
 pub mod session;
 pub mod table;
+mod vocabulary;
 #[cfg(feature = "wire")]
 pub mod wire;
 mod words;

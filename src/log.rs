@@ -7,7 +7,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::Seq;
-use crate::words::words;
+use crate::vocabulary::vocabulary;
 
 /// The id of a log: at least 64 random bits from the driver, renewed whenever a suffix may have been
 /// lost. Never a counter, so that a cursor of before cannot fit by accident (race R5).
@@ -143,7 +143,7 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-words! {
+vocabulary! {
     /// Why a viewer's cursor is of no use.
     ResetReason as "snake_case" {
         LogChanged = "The cursor is of another log: this one may lack what that one had.",

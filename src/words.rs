@@ -4,40 +4,10 @@
 
 use strum::VariantArray as _;
 
-/// Declares closed words: one list of names, each with the sentence that explains it.
-///
-/// The sentence is the variant's documentation and what [`meaning`](State::meaning) returns, so that
-/// the generated pages say what rustdoc says.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident as $case:literal { $($variant:ident = $meaning:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-            ::serde::Serialize, ::serde::Deserialize, ::strum::Display, ::strum::EnumCount,
-            ::strum::EnumString, ::strum::VariantArray, ::strum::VariantNames,
-        )]
-        #[serde(rename_all = $case)]
-        #[strum(serialize_all = $case)]
-        pub enum $name { $(#[doc = $meaning] $variant,)+ }
+use crate::table::{Row, Verdict};
+use crate::vocabulary::vocabulary;
 
-        impl $name {
-            /// The word as it is written everywhere.
-            pub const fn into_str(self) -> &'static str {
-                <$name as ::strum::VariantNames>::VARIANTS[self as usize]
-            }
-
-            /// What the word means, in one sentence.
-            pub const fn meaning(self) -> &'static str {
-                match self { $($name::$variant => $meaning,)+ }
-            }
-        }
-    };
-}
-pub(crate) use words;
-
-words! {
+vocabulary! {
     /// The state of a session. `ACTIVE` and `DETACHED` differ only in who is watching: the work goes on.
     State as "SCREAMING_SNAKE_CASE" {
         Created = "The id and the record exist; no worker has been started in this incarnation.",
@@ -50,7 +20,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// A column of the session's table: an event after it was held against the session's own data.
     ///
     /// A guard is another column, never an `if`: that somebody still watches after a loss is `LOST`,
@@ -112,7 +82,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// Why an event was ignored or refused.
     Reason as "snake_case" {
         TooManyConnections = "the session has as many connections as its limits allow",
@@ -137,7 +107,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// Why an endpoint did not even ask the table.
     EndpointReason as "snake_case" {
         Unavailable = "the store does not answer; nothing was changed, send it again",
@@ -147,7 +117,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// The timers of a session. Each has a duration in [`Limits`](crate::Limits) and a generation.
     Timer as "snake_case" {
         Idle = "How long a created session waits for its first prompt.",
@@ -160,7 +130,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// How a turn ended. Every accepted prompt gets exactly one of these.
     TurnOutcome as "snake_case" {
         Completed = "The worker answered.",
@@ -172,7 +142,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// Why an incarnation ended, or why it is closing.
     EndReason as "snake_case" {
         Stopped = "Somebody stopped the session.",
@@ -189,7 +159,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// What a client is to do after a close (the bands of the close codes).
     ClientRule as "snake_case" {
         Stop = "Do not reconnect by yourself. Prompts that wait fail.",
@@ -200,7 +170,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// Why the server closes a connection. A close code never ends a session.
     CloseCode as "snake_case" {
         Normal = "The client asked to detach, or the stream is complete.",
@@ -323,5 +293,12 @@ impl ClientRule {
             4300..=4399 => ClientRule::Fresh,
             _ => ClientRule::BackOff,
         }
+    }
+}
+
+impl<S: Copy, T, O> Row<S, T, O, Reason> {
+    /// Whether its cells can arise.
+    pub fn is_possible(&self) -> bool {
+        !matches!(self.verdict, Verdict::Ignore(Reason::Impossible))
     }
 }

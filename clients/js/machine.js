@@ -108,7 +108,7 @@ export class Link {
       out.rules.push(row.id);
       if (row.verdict === "refuse") out.refusal = { trigger, state: from, reason: row.reason, rule: row.id };
       if (row.verdict === "ignore" || row.verdict === "refuse") break;
-      this.picked = false;
+      this.taken = false;
       for (const { op } of row.ops) {
         const perform = OPS[op];
         if (!perform) throw new Error(`the table has an op that this machine has not: ${op}`);
@@ -243,7 +243,7 @@ const OPS = {
   note_offline: (link) => { link.offline = true; },
   disarm_all: (link, _, effects) => TIMERS.forEach((timer) => link.disarm(timer, effects)),
   disarm_attach: (link, _, effects) => link.disarm("attach", effects),
-  unwatch: (link, _, effects) => link.disarm("watchdog", effects),
+  disarm_watchdog: (link, _, effects) => link.disarm("watchdog", effects),
   detach: (_, __, effects) => { effects.push({ effect: "send_detach" }); },
   hang_up: (link, _, effects) => {
     link.underWay = false;
@@ -254,7 +254,7 @@ const OPS = {
   clear_strikes: (link) => { link.strikes = 0; },
   reset_attempts: (link) => { link.attempts = 0; },
   keep_retry: (link, event) => { link.retry = [event.least_ms, event.most_ms]; },
-  settle: (link, event, effects) => {
+  reconcile_outbox: (link, event, effects) => {
     const high = event.welcome.high ?? 0;
     if (link.tried && high >= link.first) link.accept(null, effects);
     link.first = high + 1;
@@ -276,7 +276,7 @@ const OPS = {
     link.epoch += 1;
   },
   skip_gap: (link, event) => { link.reading.delivered = lost(event).lost_to; },
-  aim: (link, event) => {
+  set_target: (link, event) => {
     link.head = event.welcome.head;
     link.pingMs = event.welcome.ping_ms;
   },
@@ -284,9 +284,9 @@ const OPS = {
     Object.assign(link.reading, { applied: event.seq, anew: false });
     link.cursor = `${link.reading.log}.${event.seq}`;
   },
-  pick: (link) => {
-    link.picked = !link.underWay && link.outbox.length > 0;
-    if (link.picked) link.underWay = link.tried = true;
+  take_next: (link) => {
+    link.taken = !link.underWay && link.outbox.length > 0;
+    if (link.taken) link.underWay = link.tried = true;
   },
   save: (_, __, effects) => { effects.push({ effect: "save" }); },
   arm_backoff: (link, event, effects) => {
@@ -317,7 +317,7 @@ const OPS = {
   },
   send_resume: (_, __, effects) => { effects.push({ effect: "send_resume" }); },
   send_prompt: (link, _, effects) => {
-    if (link.picked) effects.push({ effect: "send_prompt", n: link.first, ticket: link.outbox[0] });
+    if (link.taken) effects.push({ effect: "send_prompt", n: link.first, ticket: link.outbox[0] });
   },
   send_command: (_, __, effects) => { effects.push({ effect: "send_command" }); },
   tell_welcome: (link, event, effects) => {

@@ -414,7 +414,7 @@ export const table = {
       "meaning": "Disarm the timer of dial and welcome."
     },
     {
-      "name": "unwatch",
+      "name": "disarm_watchdog",
       "meaning": "Disarm the watchdog."
     },
     {
@@ -446,8 +446,8 @@ export const table = {
       "meaning": "Keep in mind when the server wants the client back."
     },
     {
-      "name": "settle",
-      "meaning": "Take over what the server knows of the client's prompts: the highest number that it accepted."
+      "name": "reconcile_outbox",
+      "meaning": "Settle the prompts that the server has accepted, by its welcome."
     },
     {
       "name": "accept",
@@ -455,7 +455,7 @@ export const table = {
     },
     {
       "name": "reject",
-      "meaning": "The prompt that is under way has failed; the next one takes its number."
+      "meaning": "The prompt under way has failed; the next one takes its number."
     },
     {
       "name": "fail_all",
@@ -478,7 +478,7 @@ export const table = {
       "meaning": "Skip the entries that are lost."
     },
     {
-      "name": "aim",
+      "name": "set_target",
       "meaning": "Take over the head that the welcome names."
     },
     {
@@ -486,7 +486,7 @@ export const table = {
       "meaning": "The application has applied this: the cursor is there."
     },
     {
-      "name": "pick",
+      "name": "take_next",
       "meaning": "The first prompt of the outbox is under way, if none is."
     },
     {
@@ -543,7 +543,7 @@ export const table = {
     },
     {
       "name": "tell_welcome",
-      "meaning": "Hand the welcome to the application; before it, the notice that it begins anew, if it does."
+      "meaning": "Hand the welcome to the application, after a notice if it begins anew."
     },
     {
       "name": "deliver",
@@ -575,6 +575,9 @@ export const table = {
       "verdict": "go",
       "to": "BACKING_OFF",
       "ops": [
+        {
+          "op": "disarm_all"
+        },
         {
           "op": "clear_strikes"
         },
@@ -624,6 +627,9 @@ export const table = {
         },
         {
           "op": "note_online"
+        },
+        {
+          "op": "disarm_all"
         },
         {
           "op": "reset_attempts"
@@ -805,6 +811,9 @@ export const table = {
           "op": "note_shown"
         },
         {
+          "op": "disarm_all"
+        },
+        {
           "op": "reset_attempts"
         },
         {
@@ -943,6 +952,9 @@ export const table = {
           "op": "note_online"
         },
         {
+          "op": "disarm_all"
+        },
+        {
           "op": "reset_attempts"
         },
         {
@@ -1053,7 +1065,7 @@ export const table = {
           "op": "note_offline"
         },
         {
-          "op": "unwatch"
+          "op": "disarm_watchdog"
         }
       ],
       "because": "a short loss of the network is none for the socket: it is asked when the network is back"
@@ -1098,7 +1110,7 @@ export const table = {
           "op": "queue"
         },
         {
-          "op": "pick"
+          "op": "take_next"
         },
         {
           "op": "save"
@@ -1198,7 +1210,7 @@ export const table = {
           "op": "accept"
         },
         {
-          "op": "pick"
+          "op": "take_next"
         },
         {
           "op": "save"
@@ -1226,7 +1238,7 @@ export const table = {
           "op": "reject"
         },
         {
-          "op": "pick"
+          "op": "take_next"
         },
         {
           "op": "save"
@@ -1397,6 +1409,9 @@ export const table = {
       "to": "BACKING_OFF",
       "ops": [
         {
+          "op": "disarm_all"
+        },
+        {
           "op": "hang_up"
         },
         {
@@ -1425,16 +1440,16 @@ export const table = {
           "op": "clear_strikes"
         },
         {
-          "op": "settle"
+          "op": "reconcile_outbox"
         },
         {
           "op": "rebase"
         },
         {
-          "op": "aim"
+          "op": "set_target"
         },
         {
-          "op": "pick"
+          "op": "take_next"
         },
         {
           "op": "save"
@@ -1473,13 +1488,13 @@ export const table = {
           "op": "clear_strikes"
         },
         {
-          "op": "settle"
+          "op": "reconcile_outbox"
         },
         {
-          "op": "aim"
+          "op": "set_target"
         },
         {
-          "op": "pick"
+          "op": "take_next"
         },
         {
           "op": "save"
@@ -1518,16 +1533,16 @@ export const table = {
           "op": "clear_strikes"
         },
         {
-          "op": "settle"
+          "op": "reconcile_outbox"
         },
         {
           "op": "skip_gap"
         },
         {
-          "op": "aim"
+          "op": "set_target"
         },
         {
-          "op": "pick"
+          "op": "take_next"
         },
         {
           "op": "save"
@@ -2224,6 +2239,7 @@ export const table = {
         "BACKING_OFF"
       ],
       "on": [
+        "SHOW_SILENT",
         "OPENED",
         "WELCOME_FRESH",
         "WELCOME_RESUMED",
@@ -2246,8 +2262,7 @@ export const table = {
         "CLOSED_BACK_OFF",
         "CLOSED_NOW",
         "CLOSED_FRESH",
-        "CLOSED_TOO_BIG",
-        "SHOW_SILENT"
+        "CLOSED_TOO_BIG"
       ],
       "verdict": "ignore",
       "reason": "impossible",
@@ -2287,12 +2302,12 @@ export const table = {
         "ATTACHING"
       ],
       "on": [
+        "SHOW_SILENT",
         "ACCEPTED",
         "REFUSED",
         "REFUSED_FOR_NOW",
-        "CLOSED_TOO_BIG",
-        "SHOW_SILENT",
-        "CLOSED_NOW"
+        "CLOSED_NOW",
+        "CLOSED_TOO_BIG"
       ],
       "verdict": "ignore",
       "reason": "impossible",

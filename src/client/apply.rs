@@ -1,5 +1,7 @@
 //! What each op does to a link, and what its driver is to do about it.
 
+use strum::VariantArray;
+
 use super::event::{Effect, Event, Settings, Wait, Welcome};
 use super::machine::{Link, Reading, Step};
 use super::table::{Op, Row};
@@ -11,16 +13,16 @@ use crate::table::Verdict;
 impl Step {
     /// Performs the row's ops on the next link, then goes where the row goes.
     pub(super) fn apply(&mut self, row: &'static Row, event: &Event, settings: &Settings) {
-        let mut picked = false;
+        let mut taken = false;
         for op in row.ops {
             match op {
                 Op::NoteHidden => self.next.hidden = true,
                 Op::NoteShown => self.next.hidden = false,
                 Op::NoteOnline => self.next.offline = false,
                 Op::NoteOffline => self.next.offline = true,
-                Op::DisarmAll => Timer::ALL.into_iter().for_each(|timer| self.disarm(timer)),
+                Op::DisarmAll => Timer::VARIANTS.iter().for_each(|timer| self.disarm(*timer)),
                 Op::DisarmAttach => self.disarm(Timer::Attach),
-                Op::Unwatch => self.disarm(Timer::Watchdog),
+                Op::DisarmWatchdog => self.disarm(Timer::Watchdog),
                 Op::Detach => self.effects.push(Effect::SendDetach),
                 Op::HangUp => self.hang_up(),
                 Op::Release => self.next.outbox.under_way = false,
@@ -28,7 +30,7 @@ impl Step {
                 Op::ClearStrikes => self.next.strikes = 0,
                 Op::ResetAttempts => self.next.attempts = 0,
                 Op::KeepRetry => self.next.keep_retry(event),
-                Op::Settle => self.settle(event),
+                Op::ReconcileOutbox => self.reconcile_outbox(event),
                 Op::Accept => self.accept(event),
                 Op::Reject => self.reject(event),
                 Op::FailAll => while self.fail_first() {},
@@ -36,9 +38,9 @@ impl Step {
                 Op::ForgetCursor => self.next.forget_cursor(),
                 Op::Rebase => self.next.rebase(event),
                 Op::SkipGap => self.next.hand_over(lost(event).map(|(_, to)| to)),
-                Op::Aim => self.next.aim(event),
+                Op::SetTarget => self.next.set_target(event),
                 Op::Advance => self.next.advance(event),
-                Op::Pick => picked = self.next.pick(),
+                Op::TakeNext => taken = self.next.take_next(),
                 Op::Save => self.effects.push(Effect::Save),
                 Op::ArmBackoff => self.arm_backoff(event, settings),
                 Op::ArmNow => self.arm_now(settings),
@@ -53,7 +55,7 @@ impl Step {
                 Op::Hello => self.effects.push(Effect::Hello { cursor: self.next.delivered() }),
                 Op::SendSuspend => self.send_suspend(),
                 Op::SendResume => self.effects.push(Effect::SendResume),
-                Op::SendPrompt => self.send_prompt(picked),
+                Op::SendPrompt => self.send_prompt(taken),
                 Op::SendCommand => self.effects.push(Effect::SendCommand),
                 Op::TellWelcome => self.tell_welcome(event),
                 Op::Deliver => self.deliver(event),
@@ -116,7 +118,7 @@ impl Step {
         self.effects.push(Effect::SendSuspend { seen });
     }
 
-    fn settle(&mut self, event: &Event) {
+    fn reconcile_outbox(&mut self, event: &Event) {
         let Some(welcome) = welcome(event) else { return };
         if let Some((ticket, n)) = self.next.outbox.known(welcome.high) {
             self.effects.push(Effect::TellAccepted { ticket, n, seq: None });
@@ -145,9 +147,9 @@ impl Step {
         failed.is_some()
     }
 
-    fn send_prompt(&mut self, picked: bool) {
+    fn send_prompt(&mut self, taken: bool) {
         let outbox = &self.next.outbox;
-        if let Some(ticket) = outbox.tickets.front().filter(|_| picked) {
+        if let Some(ticket) = outbox.tickets.front().filter(|_| taken) {
             self.effects.push(Effect::SendPrompt { n: outbox.first, ticket: *ticket });
         }
     }
@@ -203,7 +205,7 @@ impl Link {
         }
     }
 
-    fn aim(&mut self, event: &Event) {
+    fn set_target(&mut self, event: &Event) {
         if let Some(welcome) = welcome(event) {
             self.head = welcome.head;
             self.ping_ms = Some(welcome.ping_ms);
@@ -224,13 +226,13 @@ impl Link {
     }
 
     /// Whether a prompt came under way that was not.
-    fn pick(&mut self) -> bool {
+    fn take_next(&mut self) -> bool {
         let outbox = &mut self.outbox;
-        let picked = !outbox.under_way && !outbox.tickets.is_empty();
-        if picked {
+        let taken = !outbox.under_way && !outbox.tickets.is_empty();
+        if taken {
             (outbox.under_way, outbox.tried) = (true, true);
         }
-        picked
+        taken
     }
 }
 

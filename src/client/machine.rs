@@ -13,7 +13,7 @@ use crate::words::{ClientRule, Reason};
 
 /// The most rows one step can take: the event's own, then what is due, and one more that only a broken
 /// table takes.
-pub(super) const TRAIL: usize = 4;
+pub(super) const MAX_RULES_PER_STEP: usize = 4;
 
 /// The rules that a link lives by: a table, and settings.
 ///
@@ -175,7 +175,7 @@ pub struct Step {
     pub effects: Vec<Effect>,
     pub(super) state: State,
     pub(super) trigger: Trigger,
-    pub(super) trail: [Option<&'static Row>; TRAIL],
+    pub(super) trail: [Option<&'static Row>; MAX_RULES_PER_STEP],
 }
 
 /// Why the application was refused.
@@ -265,14 +265,15 @@ impl Machine {
     pub fn step_unjudged(&self, link: &Link, event: &Event) -> Step {
         let trigger = self.classify(link, event);
         let (next, state) = (link.clone(), link.state);
-        let mut step = Step { next, effects: Vec::new(), state, trigger, trail: [None; TRAIL] };
+        let mut step =
+            Step { next, effects: Vec::new(), state, trigger, trail: [None; MAX_RULES_PER_STEP] };
         if let (Event::Timer { timer, .. }, true) = (event, trigger != Trigger::StaleTimer) {
             step.next.armed[*timer as usize] = None;
         }
         let mut due = Some(trigger);
         let mut taken = 0;
         while let Some(trigger) = due {
-            if taken == TRAIL {
+            if taken == MAX_RULES_PER_STEP {
                 break;
             }
             let row = self.table.rule(step.next.state, trigger);

@@ -1,25 +1,25 @@
 //! The laws that a client's row breaks by its shape alone. They hold at build time, and the checker asks
 //! them about every row that it changed.
 
-use super::table::{Op, ROWS, Row};
+use super::table::{Op, Row};
 use super::words::{State, Trigger};
-use crate::laws::Law;
-use crate::table::{Verdict, fail};
+use crate::law::Law;
+use crate::table::Verdict;
 use crate::words::Reason;
 
 /// The first law that the row breaks by its shape.
-pub const fn broken(row: &Row) -> Option<Law> {
-    if row.misshapen().is_some() {
+pub const fn violated_law(row: &Row) -> Option<Law> {
+    if row.shape_error().is_some() {
         return Some(Law::RefusedChangesNothing);
     }
     let mut t = 0;
     while t < row.on.len() {
-        if let Some(law) = answer_broken(row.verdict, row.on[t]) {
+        if let Some(law) = law_of_answer(row.verdict, row.on[t]) {
             return Some(law);
         }
         let mut o = 0;
         while o < row.ops.len() {
-            if !carries(row.on[t], row.ops[o]) {
+            if !row.ops[o].fits(row.on[t]) {
                 return Some(Law::OpsFitTheEvent);
             }
             o += 1;
@@ -28,7 +28,7 @@ pub const fn broken(row: &Row) -> Option<Law> {
     }
     let mut f = 0;
     while f < row.from.len() {
-        if let Some(law) = way_broken(row, row.from[f]) {
+        if let Some(law) = law_of_way(row, row.from[f]) {
             return Some(law);
         }
         f += 1;
@@ -36,7 +36,7 @@ pub const fn broken(row: &Row) -> Option<Law> {
     if !in_order(row.ops) {
         return Some(Law::OpsInOrder);
     }
-    let picks = has(row.ops, Op::Pick) == has(row.ops, Op::SendPrompt);
+    let picks = has(row.ops, Op::TakeNext) == has(row.ops, Op::SendPrompt);
     if changes_what_is_saved(row.ops) != has(row.ops, Op::Save) || !picks {
         return Some(Law::SavedBeforeSent);
     }
@@ -44,7 +44,7 @@ pub const fn broken(row: &Row) -> Option<Law> {
 }
 
 /// Whoever waits for an answer is not passed over, and a fact is not refused.
-const fn answer_broken(verdict: Verdict<State, Reason>, trigger: Trigger) -> Option<Law> {
+const fn law_of_answer(verdict: Verdict<State, Reason>, trigger: Trigger) -> Option<Law> {
     let asks = matches!(trigger, Trigger::Prompt | Trigger::PromptFull | Trigger::Command);
     match verdict {
         Verdict::Ignore(_) if asks => Some(Law::NoPromptIsSwallowed),
@@ -55,7 +55,7 @@ const fn answer_broken(verdict: Verdict<State, Reason>, trigger: Trigger) -> Opt
 
 /// Sockets are opened where there is none, and let go of exactly where there is none afterwards; a wait
 /// for a dial has its timer.
-const fn way_broken(row: &Row, from: State) -> Option<Law> {
+const fn law_of_way(row: &Row, from: State) -> Option<Law> {
     let to = match row.verdict {
         Verdict::Go(to) if to as u8 == from as u8 => return Some(Law::GoMeansElsewhere),
         Verdict::Go(to) => to,
@@ -75,70 +75,15 @@ const fn way_broken(row: &Row, from: State) -> Option<Law> {
     None
 }
 
-/// Whether the event brings what the op works on.
-const fn carries(trigger: Trigger, op: Op) -> bool {
-    use Trigger::*;
-    let welcome = matches!(trigger, WelcomeFresh | WelcomeResumed | WelcomeGap | WelcomeReset);
-    match op {
-        Op::NoteHidden => matches!(trigger, Hide),
-        Op::NoteShown => matches!(trigger, Show | ShowSilent | Start),
-        Op::NoteOnline => matches!(trigger, Online | Start),
-        Op::NoteOffline => matches!(trigger, Offline),
-        Op::KeepRetry => matches!(trigger, Goaway),
-        Op::Settle | Op::Rebase | Op::Aim | Op::TellWelcome | Op::DisarmAttach => welcome,
-        Op::SkipGap | Op::TellGap => matches!(trigger, WelcomeGap | Gap),
-        Op::Accept => matches!(trigger, Accepted),
-        Op::Reject => matches!(trigger, Refused | ClosedTooBig),
-        Op::FailAll => matches!(trigger, ClosedStop),
-        Op::TellClosed => matches!(trigger, ClosedStop | ClosedPause),
-        Op::Queue => matches!(trigger, Prompt),
-        Op::Advance => matches!(trigger, Applied | AppliedNotice),
-        Op::SendCommand => matches!(trigger, Command),
-        Op::Deliver => matches!(trigger, Entry),
-        Op::Release => match trigger {
-            Lost | ClosedStop | ClosedPause | ClosedBackOff | ClosedNow | ClosedFresh
-            | ClosedTooBig => true,
-            Start | Stop | Hide | Show | ShowSilent | Online | Offline | Prompt | PromptFull
-            | Command | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed
-            | WelcomeGap | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole
-            | Accepted | Refused | RefusedForNow | ReplyStale | Pong | Goaway | BackoffOver
-            | AttachTimeout | Silent | Stable | StruckOut | Sleep | Suspend | CaughtUp
-            | StaleSocket | StaleTimer | StaleApplied => false,
-        },
-        Op::Detach
-        | Op::HangUp
-        | Op::DisarmAll
-        | Op::Unwatch
-        | Op::Strike
-        | Op::ClearStrikes
-        | Op::ResetAttempts
-        | Op::ForgetCursor
-        | Op::Pick
-        | Op::Save
-        | Op::ArmBackoff
-        | Op::ArmNow
-        | Op::Dial
-        | Op::ArmAttach
-        | Op::ArmStable
-        | Op::Watch
-        | Op::Probe
-        | Op::Hello
-        | Op::SendSuspend
-        | Op::SendResume
-        | Op::SendPrompt
-        | Op::TellCaughtUp => true,
-    }
-}
-
 const fn changes_what_is_saved(ops: &[Op]) -> bool {
-    has(ops, Op::Settle)
-        || has(ops, Op::Accept)
-        || has(ops, Op::Reject)
-        || has(ops, Op::FailAll)
-        || has(ops, Op::Queue)
-        || has(ops, Op::ForgetCursor)
-        || has(ops, Op::Advance)
-        || has(ops, Op::Pick)
+    let mut o = 0;
+    while o < ops.len() {
+        if ops[o].is_durable() {
+            return true;
+        }
+        o += 1;
+    }
+    false
 }
 
 const fn in_order(ops: &[Op]) -> bool {
@@ -162,13 +107,3 @@ const fn has(ops: &[Op], op: Op) -> bool {
     }
     false
 }
-
-const _: () = {
-    let mut r = 0;
-    while r < ROWS.len() {
-        if let Some(law) = broken(&ROWS[r]) {
-            fail(&["row ", ROWS[r].id, " breaks ", law.into_str(), ": ", law.meaning()]);
-        }
-        r += 1;
-    }
-};

@@ -1,8 +1,8 @@
 //! The closed words of a client.
 
-use crate::words::words;
+use crate::vocabulary::vocabulary;
 
-words! {
+vocabulary! {
     /// The state of a client's link to its session.
     State as "SCREAMING_SNAKE_CASE" {
         Stopped = "Nothing is wanted: not started yet, stopped, or sent away.",
@@ -42,7 +42,7 @@ impl State {
     }
 }
 
-words! {
+vocabulary! {
     /// A column of the client's table: an event after it was held against the link's own data.
     Trigger as "SCREAMING_SNAKE_CASE" {
         Start = "The user wants the session, or wants it now.",
@@ -94,7 +94,30 @@ words! {
     }
 }
 
-words! {
+impl Trigger {
+    /// Whether the event brings a welcome that fits.
+    pub const fn is_welcome(self) -> bool {
+        use Trigger::*;
+        matches!(self, WelcomeFresh | WelcomeResumed | WelcomeGap | WelcomeReset)
+    }
+
+    /// Whether the event says that the socket is gone.
+    pub const fn ends_the_socket(self) -> bool {
+        use Trigger::*;
+        match self {
+            Lost | ClosedStop | ClosedPause | ClosedBackOff | ClosedNow | ClosedFresh
+            | ClosedTooBig => true,
+            Start | Stop | Hide | Show | ShowSilent | Online | Offline | Prompt | PromptFull
+            | Command | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed
+            | WelcomeGap | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole
+            | Accepted | Refused | RefusedForNow | ReplyStale | Pong | Goaway | BackoffOver
+            | AttachTimeout | Silent | Stable | StruckOut | Sleep | Suspend | CaughtUp
+            | StaleSocket | StaleTimer | StaleApplied => false,
+        }
+    }
+}
+
+vocabulary! {
     /// The timers of a client.
     Timer as "snake_case" {
         Backoff = "How long to wait before the next dial.",
@@ -102,9 +125,4 @@ words! {
         Watchdog = "How long nothing may be heard. Whatever is heard winds it up again.",
         Stable = "How long a connection must last before failures are forgiven.",
     }
-}
-
-impl Timer {
-    /// All of them.
-    pub const ALL: [Timer; 4] = [Timer::Backoff, Timer::Attach, Timer::Watchdog, Timer::Stable];
 }

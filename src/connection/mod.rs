@@ -7,10 +7,11 @@
 pub mod table;
 
 use crate::table::Verdict;
-use crate::words::{CloseCode, words};
+use crate::vocabulary::{ops, vocabulary};
+use crate::words::CloseCode;
 use table::{Row, TABLE, Table};
 
-words! {
+vocabulary! {
     /// The phase of a connection.
     Phase as "SCREAMING_SNAKE_CASE" {
         Connecting = "The transport is there; no hello yet, so it is nobody's.",
@@ -20,7 +21,7 @@ words! {
     }
 }
 
-words! {
+vocabulary! {
     /// A column of the connection's table: what can happen to one.
     Trigger as "SCREAMING_SNAKE_CASE" {
         Hello = "The peer says who it is and which session it wants.",
@@ -37,48 +38,20 @@ words! {
     }
 }
 
-/// What a row does, in the order in which it must be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Op {
-    /// Ask the session to attach this connection.
-    Admit,
-    /// Hand on to the session.
-    Pass,
-    /// Write it.
-    Write,
-    /// Keep this close code.
-    Code(CloseCode),
-    /// Keep the close code that was asked for.
-    CodeAsAsked,
-    /// Send the close with the kept code.
-    SendClose,
-    /// Disarm the hello timer.
-    DisarmHello,
-    /// Disarm the close timer.
-    DisarmClose,
-    /// Arm the close timer.
-    ArmClose,
-    /// Tell the session that the connection is lost.
-    Gone,
-    /// Drop the transport.
-    Release,
-}
-
-impl Op {
-    const fn rank(self) -> u8 {
-        match self {
-            Op::Admit => 0,
-            Op::Pass => 1,
-            Op::Write => 2,
-            Op::Code(_) => 3,
-            Op::CodeAsAsked => 4,
-            Op::SendClose => 5,
-            Op::DisarmHello => 6,
-            Op::DisarmClose => 7,
-            Op::ArmClose => 8,
-            Op::Gone => 9,
-            Op::Release => 10,
-        }
+ops! {
+    /// What a row does, in the order in which it must be done.
+    Op on Trigger {
+        Admit                                = "Ask the session to attach this connection.",
+        Pass                                 = "Hand on to the session.",
+        Write                                = "Write it.",
+        Code(code: CloseCode)                = "Keep this close code.",
+        CodeAsAsked                          = "Keep the close code that was asked for.",
+        SendClose                            = "Send the close with the kept code.",
+        DisarmHello                          = "Disarm the hello timer.",
+        DisarmClose                          = "Disarm the close timer.",
+        ArmClose                             = "Arm the close timer.",
+        Gone                                 = "Tell the session that the connection is lost.",
+        Release                              = "Drop the transport.",
     }
 }
 

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use strum::VariantArray;
 
 use super::ops::Op;
-use super::sheet::{Named, Sheet, Word, all};
-use crate::laws::Law;
+use super::sheet::{Named, Sheet, all, named};
+use crate::law::Law;
 use crate::limits::Limits;
 use crate::log::ResetReason;
 use crate::table::Verdict;
@@ -79,6 +79,8 @@ struct Call<'a> {
     op: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     argument: Option<&'a str>,
+    #[serde(rename = "in", skip_serializing_if = "<[_]>::is_empty")]
+    only_in: &'a [&'a str],
 }
 
 /// An object whose keys keep their order.
@@ -103,11 +105,6 @@ pub fn table(sheet: &Sheet) -> String {
         };
         sheet.rows.iter().any(|row| it(row.verdict))
     };
-    let word = |op: &Op| WordOf {
-        name: op.name,
-        argument: op.argument.map(|(list, _)| list),
-        meaning: op.meaning,
-    };
     let refusal = |why: &EndpointReason| Refusal {
         name: why.into_str(),
         meaning: why.meaning(),
@@ -130,13 +127,18 @@ pub fn table(sheet: &Sheet) -> String {
         initial: sheet.initial,
         states: &sheet.states,
         triggers: &sheet.triggers,
-        reasons: Reason::VARIANTS.iter().filter(used).map(|reason| reason.named()).collect(),
+        reasons: Reason::VARIANTS.iter().filter(used).map(|reason| named(*reason)).collect(),
         refusals: sheet.refusals.iter().map(refusal).collect(),
         closes: sheet.closes.iter().map(close).collect(),
-        ops: sheet.ops.iter().map(word).collect(),
+        ops: sheet.ops.iter().map(word_of).collect(),
         rows: sheet.rows.iter().map(|row| self::row(sheet, row)).collect(),
         index: Ordered(states.map(|(s, state)| (state.name, cells(s))).collect()),
     })
+}
+
+fn word_of(op: &Op) -> WordOf<'_> {
+    let argument = op.argument.as_ref().map(|(list, _)| list.as_str());
+    WordOf { name: op.name, argument, meaning: op.meaning }
 }
 
 fn row<'a>(sheet: &'a Sheet, row: &'a super::Line) -> Row<'a> {
@@ -146,7 +148,11 @@ fn row<'a>(sheet: &'a Sheet, row: &'a super::Line) -> Row<'a> {
         Verdict::Ignore(reason) => ("ignore", None, Some(reason)),
         Verdict::Refuse(reason) => ("refuse", None, Some(reason)),
     };
-    let call = |op: &Op| Call { op: op.name, argument: op.argument.map(|(_, argument)| argument) };
+    let call = |op: &'a Op| Call {
+        op: op.name,
+        argument: op.argument.as_ref().map(|(_, argument)| *argument),
+        only_in: &op.only_in,
+    };
     Row {
         id: row.id,
         section: sheet.section_of(row).map(|section| section.title),
@@ -216,7 +222,7 @@ pub fn words() -> String {
     let law = |law: &Law| LawWord {
         name: law.into_str(),
         meaning: law.meaning(),
-        checked: super::laws::checked(*law).iter().map(|at| at.into_str()).collect(),
+        checked: law.checked().iter().map(|at| at.into_str()).collect(),
     };
     text(&Words {
         format: FORMAT,

@@ -1,4 +1,4 @@
-//! The pages: legend, rows, matrix and edges of a table; close codes; the index.
+//! The pages: grid, rules, legend, matrix and edges of a table; close codes; the index.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use strum::VariantArray;
 
+use super::Op;
 use super::REFRESH;
 use super::sheet::{Line, Named, Sheet};
 use crate::table::Verdict;
@@ -23,11 +24,12 @@ pub fn page(sheet: &Sheet) -> String {
     if !sheet.edges().is_empty() {
         text += &format!("![{}]({}.svg)\n\n", sheet.title, sheet.name);
     }
-    let contents = ["Legend", "Rows", "Matrix", "Edges"];
+    let contents = ["Grid", "Rules", "Legend", "Matrix", "Edges"];
     let contents = contents.map(|part| format!("[{part}](#{})", part.to_lowercase()));
     text += &format!("{}\n\n", contents.join(" · "));
+    text += &grid(sheet);
+    text += &rules(sheet);
     text += &legend(sheet);
-    text += &rows(sheet);
     text += &matrix(sheet);
     text + &edges(sheet)
 }
@@ -52,7 +54,7 @@ pub fn legend(sheet: &Sheet) -> String {
     }
     text += "| op | |\n|---|---|\n";
     for op in &sheet.ops {
-        let argument = op.argument.map_or("", |_| "(…)");
+        let argument = op.argument.as_ref().map_or("", |_| "(…)");
         text += &format!("| `{}{argument}` | {} |\n", op.name, cell(op.meaning));
     }
     text + "\n"
@@ -101,9 +103,49 @@ fn reasons(sheet: &Sheet) -> Vec<Named> {
     reasons.map(word).collect()
 }
 
-/// The rows, under the headings of the source, each with an anchor.
-pub fn rows(sheet: &Sheet) -> String {
-    let mut text = String::from("## Rows\n\n");
+/// Which rule answers, as the source has it; and what the states do.
+pub fn grid(sheet: &Sheet) -> String {
+    let widest = |names: &[Named]| names.iter().map(|it| it.name.len()).max().unwrap_or_default();
+    let wide = widest(&sheet.triggers) + 4;
+    let mut text = format!("## Grid\n\n```text\n{:wide$}", "");
+    for state in &sheet.states {
+        text += &format!("{:1$}", state.name, state.name.len().max(3) + 2);
+    }
+    for (t, trigger) in sheet.triggers.iter().enumerate() {
+        text.truncate(text.trim_end().len());
+        if let Some((group, _)) = sheet.groups.iter().find(|(_, first)| *first == t) {
+            text += &format!("\n{group}");
+        }
+        text += &format!("\n  {:1$}", trigger.name, wide - 2);
+        for (s, state) in sheet.states.iter().enumerate() {
+            text += &format!("{:1$}", sheet.rule(s, t).id, state.name.len().max(3) + 2);
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n```\n\n" + &bounds(sheet)
+}
+
+/// What each state does on entry and on exit.
+fn bounds(sheet: &Sheet) -> String {
+    if sheet.bounds.iter().all(|it| it.entry.is_empty() && it.exit.is_empty()) {
+        return String::new();
+    }
+    let mut text = format!("| {} | on entry | on exit |\n|---|---|---|\n", sheet.state);
+    for (state, bounds) in sheet.states.iter().zip(&sheet.bounds) {
+        text += &format!("| {} | {} | {} |\n", state.name, ops(&bounds.entry), ops(&bounds.exit));
+    }
+    text + "\nA rule that goes from one state to another does what the one does on exit and the other on \
+        entry; below, each rule is written out with all that it does.\n\n"
+}
+
+fn ops(ops: &[Op]) -> String {
+    let ops: Vec<String> = ops.iter().map(|op| format!("`{op}`{}", op.restriction())).collect();
+    ops.join(", ")
+}
+
+/// The rules, under the headings of the source, each with an anchor.
+pub fn rules(sheet: &Sheet) -> String {
+    let mut text = String::from("## Rules\n\n");
     let mut section = None;
     for row in &sheet.rows {
         let its = sheet.section_of(row);
@@ -119,14 +161,13 @@ pub fn rows(sheet: &Sheet) -> String {
         } else {
             row.from.join(", ")
         };
-        let ops: Vec<String> = row.ops.iter().map(|op| format!("`{op}`")).collect();
         text += &format!(
             "| <a id=\"{}\"></a>{} | {from} | {} | {} | {} | {} |\n",
             anchor(sheet, row),
             row.id,
             code(&row.on),
             row.verdict,
-            ops.join(", "),
+            ops(&row.ops),
             cell(row.because),
         );
     }
@@ -251,7 +292,7 @@ pub fn index(sheets: &[Sheet]) -> String {
     text += "- **[Close codes](close-codes.md)**: why a connection is closed, and what the client does then.\n";
     text += "- **[Words](words.json)**: timers, limits, outcomes, reasons, close codes and laws as JSON.\n";
     text += "\nThe form of the JSON is described in [tables-json.md](../tables-json.md).\n\n";
-    text += "| table | states | triggers | cells | rows |\n|---|---|---|---|---|\n";
+    text += "| table | states | triggers | cells | rules |\n|---|---|---|---|---|\n";
     for sheet in sheets {
         let (states, triggers) = (sheet.states.len(), sheet.triggers.len());
         text += &format!(

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 
 pub use diagram::{Arrow, By, Edge};
 pub use ops::Op;
-pub use sheet::{Group, Line, Named, Section, Sheet};
+pub use sheet::{Bounds, Group, Line, Named, Section, Sheet};
 
 /// The command that writes [`pages`] to `docs/generated`.
 pub const REFRESH: &str = "cargo run -- docs";

@@ -5,12 +5,8 @@ use alloc::vec::Vec;
 use strum::VariantArray;
 
 use super::ops::Op;
-use crate::laws::Law;
-use crate::log::ResetReason;
-use crate::table::{Row, Verdict};
-use crate::words::{
-    ClientRule, CloseCode, EndReason, EndpointReason, Reason, State, Timer, Trigger, TurnOutcome,
-};
+use crate::table::{Cells, Operation, Row, StateOps, Table, Verdict, Word};
+use crate::words::{CloseCode, EndpointReason, Reason, State};
 use crate::{client, connection, routing, session};
 
 /// A table.
@@ -37,7 +33,11 @@ pub struct Sheet {
     pub ops: Vec<Op>,
     /// Headings over the rows.
     pub sections: &'static [Section],
-    /// The rows, in the order of the source.
+    /// What each state does on entry and on exit, in the order of the states.
+    pub bounds: Vec<Bounds>,
+    /// Headings over the triggers: where they come from, each with the place of its first trigger.
+    pub groups: Vec<(&'static str, usize)>,
+    /// The rules, in the order of the source.
     pub rows: Vec<Line>,
     /// `[state][trigger]` → place in `rows`.
     pub index: Vec<Vec<usize>>,
@@ -81,7 +81,17 @@ pub struct Group {
     pub states: &'static [&'static str],
 }
 
-/// A row.
+/// What a state does, whichever rule leads there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// On entry.
+    pub entry: Vec<Op>,
+    /// On exit.
+    pub exit: Vec<Op>,
+}
+
+/// A rule, with all that its rows do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
@@ -100,6 +110,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// What is done in one of its states.
+    pub fn ops_in(&self, state: &str) -> impl Iterator<Item = &Op> {
+        self.ops.iter().filter(move |op| op.only_in.is_empty() || op.only_in.contains(&state))
+    }
+
     /// Whether its cells cannot arise.
     pub fn is_impossible(&self) -> bool {
         self.verdict == Verdict::Ignore(Reason::Impossible)
@@ -177,7 +192,7 @@ impl Sheet {
             }),
             ..Sheet::empty()
         };
-        sheet.filled(session::table::ROWS, &session::table::INDEX)
+        sheet.filled(&session::table::TABLE, session::table::STATES, &session::table::CELLS)
     }
 
     /// The connection's table.
@@ -192,7 +207,11 @@ impl Sheet {
             sections: CONNECTION,
             ..Sheet::empty()
         };
-        sheet.filled(connection::table::ROWS, &connection::table::INDEX)
+        sheet.filled(
+            &connection::table::TABLE,
+            connection::table::STATES,
+            &connection::table::CELLS,
+        )
     }
 
     /// The routing table.
@@ -207,7 +226,7 @@ impl Sheet {
             sections: ROUTING,
             ..Sheet::empty()
         };
-        sheet.filled(routing::ROWS, &routing::INDEX)
+        sheet.filled(&routing::table::TABLE, routing::table::STATES, &routing::table::CELLS)
     }
 
     /// The client's table.
@@ -229,7 +248,7 @@ impl Sheet {
             }),
             ..Sheet::empty()
         };
-        sheet.filled(client::table::ROWS, &client::table::INDEX)
+        sheet.filled(&client::table::TABLE, client::table::STATES, &client::table::CELLS)
     }
 
     /// The row that answers a cell, by places in `states` and `triggers`.
@@ -255,6 +274,8 @@ impl Sheet {
             states: Vec::new(),
             triggers: Vec::new(),
             ops: Vec::new(),
+            bounds: Vec::new(),
+            groups: Vec::new(),
             sections: &[],
             rows: Vec::new(),
             index: Vec::new(),
@@ -264,79 +285,78 @@ impl Sheet {
         }
     }
 
-    fn filled<S, T, O, const COLUMNS: usize>(
+    fn filled<S: Word, T: Word, O: Operation, const STATES: usize, const TRIGGERS: usize>(
         self,
-        rows: &[Row<S, T, O, Reason>],
-        index: &[[u8; COLUMNS]],
-    ) -> Sheet
-    where
-        S: Word,
-        T: Word,
-        O: Copy + Ord + Into<Op>,
-    {
-        let mut used: Vec<O> = rows.iter().flat_map(|row| row.ops).copied().collect();
+        table: &Table<S, T, O, Reason, STATES, TRIGGERS>,
+        states: &[StateOps<S, O>],
+        cells: &Cells,
+    ) -> Sheet {
+        let mut used: Vec<O> = table.rows.iter().flat_map(|row| row.ops).copied().collect();
         used.sort();
-        let mut ops: Vec<Op> = used.into_iter().map(Into::into).collect();
-        ops.dedup_by_key(|op| op.name);
-        let cells = |row: &[u8; COLUMNS]| row.iter().map(|place| usize::from(*place)).collect();
+        used.dedup_by_key(|op| op.name());
+        let as_text = |ops: &[O]| ops.iter().map(|op| Op::of(*op)).collect();
+        let bounds = states
+            .iter()
+            .map(|state| Bounds { entry: as_text(state.entry), exit: as_text(state.exit) });
+        let mut groups: Vec<(&str, usize)> =
+            cells.lines.iter().map(|line| (line.group, line.on)).collect();
+        groups.dedup_by_key(|(group, _)| *group);
+        // The rows of a rule stand beside each other.
+        let rules: Vec<_> = table.rows.chunk_by(|row, next| row.id == next.id).collect();
+        let place = |row: &u8| {
+            let id = table.rows[usize::from(*row)].id;
+            rules.iter().position(|rows| rows[0].id == id).unwrap_or_default()
+        };
         Sheet {
             states: all::<S>(),
             triggers: all::<T>(),
-            ops,
-            rows: rows.iter().map(line).collect(),
-            index: index.iter().map(cells).collect(),
+            ops: as_text(&used),
+            bounds: bounds.collect(),
+            groups,
+            rows: rules.iter().map(|rows| line(rows)).collect(),
+            index: table.index.iter().map(|row| row.iter().map(place).collect()).collect(),
             ..self
         }
     }
 }
 
-fn line<S: Word, T: Word, O: Copy + Into<Op>>(row: &Row<S, T, O, Reason>) -> Line {
+fn line<S: Word, T: Word, O: Operation>(rows: &[Row<S, T, O, Reason>]) -> Line {
+    let states = |row: &Row<S, T, O, Reason>| row.from.iter().map(|state| state.name());
+    let mut ops: Vec<O> = rows.iter().flat_map(|row| row.ops).copied().collect();
+    ops.sort();
+    ops.dedup();
+    let op = |op: O| {
+        let does = |row: &&Row<S, T, O, Reason>| row.ops.contains(&op);
+        let everywhere = rows.iter().all(|row| does(&row));
+        let only_in = rows.iter().filter(|row| !everywhere && does(row)).flat_map(states);
+        Op { only_in: only_in.collect(), ..Op::of(op) }
+    };
+    let row = &rows[0];
     Line {
         id: row.id,
-        from: row.from.iter().map(|state| state.named().name).collect(),
-        on: row.on.iter().map(|trigger| trigger.named().name).collect(),
+        from: S::NAMES
+            .iter()
+            .copied()
+            .filter(|name| rows.iter().any(|row| states(row).any(|from| from == *name)))
+            .collect(),
+        on: row.on.iter().map(|trigger| trigger.name()).collect(),
         verdict: match row.verdict {
-            Verdict::Go(state) => Verdict::Go(state.named().name),
+            Verdict::Go(state) => Verdict::Go(state.name()),
             Verdict::Stay => Verdict::Stay,
             Verdict::Ignore(reason) => Verdict::Ignore(reason),
             Verdict::Refuse(reason) => Verdict::Refuse(reason),
         },
-        ops: row.ops.iter().map(|op| (*op).into()).collect(),
+        ops: ops.into_iter().map(op).collect(),
         because: row.because,
     }
 }
 
-/// A closed word with its sentence.
-pub(super) trait Word: Copy + VariantArray + 'static {
-    fn named(self) -> Named;
+/// A word with its sentence.
+pub(super) fn named(word: impl Word) -> Named {
+    Named { name: word.name(), meaning: word.meaning() }
 }
 
 /// All words of a kind.
 pub(super) fn all<W: Word>() -> Vec<Named> {
-    W::VARIANTS.iter().map(|word| word.named()).collect()
+    W::ALL.iter().map(|word| named(*word)).collect()
 }
-
-macro_rules! word {
-    ($($of:ty),+ $(,)?) => {
-        $(impl Word for $of {
-            fn named(self) -> Named {
-                Named { name: self.into_str(), meaning: self.meaning() }
-            }
-        })+
-    };
-}
-
-word!(
-    State,
-    Trigger,
-    Reason,
-    Timer,
-    TurnOutcome,
-    EndReason,
-    ClientRule,
-    CloseCode,
-    Law,
-    ResetReason
-);
-word!(connection::Phase, connection::Trigger, routing::Durable, routing::Runtime);
-word!(client::State, client::Trigger);

@@ -11,16 +11,16 @@ use crate::table::Verdict;
 use crate::words::Reason;
 
 /// A step as the laws see it.
-struct View<'a> {
+pub(super) struct View<'a> {
     settings: &'a Settings,
     before: &'a Link,
     event: &'a Event,
     step: &'a Step,
 }
 
-type ClientLaw = fn(&View<'_>) -> Result<(), String>;
+pub(super) type ClientLaw = fn(&View<'_>) -> Result<(), String>;
 
-const CLIENT_LAWS: &[(Law, ClientLaw)] = &[
+pub(super) const CLIENT_LAWS: &[(Law, ClientLaw)] = &[
     (Law::ImpossibleNeverHappens, impossible_never_happens),
     (Law::RefusedChangesNothing, refused_changes_nothing),
     (Law::StaleChangesNothing, stale_changes_nothing),

@@ -40,8 +40,8 @@ pub fn of_connection(
     held(Law::FirstCloseCodeWins, kept, "the code changed")?;
     held(Law::OneGonePerConnection, did(Op::Gone) == leaves(Phase::Open), "gone or not")?;
     held(Law::OneGonePerConnection, did(Op::Release) == enters(Phase::Closed), "released or not")?;
-    let hello = did(Op::DisarmHello) || trigger == Trigger::HelloTimeout;
-    held(Law::WaitingStatesHaveATimer, hello || !leaves(Phase::Connecting), "hello timer armed")?;
+    let hello = did(Op::DisarmHello) == leaves(Phase::Connecting);
+    held(Law::WaitingStatesHaveATimer, hello, "hello timer not disarmed, or for nothing")?;
     let armed = did(Op::ArmClose) == enters(Phase::Closing);
     held(Law::WaitingStatesHaveATimer, armed, "close timer not armed, or armed for nothing")?;
     let disarmed = did(Op::DisarmClose) == leaves(Phase::Closing);

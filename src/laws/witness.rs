@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::{Breach, Law, ensure};
+use super::{Breach, Law, Place, ensure};
 use crate::ids::{Incarnation, Seq};
 use crate::limits::Limits;
 use crate::session::{Effect, Entry, Event, Session, Step, Turn};
@@ -82,7 +82,10 @@ impl Witness {
         self.hear(before, event);
         let spoke = |entry: &Entry| matches!(entry, Entry::Output { .. } | Entry::Ask { .. });
         let spoke = step.records.iter().any(|record| spoke(&record.entry));
-        let law = |law, held: Result<(), String>| held.map_err(|detail| Breach { law, detail });
+        let law = |law: Law, held: Result<(), String>| {
+            debug_assert!(law.is_checked(Place::Witness), "{law}");
+            held.map_err(|detail| Breach { law, detail })
+        };
         law(
             Law::NothingFromAnAbortedWorkerIsLogged,
             ensure(!spoke || self.worker.is_some(), || "logged, and no worker is alive".into()),
@@ -151,7 +154,10 @@ impl Witness {
 
     /// What the driver does.
     fn obey(&mut self, effect: &Effect) -> Result<(), Breach> {
-        let broken = |law, detail| Err(Breach { law, detail });
+        let broken = |law: Law, detail| {
+            debug_assert!(law.is_checked(Place::Witness), "{law}");
+            Err(Breach { law, detail })
+        };
         match *effect {
             Effect::Arm { timer, .. } => self.armed |= bit(timer),
             Effect::Disarm { timer } => self.armed &= !bit(timer),

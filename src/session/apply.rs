@@ -32,12 +32,12 @@ impl Step {
             Op::Commit => self.commit(),
             Op::Abort => self.effects.push(Effect::Abort { incarnation }),
             Op::Replace => self.replace(event),
-            Op::Admit => self.admit(event),
-            Op::Drop => self.drop_connection(event),
+            Op::List => self.list(event),
+            Op::Unlist => self.unlist(event),
             Op::Suspend => self.suspend(event),
             Op::Unsuspend => self.with_connection(event, |connection| connection.suspended = None),
-            Op::Pin => self.pin(event),
-            Op::Unpin => self.next.pin = None,
+            Op::PinLog => self.pin(event),
+            Op::UnpinLog => self.next.pin = None,
             Op::Credit => self.credit(event),
             Op::Rewind => self.with_connection(event, |connection| {
                 connection.next = connection.in_flight.take().unwrap_or(connection.next);
@@ -59,7 +59,7 @@ impl Step {
             Op::DisarmAll => self.effects.push(Effect::DisarmAll),
             Op::Disarm(timer) => self.effects.push(Effect::Disarm { timer }),
             Op::Arm(timer) => self.arm(timer, limits),
-            Op::Start => {
+            Op::StartWorker => {
                 let resume = incarnation > Incarnation(1);
                 self.effects.push(Effect::Start { incarnation, resume });
             }
@@ -69,7 +69,7 @@ impl Step {
             Op::Deliver => self.deliver(event),
             Op::Reply | Op::ReplyAgain => self.reply(event, op == Op::ReplyAgain),
             Op::Welcome => self.welcome(event),
-            Op::Fill => self.fill(limits),
+            Op::SendDue => self.send_due(limits),
         }
     }
 
@@ -99,7 +99,7 @@ impl Step {
         }
     }
 
-    fn admit(&mut self, event: &Event) {
+    fn list(&mut self, event: &Event) {
         let Event::Attach { connection, client, cursor } = *event else {
             return;
         };
@@ -109,7 +109,7 @@ impl Step {
         self.next.left = None;
     }
 
-    fn drop_connection(&mut self, event: &Event) {
+    fn unlist(&mut self, event: &Event) {
         let Event::Lost { connection } = *event else {
             return;
         };
@@ -166,7 +166,7 @@ impl Step {
         });
     }
 
-    fn fill(&mut self, limits: &Limits) {
+    fn send_due(&mut self, limits: &Limits) {
         let Session { log, connections, .. } = &mut self.next;
         for one in connections.iter_mut().filter(|one| one.watches() && one.in_flight.is_none()) {
             let connection = one.id;

@@ -14,7 +14,7 @@ use crate::words::{Reason, State, Timer, Trigger};
 
 /// The most rows one step can take: the event's own, then what is due (`PROMPT` in CLOSING ends,
 /// reopens and begins), and one more that only a broken table takes.
-pub const TRAIL: usize = 4;
+pub const MAX_RULES_PER_STEP: usize = 4;
 
 /// The rules that sessions live by: a table, and limits.
 ///
@@ -55,7 +55,7 @@ pub struct Step {
     pub(super) expected: Option<PromptNumber>,
     state: State,
     trigger: Trigger,
-    trail: [Option<&'static Row>; TRAIL],
+    trail: [Option<&'static Row>; MAX_RULES_PER_STEP],
 }
 
 /// Why an event was refused, for its sender.
@@ -132,7 +132,7 @@ impl Machine {
     pub fn step_into(&self, session: &Session, event: &Event, step: &mut Step) {
         step.begin(session, self.classify(session, event));
         let mut due = Some(step.trigger);
-        for place in 0..TRAIL {
+        for place in 0..MAX_RULES_PER_STEP {
             let Some(trigger) = due else { break };
             let row = self.table.rule(step.next.state, trigger);
             step.trail[place] = Some(row);
@@ -338,7 +338,7 @@ impl Default for Step {
             expected: None,
             state: State::Created,
             trigger: Trigger::Restarted,
-            trail: [None; TRAIL],
+            trail: [None; MAX_RULES_PER_STEP],
         }
     }
 }
@@ -351,7 +351,7 @@ impl Step {
         self.expected = None;
         self.state = session.state;
         self.trigger = trigger;
-        self.trail = [None; TRAIL];
+        self.trail = [None; MAX_RULES_PER_STEP];
     }
 
     /// The column the event came to.

@@ -1,6 +1,6 @@
 //! A session: what it holds, the table that rules it, and the step.
 //!
-//! * [`ROWS`](table::ROWS) — every rule, one literal;
+//! * [`table`] — every rule: what the states do, which rule answers, what each rule does;
 //! * [`Machine`] — a table and [`Limits`](crate::Limits): `classify → rule → apply`;
 //! * [`Session`] — the value that a step replaces by the next one;
 //! * [`Event`] goes in, [`Step`] with its [`Effect`]s comes out.
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use strum::EnumCount;
 
 pub use event::{Effect, Entry, Event, Record, WorkerOutcome};
-pub use machine::{Machine, Refusal, Step, TRAIL};
+pub use machine::{MAX_RULES_PER_STEP, Machine, Refusal, Step};
 pub use snapshot::{Impossible, Snapshot};
 
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};

@@ -1,17 +1,17 @@
 //! The laws that a row breaks by its shape alone. They hold at build time, and the checker asks them
 //! about every row that it changed.
 
-use super::table::{Op, ROWS, Row};
-use crate::laws::Law;
-use crate::table::{Verdict, fail};
+use super::table::{Op, Row};
+use crate::law::Law;
+use crate::table::Verdict;
 use crate::words::{Reason, State, Trigger};
 
 /// The first law that the row breaks by its shape.
-pub const fn broken(row: &Row) -> Option<Law> {
-    if row.misshapen().is_some() {
+pub const fn violated_law(row: &Row) -> Option<Law> {
+    if row.shape_error().is_some() {
         return Some(Law::RefusedChangesNothing);
     }
-    if let Some(law) = verdict_broken(row) {
+    if let Some(law) = law_of_verdict(row) {
         return Some(law);
     }
     if !in_order(row.ops) {
@@ -24,7 +24,7 @@ pub const fn broken(row: &Row) -> Option<Law> {
     while t < row.on.len() {
         let mut o = 0;
         while o < row.ops.len() {
-            if !carries(row.on[t], row.ops[o]) {
+            if !row.ops[o].fits(row.on[t]) {
                 return Some(Law::OpsFitTheEvent);
             }
             o += 1;
@@ -35,7 +35,7 @@ pub const fn broken(row: &Row) -> Option<Law> {
 }
 
 /// What the verdict alone can break.
-const fn verdict_broken(row: &Row) -> Option<Law> {
+const fn law_of_verdict(row: &Row) -> Option<Law> {
     let mut f = 0;
     while f < row.from.len() {
         match (row.from[f], row.verdict) {
@@ -83,95 +83,11 @@ pub const fn wants_answer(trigger: Trigger) -> bool {
     }
 }
 
-/// Whether the event behind the trigger carries what the op works on.
-const fn carries(trigger: Trigger, op: Op) -> bool {
-    use Trigger::*;
-    match op {
-        Op::Admit | Op::Welcome => matches!(trigger, Attach | AttachAgain),
-        Op::Replace => matches!(trigger, AttachAgain),
-        Op::Drop => matches!(trigger, Lost | LostLast | LostToSuspended),
-        Op::Suspend => matches!(trigger, Suspend | SuspendLast),
-        Op::Unsuspend => matches!(trigger, Resume),
-        Op::Credit => matches!(trigger, Written),
-        Op::Rewind => matches!(trigger, Missed),
-        Op::RenewLog => matches!(trigger, RestartedLossy),
-        Op::EndTurnAsReported => matches!(trigger, TurnEnded),
-        Op::TakeBack => matches!(trigger, InterruptQueued),
-        Op::Interrupt => matches!(trigger, Interrupt),
-        Op::Accept | Op::Reply => matches!(trigger, Prompt),
-        Op::ReplyAgain => matches!(trigger, PromptAgain),
-        Op::LogOutput => matches!(trigger, Output),
-        Op::LogAsk => matches!(trigger, Asked),
-        Op::LogAnswer | Op::Deliver => matches!(trigger, Answer),
-        Op::Dispatch => matches!(trigger, Next),
-        Op::Hold => matches!(trigger, Hold),
-        Op::Commit
-        | Op::Abort
-        | Op::Pin
-        | Op::Unpin
-        | Op::EndTurn(_)
-        | Op::EndQueue(_)
-        | Op::LogClosing(_)
-        | Op::LogEnd(_)
-        | Op::NextIncarnation
-        | Op::CloseAll(_)
-        | Op::DisarmAll
-        | Op::Disarm(_)
-        | Op::Arm(_)
-        | Op::Start
-        | Op::CloseOut
-        | Op::Fill => true,
-    }
-}
-
-/// Whether an op changes what the store holds.
-const fn is_durable(op: Op) -> bool {
-    match op {
-        Op::RenewLog
-        | Op::EndTurn(_)
-        | Op::EndTurnAsReported
-        | Op::EndQueue(_)
-        | Op::TakeBack
-        | Op::LogClosing(_)
-        | Op::LogEnd(_)
-        | Op::NextIncarnation
-        | Op::Accept
-        | Op::LogOutput
-        | Op::LogAsk
-        | Op::LogAnswer
-        | Op::Dispatch => true,
-        Op::Commit
-        | Op::Abort
-        | Op::Replace
-        | Op::Admit
-        | Op::Drop
-        | Op::Suspend
-        | Op::Unsuspend
-        | Op::Pin
-        | Op::Unpin
-        | Op::Credit
-        | Op::Rewind
-        | Op::Hold
-        | Op::CloseAll(_)
-        | Op::DisarmAll
-        | Op::Disarm(_)
-        | Op::Arm(_)
-        | Op::Start
-        | Op::CloseOut
-        | Op::Interrupt
-        | Op::Deliver
-        | Op::Reply
-        | Op::ReplyAgain
-        | Op::Welcome
-        | Op::Fill => false,
-    }
-}
-
 /// A row that changes the state or the log commits.
 const fn needs_commit(row: &Row) -> bool {
     let mut o = 0;
     while o < row.ops.len() {
-        if is_durable(row.ops[o]) {
+        if row.ops[o].is_durable() {
             return true;
         }
         o += 1;
@@ -183,67 +99,16 @@ const fn has_commit(ops: &[Op]) -> bool {
     matches!(ops, [Op::Commit, ..])
 }
 
-/// Whether the ops stand in the order in which [`Op`] declares them, none twice.
+/// Whether the ops stand in the order in which [`Op`] declares them, none twice but those of timers.
 const fn in_order(ops: &[Op]) -> bool {
     let mut o = 1;
     while o < ops.len() {
-        if rank(ops[o - 1]) >= rank(ops[o]) {
+        let (one, next) = (ops[o - 1], ops[o]);
+        let again = one.rank() >> 8 == next.rank() >> 8;
+        if one.rank() >= next.rank() || again && !matches!(one, Op::Arm(_) | Op::Disarm(_)) {
             return false;
         }
         o += 1;
     }
     true
 }
-
-/// An op's place in the order. Timers of one op are in the order of [`Timer`].
-const fn rank(op: Op) -> u8 {
-    match op {
-        Op::Commit => 0,
-        Op::Abort => 1,
-        Op::Replace => 2,
-        Op::Admit => 3,
-        Op::Drop => 4,
-        Op::Suspend => 5,
-        Op::Unsuspend => 6,
-        Op::Pin => 7,
-        Op::Unpin => 8,
-        Op::Credit => 9,
-        Op::Rewind => 10,
-        Op::RenewLog => 11,
-        Op::EndTurn(_) => 12,
-        Op::EndTurnAsReported => 13,
-        Op::EndQueue(_) => 14,
-        Op::TakeBack => 15,
-        Op::LogClosing(_) => 16,
-        Op::LogEnd(_) => 17,
-        Op::NextIncarnation => 18,
-        Op::Accept => 19,
-        Op::LogOutput => 20,
-        Op::LogAsk => 21,
-        Op::LogAnswer => 22,
-        Op::Hold => 23,
-        Op::CloseAll(_) => 24,
-        Op::DisarmAll => 25,
-        Op::Disarm(timer) => 30 + timer as u8,
-        Op::Arm(timer) => 60 + timer as u8,
-        Op::Start => 100,
-        Op::CloseOut => 101,
-        Op::Dispatch => 102,
-        Op::Interrupt => 103,
-        Op::Deliver => 104,
-        Op::Reply => 105,
-        Op::ReplyAgain => 106,
-        Op::Welcome => 107,
-        Op::Fill => 108,
-    }
-}
-
-const _: () = {
-    let mut r = 0;
-    while r < ROWS.len() {
-        if let Some(law) = broken(&ROWS[r]) {
-            fail(&["row ", ROWS[r].id, " breaks ", law.into_str(), ": ", law.meaning()]);
-        }
-        r += 1;
-    }
-};

@@ -1,255 +1,322 @@
-//! Every rule of a session stands in [`ROWS`], and nowhere else.
+//! Every rule of a session stands in [`STATES`], [`CELLS`] and [`RULES`], and nowhere else.
 
-use strum::{EnumCount, VariantArray};
-
-use crate::table::{self, Verdict};
-use crate::words::Timer::{Closeout, Detach, Grace, Idle, Interrupt as Reaction, Start as Startup};
+use super::shape;
+use crate::table::{Cells, Ops, Rule, StateOps, Verdict, cells, rule, state};
+use crate::vocabulary::ops;
+use crate::words::CloseCode::{IdleTimeout, Restart};
+use crate::words::EndReason::{
+    ClosedOut, CloseoutTimeout, Exited, Expired, Restarted, StartFailed, StartTimeout, Stopped,
+    Superseded, TurnTimeout, Unresponsive,
+};
+use crate::words::Timer::{Closeout, Detach, Grace, Idle, Interrupt, Start, Turn};
+use crate::words::TurnOutcome::{Ambiguous, Cancelled, Failed, Interrupted};
 use crate::words::{CloseCode, EndReason, Reason, State, Timer, Trigger, TurnOutcome};
 
+use Op::*;
+use Reason::*;
 use State::*;
-use Trigger::*;
-use Verdict::{Go, Ignore, Refuse, Stay};
 
-/// What a row does. The ops stand in a row in the order in which they are declared here, which is the
-/// order in which they must be performed: commit first, abort before start, log before send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Op {
-    /// Commit the step's records and the next session's snapshot.
-    Commit,
-    /// Abort the worker.
-    Abort,
-    /// Close and forget the same client's older connection.
-    Replace,
-    /// List the connection.
-    Admit,
-    /// Forget the connection.
-    Drop,
-    /// Mark the connection as suspended: nothing is sent to it.
-    Suspend,
-    /// The connection watches again.
-    Unsuspend,
-    /// Pin the log at what the suspended viewers have seen.
-    Pin,
-    /// Release the pin, if there is one.
-    Unpin,
-    /// The connection may be sent what comes after what it has written.
-    Credit,
-    /// The connection is where it was before the range in flight.
-    Rewind,
-    /// Take over the new log id, if the event brings one.
-    RenewLog,
-    /// End the running turn, if there is one, and its asks.
-    EndTurn(TurnOutcome),
-    /// End the running turn and its asks as the worker says.
-    EndTurnAsReported,
-    /// End every queued prompt.
-    EndQueue(TurnOutcome),
-    /// Cancel the queued prompt that the event names.
-    TakeBack,
-    /// Log that the end was asked for.
-    LogClosing(EndReason),
-    /// Log the incarnation's end.
-    LogEnd(EndReason),
-    /// The next incarnation begins.
-    NextIncarnation,
-    /// Log the prompt, queue it and remember the client's number, as one.
-    Accept,
-    /// Log the worker's output.
-    LogOutput,
-    /// Log the ask: it is pending.
-    LogAsk,
-    /// Log the answer: the ask is settled.
-    LogAnswer,
-    /// Begin nothing new from here on: no worker is started, no prompt dispatched.
-    Hold,
-    /// Close and forget every connection.
-    CloseAll(CloseCode),
-    /// Disarm every timer.
-    DisarmAll,
-    /// Disarm a timer.
-    Disarm(Timer),
-    /// Arm a timer with a new generation, if the limits give it a duration.
-    Arm(Timer),
-    /// Start the worker.
-    Start,
-    /// Ask the worker to close out.
-    CloseOut,
-    /// Give the worker the next queued prompt.
-    Dispatch,
-    /// Ask the worker to stop its turn.
-    Interrupt,
-    /// Give the worker the answer.
-    Deliver,
-    /// Tell the sender that the prompt is accepted.
-    Reply,
-    /// Tell the sender again that the prompt was accepted.
-    ReplyAgain,
-    /// Tell the new connection where it goes on.
-    Welcome,
-    /// Send each watching connection that has credit what it lacks.
-    Fill,
-}
-
-/// A row of the session's table.
-pub type Row = table::Row<State, Trigger, Op, Reason>;
-
-const fn row(
-    id: &'static str,
-    from: &'static [State],
-    on: &'static [Trigger],
-    verdict: Verdict<State, Reason>,
-    ops: &'static [Op],
-    because: &'static str,
-) -> Row {
-    Row::new(id, from, on, verdict, ops, because)
-}
-
-const ALL: &[State] = State::VARIANTS;
-
-/// The session's table: a legend of its ops is [`Op`], of its columns [`Trigger`].
-///
-/// A row that holds in several states stands in the section of what it is about. The cells that cannot
-/// arise are the last section, and the checker proves that they do not. Where a timer ends a state that
-/// has no other one, nothing is left to disarm, and the row does not say so (C2, S5, L2).
-#[rustfmt::skip]
-pub const ROWS: &[Row] = {
-    use Op::{
-        Abort, Accept, Admit, Arm, CloseAll, CloseOut, Commit, Credit, Deliver, Disarm, DisarmAll, Dispatch, Drop,
-        EndQueue, EndTurn, EndTurnAsReported, Fill, LogAnswer, LogAsk, LogClosing, LogEnd, LogOutput, NextIncarnation,
-        Pin, RenewLog, Replace, Rewind, Reply, ReplyAgain, TakeBack, Unpin, Unsuspend, Welcome,
-    };
-    &[
-    //   id    from                              on                                               verdict                     ops, in this order                                                                                                    because
-    // everywhere: watching
-    row("W1", &[Created, Starting, Active, Closing, Ended],            &[Attach],                                       Stay,                       &[Admit, Welcome, Fill],                                                                                              "everybody who may watch watches at once, also a session that is starting or has ended"),
-    row("W2", &[Created, Starting, Active, Closing, Ended],            &[AttachAgain],                                  Stay,                       &[Replace, Admit, Welcome, Fill],                                                                                     "the newest connection of a client wins at once; nobody waits for a half-open predecessor"),
-    row("W3", &[Created, Starting, Active, Suspended, Closing, Ended], &[AttachFull],                                   Refuse(Reason::TooManyConnections), &[],                                                                                                          "memory is bounded"),
-    row("W4", &[Created, Starting, Active, Suspended, Closing, Ended],          &[Written],                                      Stay,                       &[Credit, Fill],                                                                                                      "replay and live are one path: a cursor that moves on credit"),
-    row("W5", &[Created, Starting, Closing, Ended],            &[Suspend, SuspendLast],                         Stay,                       &[Op::Suspend],                                                                                                       "a viewer in the background is sent nothing, whatever the session does"),
-    row("W6", &[Created, Starting, Active, Closing, Ended],            &[Resume],                                       Stay,                       &[Unsuspend, Fill],                                                                                                   "back in the foreground, it goes on where it was"),
-    row("W7", &[Created, Starting, Active, Closing, Ended],            &[Lost],                                         Stay,                       &[Drop],                                                                                                              "a connection's end is not the work's end"),
-    row("W8", &[Created, Starting, Suspended, Closing, Ended],         &[LostLast, LostToSuspended],                    Stay,                       &[Drop],                                                                                                              "these states do not depend on who is connected; a suspended viewer's loss is expected"),
-    row("W9", &[Created, Starting, Active, Closing, Ended],            &[SuspendLate],                                  Ignore(Reason::Stale),      &[],                                                                                                                  "nothing waits for this viewer: somebody else watches, or the state does not depend on who is connected"),
-    row("W10", &[Created, Starting, Active, Suspended, Closing, Ended],         &[Missed],                                       Stay,                       &[Rewind, Fill],                                                                                                      "the log waits for nobody: what a slow viewer cannot have is declared lost (race R4)"),
-
-    // everywhere: prompts and answers
-    row("P1", &[Created, Starting, Active, Detached, Suspended, Ended], &[Prompt],                                       Stay,                       &[Commit, Accept, Reply, Fill],                                                                                       "accepted means durable; what is due then follows in the same step (G1, G2, T1), unless the session is held"),
-    row("P2", ALL, &[PromptAgain],                                  Stay,                       &[ReplyAgain],                                                                                                        "the answer was lost, not the prompt: the same answer again, and nothing runs"),
-    row("P3", ALL, &[PromptConflict],                               Refuse(Reason::Conflict),   &[],                                                                                                                  "one number, one prompt: never silently the first one"),
-    row("P4", ALL,                               &[PromptGap],                                    Refuse(Reason::Gap),        &[],                                                                                                                  "prompts run in the order in which their client sent them"),
-    row("P5", &[Created, Starting, Active, Detached, Suspended], &[PromptFull],                                   Refuse(Reason::QueueFull),  &[],                                                                                                                  "memory is bounded; a refusal takes no number"),
-    row("P6", ALL, &[PromptCrowded],                                Refuse(Reason::TooManyClients), &[],                                                                                                              "a client that is forgotten could run a prompt twice, so none is forgotten"),
-    row("P7", ALL,                               &[AnswerLate],                                   Refuse(Reason::AskSettled), &[],                                                                                                                  "the first valid answer wins, and asks end with their turn"),
-
-    // everywhere: late news
-    row("X1", ALL,                               &[StaleConnection],                              Ignore(Reason::Stale),      &[],                                                                                                                  "an old connection's late close tears down nothing (race R1)"),
-    row("X2", ALL,                               &[StaleWorker],                                  Ignore(Reason::Stale),      &[],                                                                                                                  "an old worker's late words are nobody's answer (race R8)"),
-    row("X3", ALL,                               &[StaleTimer],                                   Ignore(Reason::Stale),      &[],                                                                                                                  "a timer that was armed again does not fire twice (race R10)"),
-    row("X4", ALL,                               &[StaleCommand],                                 Ignore(Reason::Stale),      &[],                                                                                                                  "a late interrupt does not hit the next turn, a late stop not the next incarnation"),
-    row("X5", &[Starting, Active, Detached, Suspended, Closing, Ended], &[IdleExpired],                                  Ignore(Reason::TooLate),    &[],                                                                                                                  "CREATED was left first"),
-    row("X6", &[Created, Active, Detached, Suspended, Closing, Ended], &[StartTimeout],                                 Ignore(Reason::TooLate),    &[],                                                                                                                  "STARTING was left first"),
-    row("X7", &[Created, Starting, Active, Suspended, Closing, Ended],          &[DetachExpired],                                Ignore(Reason::TooLate),    &[],                                                                                                                  "DETACHED was left first: somebody came back, or the session ended (race R10)"),
-    row("X8", &[Created, Starting, Active, Suspended],                                    &[DetachExpiredBusy],                            Ignore(Reason::TooLate),    &[],                                                                                                                  "DETACHED was left first: somebody came back, or the session ended (race R10)"),
-    row("X9", &[Created, Starting, Active, Detached, Closing, Ended],          &[GraceExpired],                                 Ignore(Reason::TooLate),    &[],                                                                                                                  "SUSPENDED was left first: somebody came back, or the session ended (race R10)"),
-    row("X10", &[Created, Starting, Active, Detached, Suspended, Ended],          &[CloseoutTimeout],                              Ignore(Reason::TooLate),    &[],                                                                                                                  "CLOSING was left first"),
-
-    // a worker is up: ACTIVE, DETACHED and SUSPENDED treat it alike, for the work does not depend on who watches
-    row("T1", &[Active, Detached, Suspended],            &[Next],                                         Stay,                       &[Commit, Arm(Timer::Turn), Dispatch],                                                                                "one turn at a time, and dispatched only when that is durable (race R8)"),
-    row("T2", &[Starting, Active, Detached, Suspended, Closing], &[Output],                                       Stay,                       &[Commit, LogOutput, Fill],                                                                                           "append first: what a viewer sees is the log"),
-    row("T3", &[Active, Detached, Suspended],            &[Asked],                                        Stay,                       &[Commit, LogAsk, Fill],                                                                                              "an ask is a log entry, so every new connection sees it"),
-    row("T4", &[Active, Detached, Suspended],            &[AskedFull],                                    Refuse(Reason::TooManyAsks), &[],                                                                                                                 "memory is bounded"),
-    row("T5", &[Active, Detached, Suspended],            &[Answer],                                       Stay,                       &[Commit, LogAnswer, Deliver, Fill],                                                                                  "every viewer sees who answered"),
-    row("T6", &[Active, Detached, Suspended],            &[TurnEnded],                                    Stay,                       &[Commit, EndTurnAsReported, Disarm(Timer::Turn), Disarm(Reaction), Fill],                                            "one turn end for each prompt; the next prompt follows in the same step (T1)"),
-    row("T7", &[Active, Detached, Suspended],            &[Interrupt],                                    Stay,                       &[Disarm(Timer::Turn), Arm(Reaction), Op::Interrupt],                                                                 "an interrupt stops the turn and keeps the session; it waits for no store"),
-    row("T8", &[Active, Detached, Suspended],            &[InterruptAgain],                               Ignore(Reason::AlreadyInterrupting), &[],                                                                                                         "an interrupt is idempotent"),
-    row("T9", &[Created, Starting, Active, Detached, Suspended],  &[InterruptQueued],                              Stay,                       &[Commit, TakeBack, Fill],                                                                                            "what has not begun is taken back"),
-    row("T10", &[Active, Detached, Suspended],           &[InterruptTimeout],                             Go(Ended),                  &[Commit, Abort, Unpin, EndTurn(TurnOutcome::Interrupted), LogEnd(EndReason::Unresponsive), DisarmAll, Fill],          "no session waits for ever for a worker that does not react"),
-    row("T11", &[Active, Detached, Suspended],           &[TurnTimeout],                                  Go(Ended),                  &[Commit, Abort, Unpin, EndTurn(TurnOutcome::Failed), LogEnd(EndReason::TurnTimeout), DisarmAll, Fill],                "no session waits for ever for a turn that hangs"),
-    row("T12", &[Active, Detached, Suspended],           &[Exited, StartFailed],                          Go(Ended),                  &[Commit, Unpin, EndTurn(TurnOutcome::Failed), LogEnd(EndReason::Exited), DisarmAll, Fill],                            "a turn cannot outlive its worker; prompts that wait reopen the session (G2, G1)"),
-    row("T13", &[Active, Closing],                       &[Started],   Ignore(Reason::AlreadyStarted), &[],                                                                                                              "the start was reported, or is not wanted any more"),
-    row("T14", &[Detached, Suspended, Closing],          &[StartedUnwatched],                             Ignore(Reason::AlreadyStarted), &[],                                                                                                              "the start was reported, or is not wanted any more"),
-    row("T15", &[Suspended, Closing],                    &[StartedSuspended],                             Ignore(Reason::AlreadyStarted), &[],                                                                                                              "the start was reported, or is not wanted any more"),
-    row("T16", &[Active, Detached, Suspended],           &[ExitedInterrupted],                            Go(Ended),                  &[Commit, Unpin, EndTurn(TurnOutcome::Interrupted), LogEnd(EndReason::Exited), DisarmAll, Fill],                       "a worker that leaves because it was interrupted is no failure (F-93)"),
-
-    // CREATED
-    row("C1", &[Created],                        &[Stop],                                         Go(Ended),                  &[Commit, EndQueue(TurnOutcome::Cancelled), LogEnd(EndReason::Stopped), DisarmAll, Fill],                                                               "there is no worker to close out; what waited, where the session is held, never runs"),
-    row("C2", &[Created],                        &[IdleExpired],                                  Go(Ended),                  &[Commit, LogEnd(EndReason::Expired), Fill],                                                               "nobody prompted; a later prompt reopens"),
-    // STARTING
-    row("S1", &[Starting],                       &[Started],                                      Go(Active),                 &[Commit, Disarm(Startup)],                                                                                           "the worker is up and watched"),
-    row("S2", &[Starting],                       &[StartedUnwatched],                             Go(Detached),               &[Commit, Disarm(Startup), Arm(Detach)],                                                                              "whoever prompted may have gone before the worker came; ACTIVE means watched"),
-    row("S3", &[Starting],                       &[StartedSuspended],                             Go(Suspended),              &[Commit, Pin, Disarm(Startup), Arm(Grace)],                                                                          "whoever prompted put the phone away before the worker came; ACTIVE means watched"),
-    row("S4", &[Starting],                       &[StartFailed, Exited],                          Go(Ended),                  &[Commit, EndQueue(TurnOutcome::Failed), LogEnd(EndReason::StartFailed), DisarmAll, Fill],                            "every accepted prompt gets its end; starting again by itself could go on for ever"),
-    row("S5", &[Starting],                       &[StartTimeout],                                 Go(Ended),                  &[Commit, Abort, EndQueue(TurnOutcome::Failed), LogEnd(EndReason::StartTimeout), Fill],                     "a worker that is late must not come later (F-88)"),
-    row("S6", &[Starting],                       &[Stop],                                         Go(Closing),                &[Commit, EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Startup), Arm(Closeout), CloseOut, Fill], "a worker that may be half up has to be told, and waited for"),
-    // ACTIVE
-    row("A1", &[Active],                         &[LostLast],                                     Go(Detached),               &[Commit, Drop, Arm(Detach)],                                                                                         "outliving the connection is the point"),
-    row("A2", &[Active],                         &[LostToSuspended],                              Go(Suspended),              &[Commit, Drop, Pin, Arm(Grace)],                                                                                     "those that remain announced that they will be back"),
-    row("A3", &[Active],                         &[Suspend],                                      Stay,                       &[Op::Suspend],                                                                                                       "somebody else still watches"),
-    row("A4", &[Active],                         &[SuspendLast],                                  Go(Suspended),              &[Commit, Op::Suspend, Pin, Arm(Grace)],                                                                              "the phone goes into the pocket; its place in the log is kept"),
-    row("A5", &[Active],                         &[Stop],                                         Go(Closing),                &[Commit, EndTurn(TurnOutcome::Interrupted), EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Timer::Turn), Disarm(Reaction), Arm(Closeout), CloseOut, Fill], "stop ends the work, and says so in the log"),
-    // DETACHED
-    row("D1", &[Detached],                       &[Attach],                                       Go(Active),                 &[Commit, Admit, Disarm(Detach), Welcome, Fill],                                                                      "back again, and nothing was lost"),
-    row("D2", &[Detached],                       &[SuspendLate],                                  Go(Suspended),              &[Commit, Pin, Disarm(Detach), Arm(Grace)],                                                                           "the notice was slower than the loss; it means the same"),
-    row("D3", &[Detached],                       &[DetachExpired],                                Go(Closing),                &[Commit, LogClosing(EndReason::Expired), Arm(Closeout), CloseOut],                                             "nobody owns this any more: a zombie is closed out, not forgotten"),
-    row("D4", &[Detached],                       &[DetachExpiredBusy],                            Stay,                       &[Arm(Detach)],                                                                                                       "the work goes on, here or in the next process"),
-    row("D5", &[Detached],                       &[Stop],                                         Go(Closing),                &[Commit, EndTurn(TurnOutcome::Interrupted), EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Timer::Turn), Disarm(Reaction), Disarm(Detach), Arm(Closeout), CloseOut], "stop needs no connection"),
-    // SUSPENDED
-    row("U1", &[Suspended],                      &[Attach],                                       Go(Active),                 &[Commit, Admit, Unpin, Disarm(Grace), Welcome, Fill],                                                                "somebody watches again"),
-    row("U2", &[Suspended],                      &[AttachAgain],                                  Go(Active),                 &[Commit, Replace, Admit, Unpin, Disarm(Grace), Welcome, Fill],                                                       "back on a new connection; the old one may never close"),
-    row("U3", &[Suspended],                      &[Resume],                                       Go(Active),                 &[Commit, Unsuspend, Unpin, Disarm(Grace), Fill],                                                                     "back on the same connection"),
-    row("U4", &[Suspended],                      &[SuspendLast],                                  Stay,                       &[Op::Suspend, Pin, Arm(Grace)],                                                                                      "said again: the grace period starts again"),
-    row("U5", &[Suspended],                      &[GraceExpired],                                 Go(Detached),               &[Commit, Unpin, CloseAll(CloseCode::IdleTimeout), Arm(Detach)],                                                      "the promise was not kept; the work still goes on"),
-    row("U6", &[Suspended],                      &[Stop],                                         Go(Closing),                &[Commit, Unpin, EndTurn(TurnOutcome::Interrupted), EndQueue(TurnOutcome::Cancelled), LogClosing(EndReason::Stopped), Disarm(Timer::Turn), Disarm(Reaction), Disarm(Grace), Arm(Closeout), CloseOut], "stop needs no watcher"),
-    row("U7", &[Suspended],                      &[SuspendLate],                                  Stay,                       &[Pin, Arm(Grace)],                                                                                                   "one more viewer that will be back: its notice was slower than its loss"),
-    // CLOSING: only to ENDED
-    row("L1", &[Closing],                        &[Exited, StartFailed],                          Go(Ended),                  &[Commit, LogEnd(EndReason::ClosedOut), DisarmAll, Fill],                                                             "the closeout is done, or its worker is gone: either way it is over"),
-    row("L2", &[Closing],                        &[CloseoutTimeout],                              Go(Ended),                  &[Commit, Abort, LogEnd(EndReason::CloseoutTimeout), Fill],                                                "no closeout takes for ever"),
-    row("L3", &[Closing],                        &[Prompt],                                       Go(Ended),                  &[Commit, Abort, LogEnd(EndReason::Superseded), Accept, DisarmAll, Reply, Fill],                                      "neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
-    row("L4", &[Closing],                        &[Stop],                                         Ignore(Reason::AlreadyClosing), &[],                                                                                                              "a stop is idempotent"),
-    // ENDED: only to CREATED
-    row("E1", &[Ended],                          &[Stop],                                         Ignore(Reason::AlreadyEnded), &[],                                                                                                                "a stop is idempotent"),
-    row("E2", &[Created, Ended],                 &[Started, StartedUnwatched, StartedSuspended, StartFailed, Output, Exited], Ignore(Reason::NoWorker), &[],                                                                                        "no worker of this incarnation is alive, and nothing from an aborted one is logged"),
-    // the process
-    row("B1", &[Created, Starting, Active, Detached, Suspended, Closing], &[Restarted],                                    Go(Ended),                  &[Commit, Unpin, EndTurn(TurnOutcome::Ambiguous), LogEnd(EndReason::Restarted), CloseAll(CloseCode::Restart), DisarmAll], "worker and connections went with the process; what ran may have had effects and is not run again"),
-    row("B2", &[Created, Starting, Active, Detached, Suspended, Closing], &[RestartedLossy],                               Go(Ended),                  &[Commit, Unpin, RenewLog, EndTurn(TurnOutcome::Ambiguous), EndQueue(TurnOutcome::Ambiguous), LogEnd(EndReason::Restarted), CloseAll(CloseCode::Restart), DisarmAll], "what waits in the record may have run in what was lost: it is not run again either"),
-    row("B3", &[Ended],                          &[Restarted],                                    Ignore(Reason::AlreadyEnded), &[],                                                                                                                "its worker is gone already, and a session that is read back from the store lists nobody"),
-    row("B4", &[Ended],                          &[RestartedLossy],                               Stay,                       &[Commit, RenewLog, CloseAll(CloseCode::Restart)],                                                                    "a cursor of before could name what was lost (race R5)"),
-    row("B5", &[Created],                        &[Hold],                                         Stay,                       &[Op::Hold, Disarm(Idle)],                                                                                            "the process is about to leave: the first prompt is the next one's to answer"),
-    row("B6", &[Starting, Active, Detached, Suspended, Closing, Ended], &[Hold],                  Stay,                       &[Op::Hold],                                                                                                          "the process is about to leave: what runs may end, what waits stays in the record, and the next one has it (B1, G2, G1)"),
-
-    // follow-ups: what is due after a step is done in the same step and the same commit
-    row("G1", &[Created],                        &[Begin],                                        Go(Starting),               &[Commit, Disarm(Idle), Arm(Startup), Op::Start],                                                                     "the first prompt starts the worker"),
-    row("G2", &[Ended],                          &[Reopen],                                       Go(Created),                &[Commit, NextIncarnation],                                                                                           "a prompt reopens the conversation, and nothing else does"),
-
-    // cells that cannot arise
-    row("N1", &[Detached],                       &[AttachAgain, AttachFull, Written, Missed, Suspend, SuspendLast, Resume, Lost, LostLast, LostToSuspended, Started, StartedSuspended], Ignore(Reason::Impossible), &[],                                      "nobody is connected"),
-    row("N2", &[Created, Starting, Closing, Ended],            &[Interrupt, InterruptAgain, Answer, Asked, AskedFull, TurnEnded, InterruptTimeout, TurnTimeout, ExitedInterrupted, Next], Ignore(Reason::Impossible), &[],                                          "no turn runs"),
-    row("N3", &[Closing, Ended],                 &[InterruptQueued, PromptFull, DetachExpiredBusy],                  Ignore(Reason::Impossible), &[],                                                                                                                  "no turn runs and no prompt waits"),
-    row("N4", &[Starting, Active, Detached, Suspended, Closing, Ended], &[Begin],                                        Ignore(Reason::Impossible), &[],                                                                                                                  "only CREATED begins"),
-    row("N5", &[Created, Starting, Active, Detached, Suspended, Closing], &[Reopen],                                       Ignore(Reason::Impossible), &[],                                                                                                                  "only ENDED reopens"),
-    row("N7", &[Active],                         &[StartedUnwatched, StartedSuspended],           Ignore(Reason::Impossible), &[],                                                                                                                  "somebody watches"),
-    row("N8", &[Suspended],                      &[Suspend, Lost, Started],                       Ignore(Reason::Impossible), &[],                                                                                                                  "nobody watches"),
-    ]
-};
-
-/// `[state][trigger]` → place in [`ROWS`]. A cell without a row, or with two, does not compile.
-pub const INDEX: [[u8; Trigger::COUNT]; State::COUNT] = crate::index!(ROWS, State, Trigger);
-
-/// A table a machine can run on: the shipped one, or one that the checker changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// The rows.
-    pub rows: &'static [Row],
-    /// `[state][trigger]` → place in `rows`.
-    pub index: [[u8; Trigger::COUNT]; State::COUNT],
-}
-
-/// The shipped table.
-pub static TABLE: Table = Table { rows: ROWS, index: INDEX };
-
-impl Table {
-    /// The row for a cell.
-    pub const fn rule(&self, state: State, trigger: Trigger) -> &'static Row {
-        &self.rows[self.index[state as usize][trigger as usize] as usize]
+ops! {
+    /// What a row does, in the order in which it must be done: commit first, abort before start, log before
+    /// send.
+    Op on Trigger {
+        Commit                               = "Commit the step's records and the next session's snapshot.",
+        Abort                                = "Abort the worker.",
+        Replace on AttachAgain               = "Close and forget the same client's older connection.",
+        List [due] on Attach | AttachAgain   = "List the connection.",
+        Unlist on Lost | LostLast | LostToSuspended = "Forget the connection.",
+        Suspend on Suspend | SuspendLast     = "Mark the connection as suspended: nothing is sent to it.",
+        Unsuspend [due] on Resume            = "The connection watches again.",
+        PinLog                               = "Pin the log at what the suspended viewers have seen.",
+        UnpinLog                             = "Release the pin, if there is one.",
+        Credit [due] on Written              = "The connection may be sent what comes after what it has written.",
+        Rewind [due] on Missed               = "The connection is where it was before the range in flight.",
+        RenewLog [durable] on RestartedLossy = "Take over the new log id, if the event brings one.",
+        EndTurn(how: TurnOutcome) [durable due] = "End the running turn, if there is one, and its asks.",
+        EndTurnAsReported [durable due] on TurnEnded = "End the running turn and its asks as the worker says.",
+        EndQueue(how: TurnOutcome) [durable due] = "End every queued prompt.",
+        TakeBack [durable due] on InterruptQueued = "Cancel the queued prompt that the event names.",
+        LogClosing(why: EndReason) [durable due] = "Log that the end was asked for.",
+        LogEnd(why: EndReason) [durable due] = "Log the incarnation's end.",
+        NextIncarnation [durable]            = "The next incarnation begins.",
+        Accept [durable due] on Prompt       = "Log the prompt, queue it and remember the client's number, as one.",
+        LogOutput [durable due] on Output    = "Log the worker's output.",
+        LogAsk [durable due] on Asked        = "Log the ask: it is pending.",
+        LogAnswer [durable due] on Answer    = "Log the answer: the ask is settled.",
+        Hold on Hold = "Begin nothing new from here on: no worker is started, no prompt dispatched.",
+        CloseAll(code: CloseCode)            = "Close and forget every connection.",
+        DisarmAll                            = "Disarm every timer.",
+        Disarm(timer: Timer)                 = "Disarm a timer.",
+        Arm(timer: Timer)                    = "Arm a timer with a new generation, if the limits give it a duration.",
+        StartWorker                          = "Start the worker.",
+        CloseOut                             = "Ask the worker to close out.",
+        Dispatch [durable] on Next           = "Give the worker the next queued prompt.",
+        Interrupt on Interrupt               = "Ask the worker to stop its turn.",
+        Deliver on Answer                    = "Give the worker the answer.",
+        Reply on Prompt                      = "Tell the sender that the prompt is accepted.",
+        ReplyAgain on PromptAgain            = "Tell the sender again that the prompt was accepted.",
+        Welcome on Attach | AttachAgain      = "Tell the new connection where it goes on.",
+        SendDue                              = "Send each watching connection that has credit what it lacks.",
     }
 }
+
+/// What a state does when it is entered and when it is left, whichever rule leads there.
+#[rustfmt::skip]
+pub const STATES: &[StateOps<State, Op>] = &[
+    //    state      on entry                               on exit
+    state(Created,   &[],                                   &[Disarm(Idle)]),
+    state(Starting,  &[Arm(Start), StartWorker],            &[Disarm(Start)]),
+    state(Active,    &[],                                   &[]),
+    state(Detached,  &[Arm(Detach)],                        &[Disarm(Detach)]),
+    state(Suspended, &[PinLog, Arm(Grace)],                 &[UnpinLog, Disarm(Grace)]),
+    state(Closing,   &[DisarmAll, Arm(Closeout), CloseOut], &[Disarm(Closeout)]),
+    state(Ended,     &[DisarmAll],                          &[]),
+];
+
+/// Which rule answers. `ACTIVE`, `DETACHED` and `SUSPENDED` treat the worker alike, for the work does not
+/// depend on who watches.
+#[rustfmt::skip]
+pub const CELLS: Cells = cells! {
+    State x Trigger:     Created   Starting  Active    Detached  Suspended Closing   Ended;
+    "a connection"
+    Attach:              W1        W1        W1        D1        U1        W1        W1;
+    AttachAgain:         W2        W2        W2        N1        U2        W2        W2;
+    AttachFull:          W3        W3        W3        N1        W3        W3        W3;
+    Written:             W4        W4        W4        N1        W4        W4        W4;
+    Missed:              W10       W10       W10       N1        W10       W10       W10;
+    Suspend:             W5        W5        A3        N1        N8        W5        W5;
+    SuspendLast:         W5        W5        A4        N1        U4        W5        W5;
+    SuspendLate:         W9        W9        W9        D2        U7        W9        W9;
+    Resume:              W6        W6        W6        N1        U3        W6        W6;
+    Lost:                W7        W7        W7        N1        N8        W7        W7;
+    LostLast:            W8        W8        A1        N1        W8        W8        W8;
+    LostToSuspended:     W8        W8        A2        N1        W8        W8        W8;
+    "a prompt, a command"
+    Prompt:              P1        P1        P1        P1        P1        L3        P1;
+    PromptAgain:         P2        P2        P2        P2        P2        P2        P2;
+    PromptConflict:      P3        P3        P3        P3        P3        P3        P3;
+    PromptGap:           P4        P4        P4        P4        P4        P4        P4;
+    PromptFull:          P5        P5        P5        P5        P5        N3        N3;
+    PromptCrowded:       P6        P6        P6        P6        P6        P6        P6;
+    Interrupt:           N2        N2        T7        T7        T7        N2        N2;
+    InterruptAgain:      N2        N2        T8        T8        T8        N2        N2;
+    InterruptQueued:     T9        T9        T9        T9        T9        N3        N3;
+    Stop:                C1        A5        A5        A5        A5        L4        E1;
+    Answer:              N2        N2        T5        T5        T5        N2        N2;
+    AnswerLate:          P7        P7        P7        P7        P7        P7        P7;
+    "the worker"
+    Started:             E2        S1        T13       N1        N8        T13       E2;
+    StartedUnwatched:    E2        S2        N7        T14       T14       T14       E2;
+    StartedSuspended:    E2        S3        N7        N1        T15       T15       E2;
+    StartFailed:         E2        S4        T12       T12       T12       L1        E2;
+    Output:              E2        T2        T2        T2        T2        T2        E2;
+    Asked:               N2        N2        T3        T3        T3        N2        N2;
+    AskedFull:           N2        N2        T4        T4        T4        N2        N2;
+    TurnEnded:           N2        N2        T6        T6        T6        N2        N2;
+    Exited:              E2        S4        T12       T12       T12       L1        E2;
+    ExitedInterrupted:   N2        N2        T16       T16       T16       N2        N2;
+    "a timer"
+    StartTimeout:        X6        S5        X6        X6        X6        X6        X6;
+    InterruptTimeout:    N2        N2        T10       T10       T10       N2        N2;
+    TurnTimeout:         N2        N2        T11       T11       T11       N2        N2;
+    DetachExpired:       X7        X7        X7        D3        X7        X7        X7;
+    DetachExpiredBusy:   X8        X8        X8        D4        X8        N3        N3;
+    GraceExpired:        X9        X9        X9        X9        U5        X9        X9;
+    CloseoutTimeout:     X10       X10       X10       X10       X10       L2        X10;
+    IdleExpired:         C2        X5        X5        X5        X5        X5        X5;
+    "the process"
+    Restarted:           B1        B1        B1        B1        B1        B1        B3;
+    RestartedLossy:      B2        B2        B2        B2        B2        B2        B4;
+    Hold:                B5        B6        B6        B6        B6        B6        B6;
+    "due in the same step"
+    Begin:               G1        N4        N4        N4        N4        N4        N4;
+    Next:                N2        N2        T1        T1        T1        N2        N2;
+    Reopen:              N5        N5        N5        N5        N5        N5        G2;
+    "stale: its fence is not current"
+    StaleConnection:     X1        X1        X1        X1        X1        X1        X1;
+    StaleWorker:         X2        X2        X2        X2        X2        X2        X2;
+    StaleTimer:          X3        X3        X3        X3        X3        X3        X3;
+    StaleCommand:        X4        X4        X4        X4        X4        X4        X4;
+};
+
+/// What each rule does, and why. The states add what they do on entry and on exit; what follows from all of
+/// these is added by [`entailed`].
+#[rustfmt::skip]
+pub const RULES: &[Rule<State, Op, Reason>] = &[
+    // watching
+    rule("W1").stay(&[List, Welcome])
+        .because("everybody who may watch watches at once, also a session that is starting or has ended"),
+    rule("W2").stay(&[Replace, List, Welcome])
+        .because("the newest connection of a client wins at once; nobody waits for a half-open predecessor"),
+    rule("W3").refuse(TooManyConnections).because("memory is bounded"),
+    rule("W4").stay(&[Credit]).because("replay and live are one path: a cursor that moves on credit"),
+    rule("W5").stay(&[Suspend])
+        .because("a viewer in the background is sent nothing, whatever the session does"),
+    rule("W6").stay(&[Unsuspend]).because("back in the foreground, it goes on where it was"),
+    rule("W7").stay(&[Unlist]).because("a connection's end is not the work's end"),
+    rule("W8").stay(&[Unlist])
+        .because("these states do not depend on who is connected; a suspended viewer's loss is expected"),
+    rule("W9").ignore(Stale)
+        .because("nothing waits for this viewer: somebody else watches, or the state does not depend on who is \
+                  connected"),
+    rule("W10").stay(&[Rewind])
+        .because("the log waits for nobody: what a slow viewer cannot have is declared lost (race R4)"),
+    // prompts and answers
+    rule("P1").stay(&[Accept, Reply])
+        .because("accepted means durable; what is due then follows in the same step (G1, G2, T1), unless the \
+                  session is held"),
+    rule("P2").stay(&[ReplyAgain])
+        .because("the answer was lost, not the prompt: the same answer again, and nothing runs"),
+    rule("P3").refuse(Conflict).because("one number, one prompt: never silently the first one"),
+    rule("P4").refuse(Gap).because("prompts run in the order in which their client sent them"),
+    rule("P5").refuse(QueueFull).because("memory is bounded; a refusal takes no number"),
+    rule("P6").refuse(TooManyClients)
+        .because("a client that is forgotten could run a prompt twice, so none is forgotten"),
+    rule("P7").refuse(AskSettled).because("the first valid answer wins, and asks end with their turn"),
+    // late news
+    rule("X1").ignore(Stale).because("an old connection's late close tears down nothing (race R1)"),
+    rule("X2").ignore(Stale).because("an old worker's late words are nobody's answer (race R8)"),
+    rule("X3").ignore(Stale).because("a timer that was armed again does not fire twice (race R10)"),
+    rule("X4").ignore(Stale)
+        .because("a late interrupt does not hit the next turn, a late stop not the next incarnation"),
+    rule("X5").ignore(TooLate).because("CREATED was left first"),
+    rule("X6").ignore(TooLate).because("STARTING was left first"),
+    rule("X7").ignore(TooLate)
+        .because("DETACHED was left first: somebody came back, or the session ended (race R10)"),
+    rule("X8").ignore(TooLate)
+        .because("DETACHED was left first: somebody came back, or the session ended (race R10)"),
+    rule("X9").ignore(TooLate)
+        .because("SUSPENDED was left first: somebody came back, or the session ended (race R10)"),
+    rule("X10").ignore(TooLate).because("CLOSING was left first"),
+    // a worker is up
+    rule("T1").stay(&[Arm(Turn), Dispatch])
+        .because("one turn at a time, and dispatched only when that is durable (race R8)"),
+    rule("T2").stay(&[LogOutput]).because("append first: what a viewer sees is the log"),
+    rule("T3").stay(&[LogAsk]).because("an ask is a log entry, so every new connection sees it"),
+    rule("T4").refuse(TooManyAsks).because("memory is bounded"),
+    rule("T5").stay(&[LogAnswer, Deliver]).because("every viewer sees who answered"),
+    rule("T6").stay(&[EndTurnAsReported, Disarm(Turn), Disarm(Interrupt)])
+        .because("one turn end for each prompt; the next prompt follows in the same step (T1)"),
+    rule("T7").stay(&[Disarm(Turn), Arm(Interrupt), Op::Interrupt])
+        .because("an interrupt stops the turn and keeps the session; it waits for no store"),
+    rule("T8").ignore(AlreadyInterrupting).because("an interrupt is idempotent"),
+    rule("T9").stay(&[TakeBack]).because("what has not begun is taken back"),
+    rule("T10").go(Ended, &[Abort, EndTurn(Interrupted), LogEnd(Unresponsive)])
+        .because("no session waits for ever for a worker that does not react"),
+    rule("T11").go(Ended, &[Abort, EndTurn(Failed), LogEnd(TurnTimeout)])
+        .because("no session waits for ever for a turn that hangs"),
+    rule("T12").go(Ended, &[EndTurn(Failed), LogEnd(Exited)])
+        .because("a turn cannot outlive its worker; prompts that wait reopen the session (G2, G1)"),
+    rule("T13").ignore(AlreadyStarted).because("the start was reported, or is not wanted any more"),
+    rule("T14").ignore(AlreadyStarted).because("the start was reported, or is not wanted any more"),
+    rule("T15").ignore(AlreadyStarted).because("the start was reported, or is not wanted any more"),
+    rule("T16").go(Ended, &[EndTurn(Interrupted), LogEnd(Exited)])
+        .because("a worker that leaves because it was interrupted is no failure (F-93)"),
+    // CREATED
+    rule("C1").go(Ended, &[EndQueue(Cancelled), LogEnd(Stopped)])
+        .because("there is no worker to close out; what waited, where the session is held, never runs"),
+    rule("C2").go(Ended, &[LogEnd(Expired)]).because("nobody prompted; a later prompt reopens"),
+    // STARTING
+    rule("S1").go(Active, &[]).because("the worker is up and watched"),
+    rule("S2").go(Detached, &[])
+        .because("whoever prompted may have gone before the worker came; ACTIVE means watched"),
+    rule("S3").go(Suspended, &[])
+        .because("whoever prompted put the phone away before the worker came; ACTIVE means watched"),
+    rule("S4").go(Ended, &[EndQueue(Failed), LogEnd(StartFailed)])
+        .because("every accepted prompt gets its end; starting again by itself could go on for ever"),
+    rule("S5").go(Ended, &[Abort, EndQueue(Failed), LogEnd(StartTimeout)])
+        .because("a worker that is late must not come later (F-88)"),
+    // ACTIVE
+    rule("A1").go(Detached, &[Unlist]).because("outliving the connection is the point"),
+    rule("A2").go(Suspended, &[Unlist]).because("those that remain announced that they will be back"),
+    rule("A3").stay(&[Suspend]).because("somebody else still watches"),
+    rule("A4").go(Suspended, &[Suspend])
+        .because("the phone goes into the pocket; its place in the log is kept"),
+    rule("A5").go(Closing, &[EndTurn(Interrupted), EndQueue(Cancelled), LogClosing(Stopped)])
+        .because("stop ends the work, whoever watches, and says so in the log; a worker that may be half up is \
+                  told, and waited for"),
+    // DETACHED
+    rule("D1").go(Active, &[List, Welcome]).because("back again, and nothing was lost"),
+    rule("D2").go(Suspended, &[]).because("the notice was slower than the loss; it means the same"),
+    rule("D3").go(Closing, &[LogClosing(Expired)])
+        .because("nobody owns this any more: a zombie is closed out, not forgotten"),
+    rule("D4").stay(&[Arm(Detach)]).because("the work goes on, here or in the next process"),
+    // SUSPENDED
+    rule("U1").go(Active, &[List, Welcome]).because("somebody watches again"),
+    rule("U2").go(Active, &[Replace, List, Welcome])
+        .because("back on a new connection; the old one may never close"),
+    rule("U3").go(Active, &[Unsuspend]).because("back on the same connection"),
+    rule("U4").stay(&[Suspend, PinLog, Arm(Grace)]).because("said again: the grace period starts again"),
+    rule("U5").go(Detached, &[CloseAll(IdleTimeout)])
+        .because("the promise was not kept; the work still goes on"),
+    rule("U7").stay(&[PinLog, Arm(Grace)])
+        .because("one more viewer that will be back: its notice was slower than its loss"),
+    // CLOSING
+    rule("L1").go(Ended, &[LogEnd(ClosedOut)])
+        .because("the closeout is done, or its worker is gone: either way it is over"),
+    rule("L2").go(Ended, &[Abort, LogEnd(CloseoutTimeout)]).because("no closeout takes for ever"),
+    rule("L3").go(Ended, &[Abort, LogEnd(Superseded), Accept, Reply])
+        .because("neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
+    rule("L4").ignore(AlreadyClosing).because("a stop is idempotent"),
+    // ENDED
+    rule("E1").ignore(AlreadyEnded).because("a stop is idempotent"),
+    rule("E2").ignore(NoWorker)
+        .because("no worker of this incarnation is alive, and nothing from an aborted one is logged"),
+    // the process
+    rule("B1").go(Ended, &[EndTurn(Ambiguous), LogEnd(Restarted), CloseAll(Restart)])
+        .because("worker and connections went with the process; what ran may have had effects and is not run \
+                  again"),
+    rule("B2").go(Ended, &[RenewLog, EndTurn(Ambiguous), EndQueue(Ambiguous), LogEnd(Restarted), CloseAll(Restart)])
+        .because("what waits in the record may have run in what was lost: it is not run again either"),
+    rule("B3").ignore(AlreadyEnded)
+        .because("its worker is gone already, and a session that is read back from the store lists nobody"),
+    rule("B4").stay(&[RenewLog, CloseAll(Restart)])
+        .because("a cursor of before could name what was lost (race R5)"),
+    rule("B5").stay(&[Hold, Disarm(Idle)])
+        .because("the process is about to leave: the first prompt is the next one's to answer"),
+    rule("B6").stay(&[Hold])
+        .because("the process is about to leave: what runs may end, what waits stays in the record, and the next \
+                  one has it (B1, G2, G1)"),
+    // due in the same step
+    rule("G1").go(Starting, &[]).because("the first prompt starts the worker"),
+    rule("G2").go(Created, &[NextIncarnation])
+        .because("a prompt reopens the conversation, and nothing else does"),
+    // cells that cannot arise
+    rule("N1").ignore(Impossible).because("nobody is connected"),
+    rule("N2").ignore(Impossible).because("no turn runs"),
+    rule("N3").ignore(Impossible).because("no turn runs and no prompt waits"),
+    rule("N4").ignore(Impossible).because("only CREATED begins"),
+    rule("N5").ignore(Impossible).because("only ENDED reopens"),
+    rule("N7").ignore(Impossible).because("somebody watches"),
+    rule("N8").ignore(Impossible).because("nobody watches"),
+];
+
+/// What no rule has to say, since it follows: a commit first, if the state changes or an op is durable;
+/// at the end what is due to the viewers, if an op logs or gives credit and somebody is left to be sent to;
+/// and no single timer is disarmed where all are.
+const fn entailed(verdict: Verdict<State, Reason>, ops: &mut Ops<Op>) {
+    let mut commits = matches!(verdict, Verdict::Go(_));
+    let (mut sends, mut listed, mut disarms) = (false, true, false);
+    let mut o = 0;
+    while let Some(op) = ops.get(o) {
+        commits |= op.is_durable();
+        sends |= op.makes_due();
+        listed &= !matches!(op, CloseAll(_));
+        disarms |= matches!(op, DisarmAll);
+        o += 1;
+    }
+    while o > 0 {
+        o -= 1;
+        if disarms && matches!(ops.get(o), Some(Disarm(_))) {
+            ops.remove(o);
+        }
+    }
+    if commits {
+        ops.add(Commit.rank(), Commit);
+    }
+    if sends && listed {
+        ops.add(SendDue.rank(), SendDue);
+    }
+}
+
+crate::table! { State, Trigger, Op, Reason; also entailed; law shape::violated_law }

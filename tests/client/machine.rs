@@ -491,13 +491,13 @@ fn without_a_network_nothing_is_tried_and_with_one_at_once() {
 fn a_row_that_dials_twice_or_forgets_to_save_would_not_compile() {
     let row = |id| ROWS.iter().find(|row| row.id == id).unwrap();
     let twice = Row { from: &[State::Connecting], ..*row("B1") };
-    assert_eq!(shape::broken(&twice), Some(Law::GoMeansElsewhere));
+    assert_eq!(shape::violated_law(&twice), Some(Law::GoMeansElsewhere));
     let twice = Row { verdict: Verdict::Stay, ..*row("B1") };
-    assert_eq!(shape::broken(&twice), Some(Law::SingleFlight));
+    assert_eq!(shape::violated_law(&twice), Some(Law::SingleFlight));
     let ops: Vec<_> =
         row("P2").ops.iter().copied().filter(|op| format!("{op:?}") != "Save").collect();
     let unsaved = Row { ops: ops.leak(), ..*row("P2") };
-    assert_eq!(shape::broken(&unsaved), Some(Law::SavedBeforeSent));
+    assert_eq!(shape::violated_law(&unsaved), Some(Law::SavedBeforeSent));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use outlive::ids::{Generation, PromptNumber, Seq};
 use outlive::log::{AttachOutcome, LogId, ResetReason};
 use outlive::table::Verdict;
 use proptest::prelude::*;
+use strum::{EnumCount, VariantArray};
 
 /// An event, given what the link is at: `what` picks it, `how` its numbers.
 fn event(link: &Link, what: u8, how: u8) -> Event {
@@ -17,7 +18,7 @@ fn event(link: &Link, what: u8, how: u8) -> Event {
     let near = Seq((seq + u64::from(how % 4)).saturating_sub(1));
     let n = PromptNumber::MIN.saturating_add(u64::from(how % 3));
     let n = if how % 2 == 0 { link.outbox().first() } else { n };
-    let timer = Timer::ALL[usize::from(how % 4)];
+    let timer = Timer::VARIANTS[usize::from(how) % Timer::COUNT];
     let generation = link.armed(timer).unwrap_or(Generation(0));
     match what % 24 {
         0 => Event::Start,

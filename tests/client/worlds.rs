@@ -40,7 +40,7 @@ fn a_changed_row_is_noticed_by_its_law() {
     for (name, law) in [
         ("client V10: without NoteOnline", "news_is_taken"),
         ("client E9: without ResetAttempts", "failures_count"),
-        ("client A2: without Settle", "news_is_taken"),
+        ("client A2: without ReconcileOutbox", "news_is_taken"),
         ("client F1: go LIVE → go HIDDEN", "live_means_caught_up"),
         ("client L1: without DisarmAll", "waiting_states_have_a_timer"),
     ] {
@@ -49,6 +49,6 @@ fn a_changed_row_is_noticed_by_its_law() {
         let Fate::Killed { law: by, .. } = &fate else { panic!("{name}: {fate:?}") };
         assert_eq!(by, law, "{name}");
     }
-    let misshapen = all.iter().filter(|mutant| mutant.misshapen().is_some()).count();
-    assert!(misshapen * 2 > all.len(), "{misshapen} of {}", all.len());
+    let by_shape = all.iter().filter(|mutant| mutant.shape_error().is_some()).count();
+    assert!(by_shape * 2 > all.len(), "{by_shape} of {}", all.len());
 }

@@ -1,84 +1,63 @@
-//! What the pages say of ops and laws is what the source says.
+//! What the pages say of laws is what is checked.
 
 use std::collections::BTreeSet;
 
-use outlive::docs::Sheet;
-use outlive::docs::laws::{Place, checked};
-use outlive::laws::Law;
+use outlive::check::{Model, client, world};
+use outlive::laws::{Law, Place, over_client_steps, over_steps};
+use outlive::table::Verdict;
+use outlive::{connection, session};
 use strum::VariantArray;
 
-use super::file;
-
-/// The ops of a source file, each with its documentation: `("end_turn", "End the running turn …")`.
-fn ops_of(source: &str) -> Vec<(String, String)> {
-    let body = source.split("pub enum Op {").nth(1).unwrap();
-    let body = body.split("\n}").next().unwrap();
-    let mut ops = Vec::new();
-    let mut doc = String::new();
-    for line in body.lines().map(str::trim) {
-        if let Some(text) = line.strip_prefix("/// ") {
-            doc = String::from(text);
-        } else if !line.is_empty() {
-            let name = line.split(['(', ',']).next().unwrap();
-            ops.push((snake(name), std::mem::take(&mut doc)));
-        }
-    }
-    ops
-}
-
-fn snake(name: &str) -> String {
-    let mut text = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.extend(letter.to_lowercase());
-    }
-    text
-}
-
-#[test]
-fn every_op_is_spelled_and_explained_as_in_the_source() {
-    let sources = ["src/session/table.rs", "src/connection/mod.rs", "src/client/table.rs"];
-    let sheets = [Sheet::session(), Sheet::connection(), Sheet::client()];
-    for (sheet, source) in sheets.iter().zip(sources) {
-        let said: Vec<(String, String)> =
-            sheet.ops.iter().map(|op| (op.name.to_owned(), op.meaning.to_owned())).collect();
-        assert_eq!(said, ops_of(&file(source)), "{source}");
-    }
-}
-
-/// The laws that a source file names.
-fn named(source: &str) -> BTreeSet<Law> {
-    let of = |law: &&Law| {
-        let name = format!("Law::{law:?}");
-        let follows = |rest: &str| rest.chars().next().is_none_or(|c| !c.is_alphanumeric());
-        source.split(&name).skip(1).any(follows)
-    };
-    Law::VARIANTS.iter().filter(of).copied().collect()
-}
-
 fn at(place: Place) -> BTreeSet<Law> {
-    let of = |law: &&Law| checked(**law).contains(&place);
-    Law::VARIANTS.iter().filter(of).copied().collect()
-}
-
-#[test]
-fn the_laws_of_shape_are_those_that_the_shape_checks_name() {
-    let source = file("src/session/shape.rs")
-        + &file("src/connection/table.rs")
-        + &file("src/client/shape.rs");
-    assert_eq!(at(Place::Shape), named(&source));
-}
-
-#[test]
-fn the_laws_of_the_witness_are_those_that_it_names() {
-    assert_eq!(at(Place::Witness), named(&file("src/laws/witness.rs")));
+    Law::VARIANTS.iter().filter(|law| law.is_checked(place)).copied().collect()
 }
 
 #[test]
 fn every_law_is_checked_somewhere() {
     for law in Law::VARIANTS {
-        assert!(!checked(*law).is_empty(), "{law}");
+        assert!(!law.checked().is_empty(), "{law}");
     }
+}
+
+#[test]
+fn the_laws_over_steps_are_those_that_are_asked() {
+    assert_eq!(at(Place::Step), over_steps().chain(over_client_steps()).collect());
+}
+
+/// What a world lists is what is asked in it: each law that is not of shape alone is asked in some world.
+#[test]
+fn every_law_beyond_shape_is_listed_by_a_world() {
+    let mut listed = BTreeSet::new();
+    for scope in world::scopes::DEFAULT {
+        let laws = world::World::new(scope.clone()).expect("limits").laws();
+        listed.extend(laws.state.iter().map(|law| law.name));
+        listed.extend(laws.step.iter().map(|law| law.name));
+        listed.extend(laws.leads_to.iter().map(|law| law.name));
+        listed.extend(laws.sometimes.iter().map(|law| law.name));
+    }
+    for scope in client::scopes::DEFAULT {
+        let laws = client::World::new(scope.clone()).laws();
+        listed.extend(laws.step.iter().map(|law| law.name));
+        listed.extend(laws.leads_to.iter().map(|law| law.name));
+    }
+    let beyond = Law::VARIANTS.iter().filter(|law| law.checked() != [Place::Shape]);
+    assert_eq!(listed, beyond.map(|law| law.into_str()).collect());
+}
+
+/// Two that no small change of a rule breaks are broken by hand.
+#[test]
+fn the_laws_of_shape_are_those_that_changed_rules_break() {
+    let lists = session::table::TABLE.with("X1", |row| {
+        (row.verdict, row.ops) = (Verdict::Stay, &[session::table::Op::List]);
+    });
+    let writes = connection::table::TABLE.with("N1", |row| {
+        (row.verdict, row.ops) = (Verdict::Stay, &[connection::Op::Write]);
+    });
+    let by_hand = lists.rows.iter().filter_map(session::shape::violated_law);
+    let by_hand = by_hand.chain(writes.rows.iter().filter_map(connection::table::violated_law));
+    let session = world::mutants::all();
+    let session = session.iter().filter_map(world::mutants::Mutant::shape_error);
+    let client = client::mutants::all();
+    let client = client.iter().filter_map(client::mutants::Mutant::shape_error);
+    assert_eq!(at(Place::Shape), session.chain(client).chain(by_hand).collect());
 }

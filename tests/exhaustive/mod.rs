@@ -127,8 +127,8 @@ fn a_test_that_is_written_for_a_changed_table_says_so_and_asks_for_it() {
 #[test]
 fn a_changed_row_is_noticed_by_shape_or_by_a_law() {
     let all = mutants::all();
-    let misshapen = all.iter().filter(|mutant| mutant.misshapen().is_some()).count();
-    assert!(misshapen * 2 > all.len(), "{misshapen} of {}", all.len());
+    let by_shape = all.iter().filter(|mutant| mutant.shape_error().is_some()).count();
+    assert!(by_shape * 2 > all.len(), "{by_shape} of {}", all.len());
     let world = [(&scopes::APPROVALS, 2_000)];
     for name in ["session T5: without LogAnswer", "session S1: go ACTIVE → go DETACHED"] {
         let mutant = all.iter().find(|mutant| mutant.name == name).expect(name);

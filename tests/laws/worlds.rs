@@ -177,11 +177,10 @@ fn a_walk_finds_a_viewer_that_is_sent_an_entry_in_flight_again() {
 
 #[test]
 fn a_walk_finds_a_socket_that_is_written_to_while_it_closes() {
-    let mut rows = connection::table::ROWS.to_vec();
-    let row = rows.iter_mut().find(|row| row.id == "N1").unwrap();
-    (row.verdict, row.ops) = (Verdict::Stay, &[connection::Op::Write]);
-    let table = connection::table::Table { rows: rows.leak(), index: connection::table::INDEX };
-    let broken = world(one_node()).with_connections(Box::leak(Box::new(table)));
+    let table = connection::table::TABLE.with("N1", |row| {
+        (row.verdict, row.ops) = (Verdict::Stay, &[connection::Op::Write]);
+    });
+    let broken = world(one_node()).with_connections(table);
     assert_eq!(found(&broken), Some(Law::NoSendAfterClose));
 }
 

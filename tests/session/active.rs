@@ -158,7 +158,7 @@ fn a_stop_ends_the_turn_cancels_the_queue_and_closes_out() {
     let step = play.feed(stop(1));
     let expected = "3: turn 1 interrupted, 4: turn 2 cancelled, 5: closing (stopped)";
     assert_eq!(logged(&step), expected);
-    let expected = "commit, disarm turn, disarm interrupt, arm closeout 1, close out worker 1";
+    let expected = "commit, disarm all, arm closeout 1, close out worker 1";
     assert_eq!(told(&step), expected);
     assert_eq!(play.state(), State::Closing);
 }

@@ -20,7 +20,7 @@ fn no_closeout_takes_for_ever() {
     let mut play = closing();
     let step = play.feed(play.fire(Timer::Closeout));
     assert_eq!((rows(&step), play.state()), (vec!["L2"], State::Ended));
-    assert_eq!(told(&step), "commit, abort worker 1");
+    assert_eq!(told(&step), "commit, abort worker 1, disarm all");
     assert_eq!(logged(&step), "4: end (closeout_timeout)");
 }
 

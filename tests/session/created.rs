@@ -35,7 +35,10 @@ fn nobody_prompts_in_time_and_the_session_ends() {
     let mut play = created();
     let step = play.feed(play.fire(Timer::Idle));
     assert_eq!(rows(&step), ["C2"]);
-    assert_eq!((logged(&step), told(&step)), ("1: end (expired)".into(), "commit".into()));
+    assert_eq!(
+        (logged(&step), told(&step)),
+        ("1: end (expired)".into(), "commit, disarm all".into())
+    );
     assert_eq!(play.state(), State::Ended);
 }
 

@@ -29,7 +29,7 @@ fn nobody_comes_back_and_no_turn_runs_so_the_session_is_closed_out() {
     let step = play.feed(play.fire(Timer::Detach));
     assert_eq!((rows(&step), play.state()), (vec!["D3"], State::Closing));
     assert_eq!(logged(&step), "3: closing (expired)");
-    assert_eq!(told(&step), "commit, arm closeout 1, close out worker 1");
+    assert_eq!(told(&step), "commit, disarm all, arm closeout 1, close out worker 1");
 }
 
 #[test]
@@ -64,9 +64,8 @@ fn prompts_interrupts_answers_and_stops_need_no_connection() {
     assert_eq!(told(&play.feed(answer(1, 3))), "commit, deliver answer to 3");
     assert_eq!(told(&play.feed(interrupt(1))), "disarm turn, arm interrupt 1, interrupt 1");
     let step = play.feed(stop(1));
-    assert_eq!((rows(&step), play.state()), (vec!["D5"], State::Closing));
-    let expected =
-        "commit, disarm turn, disarm interrupt, disarm detach, arm closeout 1, close out worker 1";
+    assert_eq!((rows(&step), play.state()), (vec!["A5"], State::Closing));
+    let expected = "commit, disarm all, arm closeout 1, close out worker 1";
     assert_eq!(told(&step), expected);
 }
 

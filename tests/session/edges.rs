@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use outlive::State::{self, *};
 use outlive::Trigger;
 use outlive::session::Machine;
-use outlive::session::table::{ROWS, TABLE};
+use outlive::session::table::{ROWS, RULES, TABLE};
 use outlive::table::Verdict;
 use strum::VariantArray;
 
@@ -100,10 +100,10 @@ fn a_restart_has_a_row_in_every_state_that_ends_what_runs() {
 }
 
 #[test]
-fn row_ids_are_unique_and_no_because_is_empty() {
-    for (place, row) in ROWS.iter().enumerate() {
-        assert!(ROWS[..place].iter().all(|other| other.id != row.id), "{} twice", row.id);
-        assert!(!row.because.is_empty(), "{}", row.id);
+fn rule_ids_are_unique_and_no_because_is_empty() {
+    for (place, rule) in RULES.iter().enumerate() {
+        assert!(RULES[..place].iter().all(|other| other.id != rule.id), "{} twice", rule.id);
+        assert!(!rule.because.is_empty(), "{}", rule.id);
     }
 }
 

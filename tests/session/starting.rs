@@ -54,7 +54,7 @@ fn a_start_that_fails_ends_every_prompt_that_waits() {
 fn a_start_that_takes_too_long_is_aborted_after_the_commit_and_its_worker_never_counts() {
     let mut play = starting().after([lost(1)]);
     let step = play.feed(play.fire(Timer::Start));
-    assert_eq!(told(&step), "commit, abort worker 1");
+    assert_eq!(told(&step), "commit, abort worker 1, disarm all");
     assert_eq!(logged(&step), "2: turn 1 failed, 3: end (start_timeout)");
     assert_eq!(play.nothing(started(1)), "E2");
 }
@@ -64,7 +64,7 @@ fn a_stop_cancels_what_waits_and_closes_out_a_worker_that_may_be_half_up() {
     let mut play = starting();
     let step = play.feed(stop(1));
     assert_eq!(logged(&step), "2: turn 1 cancelled, 3: closing (stopped)");
-    assert_eq!(told(&step), "commit, disarm start, arm closeout 1, close out worker 1");
+    assert_eq!(told(&step), "commit, disarm all, arm closeout 1, close out worker 1");
     assert_eq!(play.state(), State::Closing);
 }
 

@@ -53,7 +53,7 @@ fn the_promise_is_not_kept_so_the_pin_goes_and_the_work_goes_on() {
     let mut play = suspended();
     let step = play.feed(play.fire(Timer::Grace));
     assert_eq!((rows(&step), play.state()), (vec!["U5"], State::Detached));
-    assert_eq!(told(&step), "commit, close 1 (idle_timeout), arm detach 1");
+    assert_eq!(told(&step), "commit, close 1 (idle_timeout), disarm grace, arm detach 1");
     assert_eq!(play.session.pin(), None);
 }
 
@@ -93,7 +93,7 @@ fn a_pin_holds_while_others_are_still_in_the_background() {
 fn a_stop_needs_no_watcher() {
     let mut play = suspended();
     let step = play.feed(stop(1));
-    assert_eq!((rows(&step), play.state()), (vec!["U6"], State::Closing));
+    assert_eq!((rows(&step), play.state()), (vec!["A5"], State::Closing));
     assert_eq!(play.session.pin(), None);
 }
 

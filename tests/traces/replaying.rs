@@ -3,7 +3,7 @@
 use outlive::check::trace::{self, Divergence, Line, Recorder, Replayer, Why};
 use outlive::laws::Law;
 use outlive::session::table::Op;
-use outlive::session::table::{INDEX, ROWS, Row, Table};
+use outlive::session::table::TABLE;
 use outlive::{State, Timer};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -53,23 +53,11 @@ fn a_second_beginning_is_a_second_session() {
 /// the session's effects can tell.
 #[test]
 fn a_timer_that_is_left_behind_is_a_broken_law() {
-    const FORGETFUL: [Row; ROWS.len()] = {
-        let mut rows = [ROWS[0]; ROWS.len()];
-        let mut r = 0;
-        while r < ROWS.len() {
-            rows[r] = ROWS[r];
-            if INDEX[State::Starting as usize][outlive::Trigger::Started as usize] as usize == r {
-                rows[r].ops = &[Op::Commit];
-            }
-            r += 1;
-        }
-        rows
-    };
-    static TABLE: Table = Table { rows: &FORGETFUL, index: INDEX };
+    let forgetful = TABLE.with("S1", |row| row.ops = &[Op::Commit]);
     let text = r#"{"event":"attach","connection":1,"client":7}
         {"event":"prompt","client":7,"n":1,"digest":1}
         {"event":"started","incarnation":1}"#;
-    let mut replayer = Replayer::by(&TABLE);
+    let mut replayer = Replayer::by(forgetful);
     let trace = trace::parse(text.as_bytes()).expect("it can be read");
     let fed: Result<Vec<_>, _> =
         trace.lines.iter().map(|(n, line)| replayer.feed(*n, line)).collect();

@@ -169,7 +169,6 @@ fn the_form_of_every_word() {
         words::<connection::Trigger>(),
         words::<routing::Durable>(),
         words::<routing::Runtime>(),
-        words::<routing::Op>(),
         words::<laws::Law>(),
     ];
     insta::assert_snapshot!("words", words.concat());

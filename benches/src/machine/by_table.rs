@@ -1,61 +1,108 @@
-//! By a table of this crate's form: total, each cell with the row that rules it.
+//! By a table of this crate's form: total, each cell with the rule that answers it.
 
-use outlive::index;
-use outlive::table::{Row, Verdict};
-use strum::EnumCount;
+use outlive::table::{Cells, Rule, StateOps, Verdict, Word, cells, rule, state};
+use strum::{VariantArray, VariantNames};
 
 use super::{Small, State, Trigger};
 
+use Op::Work;
 use State::*;
-use Trigger::*;
-use Verdict::{Go, Ignore, Stay};
 
-type R = Row<State, Trigger, (), &'static str>;
-
-const fn go(id: &'static str, from: &'static [State], on: &'static [Trigger], to: State) -> R {
-    Row::new(id, from, on, Go(to), &[()], "it goes on")
+#[derive(Clone, Copy)]
+enum Op {
+    Work,
 }
 
-const fn stay(id: &'static str, from: &'static [State], on: &'static [Trigger]) -> R {
-    Row::new(id, from, on, Stay, &[()], "work")
+impl Op {
+    const fn rank(self) -> u16 {
+        self as u16
+    }
 }
 
-const fn no(id: &'static str, from: &'static [State], on: &'static [Trigger]) -> R {
-    Row::new(id, from, on, Ignore("late"), &[], "late news")
+impl Word for State {
+    const ALL: &'static [State] = <State as VariantArray>::VARIANTS;
+    const NAMES: &'static [&'static str] = <State as VariantNames>::VARIANTS;
+
+    fn place(self) -> usize {
+        self as usize
+    }
+
+    fn meaning(self) -> &'static str {
+        ""
+    }
 }
 
-#[rustfmt::skip]
-static ROWS: &[R] = TABLE;
-#[rustfmt::skip]
-const TABLE: &[R] = &[
-    go("C1", &[Created], &[Prompt], Starting),
-    go("C2", &[Created], &[Stop, Expired, Restarted], Ended),
-    stay("C3", &[Created], &[Attach, Lost]),
-    no("C4", &[Created], &[Suspend, Written, Output, Started, TurnEnded, Exited]),
-    go("S1", &[Starting], &[Started], Active),
-    go("S2", &[Starting], &[Stop], Closing),
-    go("S3", &[Starting], &[Exited, Expired, Restarted], Ended),
-    stay("S4", &[Starting], &[Attach, Lost, Prompt]),
-    no("S5", &[Starting], &[Suspend, Written, Output, TurnEnded]),
-    go("A1", &[Active], &[Lost], Detached),
-    go("A2", &[Active, Detached], &[Suspend], Suspended),
-    stay("A3", &[Active], &[Attach, Prompt, Written, Output, TurnEnded]),
-    no("A4", &[Active], &[Started, Expired]),
-    go("D1", &[Detached, Suspended], &[Attach], Active),
-    go("D2", &[Suspended], &[Expired], Detached),
-    go("D3", &[Detached], &[Expired], Closing),
-    stay("D4", &[Detached, Suspended], &[Prompt, Output, TurnEnded]),
-    no("D5", &[Detached, Suspended], &[Lost, Written, Started]),
-    no("D6", &[Suspended], &[Suspend]),
-    go("U1", &[Active, Detached, Suspended], &[Stop], Closing),
-    go("U2", &[Active, Detached, Suspended], &[Exited, Restarted], Ended),
-    go("L1", &[Closing], &[Exited, Expired, Prompt, Restarted], Ended),
-    no("L2", &[Closing], &[Attach, Lost, Suspend, Written, Output, Started, TurnEnded, Stop]),
-    go("E1", &[Ended], &[Prompt], Created),
-    no("E2", &[Ended], &[Attach, Lost, Suspend, Written, Output, Started, TurnEnded, Stop, Exited, Expired, Restarted]),
+impl Word for Trigger {
+    const ALL: &'static [Trigger] = <Trigger as VariantArray>::VARIANTS;
+    const NAMES: &'static [&'static str] = <Trigger as VariantNames>::VARIANTS;
+
+    fn place(self) -> usize {
+        self as usize
+    }
+
+    fn meaning(self) -> &'static str {
+        ""
+    }
+}
+
+const STATES: &[StateOps<State, Op>] = &[
+    state(Created, &[], &[]),
+    state(Starting, &[], &[]),
+    state(Active, &[], &[]),
+    state(Detached, &[], &[]),
+    state(Suspended, &[], &[]),
+    state(Closing, &[], &[]),
+    state(Ended, &[], &[]),
 ];
 
-static INDEX: [[u8; Trigger::COUNT]; State::COUNT] = index!(TABLE, State, Trigger);
+#[rustfmt::skip]
+const CELLS: Cells = cells! {
+    State x Trigger: Created   Starting  Active    Detached  Suspended Closing   Ended;
+    "all that can happen"
+    Attach:          C3        S4        A3        D1        D1        L2        E2;
+    Lost:            C3        S4        A1        D5        D5        L2        E2;
+    Suspend:         C4        S5        A2        A2        D6        L2        E2;
+    Prompt:          C1        S4        A3        D4        D4        L1        E1;
+    Written:         C4        S5        A3        D5        D5        L2        E2;
+    Output:          C4        S5        A3        D4        D4        L2        E2;
+    Started:         C4        S1        A4        D5        D5        L2        E2;
+    TurnEnded:       C4        S5        A3        D4        D4        L2        E2;
+    Stop:            C2        S2        U1        U1        U1        L2        E2;
+    Exited:          C4        S3        U2        U2        U2        L1        E2;
+    Expired:         C2        S3        A4        D3        D2        L1        E2;
+    Restarted:       C2        S3        U2        U2        U2        L1        E2;
+};
+
+#[rustfmt::skip]
+const RULES: &[Rule<State, Op, &str>] = &[
+    rule("C1").go(Starting, &[Work]).because("it goes on"),
+    rule("C2").go(Ended, &[Work]).because("it goes on"),
+    rule("C3").stay(&[Work]).because("work"),
+    rule("C4").ignore("late").because("late news"),
+    rule("S1").go(Active, &[Work]).because("it goes on"),
+    rule("S2").go(Closing, &[Work]).because("it goes on"),
+    rule("S3").go(Ended, &[Work]).because("it goes on"),
+    rule("S4").stay(&[Work]).because("work"),
+    rule("S5").ignore("late").because("late news"),
+    rule("A1").go(Detached, &[Work]).because("it goes on"),
+    rule("A2").go(Suspended, &[Work]).because("it goes on"),
+    rule("A3").stay(&[Work]).because("work"),
+    rule("A4").ignore("late").because("late news"),
+    rule("D1").go(Active, &[Work]).because("it goes on"),
+    rule("D2").go(Detached, &[Work]).because("it goes on"),
+    rule("D3").go(Closing, &[Work]).because("it goes on"),
+    rule("D4").stay(&[Work]).because("work"),
+    rule("D5").ignore("late").because("late news"),
+    rule("D6").ignore("late").because("late news"),
+    rule("U1").go(Closing, &[Work]).because("it goes on"),
+    rule("U2").go(Ended, &[Work]).because("it goes on"),
+    rule("L1").go(Ended, &[Work]).because("it goes on"),
+    rule("L2").ignore("late").because("late news"),
+    rule("E1").go(Created, &[Work]).because("it goes on"),
+    rule("E2").ignore("late").because("late news"),
+];
+
+outlive::table! { State, Trigger, Op, &'static str }
 
 pub struct Machine(State);
 
@@ -73,10 +120,10 @@ impl Small for Machine {
 
     #[inline]
     fn handle(&mut self, event: Trigger) {
-        let row = &ROWS[INDEX[self.0 as usize][event as usize] as usize];
+        let row = TABLE.rule(self.0, event);
         match row.verdict {
-            Go(state) => self.0 = state,
-            Stay | Verdict::Ignore(_) | Verdict::Refuse(_) => {}
+            Verdict::Go(state) => self.0 = state,
+            Verdict::Stay | Verdict::Ignore(_) | Verdict::Refuse(_) => {}
         }
     }
 

@@ -7,14 +7,13 @@ mod by_smlang;
 mod by_statig;
 mod by_table;
 
-use strum::{EnumCount, IntoStaticStr, VariantArray};
+use strum::{EnumCount, VariantArray};
 
 use crate::document::table;
 use crate::harness::{Random, Taken, compare, peer};
 use crate::{Effort, instructions};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumCount, VariantArray, IntoStaticStr)]
-#[strum(const_into_str)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumCount, VariantArray, strum::VariantNames)]
 pub enum State {
     Created,
     Starting,
@@ -25,8 +24,7 @@ pub enum State {
     Ended,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumCount, VariantArray, IntoStaticStr)]
-#[strum(const_into_str)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumCount, VariantArray, strum::VariantNames)]
 pub enum Trigger {
     Attach,
     Lost,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use outlive::Reason;
-use outlive::docs::{Line, Named, Sheet};
+use outlive::docs::{Line, Named, Op, Sheet};
 use outlive::table::Verdict;
 use serde_json::{Value, json};
 
@@ -152,11 +152,11 @@ fn rule_text(sheet: &Sheet, row: &Line) -> String {
     if let Some(reason) = reason(row) {
         let _ = writeln!(text, "Reason: {reason}: {}.", reason.meaning());
     }
-    text + &ops_text(row) + "\n"
+    text + &ops_text(&row.ops) + "\n"
 }
 
 fn rule_json(sheet: &Sheet, row: &Line) -> Value {
-    let mut rule = row_json(row);
+    let mut rule = row_json(row, &row.ops);
     rule["table"] = json!(sheet.name);
     rule["from"] = json!(row.from);
     rule["on"] = json!(row.on);
@@ -170,22 +170,29 @@ fn reason(row: &Line) -> Option<Reason> {
     }
 }
 
-fn ops_text(row: &Line) -> String {
-    if row.ops.is_empty() {
+fn ops_text<'a>(ops: impl IntoIterator<Item = &'a Op>) -> String {
+    let mut ops = ops.into_iter().peekable();
+    if ops.peek().is_none() {
         return String::from("\nNothing is done, and nothing changes.\n");
     }
     let mut text = String::from("\nDone, in this order:\n");
-    for (place, op) in (1..).zip(&row.ops) {
-        let _ = writeln!(text, "  {place}. {op}: {}", op.meaning);
+    for (place, op) in (1..).zip(ops) {
+        let only = op.only_in.join(", ");
+        let only = if only.is_empty() { only } else { format!(" (only in {only})") };
+        let _ = writeln!(text, "  {place}. {op}{only}: {}", op.meaning);
     }
     text
 }
 
-/// What a row says, wherever it holds.
-fn row_json(row: &Line) -> Value {
-    let ops = row.ops.iter().map(|op| {
-        let argument = op.argument.map(|(_, argument)| argument);
-        json!({ "op": op.name, "argument": argument, "meaning": op.meaning })
+/// What a row says, with these of its ops.
+fn row_json<'a>(row: &Line, ops: impl IntoIterator<Item = &'a Op>) -> Value {
+    let ops = ops.into_iter().map(|op| {
+        let argument = op.argument.as_ref().map(|(_, argument)| argument);
+        let mut json = json!({ "op": op.name, "argument": argument, "meaning": op.meaning });
+        if !op.only_in.is_empty() {
+            json["in"] = json!(op.only_in);
+        }
+        json
     });
     let (verdict, to) = match row.verdict {
         Verdict::Go(state) => ("go", Some(state)),
@@ -275,6 +282,16 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// What is done in this state.
+    fn ops(&self) -> Vec<Op> {
+        let ops = self.row.ops_in(self.state.name).cloned();
+        let here = |mut op: Op| {
+            op.only_in.clear();
+            op
+        };
+        ops.map(here).collect()
+    }
+
     fn text(&self) -> String {
         let Cell { state, trigger, row, .. } = self;
         let mut text =
@@ -285,7 +302,7 @@ impl<'a> Cell<'a> {
         if let Some(reason) = reason(row) {
             let _ = writeln!(text, "Reason: {reason}: {}.", reason.meaning());
         }
-        text += &ops_text(row);
+        text += &ops_text(&self.ops());
         let title = if row.verdict.acts() {
             "What else is acted on"
         } else {
@@ -299,7 +316,7 @@ impl<'a> Cell<'a> {
     }
 
     fn json(&self) -> Value {
-        let mut cell = row_json(self.row);
+        let mut cell = row_json(self.row, &self.ops());
         cell["table"] = json!(self.sheet.name);
         cell["state"] = json!(self.state);
         cell["trigger"] = json!(self.trigger);

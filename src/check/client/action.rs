@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strum::VariantArray;
+
 use super::World;
 use super::moment::{Down, Moment, Phase, Up};
 use crate::client::{State, Timer};
@@ -187,7 +189,7 @@ const IN_FLIGHT: usize = 3;
 pub(super) fn enabled(world: &World, now: &Moment, out: &mut Vec<Action>) {
     wire(world, now, out);
     let left = &now.left;
-    for timer in Timer::ALL {
+    for timer in Timer::VARIANTS.iter().copied() {
         if now.link.armed(timer).is_none() {
             continue;
         }

@@ -17,13 +17,13 @@ pub use action::{Action, CLASSES, Late};
 pub use moment::{Budget, Down, Fate, Handed, Moment, Phase, Server, Up, What, Wire};
 pub use scopes::Scope;
 
+use crate::check::world::mutants::rules;
+use crate::check::world::names;
 use crate::check::{Fairness, Judgement, Laws, Model, Step};
 use crate::client::table::{Row, Table};
 use crate::client::{Link, Machine, State};
 use crate::laws::{Breach, Law};
 use crate::log::{Log, LogId};
-use crate::table::Verdict;
-use crate::words::Reason;
 
 /// A client, and what may happen around it.
 #[derive(Clone, Debug)]
@@ -56,10 +56,9 @@ impl World {
         &self.scope
     }
 
-    /// The rules of its table, as the search counts them: every row but the cells that cannot arise.
+    /// The rules of its table, as the search counts them: all but the cells that cannot arise.
     pub fn rules(&self) -> Vec<String> {
-        let rows = self.machine.table().rows.iter().filter(|row| is_rule(row));
-        rows.map(|row| format!("client {}", row.id)).collect()
+        rules(self.machine.table().rows).map(|(_, rows)| format!("client {}", rows[0].id)).collect()
     }
 
     fn place(&self, row: &'static Row) -> usize {
@@ -81,11 +80,6 @@ impl World {
             left: self.scope.budget,
         }
     }
-}
-
-/// Whether a row is a rule, and no cell that cannot arise.
-pub fn is_rule(row: &Row) -> bool {
-    row.verdict != Verdict::Ignore(Reason::Impossible)
 }
 
 /// Whether the step kept one law: the player notes which one it broke, if any.
@@ -188,8 +182,7 @@ impl Model for World {
     }
 
     fn counters(&self) -> Vec<String> {
-        let rows = self.machine.table().rows.iter();
-        rows.map(|row| format!("client {}", row.id)).collect()
+        names("client", self.machine.table().rows).collect()
     }
 
     fn count(&self, evidence: &Evidence, hit: &mut dyn FnMut(usize)) {

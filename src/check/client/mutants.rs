@@ -1,68 +1,74 @@
-//! Mutants: every row of the client's table changed in every small way, and the law that notices.
+//! Mutants: every rule of the client's table changed in every small way, and the law that notices.
 //!
 //! The laws are complete when no mutant survives, save those that are listed as equivalent.
 
 use strum::VariantArray;
 
-use super::{Scope, World, is_rule, scopes};
-use crate::check::world::mutants::{Fate, changes};
+use super::{Scope, World, scopes};
+use crate::check::world::mutants::{Fate, changes, replaced, rules};
 use crate::check::{Report, Search};
-use crate::client::table::{INDEX, ROWS, Row, Table};
+use crate::client::table::{ROWS, Row, TABLE};
 use crate::client::{State, shape};
-use crate::laws::Law;
+use crate::law::Law;
 use crate::words::Reason;
 
-/// A changed row.
+/// A changed rule.
 #[derive(Clone, Debug)]
 pub struct Mutant {
-    /// Which row, and what was changed, as in `client V6: without Probe`.
+    /// Which rule, and what was changed, as in `client V6: without Probe`.
     pub name: String,
     place: usize,
-    row: Row,
+    rows: Vec<Row>,
 }
 
 /// Mutants that change nothing anybody could notice, each with its reason: the beginning of a mutant's
 /// name, and why.
-pub const EQUIVALENT: &[(&str, &str)] = &[];
+pub const EQUIVALENT: &[(&str, &str)] = &[
+    ("client U1: without DisarmAll", UNARMED),
+    ("client U3: without DisarmAll", UNARMED),
+    ("client V4: without DisarmAll", UNARMED),
+    ("client V10: without DisarmAll", UNARMED),
+    ("client C3: without DisarmAll", UNARMED),
+];
+
+const UNARMED: &str = "no timer is armed in STOPPED and DORMANT, and the only one of CONNECTING has fired; \
+    BACKING_OFF disarms on entry for the rules that come from elsewhere";
 
 /// Every mutant of every rule.
 pub fn all() -> Vec<Mutant> {
-    let rules = ROWS.iter().enumerate().filter(|(_, row)| is_rule(row));
-    let of = |(place, row): (usize, &Row)| {
-        let changed = changes(row, State::VARIANTS, &[Reason::Stale, Reason::NotStarted]);
+    let of = |(place, rows): (usize, &'static [Row])| {
+        let changed = changes(rows, State::VARIANTS, &[Reason::Stale, Reason::NotStarted]);
         let mutant = move |(what, changed)| Mutant {
-            name: format!("client {}: {what}", row.id),
+            name: format!("client {}: {what}", rows[0].id),
             place,
-            row: changed,
+            rows: changed,
         };
         changed.into_iter().map(mutant).collect::<Vec<_>>()
     };
-    rules.flat_map(of).collect()
+    rules(ROWS).flat_map(of).collect()
 }
 
 impl Mutant {
-    /// The law that the changed row breaks by its shape: it would not compile.
-    pub fn misshapen(&self) -> Option<Law> {
-        shape::broken(&self.row)
+    /// The law that a changed row breaks by its shape: it would not compile.
+    pub fn shape_error(&self) -> Option<Law> {
+        self.rows.iter().find_map(shape::violated_law)
     }
 
-    /// The counter of its row in a world's report.
-    pub fn row(&self) -> &str {
-        self.name.split(':').next().unwrap_or_default()
+    /// Whether a row is one of its rule, by the name that it has in a world's report.
+    fn changes(&self, row: &str) -> bool {
+        let rule = self.name.split(':').next().unwrap_or_default();
+        row.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     }
 
     /// The world with the changed row.
     pub fn in_world(&self, world: World) -> World {
-        let mut rows = ROWS.to_vec();
-        rows[self.place] = self.row;
-        let table = Table { rows: Vec::leak(rows), index: INDEX };
-        world.with_table(Box::leak(Box::new(table)))
+        world.with_table(replaced(&TABLE, self.place, &self.rows))
     }
 
     /// Looks for a law that notices: by shape, then in each of the worlds, up to twice as many states as
     /// the shipped table has there. A changed row may make a world endless.
     pub fn fate(&self, worlds: &[(&'static Scope, u64)], threads: usize) -> Fate {
-        if let Some(law) = self.misshapen() {
+        if let Some(law) = self.shape_error() {
             return Fate::Killed { law: law.to_string(), world: None };
         }
         for (scope, states) in worlds {
@@ -95,7 +101,7 @@ pub fn survey(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, F
     let fates = mutants.into_iter().enumerate().map(|(done, mutant)| {
         progress(done, total);
         let takes = |report: &Report| {
-            report.counters.iter().any(|row| row.name == mutant.row() && row.count > 0)
+            report.counters.iter().any(|row| mutant.changes(&row.name) && row.count > 0)
         };
         let worlds = explored.iter().filter(|(_, report)| takes(report));
         let worlds: Vec<_> = worlds.map(|(scope, report)| (*scope, report.states)).collect();

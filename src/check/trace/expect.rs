@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::ids::PromptNumber;
 use crate::session::{Effect, Record, Step};
 use crate::table::Verdict;
-use crate::words::{Reason, State, words};
+use crate::vocabulary::vocabulary;
+use crate::words::{Reason, State};
 
-words! {
+vocabulary! {
     /// What became of an event, in a word.
     Word as "snake_case" {
         Go = "Acted on, and the state changed.",

@@ -4,9 +4,10 @@ use strum::VariantArray;
 
 use crate::ids::{ClientId, ConnectionId, Generation};
 use crate::session::{Event, Session, Turn, WorkerOutcome};
-use crate::words::{State, Timer, words};
+use crate::vocabulary::vocabulary;
+use crate::words::{State, Timer};
 
-words! {
+vocabulary! {
     /// A kind of event that a log may leave out. The kinds that are not here carry what nobody can
     /// guess: who attaches, what is prompted, how much is put out.
     Hidden as "snake_case" {

@@ -28,16 +28,18 @@ use crate::laws::{Breach, Law, Witness};
 use crate::limits::{Limits, ZeroLimit};
 use crate::routing;
 use crate::session::{Machine, table};
-use crate::table::Verdict;
-use crate::words::{Reason, State, Timer, words};
+use crate::table::Row;
+use crate::vocabulary::vocabulary;
+use crate::words::{State, Timer};
 use judge::{accepted_is_kept, behind, is, listed_means_open, owed, stop_aborts_the_worker};
 use moment::{Client, Clock, Node};
+use mutants::rules;
 
 /// The generation that armed timers have in every moment: all that can matter is whether one is current.
 pub(super) const CURRENT: Generation = Generation(2);
 pub(super) const OLD: Generation = Generation(1);
 
-words! {
+vocabulary! {
     /// A planted bug: a driver that goes wrong as drivers in the field did. The checker finds each.
     Bug as "snake_case" {
         LossByClient = "The registry knows clients, not connections: a late close is taken for the newcomer's (race R1).",
@@ -188,18 +190,13 @@ impl World {
         &self.scope
     }
 
-    /// The rules of its tables, as the search counts them: every row but the cells that cannot arise.
+    /// The rules of its tables, as the search counts them: all but the cells that cannot arise.
     pub fn rules(&self) -> Vec<String> {
-        let possible = |verdict: Option<Reason>| verdict != Some(Reason::Impossible);
-        let session = self.machine.table().rows.iter();
-        let session = session.map(|row| ("session", row.id, ignored(&row.verdict)));
-        let connection = self.connections.rows.iter();
-        let connection = connection.map(|row| ("connection", row.id, ignored(&row.verdict)));
-        let routing = self.routes.rows.iter().map(|row| ("routing", row.id, None));
-        let rows = session.chain(connection).chain(routing);
-        rows.filter(|(.., verdict)| possible(*verdict))
-            .map(|(table, id, _)| std::format!("{table} {id}"))
-            .collect()
+        let session = rules(self.machine.table().rows).map(|(_, rows)| ("session", rows[0].id));
+        let connection = rules(self.connections.rows).map(|(_, rows)| ("connection", rows[0].id));
+        let routing = rules(self.routes.rows).map(|(_, rows)| ("routing", rows[0].id));
+        let all = session.chain(connection).chain(routing);
+        all.map(|(table, id)| std::format!("{table} {id}")).collect()
     }
 
     /// A counterexample as a trace for the replay: what the first node's session was fed.
@@ -359,11 +356,9 @@ impl Model for World {
     }
 
     fn counters(&self) -> Vec<String> {
-        let session = self.machine.table().rows.iter().map(|row| ("session", row.id));
-        let connection = self.connections.rows.iter().map(|row| ("connection", row.id));
-        let routing = self.routes.rows.iter().map(|row| ("routing", row.id));
-        let rows = session.chain(connection).chain(routing);
-        rows.map(|(table, id)| std::format!("{table} {id}")).collect()
+        let session = names("session", self.machine.table().rows);
+        let connection = names("connection", self.connections.rows);
+        session.chain(connection).chain(names("routing", self.routes.rows)).collect()
     }
 
     fn count(&self, evidence: &Evidence, hit: &mut dyn FnMut(usize)) {
@@ -399,14 +394,16 @@ impl Model for World {
     }
 }
 
-fn ignored<S>(verdict: &Verdict<S, Reason>) -> Option<Reason> {
-    match verdict {
-        Verdict::Ignore(reason) => Some(*reason),
-        Verdict::Go(_) | Verdict::Stay | Verdict::Refuse(_) => None,
-    }
-}
-
-/// Whether the row is a rule: not a cell that cannot arise.
-pub fn is_rule(row: &table::Row) -> bool {
-    row.verdict != Verdict::Ignore(Reason::Impossible)
+/// What the rows of a table are called in reports: by their rule, and where it has several, by the states
+/// of the others as well.
+pub(in crate::check) fn names<S: crate::table::Word, T, O, R>(
+    table: &str,
+    rows: &[Row<S, T, O, R>],
+) -> impl Iterator<Item = String> {
+    rows.iter().enumerate().map(move |(place, row)| {
+        let again = place > 0 && rows[place - 1].id == row.id;
+        let states: Vec<&str> = row.from.iter().map(|state| state.name()).collect();
+        let states = if again { std::format!(" ({})", states.join(", ")) } else { String::new() };
+        std::format!("{table} {}{states}", row.id)
+    })
 }

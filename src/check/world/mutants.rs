@@ -1,31 +1,32 @@
-//! Mutants: every row of every table changed in every small way, and the law that notices.
+//! Mutants: every rule of every table, with all that its rows do, changed in every small way, and the law that
+//! notices. The rows of a rule are changed together: they differ only in what their states add.
 //!
 //! The laws are complete when no mutant survives, save those that are listed as equivalent.
 
 use strum::VariantArray;
 
-use super::{Bytes, Scope, World, is_rule, scopes};
+use super::{Bytes, Scope, World, scopes};
 use crate::check::Search;
 use crate::connection;
-use crate::laws::Law;
+use crate::law::Law;
 use crate::routing;
 use crate::session::{shape, table};
-use crate::table::{Row, Verdict};
+use crate::table::{Row, Table, Verdict, Word};
 use crate::words::{Reason, State};
 
-/// A changed row.
+/// A changed rule.
 #[derive(Clone, Debug)]
 pub struct Mutant {
-    /// Which table, which row, and what was changed, as in `session A1: go DETACHED → go SUSPENDED`.
+    /// Which table, which rule, and what was changed, as in `session A1: go DETACHED → go SUSPENDED`.
     pub name: String,
     change: Change,
 }
 
 #[derive(Clone, Debug)]
 enum Change {
-    Session(usize, table::Row),
-    Connection(usize, connection::table::Row),
-    Routing(usize, routing::Row),
+    Session(usize, Vec<table::Row>),
+    Connection(usize, Vec<connection::table::Row>),
+    Routing(usize, Vec<routing::Row>),
 }
 
 /// What became of a mutant.
@@ -50,132 +51,176 @@ pub enum Fate {
 /// Mutants that change nothing anybody could notice, each with its reason: the beginning of a mutant's
 /// name, and why.
 pub const EQUIVALENT: &[(&str, &str)] = &[
-    ("session B2: without Unpin", WITH_THE_PROCESS),
+    ("session B2: without UnpinLog", WITH_THE_PROCESS),
     ("session B2: without CloseAll", WITH_THE_PROCESS),
     ("session B2: without DisarmAll", WITH_THE_PROCESS),
     ("session B4: without CloseAll", WITH_THE_PROCESS),
+    ("session C2: without DisarmAll", FIRED),
+    ("session S5: without DisarmAll", FIRED),
+    ("session D3: without DisarmAll", FIRED),
+    ("session U5: without Disarm(Grace)", FIRED),
+    ("session L2: without DisarmAll", FIRED),
+    (
+        "session D3: without SendDue",
+        "nobody is connected in DETACHED, so nothing is due to be sent",
+    ),
 ];
+
+const FIRED: &str = "the timer that fired was the only one that was armed; its state disarms on exit, or the \
+    next one on entry, for the rules by which nothing has fired";
 
 const WITH_THE_PROCESS: &str = "a store loses the end of its log only together with the process, and what \
     is not durable went with it; the row lets go of it for a driver that feeds the event all the same";
 
 /// Every mutant of every rule.
 pub fn all() -> Vec<Mutant> {
+    let reasons = [Reason::Stale, Reason::QueueFull];
     let mut all = Vec::new();
-    for (place, row) in table::ROWS.iter().enumerate().filter(|(_, row)| is_rule(row)) {
-        let reasons = [Reason::Stale, Reason::QueueFull];
-        for (what, changed) in changes(row, State::VARIANTS, &reasons) {
-            all.push(Mutant {
-                name: format!("session {}: {what}", row.id),
-                change: Change::Session(place, changed),
-            });
+    let mut add = |name: String, change| all.push(Mutant { name, change });
+    for (place, rows) in rules(table::ROWS) {
+        for (what, changed) in changes(rows, State::VARIANTS, &reasons) {
+            let name = format!("session {}: {what}", rows[0].id);
+            add(name, Change::Session(place, changed));
         }
     }
-    let possible =
-        |row: &&connection::table::Row| row.verdict != Verdict::Ignore(Reason::Impossible);
-    for (place, row) in connection::table::ROWS.iter().enumerate().filter(|(_, row)| possible(row))
-    {
-        let reasons = [Reason::Stale, Reason::QueueFull];
-        for (what, changed) in changes(row, connection::Phase::VARIANTS, &reasons) {
-            let change = Change::Connection(place, changed);
-            all.push(Mutant { name: format!("connection {}: {what}", row.id), change });
+    for (place, rows) in rules(connection::table::ROWS) {
+        for (what, changed) in changes(rows, connection::Phase::VARIANTS, &reasons) {
+            let name = format!("connection {}: {what}", rows[0].id);
+            add(name, Change::Connection(place, changed));
         }
     }
-    for (place, row) in routing::ROWS.iter().enumerate() {
-        for (what, changed) in ops_changed(row) {
-            let change = Change::Routing(place, changed);
-            all.push(Mutant { name: format!("routing {}: {what}", row.id), change });
+    for (place, rows) in rules(routing::ROWS) {
+        for (what, changed) in ops_changed(rows) {
+            let name = format!("routing {}: {what}", rows[0].id);
+            add(name, Change::Routing(place, changed));
         }
     }
     all
 }
 
-/// Every small change of a row: another verdict or target, an op dropped, two neighbours swapped.
+/// The rows of each rule, with the place of the first. No rule: the cells that cannot arise.
+pub(in crate::check) fn rules<S: Copy, T, O>(
+    rows: &[Row<S, T, O, Reason>],
+) -> impl Iterator<Item = (usize, &[Row<S, T, O, Reason>])> {
+    let mut place = 0;
+    let rules = rows.chunk_by(|row, next| row.id == next.id).map(move |rows| {
+        place += rows.len();
+        (place - rows.len(), rows)
+    });
+    rules.filter(|(_, rows)| rows[0].is_possible())
+}
+
+/// What was changed in a rule, and its rows.
+pub(in crate::check) type Changed<S, T, O, R> = (String, Vec<Row<S, T, O, R>>);
+
+/// Every small change of a rule: another verdict or target, an op dropped, two neighbours swapped.
 pub(in crate::check) fn changes<S, T, O, R>(
-    row: &Row<S, T, O, R>,
+    rows: &[Row<S, T, O, R>],
     states: &[S],
     reasons: &[R; 2],
-) -> Vec<(String, Row<S, T, O, R>)>
+) -> Vec<Changed<S, T, O, R>>
 where
     S: Copy + PartialEq + std::fmt::Display,
     T: Copy,
-    O: Copy + std::fmt::Debug,
+    O: Copy + Ord + std::fmt::Debug,
     R: Copy + PartialEq + std::fmt::Display,
 {
+    let was = rows[0].verdict;
     let mut verdicts: Vec<Verdict<S, R>> = states.iter().map(|state| Verdict::Go(*state)).collect();
     verdicts.push(Verdict::Stay);
     let mut changed = Vec::new();
     for verdict in verdicts {
-        let itself = row.from.iter().all(|from| verdict == Verdict::Go(*from));
-        if verdict != row.verdict && !itself {
-            changed.push((format!("{} → {verdict}", row.verdict), Row { verdict, ..*row }));
+        let itself = rows.iter().flat_map(|row| row.from).all(|from| verdict == Verdict::Go(*from));
+        if verdict != was && !itself {
+            changed.push((
+                format!("{was} → {verdict}"),
+                rows.iter().map(|row| Row { verdict, ..*row }).collect(),
+            ));
         }
     }
-    // A row that stops acting keeps its shape: it loses its ops as well.
+    // A rule that stops acting keeps its shape: it loses its ops as well.
     let [ignore, refuse] = [Verdict::Ignore(reasons[0]), Verdict::Refuse(reasons[1])];
     for verdict in [ignore, refuse] {
-        let kind = core::mem::discriminant(&verdict) == core::mem::discriminant(&row.verdict);
+        let kind = core::mem::discriminant(&verdict) == core::mem::discriminant(&was);
         if !kind {
-            changed
-                .push((format!("{} → {verdict}", row.verdict), Row { verdict, ops: &[], ..*row }));
+            let without = rows.iter().map(|row| Row { verdict, ops: &[], ..*row }).collect();
+            changed.push((format!("{was} → {verdict}"), without));
         }
     }
-    changed.extend(ops_changed(row));
+    changed.extend(ops_changed(rows));
     changed
 }
 
-fn ops_changed<S: Copy, T: Copy, O: Copy + std::fmt::Debug, R: Copy>(
-    row: &Row<S, T, O, R>,
-) -> Vec<(String, Row<S, T, O, R>)> {
-    let mut changed = Vec::new();
-    let mut with = |what: String, ops: Vec<O>| {
-        // A few bytes for each mutant, for the life of the process: a table is static.
-        changed.push((what, Row { ops: Box::leak(ops.into_boxed_slice()), ..*row }));
+/// An op is dropped, or swapped with its neighbour, in each row that has it so.
+fn ops_changed<S: Copy, T: Copy, O: Copy + Ord + std::fmt::Debug, R: Copy>(
+    rows: &[Row<S, T, O, R>],
+) -> Vec<Changed<S, T, O, R>> {
+    let with = |change: &dyn Fn(&mut Vec<O>)| {
+        let row = |row: &Row<S, T, O, R>| {
+            let mut ops = row.ops.to_vec();
+            change(&mut ops);
+            // A few bytes for each mutant, for the life of the process: a table is static.
+            Row { ops: Box::leak(ops.into_boxed_slice()), ..*row }
+        };
+        rows.iter().map(row).collect::<Vec<_>>()
     };
-    for (place, op) in row.ops.iter().enumerate() {
-        let mut ops = row.ops.to_vec();
-        ops.remove(place);
-        with(format!("without {op:?}"), ops);
-    }
-    for place in 1..row.ops.len() {
-        let mut ops = row.ops.to_vec();
-        ops.swap(place - 1, place);
-        with(format!("{:?} before {:?}", row.ops[place], row.ops[place - 1]), ops);
-    }
-    changed
+    let mut ops: Vec<O> = rows.iter().flat_map(|row| row.ops).copied().collect();
+    ops.sort();
+    ops.dedup();
+    let mut pairs: Vec<[O; 2]> =
+        rows.iter().flat_map(|row| row.ops.windows(2)).map(|pair| [pair[0], pair[1]]).collect();
+    pairs.sort();
+    pairs.dedup();
+    let dropped =
+        ops.iter().map(|op| (format!("without {op:?}"), with(&|ops| ops.retain(|it| it != op))));
+    let swapped = pairs.iter().map(|[first, then]| {
+        let swap = |ops: &mut Vec<O>| {
+            let place = ops.windows(2).position(|pair| pair == [*first, *then]);
+            if let Some(place) = place {
+                ops.swap(place, place + 1);
+            }
+        };
+        (format!("{then:?} before {first:?}"), with(&swap))
+    });
+    dropped.chain(swapped).collect()
+}
+
+/// The table with these rows from a place on.
+pub(in crate::check) fn replaced<S, T, O, R, const STATES: usize, const TRIGGERS: usize>(
+    table: &Table<S, T, O, R, STATES, TRIGGERS>,
+    place: usize,
+    changed: &[Row<S, T, O, R>],
+) -> &'static Table<S, T, O, R, STATES, TRIGGERS>
+where
+    S: Word,
+    T: Word,
+    O: Copy,
+    R: Copy,
+{
+    let mut rows = table.rows.to_vec();
+    rows[place..place + changed.len()].copy_from_slice(changed);
+    Box::leak(Box::new(Table { rows: Vec::leak(rows), index: table.index }))
 }
 
 impl Mutant {
-    /// The law that the changed row breaks by its shape: it would not compile.
-    pub fn misshapen(&self) -> Option<Law> {
+    /// The law that a changed row breaks by its shape: it would not compile.
+    pub fn shape_error(&self) -> Option<Law> {
         match &self.change {
-            Change::Session(_, row) => shape::broken(row),
-            Change::Connection(_, row) => connection::table::broken(row),
-            Change::Routing(_, row) => routing::broken(row),
+            Change::Session(_, rows) => rows.iter().find_map(shape::violated_law),
+            Change::Connection(_, rows) => rows.iter().find_map(connection::table::violated_law),
+            Change::Routing(_, rows) => rows.iter().find_map(routing::table::violated_law),
         }
     }
 
-    /// The world with the changed row.
+    /// The world with the changed rule.
     fn in_world(&self, world: World) -> World {
         match &self.change {
-            Change::Session(place, row) => {
-                let mut rows = table::ROWS.to_vec();
-                rows[*place] = *row;
-                let table = table::Table { rows: Vec::leak(rows), index: table::INDEX };
-                world.with_table(Box::leak(Box::new(table)))
+            Change::Session(place, rows) => world.with_table(replaced(&table::TABLE, *place, rows)),
+            Change::Connection(place, rows) => {
+                world.with_connections(replaced(&connection::table::TABLE, *place, rows))
             }
-            Change::Connection(place, row) => {
-                let mut rows = connection::table::ROWS.to_vec();
-                rows[*place] = *row;
-                let index = connection::table::INDEX;
-                let table = connection::table::Table { rows: Vec::leak(rows), index };
-                world.with_connections(Box::leak(Box::new(table)))
-            }
-            Change::Routing(place, row) => {
-                let mut rows = routing::ROWS.to_vec();
-                rows[*place] = *row;
-                let table = routing::Table { rows: Vec::leak(rows), index: routing::INDEX };
-                world.with_routes(Box::leak(Box::new(table)))
+            Change::Routing(place, rows) => {
+                world.with_routes(replaced(&routing::TABLE, *place, rows))
             }
         }
     }
@@ -183,7 +228,7 @@ impl Mutant {
     /// Looks for a law that notices: by shape, then in each of the worlds, up to twice as many states as
     /// the shipped table has there. A changed row may make a world endless.
     pub fn fate(&self, worlds: &[(&'static Scope, u64)], threads: usize) -> Fate {
-        if let Some(law) = self.misshapen() {
+        if let Some(law) = self.shape_error() {
             return Fate::Killed { law: law.to_string(), world: None };
         }
         for (scope, states) in worlds {
@@ -202,9 +247,10 @@ impl Mutant {
         }
     }
 
-    /// The counter of its row in a world's report.
-    pub fn row(&self) -> &str {
-        self.name.split(':').next().unwrap_or_default()
+    /// Whether a row is one of its rule, by the name that it has in a world's report.
+    fn changes(&self, row: &str) -> bool {
+        let rule = self.name.split(':').next().unwrap_or_default();
+        row.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     }
 }
 
@@ -223,7 +269,7 @@ pub fn survey(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, F
     let fates = mutants.into_iter().enumerate().map(|(done, mutant)| {
         progress(done, total);
         let takes = |report: &crate::check::Report| {
-            report.counters.iter().any(|row| row.name == mutant.row() && row.count > 0)
+            report.counters.iter().any(|row| mutant.changes(&row.name) && row.count > 0)
         };
         let worlds = explored.iter().filter(|(_, report)| takes(report));
         let worlds: Vec<_> = worlds.map(|(scope, report)| (*scope, report.states)).collect();

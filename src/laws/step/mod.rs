@@ -13,17 +13,17 @@ use crate::table::Verdict;
 use crate::words::State;
 
 /// A step as the laws see it.
-struct View<'a> {
+pub(super) struct View<'a> {
     limits: &'a Limits,
     before: &'a Session,
     event: &'a Event,
     step: &'a Step,
 }
 
-type StepLaw = fn(&View<'_>) -> Result<(), String>;
+pub(super) type StepLaw = fn(&View<'_>) -> Result<(), String>;
 
 /// The laws over steps, in the order in which they are asked.
-const STEP_LAWS: &[(Law, StepLaw)] = &[
+pub(super) const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::ImpossibleNeverHappens, answers::impossible_never_happens),
     (Law::ClosingOnlyEnds, session::closing_only_ends),
     (Law::EndedOnlyReopens, session::ended_only_reopens),

@@ -1,8 +1,9 @@
 //! The laws of the session's own table, over a row that leads from CLOSING back to ACTIVE.
 
-use outlive::session::shape::broken;
+use outlive::session::shape::violated_law;
 use outlive::session::table::{Op, Row};
-use outlive::table::{Verdict, fail};
+use outlive::table::Verdict;
+use outlive::table::proof::fail;
 use outlive::{State, Trigger};
 
 const ROW: Row = Row::new(
@@ -10,12 +11,12 @@ const ROW: Row = Row::new(
     &[State::Closing],
     &[Trigger::Attach],
     Verdict::Go(State::Active),
-    &[Op::Commit, Op::Admit],
+    &[Op::Commit, Op::List],
     "somebody is back",
 );
 
 const _: () = {
-    if let Some(law) = broken(&ROW) {
+    if let Some(law) = violated_law(&ROW) {
         fail(&["row ", ROW.id, " breaks ", law.into_str(), ": ", law.meaning()]);
     }
 };

@@ -1,8 +1,9 @@
 //! The laws of the session's own table, over a row that accepts a prompt and forgets to commit.
 
-use outlive::session::shape::broken;
+use outlive::session::shape::violated_law;
 use outlive::session::table::{Op, Row};
-use outlive::table::{Verdict, fail};
+use outlive::table::Verdict;
+use outlive::table::proof::fail;
 use outlive::{State, Trigger};
 
 const ROW: Row = Row::new(
@@ -15,7 +16,7 @@ const ROW: Row = Row::new(
 );
 
 const _: () = {
-    if let Some(law) = broken(&ROW) {
+    if let Some(law) = violated_law(&ROW) {
         fail(&["row ", ROW.id, " breaks ", law.into_str(), ": ", law.meaning()]);
     }
 };

@@ -12,7 +12,7 @@ use crate::store::{
 };
 use outlive::ids::Seq;
 
-outlive::words! {
+outlive::vocabulary! {
     /// What is asked of a store.
     Call as "snake_case" {
         Open = "Ownership is taken.",

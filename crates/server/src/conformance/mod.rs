@@ -38,7 +38,7 @@ pub use faulty::{Call, Fault, Faulty, seeded};
 
 use crate::store::Store;
 
-outlive::words! {
+outlive::vocabulary! {
     /// What a store is held to.
     Check as "snake_case" {
         KeptIsRead = "What was committed is there: the record, its version, and every line.",

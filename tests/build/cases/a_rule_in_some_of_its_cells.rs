@@ -1,0 +1,30 @@
+//! A rule answers a pull in both states and a slam in one.
+
+#[path = "../door.rs"]
+mod door;
+
+use door::{Door::{self, *}, Op::{self, *}, Push};
+use outlive::table::{Cells, Rule, StateOps, cells, rule, state};
+
+const STATES: &[StateOps<Door, Op>] = &[
+    state(Open, &[], &[]),
+    state(Shut, &[Lock], &[]),
+];
+
+const CELLS: Cells = cells! {
+    Door x Push: Open Shut;
+    "hands"
+    Pull: D1 D1;
+    Slam: D1 D3;
+};
+
+const RULES: &[Rule<Door, Op, &str>] = &[
+    rule("D1").stay(&[Swing]).because("it is not held"),
+    rule("D3").ignore("shut").because("a slam is for a door that is open"),
+];
+
+outlive::table! { Door, Push, Op, &'static str }
+
+fn main() {
+    let _ = &TABLE;
+}

@@ -1,0 +1,50 @@
+//! A door that is shut may not swing open by itself.
+
+#[path = "../door.rs"]
+mod door;
+
+use door::{Door::{self, *}, Op::{self, *}, Push};
+use outlive::table::{Cells, Rule, StateOps, cells, rule, state};
+
+const STATES: &[StateOps<Door, Op>] = &[
+    state(Open, &[], &[]),
+    state(Shut, &[Lock], &[]),
+];
+
+const CELLS: Cells = cells! {
+    Door x Push: Open Shut;
+    "hands"
+    Pull: D1 D2;
+    Slam: D1 D3;
+};
+
+const RULES: &[Rule<Door, Op, &str>] = &[
+    rule("D1").go(Shut, &[Swing]).because("it is not held"),
+    rule("D2").go(Open, &[Swing]).because("somebody wants to get in"),
+    rule("D3").ignore("shut").because("a slam is for a door that is open"),
+];
+
+outlive::table! { Door, Push, Op, &'static str; law violated_law }
+
+struct Law;
+
+impl Law {
+    const fn into_str(&self) -> &'static str {
+        "shut_stays_shut"
+    }
+
+    const fn meaning(&self) -> &'static str {
+        "A door that is shut stays shut."
+    }
+}
+
+const fn violated_law(row: &Row) -> Option<Law> {
+    match (row.from, row.verdict) {
+        ([Shut], outlive::table::Verdict::Go(Open)) => Some(Law),
+        _ => None,
+    }
+}
+
+fn main() {
+    let _ = &TABLE;
+}
