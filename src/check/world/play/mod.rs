@@ -12,7 +12,9 @@ mod workers;
 
 use core::num::{NonZeroU32, NonZeroU64};
 use std::prelude::v1::*;
+
 use std::{format, vec};
+use strum::EnumCount;
 
 use super::action::Action;
 use super::moment::{
