@@ -123,8 +123,8 @@
 //!
 //! [`laws::Law`] names what must always hold, a sentence each. A law is held wherever it can be:
 //!
-//! * over rows, when the crate is compiled: a table with a hole, two rows for one cell, or a row whose
-//!   shape breaks a law is a build error that names it ([`table`], [`session::shape`]);
+//! * over rows, when the crate is compiled: a table with a cell that has no rule, a rule that has no cell, or a row whose
+//!   shape breaks a law is a build error that names it ([`table`](mod@table), [`session::shape`]);
 //! * over steps, in every step of a debug build: [`laws::of_step`];
 //! * over what a driver was told, step after step: [`laws::Witness`];
 //! * over worlds, in every order of events, with connections, clients, worker, store and crashes
@@ -140,7 +140,7 @@
 //! | [`log`] | cursors, and where a viewer that attaches goes on |
 //! | [`laws`] | the laws over steps, and the witness |
 //! | [`client`] | the other end: one client's link to one session, with its own table |
-//! | [`table`] | the form of all tables, and the proof that one is total |
+//! | [`table`](mod@table) | the form of all tables, and the proof that one is total |
 //! | [`ids`] | ids and fences |
 //! | `check` (feature) | the model checker, the world that drivers live in, and the replay of traces |
 //! | `docs` (feature) | the tables as Markdown, Mermaid, Graphviz, SVG and JSON |

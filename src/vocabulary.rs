@@ -34,6 +34,7 @@ macro_rules! vocabulary {
             const ALL: &'static [$name] = <$name as ::strum::VariantArray>::VARIANTS;
             const NAMES: &'static [&'static str] = <$name as ::strum::VariantNames>::VARIANTS;
 
+            #[inline]
             fn place(self) -> usize {
                 self as usize
             }

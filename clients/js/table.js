@@ -495,7 +495,7 @@ export const table = {
     },
     {
       "name": "arm_backoff",
-      "meaning": "Arm the timer of the next dial: a random time that grows with each failure."
+      "meaning": "Arm the timer of the next dial, after a jittered wait that grows with each failure."
     },
     {
       "name": "arm_now",

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use strum::EnumCount;
+
 use super::event::{Close, Effect, Event, Saved, Settings, Socket, Welcome};
 use super::outbox::Outbox;
 use super::table::{Row, TABLE, Table};
@@ -44,7 +46,7 @@ pub struct Link {
     pub(crate) strikes: u8,
     pub(crate) retry: Option<(u32, u32)>,
     pub(crate) ping_ms: Option<u32>,
-    pub(crate) armed: [Option<Generation>; 4],
+    pub(crate) armed: [Option<Generation>; Timer::COUNT],
     pub(crate) generation: Generation,
     pub(crate) reading: Option<Reading>,
     pub(crate) epoch: u32,
@@ -90,7 +92,7 @@ impl Link {
             strikes: 0,
             retry: None,
             ping_ms: None,
-            armed: [None; 4],
+            armed: [None; Timer::COUNT],
             generation: Generation(0),
             reading: saved.cursor.map(begins),
             epoch: 0,

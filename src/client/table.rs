@@ -136,7 +136,7 @@ pub const CELLS: Cells = cells! {
 };
 
 /// What each rule does, and why. The states add what they do on entry; what follows from all of these is
-/// added by [`entailed`].
+/// added by `entailed`.
 #[rustfmt::skip]
 pub const RULES: &[Rule<State, Op, Reason>] = &[
     // the user

@@ -32,12 +32,12 @@ pub struct Snapshot {
 
 /// A snapshot that no session could have written: it was damaged, or not written by this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("impossible session in {state}: {flaw}")]
+#[error("impossible session in {state}: {defect}")]
 pub struct Impossible {
     /// The state it claims.
     pub state: State,
     /// What cannot be.
-    pub flaw: &'static str,
+    pub defect: &'static str,
 }
 
 impl Session {
@@ -62,7 +62,7 @@ impl Session {
     /// [`Impossible`], if no session could have written this.
     pub fn restore(snapshot: Snapshot) -> Result<Session, Impossible> {
         let state = snapshot.state;
-        flaw(&snapshot).map_or(Ok(()), |flaw| Err(Impossible { state, flaw }))?;
+        defect(&snapshot).map_or(Ok(()), |defect| Err(Impossible { state, defect }))?;
         let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
         let turn = turn.map_or(Turn::Idle, Turn::Running);
         Ok(Session { state, incarnation, turn, log, queue, asks, clients, ..Session::new(log.id) })
@@ -122,7 +122,7 @@ impl From<Session> for Snapshot {
 }
 
 /// What cannot be, if anything.
-fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
+fn defect(snapshot: &Snapshot) -> Option<&'static str> {
     let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
     let within = |seq: &Seq| *seq > Seq(0) && *seq <= log.head;
     let retained = |seq: &Seq| *seq > log.base && *seq <= log.head;
@@ -137,7 +137,7 @@ fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
         let same = |other: &Prompter| other.client == one.client || other.seq == one.seq;
         clients[..place].iter().any(same)
     };
-    let flaws = [
+    let defects = [
         (incarnation.0 == 0, "incarnations count from 1"),
         (incarnation.0 > u32::MAX / 2, "no session lives this often"),
         (log.base > log.head, "the log begins after its end"),
@@ -163,5 +163,5 @@ fn flaw(snapshot: &Snapshot) -> Option<&'static str> {
         ),
         (clients.iter().enumerate().any(repeated), "a client twice, or a prompt of two clients"),
     ];
-    flaws.iter().find(|(wrong, _)| *wrong).map(|(_, flaw)| *flaw)
+    defects.iter().find(|(wrong, _)| *wrong).map(|(_, defect)| *defect)
 }

@@ -140,7 +140,7 @@ pub const CELLS: Cells = cells! {
 };
 
 /// What each rule does, and why. The states add what they do on entry and on exit; what follows from all of
-/// these is added by [`entailed`].
+/// these is added by `entailed`.
 #[rustfmt::skip]
 pub const RULES: &[Rule<State, Op, Reason>] = &[
     // watching

@@ -1,7 +1,7 @@
 //! The macro that makes a table.
 
 /// Makes a table of `STATES`, `CELLS` and `RULES`, which stand beside it: `Row`, `Table`, `ROWS`, `INDEX`
-/// and `TABLE`. See the [module](crate::table).
+/// and `TABLE`. See the [module](mod@crate::table).
 ///
 /// It names the states, the triggers, the ops and the reasons. States and triggers are fieldless and
 /// [`Word`](crate::table::Word)s; an op has a `const fn rank(self) -> u16`, its place in the order. `also`

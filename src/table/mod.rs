@@ -234,6 +234,7 @@ impl<S: Word, T: Word, O: Copy, R: Copy, const STATES: usize, const TRIGGERS: us
     Table<S, T, O, R, STATES, TRIGGERS>
 {
     /// The row that answers a cell.
+    #[inline]
     pub fn rule(&self, state: S, trigger: T) -> &'static Row<S, T, O, R> {
         &self.rows[usize::from(self.index[state.place()][trigger.place()])]
     }

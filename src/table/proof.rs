@@ -66,11 +66,11 @@ pub const fn places<S, O, R, const STATES: usize, const TRIGGERS: usize>(
     }
     let mut r = 0;
     while r < rules.len() {
-        if !used[r] {
-            fail(&["rule ", rules[r].id, " stands in no cell"]);
-        }
         if !matches!(find(rules, rules[r].id), Some(first) if first == r) {
             fail(&["two rules ", rules[r].id]);
+        }
+        if !used[r] {
+            fail(&["rule ", rules[r].id, " stands in no cell"]);
         }
         if rules[r].because.is_empty() {
             fail(&["rule ", rules[r].id, " has no because"]);

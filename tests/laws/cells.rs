@@ -55,7 +55,7 @@ fn shape(walker: &Walker) -> Shape {
         writing: session.connections().iter().any(|one| one.in_flight.is_some()),
         held: session.is_held(),
         left: (1..walker.fresh).any(late),
-        armed: [0, 1, 2, 3, 4, 5, 6].map(|t| session.generation(Timer::VARIANTS[t]).0 > 0),
+        armed: std::array::from_fn(|t| session.generation(Timer::VARIANTS[t]).0 > 0),
     }
 }
 

@@ -17,6 +17,8 @@ pub mod races;
 pub mod scopes;
 mod symmetry;
 
+use strum::EnumCount;
+
 pub use action::{Action, CLASSES};
 pub use moment::{Budget, Moment, Post, Word};
 pub use packed::Bytes;
@@ -222,12 +224,12 @@ impl World {
 
     fn first(&self) -> Moment {
         let created = self.machine.create(play::log_id(0)).next;
-        let mut timers = [Clock::default(); 7];
+        let mut timers = [Clock::default(); Timer::COUNT];
         timers[Timer::Idle as usize].armed = true;
         let witness = Some(Witness::of(&created, self.machine.limits()));
         let store = Some(created.record());
         let mut session = created;
-        session.generations = [Generation(0); 7];
+        session.generations = [Generation(0); Timer::COUNT];
         session.generations[Timer::Idle as usize] = CURRENT;
         let mut nodes = vec![Node { up: true, session: Some(session), witness, timers }];
         nodes.resize(self.scope.nodes, Node::down());

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strum::EnumCount;
+
 use crate::connection;
 use crate::ids::{ClientId, PromptNumber, Seq};
 use crate::laws::Witness;
@@ -57,7 +59,7 @@ pub(super) struct Node {
     /// The session in its memory.
     pub(super) session: Option<Session>,
     pub(super) witness: Option<Witness>,
-    pub(super) timers: [Clock; 7],
+    pub(super) timers: [Clock; Timer::COUNT],
 }
 
 /// One timer of a node.
@@ -389,7 +391,7 @@ impl Moment {
 
 impl Node {
     pub(super) fn down() -> Node {
-        Node { up: false, session: None, witness: None, timers: [Clock::default(); 7] }
+        Node { up: false, session: None, witness: None, timers: [Clock::default(); Timer::COUNT] }
     }
 
     pub(super) fn clock(&mut self, timer: Timer) -> &mut Clock {

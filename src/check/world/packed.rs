@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use core::num::NonZeroU64;
 use std::thread_local;
 
-use strum::VariantArray;
+use strum::{EnumCount, VariantArray};
 
 use super::World;
 use super::moment::{
@@ -20,7 +20,7 @@ use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use crate::laws::Witness;
 use crate::log::{AttachOutcome, Claim, Cursor, Log, LogId, ResetReason};
 use crate::session::{self, Prompter, Session, Turn, WorkerOutcome};
-use crate::words::{CloseCode, State};
+use crate::words::{CloseCode, State, Timer};
 
 thread_local! {
     /// Where a moment is written before its length is known: to shrink what was allocated is dear.
@@ -260,8 +260,11 @@ impl Code for Clock {
     }
 }
 
+/// A byte has a bit for each timer, and one that says whether any is late.
+const _: () = assert!(Timer::COUNT < 8);
+
 /// All timers: a bit each, and what is late only where something is.
-fn put_clocks(clocks: &[Clock; 7], to: &mut Vec<u8>) {
+fn put_clocks(clocks: &[Clock; Timer::COUNT], to: &mut Vec<u8>) {
     let set = |of: fn(&Clock) -> bool| {
         clocks.iter().enumerate().fold(0u8, |set, (bit, c)| set | u8::from(of(c)) << bit)
     };
@@ -272,7 +275,7 @@ fn put_clocks(clocks: &[Clock; 7], to: &mut Vec<u8>) {
     }
 }
 
-fn get_clocks(from: &mut &[u8]) -> [Clock; 7] {
+fn get_clocks(from: &mut &[u8]) -> [Clock; Timer::COUNT] {
     let armed = u8::get(from);
     let (late, stale) = if armed & 0x80 != 0 { (u8::get(from), u8::get(from)) } else { (0, 0) };
     let bit = |set: u8, place: usize| set & (1 << place) != 0;

@@ -142,7 +142,7 @@ impl Play<'_> {
     pub(super) fn leave(&mut self, node: usize) {
         self.now.nodes[node].session = None;
         self.now.nodes[node].witness = None;
-        self.now.nodes[node].timers = [Clock::default(); 7];
+        self.now.nodes[node].timers = [Clock::default(); Timer::COUNT];
         let links: Vec<u8> =
             self.now.links.iter().filter(|l| l.node == node).map(|l| l.id).collect();
         for id in links {

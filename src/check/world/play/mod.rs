@@ -11,6 +11,7 @@ mod wire;
 mod workers;
 
 use core::num::{NonZeroU32, NonZeroU64};
+use strum::EnumCount;
 
 use super::action::Action;
 use super::moment::{

@@ -166,7 +166,7 @@ impl Play<'_> {
             let limits = self.world.machine.limits();
             let witness = self.now.store.as_ref().map(|session| Witness::restored(session, limits));
             self.now.nodes[node].witness = witness;
-            self.now.nodes[node].timers = [Clock::default(); 7];
+            self.now.nodes[node].timers = [Clock::default(); Timer::COUNT];
             if self.bug(Bug::RunAgainAfterRestart) {
                 self.now.rerun = self.now.store.as_ref().and_then(|session| session.turn().id());
             }
