@@ -156,9 +156,9 @@ impl Serve {
             Some(token) => endpoints.authorize(Bearer::new(token)),
             None => endpoints.authorize(Anyone),
         };
-        let mut limits = EndpointLimits::default();
-        // Everybody is one principal here.
-        (limits.connections, limits.attaches, limits.attach_ms) = (10_000, 10_000, 1);
+        // All clients are one principal here.
+        let limits = EndpointLimits::default().connections(10_000).attach_burst(10_000);
+        let limits = limits.attach_interval(Duration::from_millis(1));
         let mut origins: Vec<String> = self.origins.clone();
         let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| (host, at.port()));
         origins.extend(hosts.iter().map(|(host, port)| format!("http://{host}:{port}")));

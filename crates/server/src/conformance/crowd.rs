@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 
 use super::model::{Model, owned};
 use super::{Verdict, ensure};
-use outlive::ids::Seq;
 use crate::store::{Commit, CommitError, SessionId, Store};
+use outlive::ids::Seq;
 
 type Handles<T> = Vec<tokio::task::JoinHandle<Result<T, String>>>;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::walk::Numbers;
-use outlive::ids::Seq;
 use crate::store::{
-    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished,
+    BoxFuture, Commit, CommitError, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
 };
+use outlive::ids::Seq;
 
 outlive::words! {
     /// What is asked of a store.
@@ -138,8 +139,8 @@ fn lost() -> StoreError {
 /// What cannot be unknown or stale.
 fn plainly<'a, T: Send + 'a>(
     fault: Option<Fault>,
-    ask: impl FnOnce() -> Answer<'a, T> + Send + 'a,
-) -> Answer<'a, T> {
+    ask: impl FnOnce() -> BoxFuture<'a, T> + Send + 'a,
+) -> BoxFuture<'a, T> {
     let Some(fault) = fault else { return ask() };
     Box::pin(async move {
         match fault {
@@ -162,8 +163,8 @@ fn plainly<'a, T: Send + 'a>(
 /// What changes something.
 fn changing<'a>(
     fault: Option<Fault>,
-    act: impl FnOnce() -> Answer<'a, (), CommitError> + Send + 'a,
-) -> Answer<'a, (), CommitError> {
+    act: impl FnOnce() -> BoxFuture<'a, (), CommitError> + Send + 'a,
+) -> BoxFuture<'a, (), CommitError> {
     let Some(fault) = fault else { return act() };
     let unknown = || CommitError::Unknown("planned: the answer is lost".to_string());
     Box::pin(async move {
@@ -186,20 +187,20 @@ fn changing<'a>(
 }
 
 impl<S: Store> Store for Faulty<S> {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         plainly(self.fault(Call::Open), || self.inner.open())
     }
 
     /// As the store within says: no fault is played.
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         self.inner.is_owner()
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         plainly(self.fault(Call::Load), || self.inner.load(session))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         changing(self.fault(Call::Commit), || self.inner.commit(commit))
     }
 
@@ -209,15 +210,19 @@ impl<S: Store> Store for Faulty<S> {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         plainly(self.fault(Call::Read), move || self.inner.read(session, from, to, bytes))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         plainly(self.fault(Call::Unfinished), move || self.inner.unfinished(from, most))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         changing(self.fault(Call::Forget), || self.inner.forget(session))
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::model::{Model, owned};
 use super::{Verdict, ensure};
-use crate::store::{Mark, SessionId, Store, Unfinished};
+use crate::store::{PageToken, SessionId, SessionPage, Store};
 use outlive::State;
 
 /// More than a hub asks for at once.
@@ -123,8 +123,12 @@ async fn walk(
 }
 
 /// A page. It is asked for again: an answer may be lost, and a future dropped.
-async fn page(store: &impl Store, from: Option<&Mark>, most: usize) -> Result<Unfinished, String> {
-    let mut page = Unfinished::default();
+async fn page(
+    store: &impl Store,
+    from: Option<&PageToken>,
+    most: usize,
+) -> Result<SessionPage, String> {
+    let mut page = SessionPage::default();
     for round in 1..=2 {
         let asked = store.unfinished(from, most).await;
         let told = |error| format!("not listed from {from:?} on, asked {round} times: {error}");

@@ -1,12 +1,11 @@
 //! Logs: ranges, edges, and lines of every kind.
 
-
 use bytes::Bytes;
 
 use super::Verdict;
 use super::model::{Model, owned};
-use outlive::ids::Seq;
 use crate::store::Store;
+use outlive::ids::Seq;
 
 pub(super) async fn every_range<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
     let store = owned(again).await?;

@@ -1,14 +1,13 @@
 //! What a session should be, beside the store that keeps it.
 
-
 use bytes::Bytes;
 
 use super::{Verdict, ensure};
+use crate::store::{Commit, CommitError, SessionId, Store, StoreError, Version};
+use outlive::State;
 use outlive::ids::{Incarnation, Seq};
 use outlive::log::{Log, LogId};
 use outlive::session::Snapshot;
-use crate::store::{Commit, CommitError, SessionId, Store, StoreError, Version};
-use outlive::State;
 
 /// The store at a place, opened by a new owner.
 pub(super) async fn owned<S: Store>(again: &impl AsyncFn() -> S) -> Result<S, String> {

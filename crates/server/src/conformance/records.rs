@@ -1,11 +1,10 @@
 //! One session, one owner: records, versions, and what is forgotten.
 
-
 use super::model::{Model, owned};
 use super::{Verdict, ensure};
-use outlive::ids::Seq;
 use crate::store::{Store, StoreError, Version};
 use outlive::State;
+use outlive::ids::Seq;
 
 pub(super) async fn kept_is_read<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
     let store = owned(again).await?;

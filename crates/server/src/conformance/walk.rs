@@ -7,11 +7,11 @@ use strum::VariantArray;
 
 use super::model::{Model, owned};
 use super::{Verdict, ensure};
-use outlive::ids::{ClientId, ConnectionId, Digest, PromptNumber, Seq};
+use crate::store::{Store, Version};
 use outlive::Limits;
+use outlive::ids::{ClientId, ConnectionId, Digest, PromptNumber, Seq};
 use outlive::log::{Claim, Cursor, LogId};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
-use crate::store::{Store, Version};
 use outlive::{State, Timer};
 
 /// The same numbers every time.

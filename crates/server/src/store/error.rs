@@ -1,6 +1,5 @@
 //! What can go wrong in a store.
 
-
 /// Why a store did not answer. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::{
-    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
-    fits,
+    BoxFuture, Commit, CommitError, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession, Version, fits,
 };
+use outlive::State;
 use outlive::ids::Seq;
 use outlive::session::Snapshot;
-use outlive::State;
 
 /// Sessions in memory: for tests, and for conversations that may end with the process.
 ///
@@ -58,31 +58,31 @@ impl Memory {
 }
 
 /// An answer that is there already.
-fn ready<'a, T: Send + 'a, E: Send + 'a>(result: Result<T, E>) -> Answer<'a, T, E> {
+fn ready<'a, T: Send + 'a, E: Send + 'a>(result: Result<T, E>) -> BoxFuture<'a, T, E> {
     Box::pin(std::future::ready(result))
 }
 
 impl Store for Memory {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.epoch += 1;
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = shared.epoch;
         ready(Ok(()))
     }
 
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         ready(Ok(self.with(|shared, epoch| shared.epoch == epoch)))
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         ready(Ok(self.with(|shared, _| {
             let kept = shared.sessions.get(session)?;
             let (snapshot, version) = (kept.snapshot.clone(), kept.version);
-            Some(Stored { snapshot, version, lossy: false })
+            Some(StoredSession { snapshot, version, lossy: false })
         })))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         ready(self.with(|shared, epoch| {
             if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);
@@ -120,7 +120,7 @@ impl Store for Memory {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         ready(self.with(|shared, _| {
             let kept = shared.sessions.get(session).ok_or(StoreError::Trimmed)?;
             let log = &kept.snapshot.log;
@@ -135,20 +135,24 @@ impl Store for Memory {
     }
 
     /// In the order of their names: a mark is the last one of its page.
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         ready(self.with(|shared, _| {
-            let last: Option<SessionId> = from.map(Mark::read).transpose()?;
+            let last: Option<SessionId> = from.map(PageToken::read).transpose()?;
             let behind = (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
             let open = |(_, kept): &(&SessionId, &Kept)| kept.snapshot.state != State::Ended;
             let open = shared.sessions.range(behind).filter(open).take(most);
             let sessions: Vec<SessionId> = open.map(|(session, _)| session.clone()).collect();
             let last = sessions.last().filter(|_| sessions.len() == most);
-            let next = last.map(|last| Mark(last.to_string()));
-            Ok(Unfinished { sessions, next })
+            let next = last.map(|last| PageToken(last.to_string()));
+            Ok(SessionPage { sessions, next })
         }))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         ready(self.with(|shared, epoch| {
             if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);

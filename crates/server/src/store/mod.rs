@@ -32,7 +32,7 @@ use outlive::ids::Seq;
 use outlive::session::Snapshot;
 
 /// What a store answers: a future that can be sent, so that a hub can hold any store.
-pub type Answer<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+pub type BoxFuture<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// How often a session's record was committed. A commit names the version it builds on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,7 +73,7 @@ impl Commit {
 
 /// What a store knows of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredSession {
     /// The record.
     pub snapshot: Snapshot,
     /// Its version.
@@ -86,23 +86,23 @@ pub struct Stored {
 
 /// A place in a store's list of sessions. Only the store that made it knows what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark(pub String);
+pub struct PageToken(pub String);
 
-impl Mark {
+impl PageToken {
     /// What it says, if a store like this one made it.
     fn read<T: FromStr>(&self) -> Result<T, StoreError> {
-        let Mark(text) = self;
+        let PageToken(text) = self;
         text.parse().map_err(|_| StoreError::Io(format!("`{text}` is no mark of this store")))
     }
 }
 
 /// A page of the sessions that have not ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct SessionPage {
     /// These.
     pub sessions: Vec<SessionId>,
     /// Where the next page begins; none if this is the last one.
-    pub next: Option<Mark>,
+    pub next: Option<PageToken>,
 }
 
 /// A store. See the [module](crate::store) for what it promises.
@@ -115,7 +115,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be used.
-    fn open(&self) -> Answer<'_, ()>;
+    fn open(&self) -> BoxFuture<'_, ()>;
 
     /// Whether whoever opened the store here still owns it. A hub asks now and then, and before it refuses
     /// something: a process that has nothing to commit would not notice that another one has taken over. A
@@ -123,7 +123,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store does not answer.
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         Box::pin(core::future::ready(Ok(true)))
     }
 
@@ -131,13 +131,13 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// The record cannot be read.
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>>;
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>>;
 
     /// Keeps a step.
     ///
     /// # Errors
     /// [`CommitError`] says whether it was kept: not, or nobody knows.
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError>;
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError>;
 
     /// The entries `from..=to`, in order: as many of the first ones as have at most `bytes` bytes together,
     /// and one at least. Whoever wants the rest reads on behind them.
@@ -151,10 +151,10 @@ pub trait Store: Send + Sync + 'static {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>>;
+    ) -> BoxFuture<'a, Vec<Bytes>>;
 
     /// Sessions whose record is not ENDED: those that a new owner has to recover. A page has at most `most`
-    /// of them, which is 1 or more. It may have fewer, or none, and still a [`next`](Unfinished::next) one: the
+    /// of them, which is 1 or more. It may have fewer, or none, and still a [`next`](SessionPage::next) one: the
     /// list ends where there is none. The first page begins at no mark, each other one at the `next` of the
     /// page before. After an error the same page is asked for again: a mark stays good.
     ///
@@ -166,13 +166,17 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// The records cannot be read.
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished>;
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage>;
 
     /// Forgets a session and its log. It is no error if there is none.
     ///
     /// # Errors
     /// As for [`commit`](Store::commit).
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError>;
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError>;
 }
 
 /// Says of one line after the other whether it belongs to a [read](Store::read) of so many bytes.

@@ -72,8 +72,13 @@ async fn a_cursor_of_no_use_is_a_200_with_a_reset() {
 #[tokio::test]
 async fn what_was_trimmed_is_told_as_a_gap() {
     let limits = outlive::Limits { retention: 2, ..outlive::Limits::default() };
-    let hub = outlive_server::hub::Hub::builder().limits(limits).build(outlive_testkit::endpoints::Words).await.unwrap();
-    let endpoints = outlive_server::http::endpoints(hub.clone()).authorize(outlive_server::http::Anyone);
+    let hub = outlive_server::hub::Hub::builder()
+        .limits(limits)
+        .build(outlive_testkit::endpoints::Words)
+        .await
+        .unwrap();
+    let endpoints =
+        outlive_server::http::endpoints(hub.clone()).authorize(outlive_server::http::Anyone);
     let server = Server::of(hub, endpoints).await;
     let session = server.session().await;
     let path = format!("{session}/events");

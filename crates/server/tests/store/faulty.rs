@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use outlive_server::conformance::{self, Call, Fault, Faulty};
 use outlive::ids::Seq;
+use outlive_server::conformance::{self, Call, Fault, Faulty};
 use outlive_server::store::{CommitError, Memory, Store, StoreError, Version};
 
 use outlive_testkit::place::{commit, line, name};

@@ -16,7 +16,7 @@ use super::super::tail::frames;
 use super::Driver;
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::{Effect, Entry, Event, Session, Step};
-use crate::store::{Commit, CommitError, StoreError, Stored, Version};
+use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 use outlive::wire::Said;
 
 /// What an event brings that the machine does not see.
@@ -144,7 +144,7 @@ impl Driver {
     }
 
     /// The session's record, however long it takes; none if the hub is done for before.
-    pub(super) async fn look(&mut self, why: &str) -> Option<Option<Stored>> {
+    pub(super) async fn look(&mut self, why: &str) -> Option<Option<StoredSession>> {
         tracing::warn!(session = %self.id, why, "nobody knows what became of a commit");
         let mut patience = Backoff::default();
         loop {
@@ -158,7 +158,7 @@ impl Driver {
 
     /// Whether what is stored is the step that is being kept. Another owner's recovery may have made the
     /// same record; its entries say something else.
-    async fn is_ours(&self, stored: &Stored, lines: &[Bytes]) -> Result<bool, StoreError> {
+    async fn is_ours(&self, stored: &StoredSession, lines: &[Bytes]) -> Result<bool, StoreError> {
         if stored.snapshot != self.step.next.snapshot() {
             return Ok(false);
         }

@@ -20,7 +20,10 @@ use tokio::sync::{oneshot, watch};
 use self::owner::{Owner, Owners};
 use self::write::{Prepared, Write};
 use self::writer::{Job, Request, Writer};
-use super::{Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished};
+use super::{
+    BoxFuture, Commit, CommitError, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
+};
 use outlive::ids::Seq;
 
 /// What a commit that was answered with `Ok` survives.
@@ -31,7 +34,7 @@ pub enum Durability {
     Full,
     /// The end of the process. A power cut may take the last commits, and what remains is a moment of
     /// before. A later owner is told: the records of an owner that did not [close](Sqlite::close) the
-    /// store are [lossy](Stored::lossy), and so are those of owners before it, if the system was booted
+    /// store are [lossy](StoredSession::lossy), and so are those of owners before it, if the system was booted
     /// since. Only Linux says whether it was; elsewhere it is taken for granted.
     Fast,
 }
@@ -195,7 +198,7 @@ impl Sqlite {
         }
     }
 
-    fn write(&self, write: Result<Write, CommitError>) -> Answer<'_, (), CommitError> {
+    fn write(&self, write: Result<Write, CommitError>) -> BoxFuture<'_, (), CommitError> {
         let (reply, answer) = oneshot::channel();
         let sent = write.and_then(|write| {
             let lines = self.inner.lines().ok_or(StoreError::Closed)?;
@@ -212,7 +215,7 @@ impl Sqlite {
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Connection, &Owner) -> Result<T, StoreError> + Send + 'static,
-    ) -> Answer<'_, T> {
+    ) -> BoxFuture<'_, T> {
         let (reply, answer) = oneshot::channel();
         let owner = Arc::clone(&self.inner.owner);
         let question: Question = Box::new(move |conn| {
@@ -277,7 +280,7 @@ fn answer(path: &Path, busy: Duration, questions: &Mutex<Receiver<Question>>) {
 }
 
 impl Store for Sqlite {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         let (reply, answer) = oneshot::channel();
         let sent =
             self.inner.lines().is_some_and(|lines| lines.writes.send(Job::Own(reply)).is_ok());
@@ -290,19 +293,19 @@ impl Store for Sqlite {
         })
     }
 
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         self.ask(|conn, owner| {
             let owners = Owners::of(conn).map_err(|error| faults::said(&error))?;
             Ok(owners.epoch == owner.epoch())
         })
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         let session = session.clone();
         self.ask(move |conn, owner| reader::load(conn, &session, owner))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         self.write(Prepared::of(commit).map(Write::Commit))
     }
 
@@ -312,17 +315,21 @@ impl Store for Sqlite {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         let session = session.clone();
         self.ask(move |conn, _| reader::read(conn, &session, from, to, bytes))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         let from = from.cloned();
         self.ask(move |conn, _| reader::unfinished(conn, from.as_ref(), most))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         self.write(Ok(Write::Forget(session.clone())))
     }
 }

@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::faults::{corrupt, said};
 use super::owner::Owner;
+use crate::store::{PageToken, SessionId, SessionPage, StoreError, StoredSession, Version, fits};
 use outlive::ids::Seq;
 use outlive::session::{Session, Snapshot};
-use crate::store::{Mark, SessionId, StoreError, Stored, Unfinished, Version, fits};
 
 const LOAD: &str = "SELECT version, owner, state, base, head, snapshot FROM session WHERE id = ?1";
 
@@ -41,7 +41,7 @@ pub(super) fn load(
     conn: &Connection,
     session: &SessionId,
     owner: &Owner,
-) -> Result<Option<Stored>, StoreError> {
+) -> Result<Option<StoredSession>, StoreError> {
     let record = |row: &rusqlite::Row<'_>| {
         Ok(Record {
             version: row.get(0)?,
@@ -74,7 +74,7 @@ pub(super) fn load(
         Ok(0) | Err(_) => return Err(corrupt(id, &"versions count from 1")),
     };
     let lossy = owner.lossy(record.owner);
-    Ok(Some(Stored { snapshot, version, lossy }))
+    Ok(Some(StoredSession { snapshot, version, lossy }))
 }
 
 pub(super) fn read(
@@ -145,11 +145,11 @@ fn lines(
 /// In the order in which they lie in the file: a mark is the key of the last one of its page.
 pub(super) fn unfinished(
     conn: &Connection,
-    from: Option<&Mark>,
+    from: Option<&PageToken>,
     most: usize,
-) -> Result<Unfinished, StoreError> {
+) -> Result<SessionPage, StoreError> {
     // Keys count from 1.
-    let from: i64 = from.map_or(Ok(0), Mark::read)?;
+    let from: i64 = from.map_or(Ok(0), PageToken::read)?;
     let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let mut find = conn.prepare_cached(UNFINISHED).map_err(|error| said(&error))?;
     let mut rows = find.query(params![from, limit]).map_err(|error| said(&error))?;
@@ -160,6 +160,6 @@ pub(super) fn unfinished(
         sessions.push(name.parse().map_err(|error| corrupt(&name, &error))?);
         last = key;
     }
-    let next = (sessions.len() == most).then(|| Mark(last.to_string()));
-    Ok(Unfinished { sessions, next })
+    let next = (sessions.len() == most).then(|| PageToken(last.to_string()));
+    Ok(SessionPage { sessions, next })
 }

@@ -6,8 +6,8 @@ use outlive::ids::Seq;
 use outlive_server::store::{Sqlite, Store, StoreError};
 use rusqlite::Connection;
 
-use outlive_testkit::place::{Place, line, name};
 use super::{has_six, make_six, owned};
+use outlive_testkit::place::{Place, line, name};
 
 #[tokio::test]
 async fn a_damaged_record_is_told_by_its_name_and_the_others_go_on() {

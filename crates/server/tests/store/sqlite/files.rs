@@ -6,8 +6,8 @@ use outlive::ids::Seq;
 use outlive_server::store::{Commit, CommitError, Sqlite, Store, StoreError};
 use rusqlite::Connection;
 
-use outlive_testkit::place::{Place, commit, line, name, snapshot};
 use super::{has_six, make_six, owned};
+use outlive_testkit::place::{Place, commit, line, name, snapshot};
 
 #[tokio::test]
 async fn other_programs_can_read_what_is_kept_while_it_is_in_use() {

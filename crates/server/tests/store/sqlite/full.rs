@@ -4,8 +4,8 @@ use futures_util::future::join_all;
 use outlive::ids::Seq;
 use outlive_server::store::{Commit, CommitError, Sqlite, Store, StoreError};
 
-use outlive_testkit::place::{Place, commit, name};
 use super::{has_six, make_six};
+use outlive_testkit::place::{Place, commit, name};
 
 const KIB: u64 = 1024;
 

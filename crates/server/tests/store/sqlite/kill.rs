@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader};
 use outlive::ids::Seq;
 use outlive_server::store::{Sqlite, Store};
 
-use outlive_testkit::place::{Place, line, name};
 use super::child::{SESSIONS, command, head, said};
 use super::lossy::tells_boots;
+use outlive_testkit::place::{Place, line, name};
 
 /// Notes what a child says was acknowledged.
 fn note(acknowledged: &mut BTreeMap<String, u64>, text: &str) -> bool {

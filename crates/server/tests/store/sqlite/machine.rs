@@ -9,9 +9,9 @@ use std::process::Command;
 
 use outlive_server::store::{Sqlite, Store};
 
-use outlive_testkit::place::{Place, commit, name};
 use super::child::{command, said, wrapped};
 use super::{has_six, make_six, owned};
+use outlive_testkit::place::{Place, commit, name};
 
 /// What a child said, all of it.
 fn heard(mut command: Command) -> Option<Vec<String>> {
