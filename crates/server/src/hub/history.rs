@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use outlive::ids::Seq;
-use crate::store::{SessionId, Store, StoreError};
+use crate::store::{Cause, SessionId, Store, StoreError};
 use outlive::wire::Said;
 
 /// What is retained of a session's log: prompts, outputs, ends of turns.
@@ -128,5 +128,5 @@ pub(super) async fn entry(
 }
 
 fn parse(line: &[u8]) -> Result<Said, StoreError> {
-    serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(why.to_string()))
+    serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(Cause::from_error(why)))
 }

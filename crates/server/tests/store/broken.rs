@@ -302,7 +302,7 @@ impl Store for Broken {
             let kept = shared.sessions.get(&self.key(session));
             Ok(kept.and_then(|kept| {
                 let (snapshot, version) = (kept.snapshot.clone()?, Version(kept.version));
-                Some(StoredSession { snapshot, version, lossy: false })
+                Some(StoredSession::new(snapshot, version))
             }))
         })
     }
@@ -395,10 +395,8 @@ impl Store for Broken {
                 Flaw::ListsForEver => true,
                 _ => page.len() >= most,
             };
-            Ok(SessionPage {
-                sessions: page.iter().map(|id| id.parse().unwrap()).collect(),
-                next: more.then_some(PageToken(mark)),
-            })
+            let sessions = page.iter().map(|id| id.parse().unwrap()).collect();
+            Ok(SessionPage::new(sessions, more.then_some(PageToken(mark))))
         })
     }
 

@@ -82,7 +82,7 @@ impl Driver {
             Some(Err(CommitError::Unknown(why))) => {
                 let lines = self.lines(event, payload);
                 // Rare and large: what every session's task would have to hold.
-                Box::pin(self.find_out(&lines, &why)).await
+                Box::pin(self.find_out(&lines, &why.to_string())).await
             }
             None => Kept::Done,
         }
