@@ -42,7 +42,7 @@ pub async fn events(
     let context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
-    let until = context.query("until").map(|until| ReadUntil::parse(until)).transpose()?;
+    let until = context.query("until").map(ReadUntil::parse).transpose()?;
     let permit = endpoints.throttle.attach(&grant.principal)?;
     let last = context.parts.headers.get("last-event-id");
     let last = last.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());

@@ -95,8 +95,8 @@
 //!
 //! # Draining
 //! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events.
-//! Run it beside `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams but not for WebSockets: the drain
-//! waits for these, until each has closed or the deadline has passed. A client that connects meanwhile learns when to
+//! Run it beside `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams, but not for a WebSocket: the drain
+//! does, until each has closed or the deadline has passed. A client that connects meanwhile learns when to
 //! come back: a WebSocket from a `goaway` frame and a close 1012 after its attach, a request from a 503 with
 //! `Retry-After`.
 

@@ -18,8 +18,6 @@ fn code(error: &Error) -> Option<(ErrorCode, i32)> {
 /// The kind of an error.
 pub(super) fn store_error(error: Error) -> StoreError {
     let kind = match code(&error) {
-        // A column of another type, or text that is not UTF-8: what is stored cannot be understood.
-        None => StoreError::Corrupt,
         Some((
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
@@ -30,10 +28,12 @@ pub(super) fn store_error(error: Error) -> StoreError {
             StoreError::Full
         }
         Some((ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _)) => StoreError::ReadOnly,
-        // Our statements are right: with an error of SQL (1) it is the tables that are not.
+        // With an error of SQL (1) it is the tables that are wrong, not our statements. Without a code it is a column
+        // of another type, or text that is not UTF-8.
         Some(
             (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) | (ErrorCode::Unknown, 1),
-        ) => StoreError::Corrupt,
+        )
+        | None => StoreError::Corrupt,
         Some(_) => StoreError::Io,
     };
     kind(Cause::from_error(error))

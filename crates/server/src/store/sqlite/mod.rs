@@ -116,14 +116,14 @@ impl Sqlite {
             thread("outlive-reader", move || read_jobs(&path, busy_timeout, &jobs))
         };
         let readers = (0..options.readers).map(reader).collect::<Result<Vec<_>, _>>()?;
-        let (writes, commands) = channel();
+        let (sender, commands) = channel();
         let (done, closed) = watch::channel(None);
         let durability = options.durability;
         let shared = Arc::clone(&owner);
         let writer =
             Writer { conn, durability, busy_timeout, owner: shared, readers, sweeping: false };
         let writer = thread("outlive-writer", move || writer.run(&commands, &done))?;
-        let channels = Mutex::new(Some(Channels { writes, reads }));
+        let channels = Mutex::new(Some(Channels { writes: sender, reads }));
         let inner = SqliteInner { channels, writer: Mutex::new(Some(writer)), closed, owner };
         Ok(Sqlite { inner: Arc::new(inner) })
     }
