@@ -14,6 +14,8 @@ mod laws;
 mod layers;
 mod routing;
 mod session;
+#[path = "../crates/testkit/src/skip.rs"]
+mod skip;
 #[cfg(feature = "check")]
 mod traces;
 mod wire;

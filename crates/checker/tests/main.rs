@@ -9,6 +9,8 @@ mod options;
 mod printed;
 mod ring;
 mod safety;
+#[path = "../../testkit/src/skip.rs"]
+mod skip;
 mod spin;
 mod stories;
 mod walks;
