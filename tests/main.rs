@@ -15,6 +15,7 @@ mod layers;
 mod routing;
 mod session;
 #[path = "../crates/testkit/src/skip.rs"]
+#[allow(unreachable_pub)]
 mod skip;
 #[cfg(feature = "check")]
 mod traces;

@@ -16,19 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let holds = trace::replay(&trace).is_ok();
-    let nothing_hidden = Options {
-        hidden: Vec::new(),
-        late: true,
-        ..Options::default()
-    };
+    let nothing_hidden = Options { hidden: Vec::new(), late: true, ..Options::default() };
     // The two ask the same when nothing may be missing.
     assert_eq!(trace::explain(&trace, &nothing_hidden).is_ok(), holds);
-    let some_hidden = Options {
-        candidates: 20,
-        between: 3,
-        late: true,
-        ..Options::default()
-    };
+    let some_hidden = Options { candidates: 20, between: 3, late: true, ..Options::default() };
     let _ = trace::explain(&trace, &some_hidden);
     let mut recorder = Recorder::new(Vec::new());
     for (_, line) in &trace.lines {

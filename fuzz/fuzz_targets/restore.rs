@@ -17,11 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// A small number mostly, so that numbers meet; sometimes any.
 fn number(input: &mut Unstructured<'_>) -> Result<u64> {
-    if input.ratio(1, 16)? {
-        input.arbitrary()
-    } else {
-        input.int_in_range(0..=7)
-    }
+    if input.ratio(1, 16)? { input.arbitrary() } else { input.int_in_range(0..=7) }
 }
 
 fn seq(input: &mut Unstructured<'_>) -> Result<Seq> {
@@ -29,9 +25,7 @@ fn seq(input: &mut Unstructured<'_>) -> Result<Seq> {
 }
 
 fn seqs(input: &mut Unstructured<'_>) -> Result<Vec<Seq>> {
-    (0..input.int_in_range(0..=2)?)
-        .map(|_| seq(input))
-        .collect()
+    (0..input.int_in_range(0..=2)?).map(|_| seq(input)).collect()
 }
 
 fn positive(input: &mut Unstructured<'_>) -> Result<NonZeroU64> {
@@ -69,16 +63,10 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
         state: *input.choose(STATES)?,
         incarnation: Incarnation(small(input)?),
         turn: input.arbitrary::<bool>()?.then(|| seq(input)).transpose()?,
-        log: Log {
-            id: LogId(number(input)?),
-            base: seq(input)?,
-            head: seq(input)?,
-        },
+        log: Log { id: LogId(number(input)?), base: seq(input)?, head: seq(input)? },
         queue: seqs(input)?,
         asks: seqs(input)?,
-        clients: (0..input.int_in_range(0..=2)?)
-            .map(|_| prompter(input))
-            .collect::<Result<_>>()?,
+        clients: (0..input.int_in_range(0..=2)?).map(|_| prompter(input)).collect::<Result<_>>()?,
     })
 }
 
@@ -137,42 +125,24 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
                 0 => Claim::Nothing,
                 1 => Claim::Malformed,
                 _ => Claim::At(Cursor {
-                    log: if near {
-                        session.log().id
-                    } else {
-                        LogId(number(input)?)
-                    },
+                    log: if near { session.log().id } else { LogId(number(input)?) },
                     seq: seq(input)?,
                 }),
             },
         },
         2 => {
-            let next = listed
-                .iter()
-                .find(|one| one.id == connection)
-                .map(|one| one.next.previous());
+            let next =
+                listed.iter().find(|one| one.id == connection).map(|one| one.next.previous());
             let through = next.filter(|_| near).map_or_else(|| seq(input), Ok)?;
-            Event::Written {
-                connection,
-                through,
-            }
+            Event::Written { connection, through }
         }
-        3 => Event::Suspend {
-            connection,
-            seen: seq(input)?,
-        },
+        3 => Event::Suspend { connection, seen: seq(input)? },
         4 => Event::Resume { connection },
         5 => Event::Lost { connection },
         6 | 7 => {
-            let next = session
-                .high(client)
-                .map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
+            let next = session.high(client).map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
             let n = if near { next } else { positive(input)? };
-            Event::Prompt {
-                client,
-                n,
-                digest: Digest(number(input)?),
-            }
+            Event::Prompt { client, n, digest: Digest(number(input)?) }
         }
         8 => Event::Interrupt { turn },
         9 => Event::Stop { incarnation },
@@ -191,11 +161,7 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             count: NonZeroU32::new(small(input)?).unwrap_or(NonZeroU32::MIN),
         },
         14 => Event::Asked { incarnation, turn },
-        15 => Event::TurnEnded {
-            incarnation,
-            turn,
-            outcome: *input.choose(words::OUTCOMES)?,
-        },
+        15 => Event::TurnEnded { incarnation, turn, outcome: *input.choose(words::OUTCOMES)? },
         16 => {
             let timer = *input.choose(words::TIMERS)?;
             let generation = match near {
@@ -205,9 +171,7 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             Event::Expired { timer, generation }
         }
         _ => match input.int_in_range(0..=7)? {
-            0 | 1 => Event::Restarted {
-                renew: Some(LogId(number(input)?)),
-            },
+            0 | 1 => Event::Restarted { renew: Some(LogId(number(input)?)) },
             2 | 3 => Event::Restarted { renew: None },
             4 => Event::Hold,
             _ => Event::Exited { incarnation },

@@ -92,8 +92,7 @@ fn each_race_is_found_by_its_law_and_its_story_is_documented() {
         assert!(laws.contains(&race.law.into_str()), "{}: {laws:?}", race.id);
     }
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/races.md"));
-    let refresh =
-        "cargo run --release -- check --races --format markdown > docs/races.md";
+    let refresh = "cargo run --release -- check --races --format markdown > docs/races.md";
     assert!(page.is_ok_and(|page| page == races::page()), "docs/races.md is stale: {refresh}");
 }
 

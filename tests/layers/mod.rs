@@ -147,10 +147,13 @@ fn the_endpoints_turn_requests_into_commands_and_decide_nothing() {
     let words = ["outlive::session", "outlive::routing", "outlive::laws", "Store"];
     none(endpoints.iter().flat_map(|source| lines_with(source, &words)), "the endpoints decide");
     let others = files("crates/server/src");
-    let others = others.iter().filter(|source| {
-        !source.path.contains("/http/") && !source.path.ends_with("/lib.rs")
-    });
-    none(others.flat_map(|source| lines_with(source, &["axum::", "crate::http"])), "they know them");
+    let others = others
+        .iter()
+        .filter(|source| !source.path.contains("/http/") && !source.path.ends_with("/lib.rs"));
+    none(
+        others.flat_map(|source| lines_with(source, &["axum::", "crate::http"])),
+        "they know them",
+    );
 }
 
 /// Matches over data where the rest is no word of the machine, each with what it is.
@@ -214,7 +217,8 @@ fn tests_wait_for_no_clock() {
     let words = [sleep.as_str(), concat!("Inst", "ant::")];
     let mut files = tests();
     // Its clock is paused: time passes when everybody waits.
-    let paused = |path: &str| path.contains("/hub/simulation/") || path.contains("testkit/src/hub/");
+    let paused =
+        |path: &str| path.contains("/hub/simulation/") || path.contains("testkit/src/hub/");
     files.retain(|source| !paused(&source.path));
     none(files.iter().flat_map(|source| lines_with(source, &words)), "a clock");
 }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use outlive::Limits;
-use outlive_server::hub::{Failure, Hub, Turn};
 use outlive::ids::Seq;
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Session};
+use outlive_server::hub::{Failure, Hub, Turn};
 use outlive_server::store::{Commit, SessionId, Sqlite, Store, Version};
 
 use crate::Effort;

@@ -1,6 +1,5 @@
 //! Which states a behaviour can be in while it still owes something.
 
-
 use super::graph::{Graph, Node};
 use super::laws::LeadsTo;
 use super::model::{Encoding, Model};

@@ -1,7 +1,6 @@
 //! Behaviours: as real states and steps ([`Trace`]), as numbers which survive serialization
 //! ([`Path`]), and as names which survive in a test ([`replay`]).
 
-
 use serde::{Deserialize, Serialize};
 
 use super::laws::Laws;

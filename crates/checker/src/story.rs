@@ -139,7 +139,7 @@ fn write_test<M: Model>(model: &M, violation: &Violation, trace: &Trace<M>) -> S
     code.push_str("    ];\n");
     let _ = writeln!(
         code,
-        "    let replay = outlive::check::replay(&model, {}, &actions);",
+        "    let replay = outlive_checker::replay(&model, {}, &actions);",
         path.initial
     );
     code.push_str("    replay.assert_lawful(&model);\n");

@@ -1,6 +1,5 @@
 //! From what was explored to a verdict.
 
-
 use super::explorer::{Explored, Explorer, Stop};
 use super::laws::Laws;
 use super::limits::Limits;

@@ -1,6 +1,5 @@
 //! Random walks through a model: for property tests, and for what is too large to explore.
 
-
 use super::model::Model;
 use super::path::{Taken, Trace};
 use super::report::Violation;

@@ -10,6 +10,7 @@ mod printed;
 mod ring;
 mod safety;
 #[path = "../../testkit/src/skip.rs"]
+#[allow(unreachable_pub)]
 mod skip;
 mod spin;
 mod stories;

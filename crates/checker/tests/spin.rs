@@ -7,8 +7,8 @@ use std::{env, fs};
 
 use outlive_checker::Search;
 
-use super::skip::skip;
 use super::lock::{CAREFUL, CARELESS, Lock};
+use super::skip::skip;
 
 /// What SPIN prints about `lock.pml`; `None` if it is not installed.
 fn spin(name: &str, define: Option<&str>, options: &[&str]) -> Option<String> {

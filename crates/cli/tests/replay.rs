@@ -7,7 +7,7 @@ fn replay(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_outlive"))
         .arg("replay")
         .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -77,7 +77,7 @@ fn json_output_is_a_trace_that_holds() {
 fn nobody_has_to_read_to_the_end() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_outlive"))
         .args(["replay", "tests/incidents/scenarios-closeout.jsonl"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

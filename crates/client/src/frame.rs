@@ -1,6 +1,5 @@
 //! A frame of the server, as far as this client knows it.
 
-
 use serde::Deserialize;
 
 use super::{Entry, ServerRefusal};

@@ -99,10 +99,10 @@ pub use create::NotCreated;
 pub use dial::Target;
 pub use update::{Accepted, Entry, Failed, Kept, ServerRefusal, Update};
 
+use life::Life;
 use outlive::client::Ticket;
 use outlive::ids::{Incarnation, Seq};
 use outlive::wire::ToServer;
-use life::Life;
 use task::{Ask, Handed};
 
 /// How many updates that move the cursor wait for the application before the socket is read no further.

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use outlive_client::{Builder, Client, Failed, Kept, NotCreated, Target, Update};
 use outlive::client::{Settings, State};
 use outlive::ids::{PromptNumber, Seq};
+use outlive_client::{Builder, Client, Failed, Kept, NotCreated, Target, Update};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};

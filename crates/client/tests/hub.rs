@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use outlive_server::http::{Anyone, Bearer, endpoints};
-use outlive_client::{Builder, Client, Failed, NotCreated, Update};
 use outlive::client::{Settings, State};
-use outlive_server::hub::{Drain, Hub};
 use outlive::ids::{Incarnation, Seq};
 use outlive::log::LogId;
+use outlive_client::{Builder, Client, Failed, NotCreated, Update};
+use outlive_server::http::{Anyone, Bearer, endpoints};
+use outlive_server::hub::{Drain, Hub};
 use outlive_server::store::{Memory, SessionId, Store};
 use serde_json::{Value, json};
 

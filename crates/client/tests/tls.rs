@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::serve::Listener;
-use outlive_server::http::{Anyone, endpoints};
 use outlive_client::{Client, NotCreated, Target, Update};
+use outlive_server::http::{Anyone, endpoints};
 use outlive_server::hub::Hub;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::crypto::ring;
@@ -144,7 +144,7 @@ async fn what_the_machine_trusts_is_trusted() {
     let file = place.folder().join("roots.pem");
     std::fs::write(&file, &server.pem).unwrap();
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "client::tls::with_the_roots_that_the_machine_has", "--nocapture"]);
+    child.args(["--exact", "tls::with_the_roots_that_the_machine_has", "--nocapture"]);
     child.env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR").env(CHILD, &server.url);
     let ran = soon("the other process", child.kill_on_drop(true).output()).await.unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);

@@ -170,11 +170,7 @@ impl Site {
     }
 
     /// A stream of events, of a server that may be gone.
-    pub async fn try_events(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> io::Result<Events> {
+    pub async fn try_events(&self, path: &str, headers: &[(&str, &str)]) -> io::Result<Events> {
         let (stream, answer) = self.begin("GET", path, headers, "").await?;
         Ok(Events { stream, answer, text: String::new(), raw: Vec::new() })
     }
@@ -209,12 +205,7 @@ impl Site {
     }
 
     /// A WebSocket that has attached, and its welcome.
-    pub async fn attach(
-        &self,
-        path: &str,
-        client: &str,
-        cursor: Option<&str>,
-    ) -> (Socket, Value) {
+    pub async fn attach(&self, path: &str, client: &str, cursor: Option<&str>) -> (Socket, Value) {
         let stream = TcpStream::connect(self.at).await.unwrap();
         self.attach_over(stream, path, client, cursor).await
     }

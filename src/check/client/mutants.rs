@@ -2,7 +2,6 @@
 //!
 //! The laws are complete when no mutant survives, save those that are listed as equivalent.
 
-
 use strum::VariantArray;
 
 use super::{Scope, World, is_rule, scopes};

@@ -1,6 +1,5 @@
 //! An honest driver, an honest server, and everything that goes wrong between them.
 
-
 use super::action::{Action, Late};
 use super::moment::{Down, Fate, Handed, Moment, Phase, Up, What, Wire};
 use super::{Evidence, World};

@@ -1,6 +1,5 @@
 //! The worlds of a client, as data.
 
-
 use super::moment::Budget;
 use crate::client::Settings;
 use crate::words::CloseCode;

@@ -1,6 +1,5 @@
 //! The events that a log may leave out, and which of them a session could have met.
 
-
 use strum::VariantArray;
 
 use crate::ids::{ClientId, ConnectionId, Generation};

@@ -1,6 +1,5 @@
 //! When what can happen may happen: the bounds of a world.
 
-
 use strum::VariantArray;
 
 use super::moment::{Gone, Link, Message, Moment, Node, Phase, Post, Word};

@@ -1,6 +1,5 @@
 //! The laws over moments: what no single step can show.
 
-
 use super::World;
 use super::moment::{self, Moment, Phase};
 use crate::check::Judgement;

@@ -17,7 +17,6 @@ pub mod races;
 pub mod scopes;
 mod symmetry;
 
-
 pub use action::{Action, CLASSES};
 pub use moment::{Budget, Moment, Post, Word};
 pub use packed::Bytes;

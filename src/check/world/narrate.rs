@@ -1,6 +1,5 @@
 //! A world's steps in words, for stories, diagrams and tests.
 
-
 use super::{Action, World};
 use crate::check::trace::Recorder;
 use crate::check::{Model, Step, Violation};

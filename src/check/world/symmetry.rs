@@ -1,7 +1,6 @@
 //! Two clients that may do the same are interchangeable: of two moments that differ only in who is who,
 //! one is enough. For safety only; the search refuses it together with what must come to pass.
 
-
 use super::Bytes;
 use super::World;
 use super::moment::{Moment, Post};

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use outlive::session::Step;
-use outlive_server::store::SessionId;
 use outlive::table::Verdict;
 use outlive::{Reason, State};
+use outlive_server::store::SessionId;
 
 /// Counts.
 #[derive(Debug, Default)]

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use outlive::check::trace::Recorder;
-use outlive_server::hub::Observer;
 use outlive::log::LogId;
 use outlive::session::{Event, Snapshot, Step};
-use outlive_server::store::SessionId;
 use outlive::{Limits, State};
+use outlive_server::hub::Observer;
+use outlive_server::store::SessionId;
 use serde_json::json;
 use tokio::sync::broadcast;
 

@@ -3,7 +3,7 @@
 // node outlive.mjs ws://127.0.0.1:7878 s_…
 
 import { createRequire } from "node:module";
-import { connect } from "../../clients/js/outlive.js";
+import { connect } from "../../../../clients/js/outlive.js";
 
 // Not `import`: that does not look where NODE_PATH says.
 const WebSocket = createRequire(import.meta.url)("ws");

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::driver::Birth;
 use super::shared::Shared;
-use outlive::ids::Generation;
-use outlive::session::Session;
 use crate::store::{SessionId, Version};
 use outlive::Timer;
+use outlive::ids::Generation;
+use outlive::session::Session;
 
 /// A session that sleeps: all that its driver knew.
 #[derive(Debug)]

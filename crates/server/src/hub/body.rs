@@ -1,6 +1,5 @@
 //! Bodies: what prompts and outputs say. The machine never sees them.
 
-
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;

@@ -9,9 +9,9 @@ use super::recover::recover;
 use super::shared::Shared;
 use super::staff::Employing;
 use super::worker::Worker;
-use outlive::{Limits, ZeroLimit};
-use outlive::session::Machine;
 use crate::store::{Memory, Store, StoreError};
+use outlive::session::Machine;
+use outlive::{Limits, ZeroLimit};
 
 /// What belongs to the hub, and not to the sessions' [`Limits`].
 #[derive(Clone, Debug, PartialEq, Eq)]

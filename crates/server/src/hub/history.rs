@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use outlive::ids::Seq;
 use crate::store::{Cause, SessionId, Store, StoreError};
+use outlive::ids::Seq;
 use outlive::wire::Said;
 
 /// What is retained of a session's log: prompts, outputs, ends of turns.

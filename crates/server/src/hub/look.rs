@@ -1,11 +1,10 @@
 //! Looking at a session without a connection.
 
-
 use super::Hub;
 use super::driver::Birth;
 use super::mailbox::{Command, NotDone};
-use outlive::session::Snapshot;
 use crate::store::SessionId;
+use outlive::session::Snapshot;
 
 impl Hub {
     /// A session's record, as the store has it. A session of a process before is recovered first.

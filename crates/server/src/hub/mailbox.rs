@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use super::body::Body;
 use super::queue::{Closed, Receiver, Sender, queue};
 use super::tail::Tail;
+use outlive::CloseCode;
 use outlive::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
 use outlive::log::Claim;
-use outlive::CloseCode;
 use outlive::{session, wire};
 
 /// Who asks: a client in the name of a principal.

@@ -91,10 +91,10 @@ use self::driver::Birth;
 pub(crate) use self::driver::COME_BACK_MS;
 use self::mailbox::{Command, Fact, Reply, Who};
 use self::shared::Shared;
-use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
-use outlive::Limits;
 use crate::store::SessionId;
 use outlive::CloseCode;
+use outlive::Limits;
+use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 
 /// How long a drain takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
+use crate::store::SessionId;
 use outlive::Limits;
 use outlive::log::LogId;
 use outlive::session::{Event, Snapshot, Step};
-use crate::store::SessionId;
 
 /// Sees what a hub does. It is called from the sessions' tasks, in each session's order: be quick.
 ///

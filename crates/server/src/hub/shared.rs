@@ -13,10 +13,10 @@ use super::mailbox::{Fact, NotDone};
 use super::observe::Observer;
 use super::registry::Registry;
 use super::staff::Employer;
+use crate::store::{SessionId, Store};
 use outlive::ids::ConnectionId;
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Snapshot, Step};
-use crate::store::{SessionId, Store};
 
 /// What drivers and links share.
 pub(super) struct Shared {

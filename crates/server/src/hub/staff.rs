@@ -25,9 +25,9 @@ use super::pieces::Pieces;
 use super::queue::{Receiver, Sender, queue};
 use super::shared::Shared;
 use super::worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
+use crate::store::SessionId;
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::WorkerOutcome;
-use crate::store::SessionId;
 
 /// What a worker said.
 #[derive(Debug)]

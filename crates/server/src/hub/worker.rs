@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::body::Body;
 use super::history::History;
 use super::mouth::Mouth;
-use outlive::ids::{Incarnation, Seq};
 use crate::store::SessionId;
+use outlive::ids::{Incarnation, Seq};
 
 /// Whoever does the long work of sessions. One value serves all of them; what belongs to one session's
 /// worker is its [`Run`](Worker::Run).

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use outlive::{State, TurnOutcome};
 use outlive_server::hub::Drain;
 use outlive_server::store::{SessionId, Store as _};
-use outlive::{State, TurnOutcome};
 use tokio::runtime::Handle;
 
 use outlive_testkit::hub::{Scene, Stage, outputs, pass, settle, soon};

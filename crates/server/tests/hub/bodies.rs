@@ -1,8 +1,8 @@
 //! What prompts, answers and outputs say.
 
 use outlive::Limits;
-use outlive_server::hub::{Done, Failure, Hub, NotDone, Options, Start, Turn, Worker};
 use outlive::ids::Seq;
+use outlive_server::hub::{Done, Failure, Hub, NotDone, Options, Start, Turn, Worker};
 use outlive_server::store::Store as _;
 use serde_json::value::RawValue;
 

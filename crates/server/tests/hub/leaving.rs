@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use outlive_server::hub::{Done, Drain, NotDone};
 use outlive::wire::{Said, ToClient};
 use outlive::{CloseCode, TurnOutcome};
+use outlive_server::hub::{Done, Drain, NotDone};
 use tokio::task::JoinHandle;
 
-use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, Viewer, ended, n, outputs, pass, settle, soon};
+use outlive_testkit::hub::{
+    Fault, Faulty, Scene, Stage, Viewer, ended, n, outputs, pass, settle, soon,
+};
 
 const DRAIN: Drain = Drain { window: Duration::from_secs(2), deadline: Duration::from_secs(60) };
 

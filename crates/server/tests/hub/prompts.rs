@@ -1,10 +1,10 @@
 //! Prompts, asks, and what is refused.
 
-use outlive_server::hub::{Done, NotDone, Options, Role};
 use outlive::ids::{Incarnation, Seq};
 use outlive::log::Claim;
 use outlive::wire::{EndpointReason, Refusable, Said, ToClient, ToServer, Why};
 use outlive::{Limits, Reason, TurnOutcome};
+use outlive_server::hub::{Done, NotDone, Options, Role};
 
 use outlive_testkit::hub::{Part, Scene, Stage, n, outputs, soon};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use outlive_server::hub::{Done, NotDone};
 use outlive::wire::{EndpointReason, Said, ToClient, Why};
 use outlive::{CloseCode, TurnOutcome};
+use outlive_server::hub::{Done, NotDone};
 
 use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
 

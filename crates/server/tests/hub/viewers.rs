@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use outlive::connection::Phase;
-use outlive_server::hub::{Frame, Options, Role};
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Claim, ResetReason};
 use outlive::wire::Said;
 use outlive::{CloseCode, Limits, State, TurnOutcome};
+use outlive_server::hub::{Frame, Options, Role};
 
 use outlive_testkit::hub::{Scene, Stage, ended, outputs, pass, settle, soon};
 

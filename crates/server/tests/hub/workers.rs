@@ -4,9 +4,9 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use outlive_server::hub::{Frame, Options, TurnError};
 use outlive::wire::Said;
 use outlive::{CloseCode, EndReason, Limits, TurnOutcome};
+use outlive_server::hub::{Frame, Options, TurnError};
 
 use tracing::subscriber::DefaultGuard;
 

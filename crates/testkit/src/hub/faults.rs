@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use outlive::ids::Seq;
 use outlive_server::store::{
-    BoxFuture, Commit, CommitError, PageToken, Memory, SessionId, Store, StoreError, StoredSession, SessionPage,
+    BoxFuture, Commit, CommitError, Memory, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
 };
 use tokio::sync::Semaphore;
 
@@ -162,7 +163,11 @@ impl Store for Faulty {
         ))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a PageToken>, most: usize) -> BoxFuture<'a, SessionPage> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         let fault = self.script().read();
         Box::pin(self.reading(fault, self.memory.unfinished(from, most)))
     }

@@ -11,9 +11,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use outlive::Limits;
-use outlive_server::hub::{Done, Hub, NotDone, Observer, Options, Role};
 use outlive::ids::PromptNumber;
 use outlive::log::Claim;
+use outlive_server::hub::{Done, Hub, NotDone, Observer, Options, Role};
 use outlive_server::store::{Memory, SessionId, Store};
 
 pub use actor::{Actor, Part, Scene};
@@ -73,12 +73,7 @@ impl Stage {
     }
 
     /// On a store that is `memory` in some disguise.
-    pub async fn on(
-        store: impl Store,
-        memory: Memory,
-        limits: Limits,
-        options: Options,
-    ) -> Stage {
+    pub async fn on(store: impl Store, memory: Memory, limits: Limits, options: Options) -> Stage {
         let (actor, watch) = (Actor::new(), Watch::default());
         let hub = open(store, &actor, watch.clone(), limits, options.clone(), 1).await;
         Stage { hub, actor, watch, memory, limits, options }
@@ -110,13 +105,7 @@ impl Stage {
         self.come(session, client, Claim::Nothing, Role::Admin)
     }
 
-    pub fn come(
-        &self,
-        session: &SessionId,
-        client: &str,
-        cursor: Claim,
-        role: Role,
-    ) -> Viewer {
+    pub fn come(&self, session: &SessionId, client: &str, cursor: Claim, role: Role) -> Viewer {
         Viewer::hello(&self.hub, session, client, cursor, role)
     }
 

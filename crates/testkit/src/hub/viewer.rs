@@ -1,11 +1,11 @@
 //! A client at the other end of a link.
 
-use outlive_server::hub::{Entries, Frame, Hello, Hub, Link, Role};
 use outlive::ids::{Incarnation, Seq};
 use outlive::log::{AttachOutcome, Claim, Cursor, LogId};
-use outlive_server::store::SessionId;
 use outlive::wire::{self, Refused, Said, ToClient, ToServer, Welcome};
 use outlive::{CloseCode, TurnOutcome};
+use outlive_server::hub::{Entries, Frame, Hello, Hub, Link, Role};
+use outlive_server::store::SessionId;
 use serde_json::value::to_raw_value;
 
 use super::{n, soon};

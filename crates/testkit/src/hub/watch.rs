@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use outlive::Limits;
 use outlive::check::trace::{self, Recorder};
-use outlive_server::hub::Observer;
 use outlive::laws::{self, Witness};
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Session, Snapshot, Step};
+use outlive_server::hub::Observer;
 use outlive_server::store::SessionId;
 
 #[derive(Clone, Default)]

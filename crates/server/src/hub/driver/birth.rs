@@ -1,16 +1,15 @@
 //! Getting hold of a session: a new one, or one of the store.
 
-
 use strum::VariantArray as _;
 
 use super::super::asleep::Sleeper;
 use super::super::mailbox::NotDone;
 use super::Driver;
 use super::commit::{Kept, Payload};
+use crate::store::{CommitError, StoreError};
 use outlive::log::LogId;
 use outlive::routing::{self, Durable, Runtime};
 use outlive::session::{Event, Session};
-use crate::store::{CommitError, StoreError};
 use outlive::{CloseCode, Timer};
 
 impl Driver {

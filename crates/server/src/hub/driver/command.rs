@@ -1,6 +1,5 @@
 //! Commands: through the routing table, then to the session; and the answer to whoever waits for it.
 
-
 use super::super::mailbox::{Arrival, Command, Done, NotDone, Order, Reply};
 use super::commit::Payload;
 use super::{Driver, Viewer, effects, turn_back};

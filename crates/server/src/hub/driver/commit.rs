@@ -14,9 +14,9 @@ use super::super::pieces::Pieces;
 use super::super::staff::{Asked, Errand};
 use super::super::tail::frames;
 use super::Driver;
+use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::{Effect, Entry, Event, Session, Step};
-use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 use outlive::wire::Said;
 
 /// What an event brings that the machine does not see.

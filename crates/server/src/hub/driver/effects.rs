@@ -1,6 +1,5 @@
 //! Effects become I/O, in order. Whoever is gone is passed over: that news is on its way.
 
-
 use tokio::time::{Duration, Instant};
 
 use super::super::mailbox::{Done, NotDone, Order};

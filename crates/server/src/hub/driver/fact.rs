@@ -1,6 +1,5 @@
 //! What happened: to connections, to timers, to the hub. It is fed, whatever the store says.
 
-
 use strum::VariantArray as _;
 use tokio::time::Instant;
 

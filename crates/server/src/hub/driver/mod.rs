@@ -28,9 +28,9 @@ use super::mailbox::{Command, Fact, Inbox, Mailbox, NotDone, Order};
 use super::queue::Sender;
 use super::shared::Shared;
 use super::staff::{Asked, Employee, Errand, Said, Seat};
+use crate::store::{SessionId, Version};
 use outlive::ids::{ClientId, ConnectionId, Generation, Seq};
 use outlive::session::{Session, Step, Turn};
-use crate::store::{SessionId, Version};
 use outlive::wire::ToClient;
 use outlive::{CloseCode, State};
 

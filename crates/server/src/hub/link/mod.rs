@@ -18,12 +18,12 @@ use super::driver::turn_back;
 use super::mailbox::{Arrival, Command, Fact, NotDone, Order, Reply, Visitor, Who};
 use super::queue::{Receiver, queue};
 use super::shared::Shared;
+use crate::store::SessionId;
+use outlive::CloseCode;
 use outlive::connection::{Connection, Op, Phase, Trigger};
 use outlive::ids::{ConnectionId, Seq};
 use outlive::log::{Claim, LogId};
-use crate::store::SessionId;
 use outlive::wire::{EndpointReason, Refusable, Refused, ToClient, ToServer, Why};
-use outlive::CloseCode;
 
 /// What a principal may do in a session. Each may also do what those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

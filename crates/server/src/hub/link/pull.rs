@@ -10,11 +10,11 @@ use super::super::mailbox::{Fact, Order};
 use super::super::queue::Receiver;
 use super::super::tail::frames;
 use super::{Attached, Entries, Frame, Link, Range};
+use crate::store::StoreError;
+use outlive::CloseCode;
 use outlive::connection::{Phase, Trigger};
 use outlive::ids::Seq;
-use crate::store::StoreError;
 use outlive::wire::ToClient;
-use outlive::CloseCode;
 
 /// What `next` waits for.
 enum Next {

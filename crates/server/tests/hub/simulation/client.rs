@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use outlive_server::hub::{Done, NotDone, Role};
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Claim};
-use outlive_server::store::SessionId;
 use outlive::wire::{EndpointReason, Said, ToClient, ToServer, Why};
 use outlive::{CloseCode, Reason};
+use outlive_server::hub::{Done, NotDone, Role};
+use outlive_server::store::SessionId;
 use serde_json::value::to_raw_value;
 
 use super::World;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use outlive::EndReason::{self, StartFailed, StartTimeout, TurnTimeout};
-use outlive_server::hub::{Hub, Role};
 use outlive::ids::Seq;
 use outlive::log::{Claim, LogId};
-use outlive_server::store::{SessionId, Store as _};
 use outlive::wire::Said;
 use outlive::{State, TurnOutcome};
+use outlive_server::hub::{Hub, Role};
+use outlive_server::store::{SessionId, Store as _};
 
 use super::World;
 use super::client;

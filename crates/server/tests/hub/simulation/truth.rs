@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use outlive::ids::Seq;
 use outlive_server::store::{
-    BoxFuture, Commit, CommitError, PageToken, Memory, SessionId, Store, StoreError, StoredSession, SessionPage,
+    BoxFuture, Commit, CommitError, Memory, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
 };
 
 use super::rng::Rng;
@@ -192,7 +193,11 @@ impl Store for Unsure {
         Box::pin(self.read_by(async move { self.memory.read(session, from, to, bytes).await }))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a PageToken>, most: usize) -> BoxFuture<'a, SessionPage> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         Box::pin(self.read_by(async move { self.memory.unfinished(from, most).await }))
     }
 
