@@ -14,6 +14,9 @@ mod laws;
 mod layers;
 mod routing;
 mod session;
+#[path = "../crates/testkit/src/skip.rs"]
+#[allow(unreachable_pub)]
+mod skip;
 #[cfg(feature = "check")]
 mod traces;
 mod wire;

@@ -79,9 +79,7 @@ pub async fn ours(store: &str) {
         path => builder.store(Sqlite::open(path).expect("the file can be opened")),
     };
     let hub = builder.build(answer).await.expect("the hub can be built");
-    let mut limits = EndpointLimits::default();
-    limits.connections = 1_000_000;
-    limits.attaches = 1_000_000;
+    let limits = EndpointLimits::default().connections(1_000_000).attach_burst(1_000_000);
     serve(endpoints(hub).authorize(Anyone).limits(limits).router()).await;
 }
 

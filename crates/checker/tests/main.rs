@@ -9,6 +9,9 @@ mod options;
 mod printed;
 mod ring;
 mod safety;
+#[path = "../../testkit/src/skip.rs"]
+#[allow(unreachable_pub)]
+mod skip;
 mod spin;
 mod stories;
 mod walks;

@@ -1,22 +1,16 @@
 //! `outlive docs`.
 
 use std::fs;
-use std::path::PathBuf;
 
 use outlive::docs::{REFRESH, pages};
+use outlive_testkit::place::Place;
 
 use super::run;
 
-/// A folder of its own for a test, empty.
-fn folder(name: &str) -> PathBuf {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&dir);
-    dir
-}
-
 #[test]
 fn what_was_written_is_up_to_date() {
-    let dir = folder("docs-fresh");
+    let place = Place::new();
+    let dir = place.folder();
     let path = dir.to_str().unwrap();
     assert_eq!(run(&["docs", "--dir", path]).code, 0);
     for page in pages() {
@@ -28,7 +22,8 @@ fn what_was_written_is_up_to_date() {
 
 #[test]
 fn stale_missing_and_surplus_pages_are_named_with_the_command_that_refreshes() {
-    let dir = folder("docs-stale");
+    let place = Place::new();
+    let dir = place.folder();
     let path = dir.to_str().unwrap();
     assert_eq!(run(&["docs", "--dir", path]).code, 0);
     fs::write(dir.join("session.md"), "as it was once").unwrap();
@@ -52,7 +47,8 @@ fn stale_missing_and_surplus_pages_are_named_with_the_command_that_refreshes() {
 
 #[test]
 fn a_folder_that_is_missing_lacks_every_page() {
-    let dir = folder("docs-none");
+    let place = Place::new();
+    let dir = place.folder().join("none");
     let check = run(&["docs", "--check", "--dir", dir.to_str().unwrap()]);
     assert_eq!(check.code, 1);
     assert_eq!(check.out.matches("missing: ").count(), pages().len());
@@ -61,7 +57,8 @@ fn a_folder_that_is_missing_lacks_every_page() {
 
 #[test]
 fn a_folder_that_cannot_be_used_ends_with_2() {
-    let dir = folder("docs-file");
+    let place = Place::new();
+    let dir = place.folder().join("file");
     fs::write(&dir, "a file").unwrap();
     for args in [&["docs", "--dir"][..], &["docs", "--check", "--dir"]] {
         let mut args = args.to_vec();

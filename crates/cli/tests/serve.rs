@@ -1,5 +1,7 @@
 //! `outlive serve`: what it says when it cannot.
 
+use outlive_testkit::place::Place;
+
 use super::run;
 
 #[test]
@@ -19,12 +21,16 @@ fn a_file_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_port_that_is_taken_is_named_and_no_file_is_created() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let run = run(&["serve", "--listen", &address]);
+    let place = Place::new();
+    let (store, record) = (place.file(), place.folder().join("run.jsonl"));
+    let (store, record) = (store.to_str().unwrap(), record.to_str().unwrap());
+    let run = run(&["serve", "--listen", &address, "--store", store, "--record", record]);
     assert_eq!(run.code, 2);
     assert!(run.err.contains(&address) && run.err.contains("another port"), "{}", run.err);
+    assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 0);
 }
 
 #[test]

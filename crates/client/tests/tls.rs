@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::driver::soon;
 use outlive_testkit::endpoints::Words;
+use outlive_testkit::place::Place;
 
 /// Tells a test that it runs in a process of its own, and where the server is.
 const CHILD: &str = "OUTLIVE_TLS_SERVER";
@@ -140,14 +140,13 @@ async fn a_certificate_that_the_machine_does_not_trust_is_told() {
 #[tokio::test]
 async fn what_the_machine_trusts_is_trusted() {
     let server = Server::new().await;
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("roots-{}.pem", std::process::id()));
+    let place = Place::new();
+    let file = place.folder().join("roots.pem");
     std::fs::write(&file, &server.pem).unwrap();
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "tls::with_the_roots_that_the_machine_has", "--nocapture"]);
     child.env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR").env(CHILD, &server.url);
     let ran = soon("the other process", child.kill_on_drop(true).output()).await.unwrap();
-    std::fs::remove_file(file).unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("said hello"), "{said}");
 }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 
-use outlive_server::http::{Ask, Authorize, Denied, Grant, endpoints};
+use outlive_server::http::{AuthError, AuthRequest, Authorize, Grant, endpoints};
 use outlive_server::hub::{Failure, Hub, Role, Turn};
 use outlive_server::store::SessionId;
 use tokio::net::TcpListener;
@@ -24,20 +24,20 @@ struct Users {
 }
 
 impl Authorize for Users {
-    async fn authorize(&self, ask: &Ask<'_>) -> Result<Grant, Denied> {
-        let token = ask.token().ok_or(Denied::Missing)?;
-        let user = *self.tokens.get(token).ok_or(Denied::Unauthenticated)?;
-        if let Some(session) = ask.session() {
+    async fn authorize(&self, request: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        let token = request.token().ok_or(AuthError::MissingCredentials)?;
+        let user = *self.tokens.get(token).ok_or(AuthError::InvalidCredentials)?;
+        if let Some(session) = request.session() {
             let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
             if owners.get(session).is_none_or(|owner| owner != user) {
-                return Err(Denied::Forbidden); // looks like a session that does not exist
+                return Err(AuthError::Forbidden); // looks like a session that does not exist
             }
         }
-        Ok(Grant { principal: user.to_owned(), role: Role::Admin })
+        Ok(Grant::new(user, Role::Admin))
     }
 
-    async fn created(&self, grant: &Grant, session: &SessionId) -> Result<(), Denied> {
-        // With a database: `Err(Denied::Unavailable)` if it fails, and there is no such session.
+    async fn created(&self, grant: &Grant, session: &SessionId) -> Result<(), AuthError> {
+        // With a database: `Err(AuthError::Unavailable)` if it fails, and there is no such session.
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         owners.insert(session.clone(), grant.principal.clone());
         Ok(())

@@ -1,5 +1,8 @@
 //! What the tests of several crates play with. Not published.
 
+#![allow(clippy::new_without_default)]
+
 pub mod endpoints;
 pub mod hub;
 pub mod place;
+pub mod skip;

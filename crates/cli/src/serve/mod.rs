@@ -101,6 +101,11 @@ impl Serve {
         let unusable = |path: &Path, why: &dyn std::fmt::Display| {
             format!("{} cannot be used: {why}", path.display())
         };
+        // First of all: without a port no file is created, and no store is taken from another process.
+        let listener = TcpListener::bind(self.listen).await.map_err(|why| {
+            format!("cannot listen on {}: {why}; another port: --listen 127.0.0.1:0", self.listen)
+        })?;
+        let at = listener.local_addr().map_err(|why| why.to_string())?;
         let watch = Watch::new(self.record.as_deref())
             .map_err(|why| unusable(self.record.as_deref().unwrap_or(Path::new("")), &why))?;
         let watch = Arc::new(watch);
@@ -116,11 +121,6 @@ impl Serve {
             let file = opened.map_err(|why| unusable(&self.store, &why))?;
             (builder.store(file.clone()), Some(file))
         };
-        // Before the store is taken from whoever has it.
-        let listener = TcpListener::bind(self.listen).await.map_err(|why| {
-            format!("cannot listen on {}: {why}; another port: --listen 127.0.0.1:0", self.listen)
-        })?;
-        let at = listener.local_addr().map_err(|why| why.to_string())?;
         let hub = builder.build(demo::Demo).await.map_err(|why| unusable(&self.store, &why))?;
         let stop = CancellationToken::new();
         let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
@@ -156,9 +156,9 @@ impl Serve {
             Some(token) => endpoints.authorize(Bearer::new(token)),
             None => endpoints.authorize(Anyone),
         };
-        let mut limits = EndpointLimits::default();
-        // Everybody is one principal here.
-        (limits.connections, limits.attaches, limits.attach_ms) = (10_000, 10_000, 1);
+        // All clients are one principal here.
+        let limits = EndpointLimits::default().connections(10_000).attach_burst(10_000);
+        let limits = limits.attach_interval(Duration::from_millis(1));
         let mut origins: Vec<String> = self.origins.clone();
         let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| (host, at.port()));
         origins.extend(hosts.iter().map(|(host, port)| format!("http://{host}:{port}")));

@@ -9,6 +9,7 @@ use tokio::process::Command;
 use super::child::{Folder, Serving};
 use super::kill::guard;
 use outlive_testkit::endpoints::Site;
+use outlive_testkit::skip::skip;
 
 async fn server() -> (Folder, Serving, String) {
     let folder = Folder::new("others");
@@ -24,12 +25,12 @@ async fn ids(site: &Site, session: &str) -> Vec<String> {
     (1..=head).map(|seq| format!("{log}.{seq}")).collect()
 }
 
-/// Whether a tool does what its words ask; says that it is skipped if not.
+/// Whether a tool does what its words ask; if not, the test is skipped.
 async fn has(tool: &str, words: &[&str]) -> bool {
     let tried = Command::new(tool).args(words).current_dir(clients()).output().await;
     let there = tried.is_ok_and(|output| output.status.success());
     if !there {
-        println!("skipped: no `{tool} {}` here", words.join(" "));
+        skip(&format!("`{tool} {}` to succeed", words.join(" ")));
     }
     there
 }

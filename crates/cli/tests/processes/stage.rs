@@ -117,8 +117,8 @@ impl Stage {
         options.ping_ms = 3_600_000;
         let hub = Hub::builder().limits(limits).options(options);
         let hub = hub.build(Actor(Arc::clone(&cues))).await.unwrap();
-        let mut limits = EndpointLimits::default();
-        (limits.connections, limits.attaches, limits.attach_ms) = (1_000, 1_000, 1);
+        let limits = EndpointLimits::default().connections(1_000).attach_burst(1_000);
+        let limits = limits.attach_interval(std::time::Duration::from_millis(1));
         let endpoints = endpoints(hub.clone()).authorize(Anyone).limits(limits);
         Stage { server: Server::on(listener, hub, endpoints), cues, complaints, _seen: seen }
     }

@@ -1,13 +1,12 @@
 //! Many at once.
 
-use std::string::{String, ToString};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::join_all;
 
-use super::model::{Model, owned};
-use super::{Verdict, ensure};
+use super::check::{CheckResult, ensure};
+use super::model::{SessionModel, owned};
 use crate::store::{Commit, CommitError, SessionId, Store};
 use outlive::ids::Seq;
 
@@ -30,9 +29,9 @@ async fn contend(store: &impl Store, commit: Commit) -> Result<Option<Commit>, S
     }
 }
 
-pub(super) async fn one_wins<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = Arc::new(owned(again).await?);
-    let mut model = Model::new("contended")?;
+pub(super) async fn one_wins<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = Arc::new(owned(reopen).await?);
+    let mut model = SessionModel::new("contended")?;
     for round in 0..30 {
         let commits = (1..=8).map(|lines| model.next(lines));
         // Step by step in turns, or as many threads as there are.
@@ -57,15 +56,15 @@ pub(super) async fn one_wins<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
     Ok(())
 }
 
-pub(super) async fn interleaved<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = Arc::new(owned(again).await?);
+pub(super) async fn interleaved<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = Arc::new(owned(reopen).await?);
     let mut names: Vec<String> = (0..24).map(|number| format!("s{number}")).collect();
     // Names that a careless store takes for one.
     names.extend(["S1", "s_1", "s-1", "s01", "s1-", "1", "01"].map(String::from));
-    let mut tasks: Handles<Model> = Vec::new();
+    let mut tasks: Handles<SessionModel> = Vec::new();
     for (place, name) in names.into_iter().enumerate() {
         let store = Arc::clone(&store);
-        let mut model = Model::new(&name)?;
+        let mut model = SessionModel::new(&name)?;
         tasks.push(tokio::spawn(async move {
             for step in 0..25 {
                 let count = (place + step) % 4;
@@ -80,18 +79,18 @@ pub(super) async fn interleaved<S: Store>(again: &impl AsyncFn() -> S) -> Verdic
     }
     let models = joined(tasks).await?;
     drop(store);
-    let store = owned(again).await?;
+    let store = owned(reopen).await?;
     for model in &models {
         model.holds(&store).await?;
     }
     Ok(())
 }
 
-pub(super) async fn refused_alone<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
+pub(super) async fn refused_alone<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
     let mut models = Vec::new();
     for number in 0..20 {
-        let mut model = Model::new(&format!("mixed{number}"))?;
+        let mut model = SessionModel::new(&format!("mixed{number}"))?;
         model.add(&store, 1).await?;
         models.push(model);
     }
@@ -144,11 +143,11 @@ async fn look(store: &impl Store, id: &SessionId, lines: u64, last: u64) -> Resu
     Ok(head)
 }
 
-pub(super) async fn seen_together<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+pub(super) async fn seen_together<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
     const LINES: u64 = 5;
     const COMMITS: u64 = 100;
-    let store = Arc::new(owned(again).await?);
-    let mut model = Model::new("watched")?;
+    let store = Arc::new(owned(reopen).await?);
+    let mut model = SessionModel::new("watched")?;
     model.add(&*store, 5).await?;
     let mut tasks: Handles<()> = Vec::new();
     for _ in 0..2 {
@@ -184,9 +183,9 @@ pub(super) async fn seen_together<S: Store>(again: &impl AsyncFn() -> S) -> Verd
     model.holds(&*store).await
 }
 
-pub(super) async fn dropped_is_decided<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let (mut model, mut other) = (Model::new("dropped")?, Model::new("other")?);
+pub(super) async fn dropped_is_decided<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let (mut model, mut other) = (SessionModel::new("dropped")?, SessionModel::new("other")?);
     model.add(&store, 1).await?;
     for round in 0..60 {
         let commit = model.next(1 + round % 3);
@@ -218,5 +217,5 @@ pub(super) async fn dropped_is_decided<S: Store>(again: &impl AsyncFn() -> S) ->
     }
     other.holds(&store).await?;
     drop(store);
-    model.holds(&owned(again).await?).await
+    model.holds(&owned(reopen).await?).await
 }

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::walk::Numbers;
+use super::rng::Rng;
 use crate::store::{
-    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished,
+    BoxFuture, Commit, CommitError, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
 };
 use outlive::ids::Seq;
 
 outlive::vocabulary! {
-    /// What is asked of a store.
-    Call as "snake_case" {
+    /// A method of a store.
+    StoreCall as "snake_case" {
         Open = "Ownership is taken.",
         Load = "A record is read.",
         Commit = "A step is committed.",
@@ -24,106 +25,105 @@ outlive::vocabulary! {
     }
 }
 
-/// What goes wrong with a call.
+/// How a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
-    /// It fails, and nothing was changed.
+pub enum StoreFault {
+    /// The call fails, and nothing was changed.
     Fails(StoreError),
-    /// It is carried out, and the answer is lost: a commit is [`Unknown`](CommitError::Unknown). What
-    /// cannot be unknown fails.
+    /// The call is carried out, and its result is lost: a commit is [`Unknown`](CommitError::Unknown), a read
+    /// fails.
     Unknown,
-    /// It is not carried out, and nobody knows: a commit is [`Unknown`](CommitError::Unknown). What
-    /// cannot be unknown fails.
+    /// The call is not carried out, and the caller cannot know: a commit is [`Unknown`](CommitError::Unknown), a
+    /// read fails.
     UnknownAndLost,
-    /// Begins only after this time, by tokio's clock.
+    /// The call begins only after this time, by tokio's clock.
     Late(Duration),
-    /// It is carried out, and answered only after this time, by tokio's clock.
+    /// The call is carried out, and returns only after this time, by tokio's clock.
     LateAnswer(Duration),
-    /// It is refused as [`Stale`](CommitError::Stale), as if there were another owner. What cannot be
-    /// stale fails.
+    /// A commit is refused as [`Stale`](CommitError::Stale), as if there were another owner; a read fails.
     Stale,
 }
 
-type Plan = dyn FnMut(Call, u64) -> Option<Fault> + Send;
+type Plan = dyn FnMut(StoreCall, u64) -> Option<StoreFault> + Send;
 
-/// A store around another one, in which calls go wrong as planned.
-pub struct Faulty<S> {
+/// A store around another one, in which calls fail as planned.
+pub struct FaultyStore<S> {
     inner: S,
-    state: Mutex<State>,
+    state: Mutex<FaultState>,
 }
 
-struct State {
+struct FaultState {
     plan: Box<Plan>,
     /// How often each call was made.
-    made: [u64; <Call as strum::EnumCount>::COUNT],
+    made: [u64; <StoreCall as strum::EnumCount>::COUNT],
 }
 
-impl<S: fmt::Debug> fmt::Debug for Faulty<S> {
+impl<S: fmt::Debug> fmt::Debug for FaultyStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faulty").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("FaultyStore").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
-/// A plan in which one in `one_in` loads, reads and commits goes wrong, in ways and at times that the
-/// seed decides. A call is late by at most `late`.
-pub fn seeded(
+/// A plan in which one in `one_in` loads, reads and commits fails, in ways and at times that the seed decides. A
+/// call is late by at most `late`.
+pub fn seeded_faults(
     seed: u64,
     one_in: u64,
     late: Duration,
-) -> impl FnMut(Call, u64) -> Option<Fault> + Send + 'static {
-    let mut numbers = Numbers(seed);
+) -> impl FnMut(StoreCall, u64) -> Option<StoreFault> + Send + 'static {
+    let mut rng = Rng(seed);
     move |call, _| {
-        let faulty = matches!(call, Call::Load | Call::Read | Call::Commit);
-        if !faulty || numbers.below(one_in) != 0 {
+        let faulty = matches!(call, StoreCall::Load | StoreCall::Read | StoreCall::Commit);
+        if !faulty || rng.below(one_in) != 0 {
             return None;
         }
         let most = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-        let time = Duration::from_millis(numbers.below(most.saturating_add(1)));
-        Some(match numbers.below(6) {
-            0 => Fault::Unknown,
-            1 => Fault::UnknownAndLost,
-            2 => Fault::Late(time),
-            3 => Fault::LateAnswer(time),
-            4 => Fault::Fails(StoreError::Full("planned".to_string())),
-            _ => Fault::Fails(StoreError::Io("planned".to_string())),
+        let time = Duration::from_millis(rng.below(most.saturating_add(1)));
+        Some(match rng.below(6) {
+            0 => StoreFault::Unknown,
+            1 => StoreFault::UnknownAndLost,
+            2 => StoreFault::Late(time),
+            3 => StoreFault::LateAnswer(time),
+            4 => StoreFault::Fails(StoreError::Full("planned".into())),
+            _ => StoreFault::Fails(StoreError::Io("planned".into())),
         })
     }
 }
 
-impl<S> Faulty<S> {
-    /// A store in which nothing goes wrong, until there is a [plan](Faulty::plan).
-    pub fn new(inner: S) -> Faulty<S> {
-        let state = State { plan: Box::new(|_, _| None), made: Default::default() };
-        Faulty { inner, state: Mutex::new(state) }
+impl<S> FaultyStore<S> {
+    /// A store in which no call fails, until there is a [plan](FaultyStore::plan).
+    pub fn new(inner: S) -> FaultyStore<S> {
+        let state = FaultState { plan: Box::new(|_, _| None), made: Default::default() };
+        FaultyStore { inner, state: Mutex::new(state) }
     }
 
-    /// From now on this plan decides: it is asked at each call, with how many of its kind were made
-    /// before, and says what goes wrong, if anything.
-    pub fn plan(&self, plan: impl FnMut(Call, u64) -> Option<Fault> + Send + 'static) {
+    /// From now on this plan decides: it is called with each call, and the number of earlier calls of its kind, and
+    /// returns how the call fails, if it does.
+    pub fn plan(&self, plan: impl FnMut(StoreCall, u64) -> Option<StoreFault> + Send + 'static) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.plan = Box::new(plan);
     }
 
-    /// From now on these faults happen to the next calls of this kind, one after the other; a call for
-    /// which there is `None` goes well, as do all others.
-    pub fn script(&self, call: Call, faults: impl IntoIterator<Item = Option<Fault>>) {
+    /// From now on the next calls of this kind have these faults, one after the other; with `None` a call succeeds,
+    /// and so do all others.
+    pub fn script(&self, call: StoreCall, faults: impl IntoIterator<Item = Option<StoreFault>>) {
         let mut faults: Vec<_> = faults.into_iter().collect();
         faults.reverse();
         self.plan(move |made, _| if made == call { faults.pop().flatten() } else { None });
     }
 
-    /// How many calls of this kind were made.
-    pub fn made(&self, call: Call) -> u64 {
+    /// The number of calls of this kind so far.
+    pub fn call_count(&self, call: StoreCall) -> u64 {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).made[call as usize]
     }
 
-    /// The store around which this one is.
+    /// The inner store.
     pub const fn inner(&self) -> &S {
         &self.inner
     }
 
-    fn fault(&self, call: Call) -> Option<Fault> {
+    fn fault(&self, call: StoreCall) -> Option<StoreFault> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let made = state.made[call as usize];
         state.made[call as usize] += 1;
@@ -132,25 +132,25 @@ impl<S> Faulty<S> {
 }
 
 fn lost() -> StoreError {
-    StoreError::Io("planned: the answer is lost".to_string())
+    StoreError::Io("planned: the answer is lost".into())
 }
 
-/// What cannot be unknown or stale.
+/// A call that cannot be unknown or stale.
 fn plainly<'a, T: Send + 'a>(
-    fault: Option<Fault>,
-    ask: impl FnOnce() -> Answer<'a, T> + Send + 'a,
-) -> Answer<'a, T> {
+    fault: Option<StoreFault>,
+    ask: impl FnOnce() -> BoxFuture<'a, T> + Send + 'a,
+) -> BoxFuture<'a, T> {
     let Some(fault) = fault else { return ask() };
     Box::pin(async move {
         match fault {
-            Fault::Fails(error) => Err(error),
-            Fault::Unknown => ask().await.and(Err(lost())),
-            Fault::UnknownAndLost | Fault::Stale => Err(lost()),
-            Fault::Late(time) => {
+            StoreFault::Fails(error) => Err(error),
+            StoreFault::Unknown => ask().await.and(Err(lost())),
+            StoreFault::UnknownAndLost | StoreFault::Stale => Err(lost()),
+            StoreFault::Late(time) => {
                 tokio::time::sleep(time).await;
                 ask().await
             }
-            Fault::LateAnswer(time) => {
+            StoreFault::LateAnswer(time) => {
                 let answer = ask().await;
                 tokio::time::sleep(time).await;
                 answer
@@ -159,24 +159,24 @@ fn plainly<'a, T: Send + 'a>(
     })
 }
 
-/// What changes something.
+/// A call that changes something.
 fn changing<'a>(
-    fault: Option<Fault>,
-    act: impl FnOnce() -> Answer<'a, (), CommitError> + Send + 'a,
-) -> Answer<'a, (), CommitError> {
+    fault: Option<StoreFault>,
+    act: impl FnOnce() -> BoxFuture<'a, (), CommitError> + Send + 'a,
+) -> BoxFuture<'a, (), CommitError> {
     let Some(fault) = fault else { return act() };
-    let unknown = || CommitError::Unknown("planned: the answer is lost".to_string());
+    let unknown = || CommitError::Unknown("planned: the answer is lost".into());
     Box::pin(async move {
         match fault {
-            Fault::Fails(error) => Err(CommitError::Failed(error)),
-            Fault::Unknown => act().await.and(Err(unknown())),
-            Fault::UnknownAndLost => Err(unknown()),
-            Fault::Stale => Err(CommitError::Stale),
-            Fault::Late(time) => {
+            StoreFault::Fails(error) => Err(CommitError::Failed(error)),
+            StoreFault::Unknown => act().await.and(Err(unknown())),
+            StoreFault::UnknownAndLost => Err(unknown()),
+            StoreFault::Stale => Err(CommitError::Stale),
+            StoreFault::Late(time) => {
                 tokio::time::sleep(time).await;
                 act().await
             }
-            Fault::LateAnswer(time) => {
+            StoreFault::LateAnswer(time) => {
                 let answer = act().await;
                 tokio::time::sleep(time).await;
                 answer
@@ -185,22 +185,22 @@ fn changing<'a>(
     })
 }
 
-impl<S: Store> Store for Faulty<S> {
-    fn open(&self) -> Answer<'_, ()> {
-        plainly(self.fault(Call::Open), || self.inner.open())
+impl<S: Store> Store for FaultyStore<S> {
+    fn open(&self) -> BoxFuture<'_, ()> {
+        plainly(self.fault(StoreCall::Open), || self.inner.open())
     }
 
-    /// As the store within says: no fault is played.
-    fn is_owner(&self) -> Answer<'_, bool> {
+    /// As the inner store: this call never fails as planned.
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         self.inner.is_owner()
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
-        plainly(self.fault(Call::Load), || self.inner.load(session))
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
+        plainly(self.fault(StoreCall::Load), || self.inner.load(session))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
-        changing(self.fault(Call::Commit), || self.inner.commit(commit))
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
+        changing(self.fault(StoreCall::Commit), || self.inner.commit(commit))
     }
 
     fn read<'a>(
@@ -209,15 +209,19 @@ impl<S: Store> Store for Faulty<S> {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
-        plainly(self.fault(Call::Read), move || self.inner.read(session, from, to, bytes))
+    ) -> BoxFuture<'a, Vec<Bytes>> {
+        plainly(self.fault(StoreCall::Read), move || self.inner.read(session, from, to, bytes))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
-        plainly(self.fault(Call::Unfinished), move || self.inner.unfinished(from, most))
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        plainly(self.fault(StoreCall::Unfinished), move || self.inner.unfinished(from, most))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
-        changing(self.fault(Call::Forget), || self.inner.forget(session))
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
+        changing(self.fault(StoreCall::Forget), || self.inner.forget(session))
     }
 }

@@ -5,22 +5,22 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::future::join_all;
 
-use super::model::{Model, owned};
-use super::{Verdict, ensure};
-use crate::store::{Mark, SessionId, Store, Unfinished};
+use super::check::{CheckResult, ensure};
+use super::model::{SessionModel, owned};
+use crate::store::{PageToken, SessionId, SessionPage, Store};
 use outlive::State;
 
 /// More than a hub asks for at once.
 const MANY: usize = 1_500;
 
-pub(super) async fn unfinished_pages<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
+pub(super) async fn unfinished_pages<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
     listed(&store, &BTreeSet::new()).await?;
     let mut models = Vec::new();
     // In the order of their bytes these stand apart from their order in a dictionary, or as numbers.
     for name in ["b", "B", "a", "A", "_", "-", "Z", "z", "10", "9", "aa", "a-", "a_", "a0", "s_00"]
     {
-        models.push(Model::new(name)?);
+        models.push(SessionModel::new(name)?);
     }
     for (place, model) in models.iter_mut().enumerate() {
         // CREATED is unfinished as well.
@@ -44,17 +44,17 @@ pub(super) async fn unfinished_pages<S: Store>(again: &impl AsyncFn() -> S) -> V
     open.remove(&models[1].id);
     listed(&store, &open).await?;
     drop(store);
-    let store = owned(again).await?;
+    let store = owned(reopen).await?;
     listed(&store, &open).await?;
     while_it_changes(&store, models, open).await
 }
 
-pub(super) async fn unfinished_many<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
+pub(super) async fn unfinished_many<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
     let mut open = BTreeSet::new();
     let mut commits = Vec::new();
     for number in 0..MANY {
-        let model = Model::new(&format!("many_{number}"))?;
+        let model = SessionModel::new(&format!("many_{number}"))?;
         let mut commit = model.next(1);
         // A third of them, side by side: more than some pages have.
         if (number / 100) % 3 == 1 {
@@ -75,7 +75,7 @@ pub(super) async fn unfinished_many<S: Store>(again: &impl AsyncFn() -> S) -> Ve
 }
 
 /// The store lists these, with pages of every size.
-async fn listed(store: &impl Store, should: &BTreeSet<SessionId>) -> Verdict {
+async fn listed(store: &impl Store, should: &BTreeSet<SessionId>) -> CheckResult {
     for most in [1, 2, 3, should.len().max(1), 1000] {
         let found = walk(store, most, should.len(), async |_| Ok(())).await?;
         each_once(&found, should, &format!("in pages of {most}"))?;
@@ -87,9 +87,9 @@ async fn listed(store: &impl Store, should: &BTreeSet<SessionId>) -> Verdict {
 /// still to come, come.
 async fn while_it_changes(
     store: &impl Store,
-    mut models: Vec<Model>,
+    mut models: Vec<SessionModel>,
     should: BTreeSet<SessionId>,
-) -> Verdict {
+) -> CheckResult {
     let found = walk(store, 3, should.len(), async |page| {
         let Some((last, others)) = page.split_last() else { return Ok(()) };
         for model in models.iter_mut().filter(|model| others.contains(&model.id)) {
@@ -105,7 +105,7 @@ async fn walk(
     store: &impl Store,
     most: usize,
     sessions: usize,
-    mut behind: impl AsyncFnMut(&[SessionId]) -> Verdict,
+    mut behind: impl AsyncFnMut(&[SessionId]) -> CheckResult,
 ) -> Result<Vec<SessionId>, String> {
     let (mut found, mut from) = (Vec::new(), None);
     // A page may be empty, but not for ever.
@@ -122,9 +122,13 @@ async fn walk(
     Err(format!("{sessions} sessions, and after {pages} pages of {most} there is still a next one"))
 }
 
-/// A page. It is asked for again: an answer may be lost, and a future dropped.
-async fn page(store: &impl Store, from: Option<&Mark>, most: usize) -> Result<Unfinished, String> {
-    let mut page = Unfinished::default();
+/// A page. It is asked for reopen: an answer may be lost, and a future dropped.
+async fn page(
+    store: &impl Store,
+    from: Option<&PageToken>,
+    most: usize,
+) -> Result<SessionPage, String> {
+    let mut page = SessionPage::default();
     for round in 1..=2 {
         let asked = store.unfinished(from, most).await;
         let told = |error| format!("not listed from {from:?} on, asked {round} times: {error}");
@@ -136,7 +140,7 @@ async fn page(store: &impl Store, from: Option<&Mark>, most: usize) -> Result<Un
     Ok(page)
 }
 
-fn each_once(found: &[SessionId], should: &BTreeSet<SessionId>, how: &str) -> Verdict {
+fn each_once(found: &[SessionId], should: &BTreeSet<SessionId>, how: &str) -> CheckResult {
     let mut seen = BTreeSet::new();
     let twice = found.iter().filter(|id| !seen.insert(*id)).collect::<Vec<_>>();
     let missing = should.iter().filter(|id| !seen.contains(id)).collect::<Vec<_>>();

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::Verdict;
-use super::model::{Model, owned};
+use super::check::CheckResult;
+use super::model::{SessionModel, owned};
 use crate::store::Store;
 use outlive::ids::Seq;
 
-pub(super) async fn every_range<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("ranges")?;
+pub(super) async fn every_range<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("ranges")?;
     for count in [1, 1, 2, 5, 1, 3, 0, 8, 1, 1, 4] {
         model.add(&store, count).await?;
     }
@@ -21,9 +21,9 @@ pub(super) async fn every_range<S: Store>(again: &impl AsyncFn() -> S) -> Verdic
     Ok(())
 }
 
-pub(super) async fn outside_is_trimmed<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("edges")?;
+pub(super) async fn outside_is_trimmed<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("edges")?;
     model.reads(&store, 1, 1).await?;
     model.add(&store, 0).await?;
     for (from, to) in [(0, 0), (0, 1), (1, 1)] {
@@ -42,13 +42,13 @@ pub(super) async fn outside_is_trimmed<S: Store>(again: &impl AsyncFn() -> S) ->
             }
         }
     }
-    let nobody = Model::new("nobody")?;
+    let nobody = SessionModel::new("nobody")?;
     nobody.reads(&store, 1, 1).await
 }
 
-pub(super) async fn bounded_in_bytes<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("large")?;
+pub(super) async fn bounded_in_bytes<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("large")?;
     let large = |size: usize| -> Bytes { format!("\"{}\"", "x".repeat(size - 2)).into() };
     // Alone, and many at once: smaller and larger than what a store may keep together.
     for sizes in [vec![100], vec![400_000], vec![10, 20, 30], vec![70_000; 5], vec![2; 9]] {
@@ -71,9 +71,9 @@ pub(super) async fn bounded_in_bytes<S: Store>(again: &impl AsyncFn() -> S) -> V
     Ok(())
 }
 
-pub(super) async fn base_moves<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("trimmed")?;
+pub(super) async fn base_moves<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("trimmed")?;
     model.add(&store, 9).await?;
     // Into what was committed at once, to its end, over several, and over what comes with the same step.
     for (count, base) in
@@ -98,7 +98,7 @@ pub(super) async fn base_moves<S: Store>(again: &impl AsyncFn() -> S) -> Verdict
         }
     }
     drop(store);
-    let store = owned(again).await?;
+    let store = owned(reopen).await?;
     model.reads(&store, model.base(), model.head()).await?;
     model.holds(&store).await?;
     // A long log that is trimmed at once.
@@ -112,9 +112,9 @@ pub(super) async fn base_moves<S: Store>(again: &impl AsyncFn() -> S) -> Verdict
     model.holds(&store).await
 }
 
-pub(super) async fn large_and_strange<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("-Strange_names-0")?;
+pub(super) async fn large_and_strange<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("-Strange_names-0")?;
     let large = |size: usize| -> Bytes { format!("\"{}\"", "x".repeat(size)).into() };
     let strange: Vec<Bytes> = [
         "{}",
@@ -145,10 +145,10 @@ pub(super) async fn large_and_strange<S: Store>(again: &impl AsyncFn() -> S) -> 
     }
     // The longest name there is.
     let longest: String = "n".repeat(64);
-    let mut longest = Model::new(&longest)?;
+    let mut longest = SessionModel::new(&longest)?;
     longest.commit(&store, longest.adding(sizes.to_vec(), 0)).await?;
     drop(store);
-    let store = owned(again).await?;
+    let store = owned(reopen).await?;
     longest.holds(&store).await?;
     model.holds(&store).await
 }

@@ -1,8 +1,8 @@
-//! What a session should be, beside the store that keeps it.
+//! A session as the store should have it.
 
 use bytes::Bytes;
 
-use super::{Verdict, ensure};
+use super::check::{CheckResult, ensure};
 use crate::store::{Commit, CommitError, SessionId, Store, StoreError, Version};
 use outlive::State;
 use outlive::ids::{Incarnation, Seq};
@@ -10,32 +10,32 @@ use outlive::log::{Log, LogId};
 use outlive::session::Snapshot;
 
 /// The store at a place, opened by a new owner.
-pub(super) async fn owned<S: Store>(again: &impl AsyncFn() -> S) -> Result<S, String> {
-    let store = again().await;
+pub(super) async fn owned<S: Store>(reopen: &impl AsyncFn() -> S) -> Result<S, String> {
+    let store = reopen().await;
     store.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
     Ok(store)
 }
 
-/// A session's name; the names in the kit are all well formed.
+/// A session's name; all names in the checks are well formed.
 pub(super) fn name(text: &str) -> Result<SessionId, String> {
     text.parse().map_err(|error| format!("{text}: {error}"))
 }
 
 /// A session, as the store should have it.
 #[derive(Clone, Debug)]
-pub(super) struct Model {
+pub(super) struct SessionModel {
     pub(super) id: SessionId,
     pub(super) version: Version,
     pub(super) snapshot: Snapshot,
     /// Every line that was ever committed.
     pub(super) lines: Vec<Bytes>,
-    /// Told apart from sessions of the same name before it.
+    /// Distinguishes it from earlier sessions of the same name.
     life: u32,
 }
 
-impl Model {
+impl SessionModel {
     /// Not committed yet.
-    pub(super) fn new(text: &str) -> Result<Model, String> {
+    pub(super) fn new(text: &str) -> Result<SessionModel, String> {
         let snapshot = Snapshot {
             state: State::Created,
             incarnation: Incarnation(1),
@@ -46,12 +46,12 @@ impl Model {
             clients: Vec::new(),
         };
         let (version, lines) = (Version::NONE, Vec::new());
-        Ok(Model { id: name(text)?, version, snapshot, lines, life: 1 })
+        Ok(SessionModel { id: name(text)?, version, snapshot, lines, life: 1 })
     }
 
     /// The same name, as if it had never been used.
-    pub(super) fn reborn(&self) -> Result<Model, String> {
-        Ok(Model { life: self.life + 1, ..Model::new(self.id.as_str())? })
+    pub(super) fn reborn(&self) -> Result<SessionModel, String> {
+        Ok(SessionModel { life: self.life + 1, ..SessionModel::new(self.id.as_str())? })
     }
 
     pub(super) fn head(&self) -> u64 {
@@ -88,7 +88,7 @@ impl Model {
         self.adding(self.fresh(count), self.base())
     }
 
-    /// It was kept.
+    /// Takes over a commit that was kept.
     pub(super) fn keep(&mut self, commit: &Commit) {
         self.version = commit.expect.next();
         self.snapshot = commit.snapshot.clone();
@@ -96,7 +96,7 @@ impl Model {
     }
 
     /// Commits it, and it must be kept.
-    pub(super) async fn commit(&mut self, store: &impl Store, commit: Commit) -> Verdict {
+    pub(super) async fn commit(&mut self, store: &impl Store, commit: Commit) -> CheckResult {
         let kept = store.commit(commit.clone()).await;
         let (id, expect) = (&self.id, commit.expect.0);
         kept.map_err(|error| format!("{id} is not committed after version {expect}: {error}"))?;
@@ -105,7 +105,7 @@ impl Model {
     }
 
     /// Adds so many lines, and they must be kept.
-    pub(super) async fn add(&mut self, store: &impl Store, count: usize) -> Verdict {
+    pub(super) async fn add(&mut self, store: &impl Store, count: usize) -> CheckResult {
         self.commit(store, self.next(count)).await
     }
 
@@ -119,18 +119,18 @@ impl Model {
     }
 
     /// The store reads this range as it should be.
-    pub(super) async fn reads(&self, store: &impl Store, from: u64, to: u64) -> Verdict {
+    pub(super) async fn reads(&self, store: &impl Store, from: u64, to: u64) -> CheckResult {
         self.reads_within(store, from, to, usize::MAX).await
     }
 
-    /// As [`reads`](Model::reads), of at most so many bytes.
+    /// As [`reads`](SessionModel::reads), of at most so many bytes.
     pub(super) async fn reads_within(
         &self,
         store: &impl Store,
         from: u64,
         to: u64,
         bytes: usize,
-    ) -> Verdict {
+    ) -> CheckResult {
         let read = store.read(&self.id, Seq(from), Seq(to), bytes).await;
         let should = self.range(from, to).map(|range| within(range, bytes));
         let same = match (&read, &should) {
@@ -151,7 +151,7 @@ impl Model {
     }
 
     /// The store has the record, and all of the log.
-    pub(super) async fn holds(&self, store: &impl Store) -> Verdict {
+    pub(super) async fn holds(&self, store: &impl Store) -> CheckResult {
         self.recorded(store).await?;
         if self.base() < self.head() {
             self.reads(store, self.base() + 1, self.head()).await?;
@@ -160,7 +160,7 @@ impl Model {
     }
 
     /// The store has the record.
-    pub(super) async fn recorded(&self, store: &impl Store) -> Verdict {
+    pub(super) async fn recorded(&self, store: &impl Store) -> CheckResult {
         let id = &self.id;
         let stored = store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?;
         let Some(stored) = stored else {
@@ -175,7 +175,7 @@ impl Model {
     }
 
     /// This commit must be refused as stale.
-    pub(super) async fn stale(&self, store: &impl Store, commit: Commit) -> Verdict {
+    pub(super) async fn stale(&self, store: &impl Store, commit: Commit) -> CheckResult {
         let (id, expect) = (&self.id, commit.expect.0);
         let answer = store.commit(commit).await;
         ensure!(

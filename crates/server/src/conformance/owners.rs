@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::model::{Model, owned};
-use super::{Verdict, ensure};
+use super::check::{CheckResult, ensure};
+use super::model::{SessionModel, owned};
 use crate::store::{CommitError, Store};
 
-pub(super) async fn owner_first<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let model = Model::new("nobodys")?;
-    let store = again().await;
+pub(super) async fn owner_first<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let model = SessionModel::new("nobodys")?;
+    let store = reopen().await;
     model.stale(&store, model.next(1)).await?;
     model.recorded(&store).await?;
     let forgot = store.forget(&model.id).await;
@@ -17,11 +17,11 @@ pub(super) async fn owner_first<S: Store>(again: &impl AsyncFn() -> S) -> Verdic
     Ok(())
 }
 
-pub(super) async fn newest_owns<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let first = owned(again).await?;
-    let (mut model, mut other) = (Model::new("handed_on")?, Model::new("new")?);
+pub(super) async fn newest_owns<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let first = owned(reopen).await?;
+    let (mut model, mut other) = (SessionModel::new("handed_on")?, SessionModel::new("new")?);
     model.add(&first, 3).await?;
-    let second = again().await;
+    let second = reopen().await;
     // It is there, but has taken nothing yet.
     model.add(&first, 1).await?;
     second.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
@@ -40,7 +40,7 @@ pub(super) async fn newest_owns<S: Store>(again: &impl AsyncFn() -> S) -> Verdic
     }
     other.add(&second, 1).await?;
     // The first one takes it back.
-    first.open().await.map_err(|error| format!("it cannot be opened again: {error}"))?;
+    first.open().await.map_err(|error| format!("it cannot be opened reopen: {error}"))?;
     model.stale(&second, model.next(1)).await?;
     model.add(&first, 1).await?;
     model.holds(&first).await?;
@@ -49,16 +49,16 @@ pub(super) async fn newest_owns<S: Store>(again: &impl AsyncFn() -> S) -> Verdic
 
 /// An owner that commits to many sessions while another one takes the store: what was on its way is in
 /// before the new owner has it, or never comes in.
-pub(super) async fn fenced_at_once<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+pub(super) async fn fenced_at_once<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
     const SESSIONS: usize = 16;
     for round in 0..6 {
-        let first = Arc::new(owned(again).await?);
-        let second = again().await;
+        let first = Arc::new(owned(reopen).await?);
+        let second = reopen().await;
         let taken = Arc::new(AtomicBool::new(false));
         let (all, mut started) = tokio::sync::mpsc::channel::<()>(SESSIONS);
         let mut busy = Vec::new();
         for number in 0..SESSIONS {
-            let mut model = Model::new(&format!("busy-{round}-{number}"))?;
+            let mut model = SessionModel::new(&format!("busy-{round}-{number}"))?;
             let (first, taken, all) = (Arc::clone(&first), Arc::clone(&taken), all.clone());
             busy.push(tokio::spawn(async move {
                 let (mut said, mut late) = (Some(all), 0);
@@ -102,13 +102,13 @@ pub(super) async fn fenced_at_once<S: Store>(again: &impl AsyncFn() -> S) -> Ver
     Ok(())
 }
 
-pub(super) async fn reopened_as_it_was<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+pub(super) async fn reopened_as_it_was<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
     let mut models = Vec::new();
     for name in ["a", "b", "C"] {
-        models.push(Model::new(name)?);
+        models.push(SessionModel::new(name)?);
     }
     for round in 0..5_u64 {
-        let store = owned(again).await?;
+        let store = owned(reopen).await?;
         for model in &mut models {
             model.holds(&store).await?;
             for count in [1, 4] {
@@ -123,7 +123,7 @@ pub(super) async fn reopened_as_it_was<S: Store>(again: &impl AsyncFn() -> S) ->
             model.stale(&store, commit).await?;
         }
     }
-    let store = owned(again).await?;
+    let store = owned(reopen).await?;
     for model in &models {
         model.holds(&store).await?;
     }

@@ -1,14 +1,14 @@
 //! One session, one owner: records, versions, and what is forgotten.
 
-use super::model::{Model, owned};
-use super::{Verdict, ensure};
+use super::check::{CheckResult, ensure};
+use super::model::{SessionModel, owned};
 use crate::store::{Store, StoreError, Version};
 use outlive::State;
 use outlive::ids::Seq;
 
-pub(super) async fn kept_is_read<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("kept")?;
+pub(super) async fn kept_is_read<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("kept")?;
     model.recorded(&store).await?;
     // The first commit has no lines, as that of a session that was created.
     for count in [0, 1, 3, 0, 1, 1, 7, 100, 0, 2] {
@@ -20,14 +20,14 @@ pub(super) async fn kept_is_read<S: Store>(again: &impl AsyncFn() -> S) -> Verdi
     model.commit(&store, ended).await?;
     model.holds(&store).await?;
     // A first commit may have lines.
-    let mut at_once = Model::new("at_once")?;
+    let mut at_once = SessionModel::new("at_once")?;
     at_once.add(&store, 2).await?;
     at_once.holds(&store).await
 }
 
-pub(super) async fn versions_agree<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let mut model = Model::new("versions")?;
+pub(super) async fn versions_agree<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("versions")?;
     // Nothing is there: only the first version can be made.
     let mut early = model.next(1);
     early.expect = Version(1);
@@ -47,9 +47,10 @@ pub(super) async fn versions_agree<S: Store>(again: &impl AsyncFn() -> S) -> Ver
     model.holds(&store).await
 }
 
-pub(super) async fn forgotten<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
-    let store = owned(again).await?;
-    let (mut model, mut other) = (Model::new("forget_me")?, Model::new("forget_me_not")?);
+pub(super) async fn forgotten<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let (mut model, mut other) =
+        (SessionModel::new("forget_me")?, SessionModel::new("forget_me_not")?);
     for count in [1, 2, 40, 3] {
         model.add(&store, count).await?;
         other.add(&store, count).await?;
@@ -72,12 +73,12 @@ pub(super) async fn forgotten<S: Store>(again: &impl AsyncFn() -> S) -> Verdict 
     }
     other.holds(&store).await?;
     drop(store);
-    let store = owned(again).await?;
+    let store = owned(reopen).await?;
     model.holds(&store).await?;
     other.holds(&store).await
 }
 
-async fn gone(store: &impl Store, model: &Model) -> Verdict {
+async fn gone(store: &impl Store, model: &SessionModel) -> CheckResult {
     let id = &model.id;
     let found = store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?;
     ensure!(found.is_none(), "{id} was forgotten, and is there");

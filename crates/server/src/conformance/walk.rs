@@ -1,12 +1,12 @@
-//! Real sessions on a random walk: each step is committed, and the store is opened again on the way.
+//! Real sessions on a random walk: each step is committed, and the store is reopened on the way.
 
 use std::collections::BTreeSet;
-use std::string::{String, ToString};
 
-use strum::VariantArray;
+use strum::VariantArray as _;
 
-use super::model::{Model, owned};
-use super::{Verdict, ensure};
+use super::check::{CheckResult, ensure};
+use super::model::{SessionModel, owned};
+use super::rng::Rng;
 use crate::store::{Store, Version};
 use outlive::Limits;
 use outlive::ids::{ClientId, ConnectionId, Digest, PromptNumber, Seq};
@@ -14,34 +14,16 @@ use outlive::log::{Claim, Cursor, LogId};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
 use outlive::{State, Timer};
 
-/// The same numbers every time.
-pub(super) struct Numbers(pub(super) u64);
-
-impl Numbers {
-    /// A number below `bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound.max(1)
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-}
-
-/// A session in a process's memory, and what the store should have of it.
-struct Walker {
-    model: Model,
+/// A session in memory, and what the store should have of it.
+struct WalkedSession {
+    model: SessionModel,
     session: Session,
     /// Never used before.
     connection: u64,
 }
 
-impl Walker {
-    fn event(&mut self, numbers: &mut Numbers) -> Event {
+impl WalkedSession {
+    fn event(&mut self, rng: &mut Rng) -> Event {
         let session = &self.session;
         let incarnation = session.incarnation();
         let turn = session.turn().id();
@@ -50,9 +32,9 @@ impl Walker {
             let count = list.len() as u64;
             list.get(usize::try_from(number % count.max(1)).unwrap_or(0)).copied()
         };
-        let client = ClientId(numbers.below(4));
+        let client = ClientId(rng.below(4));
         let listed = session.connections();
-        let place = numbers.below(listed.len().max(1) as u64);
+        let place = rng.below(listed.len().max(1) as u64);
         let connection = usize::try_from(place).ok().and_then(|place| listed.get(place));
         let connection = connection.map_or(ConnectionId(self.connection), |listed| listed.id);
         let outcomes = [
@@ -61,40 +43,40 @@ impl Walker {
             WorkerOutcome::Interrupted,
             WorkerOutcome::Failed,
         ];
-        let count = u32::try_from(1 + numbers.below(6)).unwrap_or(1).try_into();
-        match (numbers.below(24), turn, count) {
+        let count = u32::try_from(1 + rng.below(6)).unwrap_or(1).try_into();
+        match (rng.below(24), turn, count) {
             (0..=2, _, _) => {
                 self.connection += 1;
-                let at = Cursor { log: log.id, seq: Seq(numbers.below(log.head.0 + 2)) };
-                let cursor = if numbers.one_in(2) { Claim::Nothing } else { Claim::At(at) };
+                let at = Cursor { log: log.id, seq: Seq(rng.below(log.head.0 + 2)) };
+                let cursor = if rng.one_in(2) { Claim::Nothing } else { Claim::At(at) };
                 Event::Attach { connection: ConnectionId(self.connection), client, cursor }
             }
             (3..=5, _, _) => {
                 let n = session.high(client).map_or(1, |high| high.get() + 1);
-                let digest = Digest(numbers.below(u64::MAX));
+                let digest = Digest(rng.below(u64::MAX));
                 Event::Prompt { client, n: n.try_into().unwrap_or(PromptNumber::MIN), digest }
             }
             (6..=7, _, _) => Event::Started { incarnation },
             (8..=11, _, Ok(count)) => Event::Output { incarnation, turn, count },
             (12..=13, Some(turn), _) => Event::Asked { incarnation, turn },
             (14, _, _) => {
-                let ask = some(session.asks(), numbers.below(9)).unwrap_or(Seq(1));
+                let ask = some(session.asks(), rng.below(9)).unwrap_or(Seq(1));
                 Event::Answer { client, ask }
             }
             (15, Some(turn), _) => {
-                let which = usize::try_from(numbers.below(4)).unwrap_or(0);
+                let which = usize::try_from(rng.below(4)).unwrap_or(0);
                 Event::TurnEnded { incarnation, turn, outcome: outcomes[which] }
             }
             (16, _, _) => {
-                let waiting = some(session.queue(), numbers.below(9));
+                let waiting = some(session.queue(), rng.below(9));
                 Event::Interrupt { turn: waiting.or(turn).unwrap_or(log.head) }
             }
             (17, _, _) => Event::Suspend { connection, seen: log.head },
             (18, _, _) => Event::Lost { connection },
-            (19, _, _) if numbers.one_in(3) => Event::Exited { incarnation },
-            (20, _, _) if numbers.one_in(3) => Event::Stop { incarnation },
+            (19, _, _) if rng.one_in(3) => Event::Exited { incarnation },
+            (20, _, _) if rng.one_in(3) => Event::Stop { incarnation },
             (21, _, _) => {
-                let which = usize::try_from(numbers.below(Timer::VARIANTS.len() as u64));
+                let which = usize::try_from(rng.below(Timer::VARIANTS.len() as u64));
                 let timer = Timer::VARIANTS[which.unwrap_or(0)];
                 Event::Expired { timer, generation: session.generation(timer) }
             }
@@ -102,8 +84,8 @@ impl Walker {
         }
     }
 
-    /// Commits a step, if it is one that commits.
-    async fn take(&mut self, store: &impl Store, step: Step) -> Verdict {
+    /// Commits a step, unless it commits nothing.
+    async fn take(&mut self, store: &impl Store, step: Step) -> CheckResult {
         if step.commits() {
             let snapshot = step.next.snapshot();
             let (old, new) = (self.model.head(), snapshot.log.head.0);
@@ -117,92 +99,97 @@ impl Walker {
     }
 }
 
-/// Something to meet, and whether a session shows it.
-type Meeting = (&'static str, fn(&Session) -> bool);
+/// Something that the walks must reach, and whether a session shows it.
+type Goal = (&'static str, fn(&Session) -> bool);
 
-/// What a walk must have met beside every state, or it shows nothing.
-const MET: [Meeting; 4] = [
+/// What the walks must reach beside every state, or they show nothing.
+const GOALS: [Goal; 4] = [
     ("waiting prompts", |session| !session.queue().is_empty()),
     ("several asks", |session| session.asks().len() > 1),
     ("a trimmed log", |session| session.log().base > Seq(0)),
     ("a third incarnation", |session| session.incarnation().0 > 2),
 ];
 
-/// What was met.
+/// What the walks have reached.
 #[derive(Default)]
-struct Met {
+struct Coverage {
     states: BTreeSet<State>,
     others: BTreeSet<&'static str>,
 }
 
-impl Met {
+impl Coverage {
     fn see(&mut self, session: &Session) {
         self.states.insert(session.state());
-        self.others.extend(MET.iter().filter(|(_, met)| met(session)).map(|(name, _)| *name));
+        self.others.extend(GOALS.iter().filter(|(_, shows)| shows(session)).map(|(name, _)| *name));
     }
 
     fn everything(&self) -> bool {
-        self.states.len() == State::VARIANTS.len() && self.others.len() == MET.len()
+        self.states.len() == State::VARIANTS.len() && self.others.len() == GOALS.len()
     }
 }
 
-pub(super) async fn records_come_back<S: Store>(again: &impl AsyncFn() -> S) -> Verdict {
+pub(super) async fn records_come_back<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
     let limits = Limits { queued: 3, asks: 3, clients: 3, retention: 30, ..Limits::default() };
     let machine = Machine::new(limits).map_err(|error| error.to_string())?;
-    let mut met = Met::default();
+    let mut coverage = Coverage::default();
     for seed in 0..8 {
-        walk(again, &machine, seed, &mut met).await.map_err(|why| format!("seed {seed}: {why}"))?;
+        walk(reopen, &machine, seed, &mut coverage)
+            .await
+            .map_err(|why| format!("seed {seed}: {why}"))?;
     }
-    let (states, others) = (&met.states, &met.others);
-    ensure!(met.everything(), "the kit is at fault: its walks met only {states:?} and {others:?}");
+    let (states, others) = (&coverage.states, &coverage.others);
+    ensure!(
+        coverage.everything(),
+        "the kit is at fault: its walks reached only {states:?} and {others:?}"
+    );
     Ok(())
 }
 
 async fn walk<S: Store>(
-    again: &impl AsyncFn() -> S,
+    reopen: &impl AsyncFn() -> S,
     machine: &Machine,
     seed: u64,
-    met: &mut Met,
-) -> Verdict {
-    let mut numbers = Numbers(seed);
-    let mut store = owned(again).await?;
+    coverage: &mut Coverage,
+) -> CheckResult {
+    let mut rng = Rng(seed);
+    let mut store = owned(reopen).await?;
     let mut walkers = Vec::new();
     for number in 0..3 {
-        let created = machine.create(LogId(numbers.below(u64::MAX)));
-        let model = Model::new(&format!("walk-{seed}-{number}"))?;
-        let mut walker = Walker { model, session: created.next.clone(), connection: 0 };
+        let created = machine.create(LogId(rng.below(u64::MAX)));
+        let model = SessionModel::new(&format!("walk-{seed}-{number}"))?;
+        let mut walker = WalkedSession { model, session: created.next.clone(), connection: 0 };
         walker.take(&store, created).await?;
         walkers.push(walker);
     }
     let mut before: Option<S> = None;
     for _ in 0..220 {
-        let which = usize::try_from(numbers.below(3)).unwrap_or(0);
+        let which = usize::try_from(rng.below(3)).unwrap_or(0);
         let walker = &mut walkers[which];
-        let event = walker.event(&mut numbers);
+        let event = walker.event(&mut rng);
         let step = machine.step(&walker.session, &event);
         walker.take(&store, step).await?;
-        met.see(&walker.session);
+        coverage.see(&walker.session);
         let model = &walker.model;
-        let from = numbers.below(model.head() + 2);
-        model.reads(&store, from, from + numbers.below(8)).await?;
-        if numbers.one_in(5) {
+        let from = rng.below(model.head() + 2);
+        model.reads(&store, from, from + rng.below(8)).await?;
+        if rng.one_in(5) {
             model.holds(&store).await?;
         }
-        if numbers.one_in(40) {
-            // A crash, an orderly end, or an owner that does not know yet that it is none.
-            if numbers.one_in(2) {
+        if rng.one_in(40) {
+            // A crash, an orderly end, or an owner that does not know yet that another one took over.
+            if rng.one_in(2) {
                 drop(before.take());
             }
-            let fenced = std::mem::replace(&mut store, again().await);
+            let fenced = std::mem::replace(&mut store, reopen().await);
             let mut renew = vec![None];
-            renew.push(Some(LogId(numbers.below(u64::MAX))));
+            renew.push(Some(LogId(rng.below(u64::MAX))));
             store.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
             for walker in &mut walkers {
                 let next = walker.model.next(1);
                 walker.model.stale(&fenced, next).await?;
-                let renew = renew[usize::try_from(numbers.below(2)).unwrap_or(0)];
+                let renew = renew[usize::try_from(rng.below(2)).unwrap_or(0)];
                 recover(&store, machine, walker, renew).await?;
-                met.see(&walker.session);
+                coverage.see(&walker.session);
             }
             before = Some(fenced);
         }
@@ -214,13 +201,13 @@ async fn walk<S: Store>(
     Ok(())
 }
 
-/// What a new process does with a session: it takes what the store has, and feeds that it restarted.
+/// What a new process does with a session: it loads the record, and steps it with `RESTARTED`.
 async fn recover(
     store: &impl Store,
     machine: &Machine,
-    walker: &mut Walker,
+    walker: &mut WalkedSession,
     renew: Option<LogId>,
-) -> Verdict {
+) -> CheckResult {
     let id = &walker.model.id;
     walker.model.holds(store).await?;
     let stored = store.load(id).await.map_err(|error| error.to_string())?;

@@ -1,40 +1,41 @@
 //! Who may do what.
 
+use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::string::{String, ToString};
+use std::time::Duration;
 
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use sha2::{Digest as _, Sha256};
 
 use crate::hub::Role;
-use crate::store::SessionId;
+use crate::store::{BoxFuture, SessionId};
 
-/// Who asks, and for what. A session's name is no secret: judge by what the request brings.
+/// A request that is to be authorised. A session's name is no secret: decide by what the request carries.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct AuthRequest<'a> {
     pub(super) parts: &'a Parts,
     pub(super) session: Option<&'a SessionId>,
     pub(super) token: Option<&'a str>,
 }
 
-impl<'a> Ask<'a> {
-    /// The request, without its body: headers, and what middleware has put into its extensions.
+impl<'a> AuthRequest<'a> {
+    /// The request without its body: its headers, and what middleware put into its extensions.
     pub fn parts(&self) -> &'a Parts {
         self.parts
     }
 
-    /// Which session; none for a new one.
+    /// The session that the request names; `None` when it creates one.
     pub fn session(&self) -> Option<&'a SessionId> {
         self.session
     }
 
-    /// The token of the attach frame, for browsers, which cannot send headers with a WebSocket; or else
+    /// The token of the attach frame, for browsers, which cannot send headers with a WebSocket; without it
     /// the bearer token of the request.
     pub fn token(&self) -> Option<&'a str> {
         self.token.or_else(|| {
-            let (scheme, token) = self.header(&AUTHORIZATION)?.split_once(' ')?;
+            let (scheme, token) =
+                self.parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         })
     }
@@ -49,98 +50,114 @@ impl<'a> Ask<'a> {
             (key == name).then_some(value)
         })
     }
-
-    fn header(&self, name: &axum::http::HeaderName) -> Option<&'a str> {
-        self.parts.headers.get(name)?.to_str().ok()
-    }
 }
 
-/// What somebody may do in a session, and who it is.
+/// Who made a request, and what this principal may do in the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Grant {
-    /// Who. Clients of one principal have numbers and connections of their own, which no other principal
-    /// can touch by saying their names.
+    /// The user, or another unit of ownership. Each principal has client names of its own: the prompt
+    /// numbers and connections of another principal's client of the same name cannot be touched.
     pub principal: String,
-    /// What. A new session takes [`Role::Prompt`].
+    /// What the principal may do. Creating a session takes [`Role::Prompt`].
     pub role: Role,
 }
 
-/// Why not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
-    /// Nothing says who it is. A WebSocket may say it in its attach frame.
-    Missing,
-    /// What it says is not so.
-    Unauthenticated,
-    /// It may not see this session. It is told that there is none.
+impl Grant {
+    /// Grants `role` to `principal`.
+    pub fn new(principal: impl Into<String>, role: Role) -> Grant {
+        Grant { principal: principal.into(), role }
+    }
+}
+
+/// Why a request is not authorised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The request carries no credentials: 401. A WebSocket may still send a token in its attach frame.
+    #[error("the request does not say who you are")]
+    MissingCredentials,
+    /// The credentials are wrong: 401.
+    #[error("you are not known as who you say you are")]
+    InvalidCredentials,
+    /// The principal may not see this session: 404, as if it did not exist.
+    #[error("there is no such session for you")]
     Forbidden,
-    /// Nobody can say at the moment.
+    /// The credentials cannot be checked at the moment: 503.
+    #[error("your credentials cannot be checked at the moment")]
     Unavailable,
-    /// It has asked too often, in the judgement of whoever authorises: 429, or a close with
+    /// The principal makes more requests than it may: 429, or a close with
     /// [`RateLimited`](outlive::CloseCode::RateLimited).
-    TooOften {
-        /// When it may ask again, in milliseconds.
-        after_ms: u32,
+    #[error("you ask more often than you may")]
+    RateLimited {
+        /// When it may try again; `Retry-After` rounds it up to seconds.
+        retry_after: Duration,
     },
 }
 
 /// Decides who may do what.
 ///
-/// A function from [`Ask`] is enough, if it need not wait:
+/// A function from [`AuthRequest`] is enough, if it need not wait:
 ///
 /// ```
-/// use outlive_server::http::{Ask, Denied, Grant};
+/// use outlive_server::http::{AuthError, AuthRequest, Grant};
 /// use outlive_server::hub::Role;
 ///
-/// fn by_proxy(ask: &Ask<'_>) -> Result<Grant, Denied> {
-///     let user = ask.parts().headers.get("x-user").ok_or(Denied::Missing)?;
-///     let principal = user.to_str().map_err(|_| Denied::Unauthenticated)?.to_owned();
-///     Ok(Grant { principal, role: Role::Admin })
+/// fn by_proxy(request: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+///     let user = request.parts().headers.get("x-user").ok_or(AuthError::MissingCredentials)?;
+///     let user = user.to_str().map_err(|_| AuthError::InvalidCredentials)?;
+///     Ok(Grant::new(user, Role::Admin))
 /// }
 /// # fn decides(_: impl outlive_server::http::Authorize) {}
 /// # decides(by_proxy);
 /// ```
 ///
-/// A closure says what it takes, and is not `async`:
+/// A closure states the type of its argument, and is not `async`:
 ///
 /// ```
-/// # use outlive_server::http::{Ask, Denied, Grant, Unauthorized};
+/// # use outlive_server::http::{AuthError, AuthRequest, EndpointsBuilder, Grant};
 /// # use outlive_server::hub::Role;
-/// # fn of(endpoints: Unauthorized) -> axum::Router {
-/// let authorize = |ask: &Ask<'_>| match ask.token() {
-///     Some("let me in") => Ok(Grant { principal: "friend".into(), role: Role::Prompt }),
-///     Some(_) => Err(Denied::Unauthenticated),
-///     None => Err(Denied::Missing),
+/// # fn of(endpoints: EndpointsBuilder) -> axum::Router {
+/// let authorize = |request: &AuthRequest<'_>| match request.token() {
+///     Some("let me in") => Ok(Grant::new("friend", Role::Prompt)),
+///     Some(_) => Err(AuthError::InvalidCredentials),
+///     None => Err(AuthError::MissingCredentials),
 /// };
 /// endpoints.authorize(authorize).router()
 /// # }
 /// ```
 ///
-/// Who must wait, for a database for instance, implements the trait: its methods may be `async fn`.
+/// A check that must wait, for a database for instance, implements the trait: its methods may be `async fn`.
+///
+/// The futures of both methods are dropped when the request is cut off: write nothing that must not be
+/// half done.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say who may do what",
-    note = "a closure is `|ask: &Ask<'_>| -> Result<Grant, Denied>`, with its types, and not `async`",
+    note = "a closure is `|request: &AuthRequest<'_>| -> Result<Grant, AuthError>`, with its types, and not `async`",
     note = "what must wait implements `Authorize` for a type of its own, with `async fn authorize`"
 )]
 pub trait Authorize: Send + Sync + 'static {
-    /// Decides, before anything is looked up. It is asked for every request, and for every attach.
+    /// Decides about a request, or about an attach, before the session is looked up.
     ///
     /// # Errors
-    /// Why not.
-    fn authorize(&self, ask: &Ask<'_>) -> impl Future<Output = Result<Grant, Denied>> + Send;
+    /// The request is refused with this error.
+    fn authorize(
+        &self,
+        request: &AuthRequest<'_>,
+    ) -> impl Future<Output = Result<Grant, AuthError>> + Send;
 
-    /// A session was made for somebody. Time to remember whose it is: nobody has heard of it before this
-    /// returns. If the request is cut off meanwhile, the session ends by itself when its time for a first
-    /// prompt is over.
+    /// A session was created for a principal: record its owner here. The session's name is sent to the
+    /// client only after this returns. If the request is cut off meanwhile, the session ends when its time
+    /// for a first prompt is over.
     ///
     /// # Errors
-    /// It could not be remembered, or the principal has enough of them. The session is forgotten, and the request
-    /// answered with this.
+    /// The owner could not be recorded, or the principal has too many sessions. The session is forgotten, and
+    /// the request is refused with this error.
     fn created(
         &self,
         grant: &Grant,
         session: &SessionId,
-    ) -> impl Future<Output = Result<(), Denied>> + Send {
+    ) -> impl Future<Output = Result<(), AuthError>> + Send {
         _ = (grant, session);
         async { Ok(()) }
     }
@@ -148,80 +165,77 @@ pub trait Authorize: Send + Sync + 'static {
 
 impl<F> Authorize for F
 where
-    F: Fn(&Ask<'_>) -> Result<Grant, Denied> + Send + Sync + 'static,
+    F: Fn(&AuthRequest<'_>) -> Result<Grant, AuthError> + Send + Sync + 'static,
 {
-    fn authorize(&self, ask: &Ask<'_>) -> impl Future<Output = Result<Grant, Denied>> + Send {
-        std::future::ready(self(ask))
+    fn authorize(
+        &self,
+        request: &AuthRequest<'_>,
+    ) -> impl Future<Output = Result<Grant, AuthError>> + Send {
+        std::future::ready(self(request))
     }
 }
 
-/// Everybody may do everything, and all are one principal. For demonstrations on a loopback address.
+/// Every request may do everything, and all are one principal. For demonstrations on a loopback address.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anyone;
 
 impl Authorize for Anyone {
-    async fn authorize(&self, _: &Ask<'_>) -> Result<Grant, Denied> {
-        Ok(Grant { principal: "anyone".to_string(), role: Role::Admin })
+    async fn authorize(&self, _: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        Ok(Grant::new("anyone", Role::Admin))
     }
 }
 
-/// Whoever knows the token may do everything, and all who do are one principal.
+/// Every request with the token may do everything, and all are one principal.
 #[derive(Clone)]
-pub struct Bearer(Sha256Of);
-
-type Sha256Of = [u8; 32];
+pub struct Bearer {
+    sha256: [u8; 32],
+}
 
 impl Bearer {
-    /// The token; it is not kept as it is.
+    /// The expected token. Only its digest is kept.
     pub fn new(token: &str) -> Bearer {
-        Bearer(digest(token))
+        Bearer { sha256: Sha256::digest(token).into() }
     }
 }
 
-impl core::fmt::Debug for Bearer {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bearer(…)")
     }
 }
 
 impl Authorize for Bearer {
-    async fn authorize(&self, ask: &Ask<'_>) -> Result<Grant, Denied> {
-        let token = ask.token().ok_or(Denied::Missing)?;
-        // Of digests: how long it takes says nothing of the token, whatever is compared how.
-        let differs = self.0.iter().zip(digest(token)).fold(0, |differs, (a, b)| differs | (a ^ b));
-        if differs != 0 {
-            return Err(Denied::Unauthenticated);
+    async fn authorize(&self, request: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        let token = Bearer::new(request.token().ok_or(AuthError::MissingCredentials)?);
+        // The time this takes depends on digests, so it tells nothing about the token.
+        let pairs = self.sha256.iter().zip(token.sha256);
+        if pairs.fold(0, |differs, (a, b)| differs | (a ^ b)) != 0 {
+            return Err(AuthError::InvalidCredentials);
         }
-        Ok(Grant { principal: "bearer".to_string(), role: Role::Admin })
+        Ok(Grant::new("bearer", Role::Admin))
     }
 }
 
-fn digest(token: &str) -> Sha256Of {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-/// [`Authorize`], whatever its type.
-pub(super) trait Authorizer: Send + Sync {
-    fn decide<'a>(&'a self, ask: &'a Ask<'a>) -> Deciding<'a, Result<Grant, Denied>>;
+/// [`Authorize`] behind a pointer.
+pub(super) trait DynAuthorize: Send + Sync {
+    fn authorize<'a>(&'a self, request: &'a AuthRequest<'a>) -> BoxFuture<'a, Grant, AuthError>;
     fn created<'a>(
         &'a self,
         grant: &'a Grant,
         session: &'a SessionId,
-    ) -> Deciding<'a, Result<(), Denied>>;
+    ) -> BoxFuture<'a, (), AuthError>;
 }
 
-type Deciding<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-impl<A: Authorize> Authorizer for A {
-    fn decide<'a>(&'a self, ask: &'a Ask<'a>) -> Deciding<'a, Result<Grant, Denied>> {
-        Box::pin(self.authorize(ask))
+impl<A: Authorize> DynAuthorize for A {
+    fn authorize<'a>(&'a self, request: &'a AuthRequest<'a>) -> BoxFuture<'a, Grant, AuthError> {
+        Box::pin(Authorize::authorize(self, request))
     }
 
     fn created<'a>(
         &'a self,
         grant: &'a Grant,
         session: &'a SessionId,
-    ) -> Deciding<'a, Result<(), Denied>> {
+    ) -> BoxFuture<'a, (), AuthError> {
         Box::pin(Authorize::created(self, grant, session))
     }
 }

@@ -1,40 +1,93 @@
-//! What belongs to the endpoints, and neither to sessions nor to the hub.
+//! Limits of the endpoints, beside those of sessions and of the hub.
 
-/// What one principal may have, and one connection.
+use std::time::Duration;
+
+/// What one principal, and one connection, may use. [`Default`] has the values that are named here.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use outlive_server::http::EndpointLimits;
+/// let limits = EndpointLimits::default().connections(8).stream_lifetime(Duration::from_secs(60));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[must_use]
 pub struct EndpointLimits {
-    /// Connections of one principal, over all sessions.
-    pub connections: u32,
-    /// Attaches of one principal that may come at once.
-    pub attaches: u32,
-    /// How long it takes until one more may come, in milliseconds.
-    pub attach_ms: u32,
-    /// Principals that are remembered; those without a connection are forgotten first.
-    pub principals: usize,
-    /// The largest frame that a WebSocket may send, in bytes.
-    pub frame_bytes: usize,
-    /// Frames of one connection that may be no frames before it is closed.
-    pub mistakes: u32,
-    /// After what time a browser comes back to a stream of events, in milliseconds.
-    pub retry_ms: u32,
-    /// How long a stream of events may live, in milliseconds; each ends somewhere in the second half of it,
-    /// with a close of [`Reauthenticate`](outlive::CloseCode::Reauthenticate), and its reader goes on with a
-    /// new one. None: until something else ends it. See [the module](super#peers-that-are-gone).
-    pub sse_ms: Option<u32>,
+    pub(super) connections: u32,
+    pub(super) attach_burst: u32,
+    pub(super) attach_interval: Duration,
+    pub(super) principals: usize,
+    pub(super) frame_bytes: usize,
+    pub(super) malformed_frames: u32,
+    pub(super) retry_delay: Duration,
+    pub(super) stream_lifetime: Option<Duration>,
 }
 
 impl Default for EndpointLimits {
     fn default() -> EndpointLimits {
         EndpointLimits {
             connections: 64,
-            attaches: 128,
-            attach_ms: 250,
+            attach_burst: 128,
+            attach_interval: Duration::from_millis(250),
             principals: 10_000,
             frame_bytes: 256 << 10,
-            mistakes: 10,
-            retry_ms: 2_000,
-            sse_ms: Some(300_000),
+            malformed_frames: 10,
+            retry_delay: Duration::from_secs(2),
+            stream_lifetime: Some(Duration::from_secs(300)),
         }
+    }
+}
+
+impl EndpointLimits {
+    /// Open connections of one principal, over all sessions. Default: 64.
+    pub fn connections(mut self, connections: u32) -> EndpointLimits {
+        self.connections = connections;
+        self
+    }
+
+    /// Attaches that one principal may make at once. Default: 128.
+    pub fn attach_burst(mut self, attaches: u32) -> EndpointLimits {
+        self.attach_burst = attaches;
+        self
+    }
+
+    /// The time after which one more attach is allowed, when the burst is used up; at least 1 ms.
+    /// Default: 250 ms.
+    pub fn attach_interval(mut self, interval: Duration) -> EndpointLimits {
+        self.attach_interval = interval;
+        self
+    }
+
+    /// Principals whose attaches are counted; those without a connection are forgotten first.
+    /// Default: 10,000.
+    pub fn principals(mut self, principals: usize) -> EndpointLimits {
+        self.principals = principals;
+        self
+    }
+
+    /// The largest frame that a client may send over a WebSocket, in bytes. Default: 256 KiB.
+    pub fn frame_bytes(mut self, bytes: usize) -> EndpointLimits {
+        self.frame_bytes = bytes;
+        self
+    }
+
+    /// With so many malformed frames a connection is closed. Default: 10.
+    pub fn malformed_frames(mut self, frames: u32) -> EndpointLimits {
+        self.malformed_frames = frames;
+        self
+    }
+
+    /// The time after which a browser reconnects a stream of events: its `retry` field. Default: 2 s.
+    pub fn retry_delay(mut self, delay: Duration) -> EndpointLimits {
+        self.retry_delay = delay;
+        self
+    }
+
+    /// The longest time that a stream of events lives; `None`: until something else ends it. Each stream ends
+    /// at a random time in the second half, with a close of
+    /// [`Reauthenticate`](outlive::CloseCode::Reauthenticate), and its reader resumes with a new one. See
+    /// [the module](super#peers-that-are-gone). Default: 5 minutes.
+    pub fn stream_lifetime(mut self, lifetime: impl Into<Option<Duration>>) -> EndpointLimits {
+        self.stream_lifetime = lifetime.into();
+        self
     }
 }

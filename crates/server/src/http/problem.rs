@@ -1,6 +1,7 @@
 //! What is wrong with a request, as JSON.
 
-use std::string::{String, ToString};
+use std::fmt;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
@@ -8,18 +9,18 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::authorize::Denied;
-use super::throttle::TooMany;
+use super::authorize::AuthError;
+use super::throttle::LimitExceeded;
 use crate::hub::{COME_BACK_MS, NotDone};
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
 use outlive::wire::{Refusable, Refused, Why};
 
-/// What is wrong with a request: `{"error":"malformed","message":"…","at":"…","right":"…"}`, where
-/// something is wrong, and what would have been right there.
+/// Why a request failed, as JSON: `{"error":"malformed","message":"…","at":"…","right":"…"}`. `at` is the
+/// place of the mistake, and `right` what would have been right there.
 ///
-/// What the table refused is told as the [`Refused`] of the WebSocket, with `"error":"refused"`.
+/// What the session's table refuses has `"error":"refused"`, and the fields of the WebSocket's [`Refused`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     #[serde(skip)]
@@ -44,12 +45,12 @@ impl Problem {
         Problem { status, retry_after: None, error, message, at: None, right: None, refused: None }
     }
 
-    /// The status.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Where it was found, and what would have been right there.
+    /// Adds the place of the mistake, and what would have been right there.
     pub(super) fn at(mut self, at: &'static str, right: &'static str) -> Problem {
         (self.at, self.right) = (Some(at), Some(right));
         self
@@ -59,7 +60,7 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, "malformed", message)
     }
 
-    /// Also when there is one that is not for this principal.
+    /// There is no such session, or the principal may not see it.
     pub(super) fn not_found() -> Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", NotDone::NotFound.to_string())
     }
@@ -72,11 +73,11 @@ impl Problem {
     pub(super) fn origin(origin: &str) -> Problem {
         let message = format!("pages of {origin:?} may not connect to this server");
         Problem::new(StatusCode::FORBIDDEN, "origin", message)
-            .at("header Origin", "an origin that the server was told of, or no page at all")
+            .at("header Origin", "an origin that the server admits, or none")
     }
 
     pub(super) fn version() -> Problem {
-        let message = "none of the subprotocols that were asked for is spoken here";
+        let message = "this server supports none of the requested subprotocols";
         Problem::new(StatusCode::UPGRADE_REQUIRED, "version", message)
             .at("header Sec-WebSocket-Protocol", outlive::wire::SUBPROTOCOL)
     }
@@ -108,7 +109,7 @@ impl Problem {
         Problem { retry_after: Some(retry_after), ..problem }
     }
 
-    /// Of a command that was not carried out.
+    /// A command of the hub failed.
     pub(super) fn of(what: Refusable, why: &NotDone) -> Problem {
         match why {
             NotDone::Refused(refusal) => {
@@ -153,13 +154,13 @@ impl Problem {
         self
     }
 
-    /// Of a stream of events that was closed before it began.
+    /// A stream of events was closed before it began.
     pub(super) fn closed(code: CloseCode) -> Problem {
         match code {
             CloseCode::NotFound => Problem::not_found(),
             CloseCode::Restart | CloseCode::GoingAway => Problem::draining(),
             CloseCode::Limit => Problem::limit(code.meaning(), 5),
-            CloseCode::Protocol => Problem::malformed("the client's name is none")
+            CloseCode::Protocol => Problem::malformed("the client's name is malformed")
                 .at("parameter client", "1 to 64 bytes of text without control characters"),
             CloseCode::Normal
             | CloseCode::TooBig
@@ -182,43 +183,57 @@ impl Problem {
     }
 }
 
-/// A route of ours, asked with a method that it has not. The header `Allow` has those that it has.
+/// The response to a request with a method that its route does not have. The header `Allow` lists the others.
 pub(super) async fn method() -> Problem {
-    let message = "this address does not take this method";
+    let message = "this route does not have this method";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", message)
         .at("the method", "one of those in the header Allow")
 }
 
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Problem {
-        let unauthorized = |message| {
-            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).at(
-                "who you are",
-                "what this server knows you by, such as a bearer token in the header Authorization",
-            )
-        };
-        match denied {
-            Denied::Missing => unauthorized("the request does not say who you are"),
-            Denied::Unauthenticated => unauthorized("you are not known as who you say you are"),
-            Denied::Forbidden => Problem::not_found(),
-            Denied::Unavailable => Problem::unavailable("nobody can say who you are at the moment"),
-            Denied::TooOften { after_ms } => {
-                Problem::limit("you ask more often than you may", after_ms.div_ceil(1_000))
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refused = self.refused.as_ref().map(|refused| &refused.message);
+        let message = self.message.as_ref().or(refused);
+        write!(f, "{}: {}", self.error, message.map_or("", String::as_str))
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Problem {
+        let message = error.to_string();
+        match error {
+            AuthError::MissingCredentials | AuthError::InvalidCredentials => {
+                Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).at(
+                    "who you are",
+                    "credentials, such as a bearer token in the header Authorization",
+                )
+            }
+            AuthError::Forbidden => Problem::not_found(),
+            AuthError::Unavailable => Problem::unavailable(message),
+            AuthError::RateLimited { retry_after } => Problem::limit(message, seconds(retry_after)),
+        }
+    }
+}
+
+impl From<LimitExceeded> for Problem {
+    fn from(limit: LimitExceeded) -> Problem {
+        match limit {
+            LimitExceeded::Connections => {
+                Problem::limit("you have as many connections as you may", 5)
+            }
+            LimitExceeded::Attaches { retry_after } => {
+                Problem::limit("you attach more often than you may", seconds(retry_after).max(1))
             }
         }
     }
 }
 
-impl From<TooMany> for Problem {
-    fn from(much: TooMany) -> Problem {
-        match much {
-            TooMany::Connections => Problem::limit("you have as many connections as you may", 5),
-            TooMany::Attaches { wait } => {
-                let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-                Problem::limit("you attach more often than you may", seconds)
-            }
-        }
-    }
+/// Rounded up, for `Retry-After`.
+fn seconds(time: Duration) -> u32 {
+    let up = u64::from(time.subsec_nanos() > 0);
+    u32::try_from(time.as_secs().saturating_add(up)).unwrap_or(u32::MAX)
 }
 
 impl IntoResponse for Problem {

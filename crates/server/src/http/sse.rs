@@ -1,5 +1,7 @@
 //! The form of server-sent events.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +11,10 @@ use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Cursor};
 use outlive::wire::{ToClient, Welcome};
 
-/// What keeps proxies from hanging up.
+/// Keeps proxies from closing an idle stream.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b": ka\n\n");
 
-/// One event. Its data is on one line, as all JSON here.
+/// One event. `data` has no line breaks.
 fn event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, data: &[u8]) {
     out.extend_from_slice(format!("event: {name}\n").as_bytes());
     if let Some(id) = id {
@@ -23,12 +25,12 @@ fn event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, data: &[u8]) {
     out.extend_from_slice(b"\n\n");
 }
 
-fn say(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, said: &impl Serialize) {
-    // What is said here always has a JSON form.
-    event(out, name, id, &serde_json::to_vec(said).unwrap_or_default());
+fn json_event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, value: &impl Serialize) {
+    // What is sent here always has a JSON form.
+    event(out, name, id, &serde_json::to_vec(value).unwrap_or_default());
 }
 
-/// Where a viewer stands that has read nothing yet.
+/// The last entry that the viewer has, before the stream begins.
 pub(super) fn position(welcome: &Welcome) -> Seq {
     match welcome.outcome {
         AttachOutcome::Resumed { from } => from.previous(),
@@ -38,25 +40,25 @@ pub(super) fn position(welcome: &Welcome) -> Seq {
     }
 }
 
-/// The beginning: when to come back, the welcome, and what the viewer has lost.
-pub(super) fn welcome(retry_ms: u32, welcome: &Welcome) -> Bytes {
-    let mut out = format!("retry: {retry_ms}\n").into_bytes();
+/// The beginning of a stream: its `retry` field, the welcome, and what the viewer has lost.
+pub(super) fn welcome(retry_delay: Duration, welcome: &Welcome) -> Bytes {
+    let mut out = format!("retry: {}\n", retry_delay.as_millis()).into_bytes();
     let seq = position(welcome);
     let id = Cursor { log: welcome.log, seq };
-    say(&mut out, "welcome", Some(id), &ToClient::Welcome(welcome.clone()));
+    json_event(&mut out, "welcome", Some(id), &ToClient::Welcome(welcome.clone()));
     match welcome.outcome {
         AttachOutcome::Fresh | AttachOutcome::Resumed { .. } => {}
         AttachOutcome::Gap { lost_from, lost_to } => {
-            say(&mut out, "gap", None, &ToClient::Gap { lost_from, lost_to });
+            json_event(&mut out, "gap", None, &ToClient::Gap { lost_from, lost_to });
         }
         AttachOutcome::Reset { why } => {
-            say(&mut out, "reset", None, &serde_json::json!({ "t": "reset", "why": why }));
+            json_event(&mut out, "reset", None, &serde_json::json!({ "t": "reset", "why": why }));
         }
     }
     out.into()
 }
 
-/// Entries of the log.
+/// Entries of the log, as events.
 pub(super) fn entries(entries: &Entries) -> Bytes {
     let bytes = entries.frames.iter().map(|frame| frame.len() + 64).sum();
     let mut out = Vec::with_capacity(bytes);
@@ -66,7 +68,7 @@ pub(super) fn entries(entries: &Entries) -> Bytes {
     out.into()
 }
 
-/// A frame outside the log.
+/// A frame that is no entry, as an event.
 pub(super) fn frame(said: &ToClient) -> Bytes {
     let name = match said {
         ToClient::Welcome(_) => "welcome",
@@ -81,15 +83,15 @@ pub(super) fn frame(said: &ToClient) -> Bytes {
     let mut out = Vec::new();
     if let ToClient::Goaway { retry_after_ms: [from, to] } = said {
         let span = u64::from(to.saturating_sub(*from)) + 1;
-        // Without randomness all come at once, as they would anyway.
+        // Without randomness all readers come back at once, which is bad but no reason to fail.
         let wait = u64::from(*from) + getrandom::u64().unwrap_or(0) % span;
         out.extend_from_slice(format!("retry: {wait}\n").as_bytes());
     }
-    say(&mut out, name, None, said);
+    json_event(&mut out, name, None, said);
     out.into()
 }
 
-/// The end of the stream, and why: a browser comes back by itself unless it is told not to.
+/// The last event: why the stream ends. A browser reconnects by itself unless its page closes the stream.
 pub(super) fn close(code: CloseCode) -> Bytes {
     let mut out = Vec::new();
     let said = serde_json::json!({
@@ -98,17 +100,18 @@ pub(super) fn close(code: CloseCode) -> Bytes {
         "rule": code.client_rule(),
         "message": code.meaning(),
     });
-    say(&mut out, "close", None, &said);
+    json_event(&mut out, "close", None, &said);
     out.into()
 }
 
-/// Whether the incarnation's end is among the entries, at `head` or behind it.
+/// Whether the end of an incarnation is among the entries at `head` or behind it.
 pub(super) fn ends(entries: &Entries, head: Seq) -> bool {
     #[derive(Deserialize)]
-    struct Kind<'a> {
+    struct EntryKind<'a> {
         entry: &'a str,
     }
     let new = entries.frames.iter().zip(entries.from.0..).filter(|(_, seq)| Seq(*seq) >= head);
-    let mut kinds = new.filter_map(|(frame, _)| serde_json::from_slice::<Kind<'_>>(frame).ok());
+    let mut kinds =
+        new.filter_map(|(frame, _)| serde_json::from_slice::<EntryKind<'_>>(frame).ok());
     kinds.any(|kind| kind.entry == "end")
 }

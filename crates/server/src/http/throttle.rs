@@ -1,7 +1,6 @@
 //! Connections and attaches of each principal, counted in bounded memory.
 
 use std::collections::HashMap;
-use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Duration, Instant};
@@ -9,50 +8,50 @@ use tokio::time::{Duration, Instant};
 use super::limits::EndpointLimits;
 use outlive::CloseCode;
 
-/// Counts.
+/// Counts the connections and attaches of each principal.
 #[derive(Debug)]
 pub(super) struct Throttle {
     accounts: Mutex<HashMap<String, Account>>,
     connections: u32,
-    attaches: u32,
-    each: Duration,
+    burst: u32,
+    interval: Duration,
     principals: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Account {
     connections: u32,
-    /// Attaches that may come.
-    left: u32,
-    /// When `left` was right.
+    /// Attaches that are allowed now.
+    tokens: u32,
+    /// When `tokens` was right.
     at: Instant,
 }
 
-/// What a principal has too much of, and when it may try again.
+/// The limit that a principal has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TooMany {
+pub(super) enum LimitExceeded {
     Connections,
-    Attaches { wait: Duration },
+    Attaches { retry_after: Duration },
 }
 
-impl TooMany {
-    /// What a peer is told that cannot read a status.
+impl LimitExceeded {
+    /// For a peer that cannot read a status.
     pub(super) fn code(self) -> CloseCode {
         match self {
-            TooMany::Connections => CloseCode::Limit,
-            TooMany::Attaches { .. } => CloseCode::RateLimited,
+            LimitExceeded::Connections => CloseCode::Limit,
+            LimitExceeded::Attaches { .. } => CloseCode::RateLimited,
         }
     }
 }
 
-/// A connection that counts as long as this is kept.
+/// A connection, which counts until this is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct ConnectionPermit {
     throttle: Arc<Throttle>,
     principal: String,
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         if let Some(account) = self.throttle.lock().get_mut(&self.principal) {
             account.connections = account.connections.saturating_sub(1);
@@ -65,8 +64,8 @@ impl Throttle {
         Throttle {
             accounts: Mutex::default(),
             connections: limits.connections,
-            attaches: limits.attaches,
-            each: Duration::from_millis(u64::from(limits.attach_ms.max(1))),
+            burst: limits.attach_burst,
+            interval: limits.attach_interval.max(Duration::from_millis(1)),
             principals: limits.principals.max(1),
         }
     }
@@ -75,42 +74,46 @@ impl Throttle {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more attach of a principal, and one more connection.
-    pub(super) fn attach(self: &Arc<Self>, principal: &str) -> Result<Seat, TooMany> {
+    /// Counts one more attach of a principal, and one more connection.
+    pub(super) fn attach(
+        self: &Arc<Self>,
+        principal: &str,
+    ) -> Result<ConnectionPermit, LimitExceeded> {
         let now = Instant::now();
         let mut accounts = self.lock();
         if accounts.len() >= self.principals && !accounts.contains_key(principal) {
-            self.forget(&mut accounts, now);
+            self.evict(&mut accounts, now);
         }
-        let fresh = Account { connections: 0, left: self.attaches, at: now };
+        let fresh = Account { connections: 0, tokens: self.burst, at: now };
         let account = accounts.entry(principal.to_string()).or_insert(fresh);
         *account = self.refill(*account, now);
-        if account.left == 0 {
-            return Err(TooMany::Attaches { wait: self.each.saturating_sub(now - account.at) });
+        if account.tokens == 0 {
+            let retry_after = self.interval.saturating_sub(now - account.at);
+            return Err(LimitExceeded::Attaches { retry_after });
         }
-        account.left -= 1;
+        account.tokens -= 1;
         if account.connections >= self.connections {
-            return Err(TooMany::Connections);
+            return Err(LimitExceeded::Connections);
         }
         account.connections += 1;
-        Ok(Seat { throttle: Arc::clone(self), principal: principal.to_string() })
+        Ok(ConnectionPermit { throttle: Arc::clone(self), principal: principal.to_string() })
     }
 
     /// The account as it is now.
     fn refill(&self, account: Account, now: Instant) -> Account {
-        let each = self.each.as_millis();
-        let gained = u32::try_from((now - account.at).as_millis() / each).unwrap_or(u32::MAX);
-        let left = account.left.saturating_add(gained);
-        if left >= self.attaches {
-            return Account { left: self.attaches, at: now, ..account };
+        let gained = (now - account.at).as_nanos() / self.interval.as_nanos();
+        let gained = u32::try_from(gained).unwrap_or(u32::MAX);
+        let tokens = account.tokens.saturating_add(gained);
+        if tokens >= self.burst {
+            return Account { tokens: self.burst, at: now, ..account };
         }
-        Account { left, at: account.at + self.each * gained, ..account }
+        Account { tokens, at: account.at + self.interval * gained, ..account }
     }
 
-    /// Forgets who has nothing, or else who has no connection.
-    fn forget(&self, accounts: &mut HashMap<String, Account>, now: Instant) {
+    /// Removes full accounts without a connection, or else all without a connection.
+    fn evict(&self, accounts: &mut HashMap<String, Account>, now: Instant) {
         accounts.retain(|_, account| {
-            account.connections > 0 || self.refill(*account, now).left < self.attaches
+            account.connections > 0 || self.refill(*account, now).tokens < self.burst
         });
         if accounts.len() >= self.principals {
             accounts.retain(|_, account| account.connections > 0);

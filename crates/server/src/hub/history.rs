@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::store::{SessionId, Store, StoreError};
+use crate::store::{Cause, SessionId, Store, StoreError};
 use outlive::ids::Seq;
 use outlive::wire::Said;
 
@@ -128,5 +128,5 @@ pub(super) async fn entry(
 }
 
 fn parse(line: &[u8]) -> Result<Said, StoreError> {
-    serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(why.to_string()))
+    serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(Cause::from_error(why)))
 }

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::backoff::Backoff;
 use super::mailbox::{Command, NotDone, Reply};
 use super::shared::Shared;
-use crate::store::{Mark, SessionId};
+use crate::store::{PageToken, SessionId};
 
 /// How many names are read at a time.
 const PAGE: usize = 1_000;
@@ -24,7 +24,7 @@ pub(super) async fn recover(shared: Arc<Shared>) {
 async fn recover_all(shared: &Arc<Shared>) {
     let most = shared.options.recoveries.clamp(1, 1 << 16);
     let limit = Arc::new(Semaphore::new(most));
-    let mut from: Option<Mark> = None;
+    let mut from: Option<PageToken> = None;
     let mut patience = Backoff::default();
     loop {
         let page = match shared.store.unfinished(from.as_ref(), PAGE).await {

@@ -1,38 +1,38 @@
-//! A store that forgets everything with its process.
+//! A store in memory, which ends with its process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::string::ToString as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::{
-    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
-    fits,
+use super::contract::{
+    BoxFuture, Commit, PageToken, SessionPage, Store, StoredSession, Version, fits,
 };
+use super::error::{CommitError, StoreError};
+use super::session_id::SessionId;
 use outlive::State;
 use outlive::ids::Seq;
 use outlive::session::Snapshot;
 
 /// Sessions in memory: for tests, and for conversations that may end with the process.
 ///
-/// A clone [shares](Clone) what is kept: opening it again is what another process would do to a file.
+/// Clones are handles of the same owner; [`another`](Memory::another) is a handle for another one.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    shared: Arc<Mutex<Shared>>,
-    /// What this clone was given when it opened the store; 0 before.
+    shared: Arc<Mutex<MemorySessions>>,
+    /// The number of this owner; 0 until it has opened the store.
     epoch: Arc<Mutex<u64>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct MemorySessions {
     epoch: u64,
-    sessions: BTreeMap<SessionId, Kept>,
+    sessions: BTreeMap<SessionId, MemorySession>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct MemorySession {
     snapshot: Snapshot,
     version: Version,
     entries: VecDeque<Bytes>,
@@ -44,45 +44,45 @@ impl Memory {
         Memory::default()
     }
 
-    /// The same sessions for another owner, which has yet to [open](Store::open) them: what a process
-    /// that comes later, or another one, would see.
+    /// The same sessions for another owner, which has yet to [open](Store::open) them: what a later process would
+    /// see.
     #[must_use]
     pub fn another(&self) -> Memory {
         Memory { shared: Arc::clone(&self.shared), epoch: Arc::default() }
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Shared, u64) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut MemorySessions, u64) -> T) -> T {
         let epoch = *self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner), epoch)
     }
 }
 
-/// An answer that is there already.
-fn ready<'a, T: Send + 'a, E: Send + 'a>(result: Result<T, E>) -> Answer<'a, T, E> {
+/// A future that is ready.
+fn ready<'a, T: Send + 'a, E: Send + 'a>(result: Result<T, E>) -> BoxFuture<'a, T, E> {
     Box::pin(std::future::ready(result))
 }
 
 impl Store for Memory {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.epoch += 1;
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = shared.epoch;
         ready(Ok(()))
     }
 
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         ready(Ok(self.with(|shared, epoch| shared.epoch == epoch)))
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         ready(Ok(self.with(|shared, _| {
             let kept = shared.sessions.get(session)?;
             let (snapshot, version) = (kept.snapshot.clone(), kept.version);
-            Some(Stored { snapshot, version, lossy: false })
+            Some(StoredSession::new(snapshot, version))
         })))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         ready(self.with(|shared, epoch| {
             if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);
@@ -93,11 +93,13 @@ impl Store for Memory {
                     kept.snapshot = snapshot;
                     kept
                 }
-                None if expect == Version::NONE => shared.sessions.entry(session).or_insert(Kept {
-                    snapshot,
-                    version: expect,
-                    entries: VecDeque::new(),
-                }),
+                None if expect == Version::NONE => {
+                    shared.sessions.entry(session).or_insert(MemorySession {
+                        snapshot,
+                        version: expect,
+                        entries: VecDeque::new(),
+                    })
+                }
                 Some(_) | None => return Err(CommitError::Stale),
             };
             kept.version = expect.next();
@@ -107,7 +109,7 @@ impl Store for Memory {
             let surplus = kept.entries.len().saturating_sub(retained);
             kept.entries.drain(..surplus);
             if kept.snapshot.state == State::Ended {
-                // It may sleep for long.
+                // It may be kept for long.
                 kept.entries.shrink_to_fit();
             }
             Ok(())
@@ -120,7 +122,7 @@ impl Store for Memory {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         ready(self.with(|shared, _| {
             let kept = shared.sessions.get(session).ok_or(StoreError::Trimmed)?;
             let log = &kept.snapshot.log;
@@ -134,21 +136,26 @@ impl Store for Memory {
         }))
     }
 
-    /// In the order of their names: a mark is the last one of its page.
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    /// In the order of their names: a token is the last one of its page.
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         ready(self.with(|shared, _| {
-            let last: Option<SessionId> = from.map(Mark::read).transpose()?;
+            let last: Option<SessionId> = from.map(PageToken::parse).transpose()?;
             let behind = (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-            let open = |(_, kept): &(&SessionId, &Kept)| kept.snapshot.state != State::Ended;
+            let open =
+                |(_, kept): &(&SessionId, &MemorySession)| kept.snapshot.state != State::Ended;
             let open = shared.sessions.range(behind).filter(open).take(most);
             let sessions: Vec<SessionId> = open.map(|(session, _)| session.clone()).collect();
             let last = sessions.last().filter(|_| sessions.len() == most);
-            let next = last.map(|last| Mark(last.to_string()));
-            Ok(Unfinished { sessions, next })
+            let next = last.map(|last| PageToken(last.to_string()));
+            Ok(SessionPage::new(sessions, next))
         }))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         ready(self.with(|shared, epoch| {
             if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);

@@ -11,15 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Arc<str>);
 
-/// What does not name a session.
+/// A text that is no session's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a session's name is 1 to 64 letters, digits, `_` and `-`, as in `s_0f9a3c5e7b1d2468`")]
 pub struct ParseSessionIdError;
 
 impl SessionId {
-    /// The name that 128 random bits make.
+    /// Makes a name from 128 random bits.
     pub fn from_random(bits: u128) -> SessionId {
-        SessionId(std::format!("s_{bits:032x}").into())
+        SessionId(format!("s_{bits:032x}").into())
     }
 
     /// The name.

@@ -1,8 +1,9 @@
 //! Who may do what.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use outlive_server::http::{Ask, Bearer, Denied, Grant, Origins, endpoints};
+use outlive_server::http::{AuthError, AuthRequest, Bearer, Grant, Origins, endpoints};
 use outlive_server::hub::{Hub, Options, Role};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -64,8 +65,8 @@ async fn a_wrong_token_is_a_status_for_programs_and_a_close_for_browsers() {
 
 #[tokio::test]
 async fn whoever_authorises_may_say_that_somebody_asks_too_often() {
-    fn too_often(_: &Ask<'_>) -> Result<Grant, Denied> {
-        Err(Denied::TooOften { after_ms: 1_500 })
+    fn too_often(_: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        Err(AuthError::RateLimited { retry_after: Duration::from_millis(1_500) })
     }
     let hub = Hub::builder().build(Words).await.unwrap();
     let session = format!("/sessions/{}", hub.create().await.unwrap());
@@ -80,18 +81,18 @@ async fn whoever_authorises_may_say_that_somebody_asks_too_often() {
 }
 
 /// Each has one session; `x-role` says what it may do there.
-fn by_headers(ask: &Ask<'_>) -> Result<Grant, Denied> {
+fn by_headers(ask: &AuthRequest<'_>) -> Result<Grant, AuthError> {
     let header = |name| ask.parts().headers.get(name).and_then(|value| value.to_str().ok());
-    let principal = ask.cookie("user").ok_or(Denied::Missing)?.to_owned();
+    let principal = ask.cookie("user").ok_or(AuthError::MissingCredentials)?.to_owned();
     if header("x-other").is_some() {
-        return Err(Denied::Forbidden);
+        return Err(AuthError::Forbidden);
     }
     let role = match header("x-role") {
         Some("view") => Role::View,
         Some("prompt") => Role::Prompt,
         _ => Role::Admin,
     };
-    Ok(Grant { principal, role })
+    Ok(Grant::new(principal, role))
 }
 
 async fn shared() -> (Server, String) {
@@ -193,9 +194,9 @@ async fn origins_can_be_listed() {
 async fn whoever_authorises_may_take_time_but_not_for_ever() {
     struct Slow(Arc<Notify>);
     impl outlive_server::http::Authorize for Slow {
-        async fn authorize(&self, ask: &Ask<'_>) -> Result<Grant, Denied> {
+        async fn authorize(&self, ask: &AuthRequest<'_>) -> Result<Grant, AuthError> {
             if ask.token().is_none() {
-                return Err(Denied::Missing);
+                return Err(AuthError::MissingCredentials);
             }
             self.0.notify_one();
             std::future::pending().await
@@ -217,17 +218,17 @@ async fn whoever_authorises_may_take_time_but_not_for_ever() {
 struct Forgetful(std::sync::Arc<std::sync::Mutex<Option<outlive_server::store::SessionId>>>);
 
 impl outlive_server::http::Authorize for Forgetful {
-    async fn authorize(&self, _: &Ask<'_>) -> Result<Grant, Denied> {
-        Ok(Grant { principal: "ann".into(), role: Role::Admin })
+    async fn authorize(&self, _: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        Ok(Grant::new("ann", Role::Admin))
     }
 
     async fn created(
         &self,
         _: &Grant,
         session: &outlive_server::store::SessionId,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), AuthError> {
         *self.0.lock().unwrap() = Some(session.clone());
-        Err(Denied::Unavailable)
+        Err(AuthError::Unavailable)
     }
 }
 

@@ -1,20 +1,16 @@
 //! What one principal may have.
 
+use std::time::Duration;
+
 use outlive_server::http::EndpointLimits;
 use outlive_server::hub::Options;
 use serde_json::json;
 
 use outlive_testkit::endpoints::{Server, Socket, freeze};
 
-fn limits(set: impl FnOnce(&mut EndpointLimits)) -> EndpointLimits {
-    let mut limits = EndpointLimits::default();
-    set(&mut limits);
-    limits
-}
-
 #[tokio::test]
 async fn a_principal_has_so_many_connections_and_a_place_that_is_left_is_free() {
-    let limits = limits(|limits| limits.connections = 2);
+    let limits = EndpointLimits::default().connections(2);
     let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (mut first, _) = server.attach(&session, "a", None).await;
@@ -41,9 +37,9 @@ async fn a_principal_has_so_many_connections_and_a_place_that_is_left_is_free() 
 
 #[tokio::test]
 async fn thousands_of_attaches_are_as_many_as_may_come() {
-    let limits = limits(|limits| {
-        (limits.attaches, limits.attach_ms) = (20, u32::MAX);
-    });
+    let limits = EndpointLimits::default()
+        .attach_burst(20)
+        .attach_interval(Duration::from_millis(u64::from(u32::MAX)));
     let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (mut let_in, mut turned_away) = (0, 0);
@@ -62,7 +58,7 @@ async fn thousands_of_attaches_are_as_many_as_may_come() {
 
 #[tokio::test]
 async fn attaches_may_come_again_after_a_time() {
-    let limits = limits(|limits| (limits.attaches, limits.attach_ms) = (1, 60_000));
+    let limits = EndpointLimits::default().attach_burst(1).attach_interval(Duration::from_secs(60));
     let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (_first, _) = server.attach(&session, "a", None).await;
@@ -73,7 +69,7 @@ async fn attaches_may_come_again_after_a_time() {
     assert_eq!(browser.code().await, 4129);
     let _frozen = freeze();
     assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
-    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    tokio::time::advance(Duration::from_secs(60)).await;
     assert!(server.dial(&session, &[]).await.is_ok());
     assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
 }

@@ -45,8 +45,7 @@ async fn a_reader_of_events_that_is_gone_is_released_in_bounded_time() {
 
 #[tokio::test]
 async fn a_stream_of_events_may_live_for_ever() {
-    let mut limits = outlive_server::http::EndpointLimits::default();
-    limits.sse_ms = None;
+    let limits = outlive_server::http::EndpointLimits::default().stream_lifetime(None);
     let set = |endpoints: outlive_server::http::Endpoints| endpoints.limits(limits);
     let server = Server::with(outlive_server::hub::Options::default(), set).await;
     let session = server.session().await;

@@ -12,7 +12,8 @@ use outlive::ids::Seq;
 use outlive::session::Snapshot;
 use outlive_server::conformance::{self, Check};
 use outlive_server::store::{
-    Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished, Version,
+    BoxFuture, Commit, CommitError, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession, Version,
 };
 use strum::VariantArray;
 use tokio::task::yield_now;
@@ -275,7 +276,7 @@ impl Broken {
 }
 
 impl Store for Broken {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let mut shared = self.shared.lock().unwrap();
             shared.epoch += 1;
@@ -295,18 +296,18 @@ impl Store for Broken {
         })
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         Box::pin(async move {
             let shared = self.shared.lock().unwrap();
             let kept = shared.sessions.get(&self.key(session));
             Ok(kept.and_then(|kept| {
                 let (snapshot, version) = (kept.snapshot.clone()?, Version(kept.version));
-                Some(Stored { snapshot, version, lossy: false })
+                Some(StoredSession::new(snapshot, version))
             }))
         })
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         Box::pin(async move {
             match self.flaw {
                 Flaw::ChecksThenActs => {
@@ -349,14 +350,18 @@ impl Store for Broken {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         Box::pin(async move { self.read_now(session, from, to, bytes) })
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         Box::pin(async move {
             let mut shared = self.shared.lock().unwrap();
-            if let Some(Mark(mark)) = from {
+            if let Some(PageToken(mark)) = from {
                 if !shared.marks.insert(mark.clone()) && self.flaw == Flaw::TakesAMarkOnce {
                     return Err(StoreError::Io("a mark of before".into()));
                 }
@@ -368,7 +373,7 @@ impl Store for Broken {
                     open.push(id);
                 }
             }
-            let from = from.map_or("", |Mark(last)| last.as_str());
+            let from = from.map_or("", |PageToken(last)| last.as_str());
             // A place that is counted is another one when something is gone.
             let begin = match self.flaw {
                 Flaw::CountsItsPlaces => from.parse().unwrap_or(0),
@@ -390,14 +395,12 @@ impl Store for Broken {
                 Flaw::ListsForEver => true,
                 _ => page.len() >= most,
             };
-            Ok(Unfinished {
-                sessions: page.iter().map(|id| id.parse().unwrap()).collect(),
-                next: more.then_some(Mark(mark)),
-            })
+            let sessions = page.iter().map(|id| id.parse().unwrap()).collect();
+            Ok(SessionPage::new(sessions, more.then_some(PageToken(mark))))
         })
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         Box::pin(async move {
             let mut shared = self.shared.lock().unwrap();
             let old = self.flaw == Flaw::LetsTheOldOwnerForget && *self.epoch.lock().unwrap() > 0;

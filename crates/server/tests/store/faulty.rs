@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outlive::ids::Seq;
-use outlive_server::conformance::{self, Call, Fault, Faulty};
+use outlive_server::conformance::{self, FaultyStore, StoreCall, StoreFault};
 use outlive_server::store::{CommitError, Memory, Store, StoreError, Version};
 
 use outlive_testkit::place::{commit, line, name};
@@ -16,18 +16,23 @@ async fn version(store: &impl Store) -> u64 {
 async fn without_a_plan_it_is_the_store_around_which_it_is() {
     let fresh = || {
         let place = Memory::new();
-        async move || Faulty::new(place.another())
+        async move || FaultyStore::new(place.another())
     };
     conformance::run(fresh).await.unwrap();
 }
 
 #[tokio::test]
 async fn each_fault_does_what_it_says_to_a_commit() {
-    let store = Faulty::new(Memory::new());
+    let store = FaultyStore::new(Memory::new());
     store.open().await.unwrap();
     let full = || StoreError::Full("planned".into());
-    let faults = [Fault::Fails(full()), Fault::UnknownAndLost, Fault::Stale, Fault::Unknown];
-    store.script(Call::Commit, [None].into_iter().chain(faults.map(Some)));
+    let faults = [
+        StoreFault::Fails(full()),
+        StoreFault::UnknownAndLost,
+        StoreFault::Stale,
+        StoreFault::Unknown,
+    ];
+    store.script(StoreCall::Commit, [None].into_iter().chain(faults.map(Some)));
     assert_eq!(store.commit(commit("a", 0, 0, 1)).await, Ok(()));
     assert_eq!(store.commit(commit("a", 1, 1, 1)).await, Err(CommitError::Failed(full())));
     assert_eq!(version(&store).await, 1);
@@ -38,7 +43,7 @@ async fn each_fault_does_what_it_says_to_a_commit() {
     assert!(matches!(store.commit(commit("a", 1, 1, 1)).await, Err(CommitError::Unknown(_))));
     assert_eq!(version(&store).await, 2);
     assert_eq!(store.commit(commit("a", 2, 2, 1)).await, Ok(()));
-    assert_eq!(store.made(Call::Commit), 6);
+    assert_eq!(store.call_count(StoreCall::Commit), 6);
     assert_eq!(
         store.read(&name("a"), Seq(1), Seq(3), usize::MAX).await,
         Ok(vec![line(1), line(2), line(3)])
@@ -47,10 +52,13 @@ async fn each_fault_does_what_it_says_to_a_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_late_comes_in_its_time() {
-    let store = Faulty::new(Memory::new());
+    let store = FaultyStore::new(Memory::new());
     store.open().await.unwrap();
     let (time, soon) = (Duration::from_secs(3), Duration::from_millis(2999));
-    store.script(Call::Commit, [Some(Fault::Late(time)), Some(Fault::LateAnswer(time))]);
+    store.script(
+        StoreCall::Commit,
+        [Some(StoreFault::Late(time)), Some(StoreFault::LateAnswer(time))],
+    );
     let late = tokio::time::timeout(soon, store.commit(commit("a", 0, 0, 1))).await;
     assert!(late.is_err());
     assert_eq!(version(&store).await, 0);
@@ -61,11 +69,11 @@ async fn what_is_late_comes_in_its_time() {
 
 #[tokio::test]
 async fn reads_fail_as_planned_and_work_again() {
-    let store = Faulty::new(Memory::new());
+    let store = FaultyStore::new(Memory::new());
     store.open().await.unwrap();
     store.commit(commit("a", 0, 0, 2)).await.unwrap();
     let locked = StoreError::Locked("planned".into());
-    store.script(Call::Read, [Some(Fault::Fails(locked.clone()))]);
+    store.script(StoreCall::Read, [Some(StoreFault::Fails(locked.clone()))]);
     assert_eq!(store.read(&name("a"), Seq(1), Seq(2), usize::MAX).await, Err(locked));
     assert_eq!(
         store.read(&name("a"), Seq(1), Seq(2), usize::MAX).await,
@@ -77,9 +85,9 @@ async fn reads_fail_as_planned_and_work_again() {
 async fn a_seed_fails_the_same_way_each_time_and_what_it_says_is_true() {
     let mut told = Vec::new();
     for _ in 0..2 {
-        let store = Faulty::new(Memory::new());
+        let store = FaultyStore::new(Memory::new());
         store.open().await.unwrap();
-        store.plan(conformance::seeded(3, 2, Duration::from_millis(50)));
+        store.plan(conformance::seeded_faults(3, 2, Duration::from_millis(50)));
         let (mut kept, mut answers) = (0, Vec::new());
         for _ in 0..200 {
             let answer = store.commit(commit("a", kept, kept, 1)).await;

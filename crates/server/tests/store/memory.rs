@@ -1,7 +1,7 @@
 //! The store in memory.
 
 use outlive_server::conformance;
-use outlive_server::store::{Mark, Memory, Store as _, StoreError};
+use outlive_server::store::{Memory, PageToken, Store as _, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_a_store_promises() {
@@ -24,7 +24,7 @@ async fn who_was_fenced_can_ask() {
 
 #[tokio::test]
 async fn the_mark_of_another_store_is_told() {
-    let told = Memory::new().unfinished(Some(&Mark("of/another".into())), 9).await;
-    let no = "`of/another` is no mark of this store";
-    assert!(matches!(&told, Err(StoreError::Io(why)) if why == no), "{told:?}");
+    let told = Memory::new().unfinished(Some(&PageToken("of/another".into())), 9).await;
+    let no = "`of/another` is no page token of this store";
+    assert!(matches!(&told, Err(StoreError::Io(why)) if why.message() == no), "{told:?}");
 }

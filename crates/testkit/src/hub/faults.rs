@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use outlive::ids::Seq;
 use outlive_server::store::{
-    Answer, Commit, CommitError, Mark, Memory, SessionId, Store, StoreError, Stored, Unfinished,
+    BoxFuture, Commit, CommitError, Memory, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
 };
 use tokio::sync::Semaphore;
 
@@ -95,7 +96,7 @@ fn io() -> StoreError {
 }
 
 impl Faulty {
-    async fn reading<T>(&self, fault: Fault, then: Answer<'_, T>) -> Result<T, StoreError> {
+    async fn reading<T>(&self, fault: Fault, then: BoxFuture<'_, T>) -> Result<T, StoreError> {
         match fault {
             Fault::None => then.await,
             Fault::Fails | Fault::UnknownKept | Fault::UnknownLost => Err(io()),
@@ -109,7 +110,7 @@ impl Faulty {
 
     async fn writing(
         &self,
-        then: impl FnOnce() -> Answer<'static, (), CommitError> + Send,
+        then: impl FnOnce() -> BoxFuture<'static, (), CommitError> + Send,
     ) -> Result<(), CommitError> {
         let fault = self.script().commit();
         match fault {
@@ -130,20 +131,20 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         self.memory.open()
     }
 
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         self.memory.is_owner()
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         let fault = self.script().load();
         Box::pin(self.reading(fault, Box::pin(async { self.memory.load(session).await })))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         let memory = self.memory.clone();
         Box::pin(self.writing(move || Box::pin(async move { memory.commit(commit).await })))
     }
@@ -154,7 +155,7 @@ impl Store for Faulty {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         let fault = self.script().read();
         Box::pin(self.reading(
             fault,
@@ -162,12 +163,16 @@ impl Store for Faulty {
         ))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         let fault = self.script().read();
         Box::pin(self.reading(fault, self.memory.unfinished(from, most)))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         let (memory, session) = (self.memory.clone(), session.clone());
         Box::pin(self.writing(move || Box::pin(async move { memory.forget(&session).await })))
     }

@@ -91,9 +91,9 @@ impl Driver {
                 return Err(NotDone::Moved);
             }
             Err(CommitError::Failed(why)) => return Err(unavailable(&why)),
-            Err(CommitError::Unknown(why)) => match self.look(&why).await {
+            Err(CommitError::Unknown(why)) => match self.look(&why.to_string()).await {
                 Some(None) => {}
-                Some(Some(_)) => return Err(NotDone::Unavailable(why)),
+                Some(Some(_)) => return Err(NotDone::Unavailable(why.to_string())),
                 None => return Err(self.shared.nobody()),
             },
         }

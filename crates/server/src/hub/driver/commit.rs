@@ -14,7 +14,7 @@ use super::super::pieces::Pieces;
 use super::super::staff::{Asked, Errand};
 use super::super::tail::frames;
 use super::Driver;
-use crate::store::{Commit, CommitError, StoreError, Stored, Version};
+use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::{Effect, Entry, Event, Session, Step};
 use outlive::wire::Said;
@@ -82,7 +82,7 @@ impl Driver {
             Some(Err(CommitError::Unknown(why))) => {
                 let lines = self.lines(event, payload);
                 // Rare and large: what every session's task would have to hold.
-                Box::pin(self.find_out(&lines, &why)).await
+                Box::pin(self.find_out(&lines, &why.to_string())).await
             }
             None => Kept::Done,
         }
@@ -144,7 +144,7 @@ impl Driver {
     }
 
     /// The session's record, however long it takes; none if the hub is done for before.
-    pub(super) async fn look(&mut self, why: &str) -> Option<Option<Stored>> {
+    pub(super) async fn look(&mut self, why: &str) -> Option<Option<StoredSession>> {
         tracing::warn!(session = %self.id, why, "nobody knows what became of a commit");
         let mut patience = Backoff::default();
         loop {
@@ -158,7 +158,7 @@ impl Driver {
 
     /// Whether what is stored is the step that is being kept. Another owner's recovery may have made the
     /// same record; its entries say something else.
-    async fn is_ours(&self, stored: &Stored, lines: &[Bytes]) -> Result<bool, StoreError> {
+    async fn is_ours(&self, stored: &StoredSession, lines: &[Bytes]) -> Result<bool, StoreError> {
         if stored.snapshot != self.step.next.snapshot() {
             return Ok(false);
         }

@@ -1,13 +1,12 @@
-//! What `SQLite` says, in the words of a store.
+//! The errors of `SQLite` as errors of a store.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::string::{String, ToString};
 
 use rusqlite::{Error, ErrorCode};
 
-use crate::store::StoreError;
+use crate::store::error::{Cause, StoreError};
 
 /// "The shared memory of the write-ahead log cannot grow": the disk is full.
 const IOERR_SHMSIZE: i32 = 0x130a;
@@ -16,90 +15,69 @@ fn code(error: &Error) -> Option<(ErrorCode, i32)> {
     error.sqlite_error().map(|error| (error.code, error.extended_code))
 }
 
-/// What `SQLite` says.
-pub(super) fn said(error: &Error) -> StoreError {
-    let text = error.to_string();
-    let Some((code, extended)) = code(error) else {
-        // A column of another type, text that is no text: what is there cannot be understood.
-        return StoreError::Corrupt(text);
-    };
-    let io = code == ErrorCode::SystemIoFailure;
-    let busy =
-        [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::FileLockingProtocolFailed];
-    if busy.contains(&code) {
-        StoreError::Locked(text)
-    } else if code == ErrorCode::DiskFull || io && extended == IOERR_SHMSIZE {
-        StoreError::Full(text)
-    } else if [ErrorCode::ReadOnly, ErrorCode::PermissionDenied].contains(&code) {
-        StoreError::ReadOnly(text)
-    } else if [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase].contains(&code)
-        // Our statements are what they should be: it is the tables that are not.
-        || code == ErrorCode::Unknown && extended == 1
-    {
-        StoreError::Corrupt(text)
-    } else {
-        StoreError::Io(text)
-    }
-}
-
-/// The same, of a file that is being opened. That it cannot be opened has many reasons, and `SQLite` does
-/// not tell them apart.
-pub(super) fn cannot_open(path: &Path, error: &Error) -> StoreError {
-    if !matches!(code(error), Some((ErrorCode::CannotOpen, _))) {
-        return said(error);
-    }
-    let text = error.to_string();
-    if path.is_dir() {
-        return StoreError::Io(text);
-    }
-    let asked = OpenOptions::new().append(true).create(!path.exists()).open(path);
-    match asked.map_err(|error| error.kind()) {
-        // The file can be written: it is what must stand beside it that cannot.
-        Ok(_) | Err(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            StoreError::ReadOnly(text)
+/// The kind of an error.
+pub(super) fn store_error(error: Error) -> StoreError {
+    let kind = match code(&error) {
+        Some((
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed,
+            _,
+        )) => StoreError::Locked,
+        Some((ErrorCode::DiskFull, _) | (ErrorCode::SystemIoFailure, IOERR_SHMSIZE)) => {
+            StoreError::Full
         }
-        Err(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => StoreError::Full(text),
-        Err(_) => StoreError::Io(text),
+        Some((ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _)) => StoreError::ReadOnly,
+        // With an error of SQL (1) it is the tables that are wrong, not our statements. Without a code it is a column
+        // of another type, or text that is not UTF-8.
+        Some(
+            (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) | (ErrorCode::Unknown, 1),
+        )
+        | None => StoreError::Corrupt,
+        Some(_) => StoreError::Io,
+    };
+    kind(Cause::from_error(error))
+}
+
+/// The kind of an error while a file is opened. There are many reasons why it cannot be opened, and `SQLite`
+/// reports one code for all of them.
+pub(super) fn open_error(path: &Path, error: Error) -> StoreError {
+    if !matches!(code(&error), Some((ErrorCode::CannotOpen, _))) {
+        return store_error(error);
+    }
+    let cause = Cause::from_error(error);
+    if path.is_dir() {
+        return StoreError::Io(cause);
+    }
+    let opened = OpenOptions::new().append(true).create(!path.exists()).open(path);
+    match opened.map_err(|error| error.kind()) {
+        // The file can be written: it is the log beside it that cannot.
+        Ok(_) | Err(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            StoreError::ReadOnly(cause)
+        }
+        Err(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => StoreError::Full(cause),
+        Err(_) => StoreError::Io(cause),
     }
 }
 
-/// The same, with the file's name.
-pub(super) fn of_file(path: &Path, error: StoreError) -> StoreError {
-    let named = |text| std::format!("{}: {text}", path.display());
-    match error {
-        StoreError::Locked(text) => StoreError::Locked(named(text)),
-        StoreError::Full(text) => StoreError::Full(named(text)),
-        StoreError::ReadOnly(text) => StoreError::ReadOnly(named(text)),
-        StoreError::Corrupt(text) => StoreError::Corrupt(named(text)),
-        StoreError::Foreign(text) => StoreError::Foreign(named(text)),
-        StoreError::Newer(text) => StoreError::Newer(named(text)),
-        StoreError::Io(text) => StoreError::Io(named(text)),
-        StoreError::Trimmed | StoreError::Closed => error,
-    }
-}
-
-/// Whether a transaction that ended with this error is known to be undone.
+/// Whether a transaction that ended with this error is known to be rolled back.
 ///
-/// The log is written frame by frame, and the last one makes the transaction valid. If the lock was not
-/// had, or there was no room, that frame was not written. After any other failure it may be there.
-pub(super) fn undone(error: &Error) -> bool {
-    let sure = |code| {
-        matches!(
-            code,
+/// The log is written frame by frame, and the last one makes the transaction valid. Without the lock, or without
+/// room, that frame was not written. After any other failure it may have been.
+pub(super) fn is_rolled_back(error: &Error) -> bool {
+    matches!(
+        code(error),
+        Some((
             ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
                 | ErrorCode::DiskFull
-                | ErrorCode::ReadOnly
-        )
-    };
-    code(error).is_some_and(|(code, _)| sure(code))
+                | ErrorCode::ReadOnly,
+            _,
+        ))
+    )
 }
 
-/// A record that cannot be understood, and whose it is.
-pub(super) fn corrupt(session: &str, why: &dyn std::fmt::Display) -> StoreError {
-    let mut text = String::from("session ");
-    text.push_str(session);
-    text.push_str(": ");
-    text.push_str(&why.to_string());
-    StoreError::Corrupt(text)
+/// The record or the log of a session that cannot be understood.
+pub(super) fn corrupt(session: &str, cause: impl Into<Cause>) -> StoreError {
+    StoreError::Corrupt(cause.into().context(format_args!("session {session}")))
 }

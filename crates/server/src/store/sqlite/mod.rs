@@ -1,6 +1,7 @@
 //! A store in one file, with `SQLite`.
 
 mod faults;
+mod options;
 mod owner;
 mod reader;
 mod schema;
@@ -17,88 +18,36 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use self::owner::{Owner, Owners};
-use self::write::{Prepared, Write};
-use self::writer::{Job, Request, Writer};
-use super::{Answer, Commit, CommitError, Mark, SessionId, Store, StoreError, Stored, Unfinished};
+pub use self::options::{Durability, SqliteOptions};
+
+use self::faults::store_error;
+use self::owner::{OwnerRow, Ownership};
+use self::write::{PreparedCommit, Write};
+use self::writer::{PendingWrite, Writer, WriterCommand};
+use super::contract::{BoxFuture, Commit, PageToken, SessionPage, Store, StoredSession};
+use super::error::{Cause, CommitError, StoreError};
+use super::session_id::SessionId;
 use outlive::ids::Seq;
 
-/// What a commit that was answered with `Ok` survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Durability {
-    /// A power cut. Each transaction waits for the disk.
-    #[default]
-    Full,
-    /// The end of the process. A power cut may take the last commits, and what remains is a moment of
-    /// before. A later owner is told: the records of an owner that did not [close](Sqlite::close) the
-    /// store are [lossy](Stored::lossy), and so are those of owners before it, if the system was booted
-    /// since. Only Linux says whether it was; elsewhere it is taken for granted.
-    Fast,
-}
-
-/// How a file is opened.
-#[derive(Clone, Debug)]
-pub struct Options {
-    settings: Settings,
-}
-
-#[derive(Clone, Debug)]
-struct Settings {
-    durability: Durability,
-    busy: Duration,
-    readers: usize,
-    most_bytes: Option<u64>,
-}
-
-impl Options {
-    /// Whether a commit waits for the disk. Default: it does.
-    #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Options {
-        self.settings.durability = durability;
-        self
-    }
-
-    /// How long another process may hold the file before the answer is [`StoreError::Locked`].
-    /// Default: 5 s.
-    #[must_use]
-    pub fn busy_timeout(mut self, busy: Duration) -> Options {
-        self.settings.busy = busy;
-        self
-    }
-
-    /// How many threads read. Default: 2, and at least 1.
-    #[must_use]
-    pub fn readers(mut self, readers: usize) -> Options {
-        self.settings.readers = readers.max(1);
-        self
-    }
-
-    /// How large the file may get; then the answer is [`StoreError::Full`], until sessions are forgotten
-    /// or trimmed. The log beside it is not counted. Default: as large as the disk.
-    #[must_use]
-    pub fn most_bytes(mut self, most: u64) -> Options {
-        self.settings.most_bytes = Some(most);
-        self
-    }
-
-    /// Opens a file; makes it if there is none. It waits for the disk: a few milliseconds.
+impl SqliteOptions {
+    /// Opens a file; creates it if there is none. This blocks for some milliseconds, until it is on the disk.
     ///
     /// # Errors
-    /// Why it cannot be used. Nothing was changed.
+    /// The file cannot be used. It was not changed.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Sqlite, StoreError> {
-        Sqlite::begin(path.as_ref(), &self.settings)
+        Sqlite::start(path.as_ref(), &self)
     }
 }
 
 /// A store in one `SQLite` file, which other programs can read while it is in use. The page
 /// `docs/sqlite.md` describes its tables.
 ///
-/// One thread writes, and what waits shares a transaction; others read, and block nobody. A clone is the
-/// same store. When the last one is dropped, or when it is [closed](Sqlite::close), what was asked is
-/// finished and the file put in order.
+/// One thread writes, and waiting writes share a transaction; other threads read, and block no other. Clones are
+/// the same store. When the last one is dropped, or when it is [closed](Sqlite::close), pending calls are finished,
+/// and the log is brought into the file.
 ///
-/// Only one process at a time owns a file: the one that [opened](Store::open) it last. It must be on a
-/// local disk, since `SQLite`'s log needs memory that is shared.
+/// Only one process at a time owns a file: the one that [opened](Store::open) it last. The file must be on a local
+/// disk, since `SQLite`'s log needs shared memory.
 ///
 /// ```
 /// # use outlive_server::store::{Sqlite, Store};
@@ -115,76 +64,75 @@ impl Options {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sqlite {
-    inner: Arc<Inner>,
+    inner: Arc<SqliteInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    /// None: closed.
-    lines: Mutex<Option<Lines>>,
+struct SqliteInner {
+    /// `None`: closed.
+    channels: Mutex<Option<Channels>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     closed: watch::Receiver<Option<Result<(), StoreError>>>,
-    owner: Arc<Owner>,
+    owner: Arc<Ownership>,
 }
 
-/// The ways to the threads.
+/// The senders to the threads.
 #[derive(Clone, Debug)]
-struct Lines {
-    writes: Sender<Job>,
-    reads: Sender<Question>,
+struct Channels {
+    writes: Sender<WriterCommand>,
+    reads: Sender<ReadJob>,
 }
 
-/// Something to ask, with a connection or with the reason that there is none.
-type Question = Box<dyn FnOnce(Result<&Connection, StoreError>) + Send>;
+/// A read, called with a connection or with the reason that there is none.
+type ReadJob = Box<dyn FnOnce(Result<&Connection, StoreError>) + Send>;
 
 impl Sqlite {
-    /// Opens a file with the default [`Options`]; makes it if there is none.
+    /// Opens a file with the default [`SqliteOptions`]; creates it if there is none.
     ///
-    /// A hub on it takes the file over from any process that has it: that one commits nothing more, and what it was
-    /// at ends `ambiguous`. Two servers that should both live want two files.
+    /// A hub on it takes the file over from any other process: that process commits nothing more, and its running
+    /// turns end `ambiguous`. Two servers need two files.
     ///
     /// # Errors
-    /// Why it cannot be used. Nothing was changed.
+    /// The file cannot be used. It was not changed.
     pub fn open(path: impl AsRef<Path>) -> Result<Sqlite, StoreError> {
         Sqlite::options().open(path)
     }
 
     /// How to open a file.
-    pub fn options() -> Options {
-        let busy = Duration::from_secs(5);
-        let durability = Durability::default();
-        Options { settings: Settings { durability, busy, readers: 2, most_bytes: None } }
+    pub fn options() -> SqliteOptions {
+        SqliteOptions::default()
     }
 
-    fn begin(path: &Path, settings: &Settings) -> Result<Sqlite, StoreError> {
-        let conn = schema::writing(path, settings)?;
-        let owners = Owners::of(&conn).map_err(|error| faults::said(&error))?;
-        let owner = Arc::new(Owner::new(&owners, owner::boot()));
-        let (reads, questions) = channel();
-        let questions = Arc::new(Mutex::new(questions));
+    fn start(path: &Path, options: &SqliteOptions) -> Result<Sqlite, StoreError> {
+        let conn = schema::writing(path, options)?;
+        let owners = OwnerRow::of(&conn).map_err(store_error)?;
+        let owner = Arc::new(Ownership::new(&owners, owner::boot()));
+        let (reads, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
         let path: Arc<Path> = PathBuf::from(path).into();
-        let busy = settings.busy;
+        let busy_timeout = options.busy_timeout;
         let reader = |_| {
-            let (path, questions) = (Arc::clone(&path), Arc::clone(&questions));
-            thread("outlive-reader", move || answer(&path, busy, &questions))
+            let (path, jobs) = (Arc::clone(&path), Arc::clone(&jobs));
+            thread("outlive-reader", move || read_jobs(&path, busy_timeout, &jobs))
         };
-        let readers = (0..settings.readers).map(reader).collect::<Result<Vec<_>, _>>()?;
-        let (sender, jobs) = channel();
+        let readers = (0..options.readers).map(reader).collect::<Result<Vec<_>, _>>()?;
+        let (sender, commands) = channel();
         let (done, closed) = watch::channel(None);
-        let durability = settings.durability;
+        let durability = options.durability;
         let shared = Arc::clone(&owner);
-        let writer = Writer { conn, durability, busy, owner: shared, readers, sweeping: false };
-        let writer = thread("outlive-writer", move || writer.run(&jobs, &done))?;
-        let lines = Mutex::new(Some(Lines { writes: sender, reads }));
-        let inner = Inner { lines, writer: Mutex::new(Some(writer)), closed, owner };
+        let writer =
+            Writer { conn, durability, busy_timeout, owner: shared, readers, sweeping: false };
+        let writer = thread("outlive-writer", move || writer.run(&commands, &done))?;
+        let channels = Mutex::new(Some(Channels { writes: sender, reads }));
+        let inner = SqliteInner { channels, writer: Mutex::new(Some(writer)), closed, owner };
         Ok(Sqlite { inner: Arc::new(inner) })
     }
 
-    /// Finishes what was asked, puts the file in order and closes it. Whoever asks from now on, also by
-    /// a clone, is answered [`StoreError::Closed`].
+    /// Finishes pending calls, brings the log into the file and closes it. Later calls, also those of clones, fail
+    /// with [`StoreError::Closed`]. The file is closed too if the future is dropped once it was polled.
     ///
     /// # Errors
-    /// The log could not be brought into the file. Nothing is lost: the next one that opens it does it.
+    /// The log could not be brought into the file. Nothing is lost: the next process that opens the file does it.
     pub async fn close(&self) -> Result<(), StoreError> {
         drop(self.inner.hang_up());
         let mut closed = self.inner.closed.clone();
@@ -195,33 +143,33 @@ impl Sqlite {
         }
     }
 
-    fn write(&self, write: Result<Write, CommitError>) -> Answer<'_, (), CommitError> {
+    fn write(&self, write: Result<Write, CommitError>) -> BoxFuture<'_, (), CommitError> {
         let (reply, answer) = oneshot::channel();
         let sent = write.and_then(|write| {
-            let lines = self.inner.lines().ok_or(StoreError::Closed)?;
-            let job = Job::Write(Request { write, reply });
-            lines.writes.send(job).map_err(|_| CommitError::Failed(StoreError::Closed))
+            let channels = self.inner.channels().ok_or(StoreError::Closed)?;
+            let command = WriterCommand::Write(PendingWrite { write, reply });
+            channels.writes.send(command).map_err(|_| CommitError::Failed(StoreError::Closed))
         });
         Box::pin(async move {
             sent?;
-            let gone = |_| CommitError::Unknown("the thread that writes is gone".to_string());
+            let gone = |_| CommitError::Unknown("the thread that writes is gone".into());
             answer.await.map_err(gone)?
         })
     }
 
-    fn ask<T: Send + 'static>(
+    fn read_with<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Connection, &Owner) -> Result<T, StoreError> + Send + 'static,
-    ) -> Answer<'_, T> {
+        read: impl FnOnce(&Connection, &Ownership) -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'_, T> {
         let (reply, answer) = oneshot::channel();
         let owner = Arc::clone(&self.inner.owner);
-        let question: Question = Box::new(move |conn| {
-            // Nobody waits any more: nothing is asked.
+        let job: ReadJob = Box::new(move |conn| {
+            // The caller may have dropped its future.
             if !reply.is_closed() {
-                let _ = reply.send(conn.and_then(|conn| question(conn, &owner)));
+                let _ = reply.send(conn.and_then(|conn| read(conn, &owner)));
             }
         });
-        let sent = self.inner.lines().is_some_and(|lines| lines.reads.send(question).is_ok());
+        let sent = self.inner.channels().is_some_and(|channels| channels.reads.send(job).is_ok());
         Box::pin(async move {
             if sent {
                 answer.await.map_err(|_| StoreError::Closed)?
@@ -232,23 +180,23 @@ impl Sqlite {
     }
 }
 
-impl Inner {
-    fn lines(&self) -> Option<Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl SqliteInner {
+    fn channels(&self) -> Option<Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes the ways to the threads: they finish what was asked, and end.
-    fn hang_up(&self) -> Option<Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes the senders: the threads finish what was sent, and end.
+    fn hang_up(&self) -> Option<Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl Drop for Inner {
+impl Drop for SqliteInner {
     fn drop(&mut self) {
         drop(self.hang_up());
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
-            // It ends by itself: what it was asked is finite.
+            // It finishes the pending commands, and ends.
             let _ = writer.join();
         }
     }
@@ -256,31 +204,33 @@ impl Drop for Inner {
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let spawned = Builder::new().name(name.to_string()).spawn(run);
-    spawned.map_err(|error| StoreError::Io(error.to_string()))
+    spawned.map_err(|error| StoreError::Io(Cause::from_error(error)))
 }
 
-/// Answers questions until nobody can ask any more.
-fn answer(path: &Path, busy: Duration, questions: &Mutex<Receiver<Question>>) {
+/// Carries out reads until every sender is dropped.
+fn read_jobs(path: &Path, busy_timeout: Duration, jobs: &Mutex<Receiver<ReadJob>>) {
     let mut open: Option<Connection> = None;
     loop {
-        let next = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(question) = next else { return };
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
         let conn = match open.take() {
             Some(conn) => Ok(conn),
-            None => schema::reading(path, busy),
+            None => schema::reading(path, busy_timeout),
         };
         match conn {
-            Ok(conn) => question(Ok(open.insert(conn))),
-            Err(error) => question(Err(error)),
+            Ok(conn) => job(Ok(open.insert(conn))),
+            Err(error) => job(Err(error)),
         }
     }
 }
 
 impl Store for Sqlite {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         let (reply, answer) = oneshot::channel();
-        let sent =
-            self.inner.lines().is_some_and(|lines| lines.writes.send(Job::Own(reply)).is_ok());
+        let sent = self
+            .inner
+            .channels()
+            .is_some_and(|channels| channels.writes.send(WriterCommand::Own(reply)).is_ok());
         Box::pin(async move {
             if sent {
                 answer.await.map_err(|_| StoreError::Closed)?
@@ -290,20 +240,20 @@ impl Store for Sqlite {
         })
     }
 
-    fn is_owner(&self) -> Answer<'_, bool> {
-        self.ask(|conn, owner| {
-            let owners = Owners::of(conn).map_err(|error| faults::said(&error))?;
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
+        self.read_with(|conn, owner| {
+            let owners = OwnerRow::of(conn).map_err(store_error)?;
             Ok(owners.epoch == owner.epoch())
         })
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         let session = session.clone();
-        self.ask(move |conn, owner| reader::load(conn, &session, owner))
+        self.read_with(move |conn, owner| reader::load(conn, &session, owner))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
-        self.write(Prepared::of(commit).map(Write::Commit))
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
+        self.write(PreparedCommit::of(commit).map(Write::Commit))
     }
 
     fn read<'a>(
@@ -312,17 +262,21 @@ impl Store for Sqlite {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         let session = session.clone();
-        self.ask(move |conn, _| reader::read(conn, &session, from, to, bytes))
+        self.read_with(move |conn, _| reader::read(conn, &session, from, to, bytes))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         let from = from.cloned();
-        self.ask(move |conn, _| reader::unfinished(conn, from.as_ref(), most))
+        self.read_with(move |conn, _| reader::unfinished(conn, from.as_ref(), most))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         self.write(Ok(Write::Forget(session.clone())))
     }
 }

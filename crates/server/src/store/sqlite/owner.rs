@@ -1,63 +1,62 @@
-//! Who owns the store, and which owners of before may have lost commits.
+//! The owner of the store, and earlier owners that may have lost commits.
 
-use std::string::{String, ToString};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::Connection;
 
-/// What the file says of its owners.
-pub(super) struct Owners {
-    /// The newest one.
+/// The row of the file about its owners.
+pub(super) struct OwnerRow {
+    /// The number of the newest owner.
     pub(super) epoch: i64,
-    /// The last one that did not wait for the disk, and did not close the store; 0 if there is none.
+    /// The last owner that did not wait for the disk, and did not close the store; 0 if there is none.
     unsure: i64,
-    /// The boot of the system in which that one ran, if it is known.
+    /// The boot of the system in which that owner ran, if it is known.
     boot: Option<String>,
-    /// The last one before that one which may have lost commits; 0 if there is none.
+    /// The last owner before that one which may have lost commits; 0 if there is none.
     before: i64,
 }
 
-impl Owners {
-    pub(super) fn of(conn: &Connection) -> rusqlite::Result<Owners> {
+impl OwnerRow {
+    pub(super) fn of(conn: &Connection) -> rusqlite::Result<OwnerRow> {
         let mut read = conn.prepare_cached("SELECT epoch, unsure, boot, before FROM owner")?;
         read.query_row([], |row| {
             let (epoch, unsure, boot, before) =
                 (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(Owners { epoch, unsure, boot, before })
+            Ok(OwnerRow { epoch, unsure, boot, before })
         })
     }
 
-    /// The last one that may have lost commits, as seen in this boot; 0 if there is none. What a process
-    /// has written stays with the system that runs it: a killed one loses nothing until the system goes.
+    /// The last owner that may have lost commits, as seen in this boot; 0 if there is none. The system keeps what
+    /// a killed process has written, until the system itself stops.
     pub(super) fn lost(&self, boot: Option<&str>) -> i64 {
         let same = boot.is_some() && boot == self.boot.as_deref();
         if same { self.before } else { self.unsure }
     }
 }
 
-/// What tells this boot of the system from all others; none where nothing does. In a container it is that
-/// of the kernel, which keeps what was written.
+/// Identifies this boot of the system; `None` where the system has no such number. In a container it is that of
+/// the kernel, which keeps what was written.
 pub(super) fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_string()).filter(|id| !id.is_empty())
 }
 
-/// Who owns the store, as far as this process knows.
+/// The ownership of this process, as far as it knows.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub(super) struct Ownership {
     /// The boot that this process runs in.
     boot: Option<String>,
-    /// What this process was given when it took the store; 0 before.
+    /// The number of this process as an owner; 0 until it takes the store.
     epoch: AtomicI64,
     /// The last owner before it that may have lost commits; 0 if none.
     before: AtomicI64,
 }
 
-impl Owner {
-    /// Of who has only opened the file.
-    pub(super) fn new(owners: &Owners, boot: Option<String>) -> Owner {
+impl Ownership {
+    /// For a process that has only opened the file.
+    pub(super) fn new(owners: &OwnerRow, boot: Option<String>) -> Ownership {
         let before = AtomicI64::new(owners.lost(boot.as_deref()));
-        Owner { boot, epoch: AtomicI64::new(0), before }
+        Ownership { boot, epoch: AtomicI64::new(0), before }
     }
 
     pub(super) fn epoch(&self) -> i64 {
@@ -70,9 +69,9 @@ impl Owner {
 
     /// Takes the store, in a transaction that is on the disk afterwards: the epoch, and what is `before`.
     pub(super) fn take(&self, conn: &Connection, fast: bool) -> rusqlite::Result<(i64, i64)> {
-        let owners = Owners::of(conn)?;
+        let owners = OwnerRow::of(conn)?;
         let epoch = owners.epoch + 1;
-        // That this process is unsure of its own commits does not mean that it lost one.
+        // If the unsure owner is this process, it has lost nothing yet.
         let again = owners.unsure != 0 && owners.unsure == self.epoch();
         let lost = if again { self.before() } else { owners.lost(self.boot.as_deref()) };
         let take = "UPDATE owner SET epoch = ?1, unsure = ?2, boot = ?3, before = ?4";
@@ -84,20 +83,20 @@ impl Owner {
         Ok((epoch, lost))
     }
 
-    /// The store is taken.
+    /// The transaction of [`take`](Ownership::take) has succeeded.
     pub(super) fn became(&self, (epoch, before): (i64, i64)) {
         self.before.store(before, Ordering::Release);
         self.epoch.store(epoch, Ordering::Release);
     }
 
-    /// Nothing is lost of what this owner committed: says so in the file, unless it has another one.
+    /// Records that this owner has lost no commit, unless the file has another owner.
     pub(super) fn is_sure(&self, conn: &Connection) -> rusqlite::Result<()> {
         let mark = "UPDATE owner SET unsure = ?2, boot = NULL, before = 0
                     WHERE epoch = ?1 AND unsure = ?1";
         conn.execute(mark, [self.epoch(), self.before()]).map(|_| ())
     }
 
-    /// Whether a later commit of a session may be lost, if this owner wrote the last one that is there.
+    /// Whether the last commits of a session may be lost, if the owner `wrote` made the last one that is stored.
     pub(super) fn lossy(&self, wrote: i64) -> bool {
         let epoch = self.epoch();
         (epoch == 0 || wrote < epoch) && wrote <= self.before()

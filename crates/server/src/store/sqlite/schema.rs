@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::faults::{cannot_open, of_file, said};
-use super::{Durability, Settings};
-use crate::store::StoreError;
+use super::faults::{open_error, store_error};
+use super::options::{Durability, SqliteOptions};
+use crate::store::error::StoreError;
 
 /// What marks a file as ours: "outl".
 pub(super) const APPLICATION: i64 = 0x6f75_746c;
@@ -55,61 +55,61 @@ fn newest() -> i64 {
 }
 
 /// The connection that writes. Makes the file if there is none, and brings it up to date.
-pub(super) fn writing(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+pub(super) fn writing(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = connect(path, flags, settings.busy).and_then(|conn| {
-        prepare(&conn, settings).map_err(|error| error.into_store(path))?;
+    let opened = connect(path, flags, options.busy_timeout).and_then(|conn| {
+        prepare(&conn, options).map_err(|error| error.into_store(path))?;
         Ok(conn)
     });
-    opened.map_err(|error| of_file(path, error))
+    opened.map_err(|error| error.context(path.display()))
 }
 
 /// A connection that reads.
 pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = connect(path, flags, busy).and_then(|conn| {
-        conn.execute_batch("PRAGMA query_only = 1").map_err(|error| said(&error))?;
+        conn.execute_batch("PRAGMA query_only = 1").map_err(store_error)?;
         Ok(conn)
     });
-    opened.map_err(|error| of_file(path, error))
+    opened.map_err(|error| error.context(path.display()))
 }
 
 fn connect(path: &Path, flags: OpenFlags, busy: Duration) -> Result<Connection, StoreError> {
-    let conn = Connection::open_with_flags(path, flags).map_err(|e| cannot_open(path, &e))?;
-    conn.busy_timeout(busy).map_err(|error| said(&error))?;
+    let conn = Connection::open_with_flags(path, flags).map_err(|error| open_error(path, error))?;
+    conn.busy_timeout(busy).map_err(store_error)?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(conn)
 }
 
-/// Why a file cannot be used: what `SQLite` says, or what we say.
-enum Unusable {
+/// Why a file cannot be used: an error of `SQLite`, or of this module.
+enum OpenError {
     Sqlite(rusqlite::Error),
     Store(StoreError),
 }
 
-impl From<rusqlite::Error> for Unusable {
-    fn from(error: rusqlite::Error) -> Unusable {
-        Unusable::Sqlite(error)
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> OpenError {
+        OpenError::Sqlite(error)
     }
 }
 
-impl Unusable {
+impl OpenError {
     fn into_store(self, path: &Path) -> StoreError {
         match self {
-            Unusable::Sqlite(error) => cannot_open(path, &error),
-            Unusable::Store(error) => error,
+            OpenError::Sqlite(error) => open_error(path, error),
+            OpenError::Store(error) => error,
         }
     }
 }
 
-fn prepare(conn: &Connection, settings: &Settings) -> Result<(), Unusable> {
-    // What may not be written is opened all the same, to be read.
+fn prepare(conn: &Connection, options: &SqliteOptions) -> Result<(), OpenError> {
+    // SQLite opens a file that may not be written too, to read it.
     if conn.is_readonly("main")? {
-        return Err(Unusable::Store(StoreError::ReadOnly("the file may not be written".into())));
+        return Err(OpenError::Store(StoreError::ReadOnly("the file may not be written".into())));
     }
-    // Nothing is changed before it is known to be ours.
+    // The file is not changed before it is known to be ours.
     let found = identify(conn)?;
     if found == 0 {
         conn.execute_batch("PRAGMA page_size = 8192")?;
@@ -117,7 +117,7 @@ fn prepare(conn: &Connection, settings: &Settings) -> Result<(), Unusable> {
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         let why = format!("no write-ahead log can be kept here (journal mode {mode})");
-        return Err(Unusable::Store(StoreError::Io(why)));
+        return Err(OpenError::Store(StoreError::Io(why.into())));
     }
     conn.execute_batch(
         "PRAGMA synchronous = FULL;
@@ -130,12 +130,12 @@ fn prepare(conn: &Connection, settings: &Settings) -> Result<(), Unusable> {
     if found < newest() {
         migrate(conn, STEPS)?;
     }
-    if let Some(bytes) = settings.most_bytes {
+    if let Some(bytes) = options.max_bytes {
         let page: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page;
         conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
-    synchronous(conn, settings.durability)?;
+    synchronous(conn, options.durability)?;
     Ok(())
 }
 
@@ -148,7 +148,7 @@ pub(super) fn synchronous(conn: &Connection, durability: Durability) -> rusqlite
 }
 
 /// The schema of the file; 0 if there is nothing in it.
-fn identify(conn: &Connection) -> Result<i64, Unusable> {
+fn identify(conn: &Connection) -> Result<i64, OpenError> {
     let number = |name: &str| conn.query_row(name, [], |row| row.get::<_, i64>(0));
     let version = number("PRAGMA user_version")?;
     let application = number("PRAGMA application_id")?;
@@ -156,17 +156,17 @@ fn identify(conn: &Connection) -> Result<i64, Unusable> {
     let ours = application == APPLICATION;
     if !ours && (application != 0 || version != 0 || tables != 0) {
         let why = format!("the database of another program (application_id {application})");
-        return Err(Unusable::Store(StoreError::Foreign(why)));
+        return Err(OpenError::Store(StoreError::Foreign(why.into())));
     }
     if version > newest() {
         let why = format!("it has schema {version}, and this one knows schemas up to {}", newest());
-        return Err(Unusable::Store(StoreError::Newer(why)));
+        return Err(OpenError::Store(StoreError::Newer(why.into())));
     }
     Ok(version)
 }
 
 /// Takes every step that the file lacks, in one transaction.
-fn migrate(conn: &Connection, steps: &[&str]) -> Result<(), Unusable> {
+fn migrate(conn: &Connection, steps: &[&str]) -> Result<(), OpenError> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let taken = take(conn, steps);
     let ended = conn.execute_batch(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" });
@@ -174,8 +174,8 @@ fn migrate(conn: &Connection, steps: &[&str]) -> Result<(), Unusable> {
     Ok(ended?)
 }
 
-fn take(conn: &Connection, steps: &[&str]) -> Result<(), Unusable> {
-    // Asked again under the lock: somebody else may have been quicker.
+fn take(conn: &Connection, steps: &[&str]) -> Result<(), OpenError> {
+    // Again, under the lock: another process may have migrated it meanwhile.
     let found = identify(conn)?;
     for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
         conn.execute_batch(step)?;

@@ -1,27 +1,29 @@
-//! What a commit does to the file, in the middle of a transaction.
+//! What a write does to the file, within a transaction.
 
 use std::str;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::{Commit, CommitError, SessionId, StoreError};
+use crate::store::contract::Commit;
+use crate::store::error::{Cause, CommitError, StoreError};
+use crate::store::session_id::SessionId;
 
-/// A chunk is closed when it has this many bytes: what has to be read for one entry.
+/// The size of a full chunk, in bytes: what is read for one entry.
 const CHUNK: usize = 64 * 1024;
-/// So many chunks are deleted with a commit, beside as many as it adds.
+/// Chunks that a commit deletes, beside as many as it adds.
 const TRIM: i64 = 8;
-/// So many chunks of a forgotten session are deleted at once.
+/// Chunks of a forgotten session that are deleted at once.
 const SWEEP: i64 = 64;
 
 /// What is to be written, ready to be bound.
 pub(super) enum Write {
-    Commit(Prepared),
+    Commit(PreparedCommit),
     Forget(SessionId),
 }
 
-/// A commit whose texts are made. The caller's thread makes them, not the one that writes.
-pub(super) struct Prepared {
+/// A commit with its texts, which the caller's thread makes, not the one that writes.
+pub(super) struct PreparedCommit {
     session: SessionId,
     expect: i64,
     state: &'static str,
@@ -40,15 +42,15 @@ struct Chunk {
 }
 
 fn refused(why: &str) -> CommitError {
-    CommitError::Failed(StoreError::Io(format!("no store can keep this commit: {why}")))
+    StoreError::Io(format!("no store can keep this commit: {why}").into()).into()
 }
 
 fn place(number: u64) -> Result<i64, CommitError> {
     i64::try_from(number).map_err(|_| refused("a number is too large"))
 }
 
-impl Prepared {
-    pub(super) fn of(commit: Commit) -> Result<Prepared, CommitError> {
+impl PreparedCommit {
+    pub(super) fn of(commit: Commit) -> Result<PreparedCommit, CommitError> {
         let Commit { session, expect, snapshot, entries } = commit;
         let (base, head) = (place(snapshot.log.base.0)?, place(snapshot.log.head.0)?);
         let count = place(entries.len() as u64)?;
@@ -58,11 +60,11 @@ impl Prepared {
         }
         let state = snapshot.state.into_str();
         let snapshot = serde_json::to_string(&snapshot).map_err(|error| {
-            CommitError::Failed(StoreError::Io(format!("the record is no JSON: {error}")))
+            StoreError::Io(Cause::from_error(error).context("the record has no JSON form"))
         })?;
         let chunks = chunks(before, &entries)?;
         let expect = place(expect.0)?;
-        Ok(Prepared { session, expect, state, base, before, head, snapshot, chunks })
+        Ok(PreparedCommit { session, expect, state, base, before, head, snapshot, chunks })
     }
 
     fn size(&self) -> usize {
@@ -114,19 +116,19 @@ const DELETE: &str = "
     DELETE FROM chunk WHERE rowid IN
         (SELECT rowid FROM chunk WHERE session = ?1 AND last <= ?2 ORDER BY last LIMIT ?3)";
 
-/// What came of a write: it changed something, or was refused and changed nothing.
-pub(super) type Applied = Result<(), CommitError>;
+/// A write was carried out, or was refused and changed nothing.
+pub(super) type WriteResult = Result<(), CommitError>;
 
-/// Performs a write. An error of `SQLite` leaves it half done: the transaction must be rolled back.
-pub(super) fn apply(conn: &Connection, epoch: i64, write: &Write) -> rusqlite::Result<Applied> {
+/// Carries out a write. After an error of `SQLite` the transaction must be rolled back.
+pub(super) fn apply(conn: &Connection, epoch: i64, write: &Write) -> rusqlite::Result<WriteResult> {
     match write {
         Write::Commit(commit) => keep(conn, epoch, commit),
         Write::Forget(session) => forget(conn, session),
     }
 }
 
-fn keep(conn: &Connection, epoch: i64, commit: &Prepared) -> rusqlite::Result<Applied> {
-    let Prepared { session, expect, state, base, before, head, snapshot, chunks } = commit;
+fn keep(conn: &Connection, epoch: i64, commit: &PreparedCommit) -> rusqlite::Result<WriteResult> {
+    let PreparedCommit { session, expect, state, base, before, head, snapshot, chunks } = commit;
     let id = session.as_str();
     let key: Option<i64> = if *expect == 0 {
         if *before != 0 {
@@ -154,8 +156,8 @@ fn keep(conn: &Connection, epoch: i64, commit: &Prepared) -> rusqlite::Result<Ap
     Ok(Ok(()))
 }
 
-/// No row was changed: why not.
-fn why_not(conn: &Connection, commit: &Prepared) -> rusqlite::Result<Applied> {
+/// Why no row was changed.
+fn why_not(conn: &Connection, commit: &PreparedCommit) -> rusqlite::Result<WriteResult> {
     let found: Option<i64> = conn
         .prepare_cached("SELECT version FROM session WHERE id = ?1")?
         .query_row([commit.session.as_str()], |row| row.get(0))
@@ -167,7 +169,7 @@ fn why_not(conn: &Connection, commit: &Prepared) -> rusqlite::Result<Applied> {
     }))
 }
 
-fn forget(conn: &Connection, session: &SessionId) -> rusqlite::Result<Applied> {
+fn forget(conn: &Connection, session: &SessionId) -> rusqlite::Result<WriteResult> {
     let id = session.as_str();
     conn.prepare_cached("INSERT INTO forgotten SELECT key FROM session WHERE id = ?1")?
         .execute([id])?;
@@ -175,7 +177,7 @@ fn forget(conn: &Connection, session: &SessionId) -> rusqlite::Result<Applied> {
     Ok(Ok(()))
 }
 
-/// Deletes some chunks of a session that was forgotten. Whether there is more to do.
+/// Deletes some chunks of a forgotten session. Returns whether more may be left.
 pub(super) fn sweep(conn: &Connection) -> rusqlite::Result<bool> {
     let found: Option<i64> = conn
         .prepare_cached("SELECT session FROM forgotten LIMIT 1")?

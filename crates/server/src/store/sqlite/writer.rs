@@ -1,4 +1,4 @@
-//! The thread that writes. What waits is committed as one transaction, and answered after it.
+//! The thread that writes. It commits the waiting writes as one transaction, and replies afterwards.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -8,26 +8,26 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use super::Durability;
-use super::faults::{said, undone};
-use super::owner::{Owner, Owners};
+use super::faults::{is_rolled_back, store_error};
+use super::options::Durability;
+use super::owner::{OwnerRow, Ownership};
 use super::schema::synchronous;
-use super::write::{Applied, Write, apply, sweep};
-use crate::store::{CommitError, StoreError};
+use super::write::{Write, WriteResult, apply, sweep};
+use crate::store::error::{Cause, CommitError, StoreError};
 
-/// At most so many writes share a transaction …
-const MOST: usize = 512;
-/// … and no more are added to one that has so many bytes.
-const BYTES: usize = 4 * 1024 * 1024;
+/// The most writes of one transaction.
+const MAX_WRITES: usize = 512;
+/// A transaction with so many bytes takes no more writes.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the thread is asked to do.
-pub(super) enum Job {
+/// A command to the thread.
+pub(super) enum WriterCommand {
     Own(oneshot::Sender<Result<(), StoreError>>),
-    Write(Request),
+    Write(PendingWrite),
 }
 
-/// A write, and who waits for it.
-pub(super) struct Request {
+/// A write, and where its result goes.
+pub(super) struct PendingWrite {
     pub(super) write: Write,
     pub(super) reply: oneshot::Sender<Result<(), CommitError>>,
 }
@@ -36,55 +36,55 @@ pub(super) struct Writer {
     pub(super) conn: Connection,
     pub(super) durability: Durability,
     /// How long another process may hold the lock.
-    pub(super) busy: Duration,
-    pub(super) owner: Arc<Owner>,
+    pub(super) busy_timeout: Duration,
+    pub(super) owner: Arc<Ownership>,
     pub(super) readers: Vec<JoinHandle<()>>,
     /// Whether chunks of forgotten sessions may be left.
     pub(super) sweeping: bool,
 }
 
-/// Why a transaction came to nothing.
-enum Broken {
+/// Why a transaction failed.
+enum TransactionError {
     /// It was not begun.
     NotBegun(StoreError),
     /// A write failed, or there was no room for all of them: each may succeed alone.
-    Undone(StoreError),
-    /// Its end failed, and it may be in the log.
+    RolledBack(StoreError),
+    /// Its commit failed, and it may be in the log.
     Unknown(StoreError),
 }
 
 impl Writer {
-    /// Works until nobody can ask any more, and then puts everything in order.
+    /// Carries out commands until every sender is dropped, and then brings the log into the file.
     pub(super) fn run(
         mut self,
-        jobs: &Receiver<Job>,
+        commands: &Receiver<WriterCommand>,
         closed: &watch::Sender<Option<Result<(), StoreError>>>,
     ) {
         if let Err(error) = self.conn.busy_timeout(Duration::ZERO) {
             tracing::warn!(%error, "SQLite waits by itself");
         }
         let mut held = None;
-        while let Some(job) = held.take().or_else(|| self.next(jobs)) {
-            match job {
-                Job::Own(reply) => {
+        while let Some(command) = held.take().or_else(|| self.next(commands)) {
+            match command {
+                WriterCommand::Own(reply) => {
                     let owned = self.own();
-                    // Whoever asked may be gone: so is its interest.
+                    // The caller may have dropped its future.
                     let _ = reply.send(owned);
                 }
-                Job::Write(request) => held = self.gather(request, jobs),
+                WriterCommand::Write(request) => held = self.gather(request, commands),
             }
         }
         let finished = self.finish();
         closed.send_replace(Some(finished));
     }
 
-    /// The next job. While there is none, what was forgotten is cleared away.
-    fn next(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
+    /// The next command. While there is none, chunks of forgotten sessions are deleted.
+    fn next(&mut self, commands: &Receiver<WriterCommand>) -> Option<WriterCommand> {
         while self.sweeping {
-            match jobs.try_recv() {
-                Ok(job) => return Some(job),
+            match commands.try_recv() {
+                Ok(command) => return Some(command),
                 Err(TryRecvError::Disconnected) => return None,
-                // No writes: the transaction sweeps, and nothing else.
+                // A transaction without writes only sweeps.
                 Err(TryRecvError::Empty) => {
                     if self.attempt(&[]).is_err() {
                         self.sweeping = false;
@@ -92,17 +92,21 @@ impl Writer {
                 }
             }
         }
-        jobs.recv().ok()
+        commands.recv().ok()
     }
 
-    /// Commits this write and what waits behind it; hands back what is no write.
-    fn gather(&mut self, first: Request, jobs: &Receiver<Job>) -> Option<Job> {
+    /// Commits this write and those that wait behind it; returns a command that is none.
+    fn gather(
+        &mut self,
+        first: PendingWrite,
+        commands: &Receiver<WriterCommand>,
+    ) -> Option<WriterCommand> {
         let mut bytes = first.write.size();
         let mut batch = vec![first];
         let mut held = None;
-        while batch.len() < MOST && bytes < BYTES {
-            match jobs.try_recv() {
-                Ok(Job::Write(request)) => {
+        while batch.len() < MAX_WRITES && bytes < MAX_BYTES {
+            match commands.try_recv() {
+                Ok(WriterCommand::Write(request)) => {
                     bytes += request.write.size();
                     batch.push(request);
                 }
@@ -117,7 +121,7 @@ impl Writer {
         held
     }
 
-    fn write(&mut self, batch: Vec<Request>) {
+    fn write(&mut self, batch: Vec<PendingWrite>) {
         let (writes, replies): (Vec<Write>, Vec<_>) =
             batch.into_iter().map(|request| (request.write, request.reply)).unzip();
         let answers = self.answers(&writes);
@@ -126,41 +130,45 @@ impl Writer {
         }
     }
 
-    /// What each write is answered.
-    fn answers(&mut self, writes: &[Write]) -> Vec<Applied> {
+    /// The result of each write.
+    fn answers(&mut self, writes: &[Write]) -> Vec<WriteResult> {
         match self.attempt(writes) {
             Ok(answers) => answers,
-            // One that does not fit must not take the others with it.
-            Err(Broken::Undone(_)) if writes.len() > 1 => {
+            // A write that does not fit must not fail the others.
+            Err(TransactionError::RolledBack(_)) if writes.len() > 1 => {
                 writes.chunks(1).flat_map(|write| self.answers(write)).collect()
             }
-            Err(Broken::NotBegun(error) | Broken::Undone(error)) => {
+            Err(TransactionError::NotBegun(error) | TransactionError::RolledBack(error)) => {
                 all(writes, &CommitError::Failed(error))
             }
-            Err(Broken::Unknown(error)) => {
+            Err(TransactionError::Unknown(error)) => {
                 let settled = self.settle();
                 tracing::warn!(%error, settled = settled.is_ok(), "a commit failed at its end");
                 all(
                     writes,
                     &match settled {
                         Ok(()) => CommitError::Failed(error),
-                        Err(_) => CommitError::Unknown(std::format!("{error}")),
+                        Err(_) => CommitError::Unknown(Cause::from_error(error)),
                     },
                 )
             }
         }
     }
 
-    /// One transaction. Refused writes are answered, and do not disturb the others.
-    fn attempt(&mut self, writes: &[Write]) -> Result<Vec<Applied>, Broken> {
-        self.begin().map_err(Broken::NotBegun)?;
+    /// One transaction. A refused write does not fail the others.
+    fn attempt(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, TransactionError> {
+        self.begin().map_err(TransactionError::NotBegun)?;
         match self.within(writes) {
             Ok(Some(answers)) => match self.conn.execute_batch("COMMIT") {
                 Ok(()) => Ok(answers),
                 Err(error) => {
                     self.roll_back();
-                    let broken = if undone(&error) { Broken::Undone } else { Broken::Unknown };
-                    Err(broken(said(&error)))
+                    let broken = if is_rolled_back(&error) {
+                        TransactionError::RolledBack
+                    } else {
+                        TransactionError::Unknown
+                    };
+                    Err(broken(store_error(error)))
                 }
             },
             Ok(None) => {
@@ -169,19 +177,19 @@ impl Writer {
             }
             Err(error) => {
                 self.roll_back();
-                Err(Broken::Undone(said(&error)))
+                Err(TransactionError::RolledBack(store_error(error)))
             }
         }
     }
 
-    /// Waits for the lock by itself: `SQLite` looks less and less often, and an owner of before that is
-    /// busy would keep the next one out.
+    /// Waits for the lock itself: `SQLite` tries less and less often, and a busy earlier owner would keep the next
+    /// one out.
     fn begin(&self) -> Result<(), StoreError> {
-        let deadline = Instant::now() + self.busy;
+        let deadline = Instant::now() + self.busy_timeout;
         let mut pause = Duration::from_micros(100);
         loop {
             let Err(error) = self.conn.execute_batch("BEGIN IMMEDIATE") else { return Ok(()) };
-            let error = said(&error);
+            let error = store_error(error);
             if !matches!(error, StoreError::Locked(_)) || Instant::now() >= deadline {
                 return Err(error);
             }
@@ -190,10 +198,10 @@ impl Writer {
         }
     }
 
-    /// The writes; none if the store has another owner.
-    fn within(&mut self, writes: &[Write]) -> rusqlite::Result<Option<Vec<Applied>>> {
+    /// Carries out the writes; `None` if the store has another owner.
+    fn within(&mut self, writes: &[Write]) -> rusqlite::Result<Option<Vec<WriteResult>>> {
         let epoch = self.owner.epoch();
-        if epoch == 0 || epoch != Owners::of(&self.conn)?.epoch {
+        if epoch == 0 || epoch != OwnerRow::of(&self.conn)?.epoch {
             self.sweeping = false;
             return Ok(None);
         }
@@ -208,7 +216,7 @@ impl Writer {
         Ok(Some(answers))
     }
 
-    /// After some errors `SQLite` has rolled back already.
+    /// Rolls back, unless `SQLite` has done so already.
     fn roll_back(&self) {
         if !self.conn.is_autocommit() {
             if let Err(error) = self.conn.execute_batch("ROLLBACK") {
@@ -217,18 +225,18 @@ impl Writer {
         }
     }
 
-    /// The end of a transaction failed, and what makes it valid may stand in the log, where a crash would
-    /// find it. A transaction that succeeds stands in the same place: then the other one is gone.
+    /// Overwrites a transaction whose commit failed. What makes it valid may be in the log, where a crash would
+    /// find it; another transaction that succeeds takes its place.
     fn settle(&self) -> Result<(), StoreError> {
         self.begin()?;
         let touch = "UPDATE owner SET epoch = epoch; COMMIT";
         self.conn.execute_batch(touch).map_err(|error| {
             self.roll_back();
-            said(&error)
+            store_error(error)
         })
     }
 
-    /// Takes ownership. This is on the disk when it is answered, however fast the commits are.
+    /// Takes ownership. This is on the disk before the reply, whatever the durability of commits.
     fn own(&mut self) -> Result<(), StoreError> {
         let taken = self.durably(|conn, fast| self.owner.take(conn, fast))?;
         self.owner.became(taken);
@@ -236,29 +244,29 @@ impl Writer {
         Ok(())
     }
 
-    /// A small transaction that is on the disk when it has succeeded, and everything before it as well.
+    /// A small transaction that is on the disk when it has succeeded, with everything before it.
     fn durably<T>(
         &self,
         act: impl FnOnce(&Connection, bool) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let fast = self.durability == Durability::Fast;
-        synchronous(&self.conn, Durability::Full).map_err(|error| said(&error))?;
+        synchronous(&self.conn, Durability::Full).map_err(store_error)?;
         let done = self.begin().and_then(|()| {
             let acted = act(&self.conn, fast);
             let ended = acted.and_then(|made| self.conn.execute_batch("COMMIT").map(|()| made));
             ended.map_err(|error| {
                 self.roll_back();
-                said(&error)
+                store_error(error)
             })
         });
-        synchronous(&self.conn, self.durability).map_err(|error| said(&error))?;
+        synchronous(&self.conn, self.durability).map_err(store_error)?;
         done
     }
 
-    /// Nobody can ask any more: what is in the log goes into the file.
+    /// Brings the log into the file, after the last command.
     fn finish(mut self) -> Result<(), StoreError> {
         for reader in self.readers.drain(..) {
-            // One that panicked has nothing to finish.
+            // A reader that panicked has nothing to finish.
             let _ = reader.join();
         }
         let sure = if self.durability == Durability::Fast && self.owner.epoch() != 0 {
@@ -266,16 +274,16 @@ impl Writer {
         } else {
             Ok(())
         };
-        // If others read, it is done when they close. The log is as good as the file.
+        // Other readers may delay it until they close; the log is as good as the file.
         let checkpointed = self
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .or_else(|error| if undone(&error) { Ok(()) } else { Err(said(&error)) });
-        let closed = self.conn.close().map_err(|(_, error)| said(&error));
+            .or_else(|error| if is_rolled_back(&error) { Ok(()) } else { Err(store_error(error)) });
+        let closed = self.conn.close().map_err(|(_, error)| store_error(error));
         sure.and(checkpointed).and(closed)
     }
 }
 
-fn all(writes: &[Write], error: &CommitError) -> Vec<Applied> {
+fn all(writes: &[Write], error: &CommitError) -> Vec<WriteResult> {
     writes.iter().map(|_| Err(error.clone())).collect()
 }

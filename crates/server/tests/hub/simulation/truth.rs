@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use outlive::ids::Seq;
 use outlive_server::store::{
-    Answer, Commit, CommitError, Mark, Memory, SessionId, Store, StoreError, Stored, Unfinished,
+    BoxFuture, Commit, CommitError, Memory, PageToken, SessionId, SessionPage, Store, StoreError,
+    StoredSession,
 };
 
 use super::rng::Rng;
@@ -158,19 +159,19 @@ async fn pause(ms: u64) {
 }
 
 impl Store for Unsure {
-    fn open(&self) -> Answer<'_, ()> {
+    fn open(&self) -> BoxFuture<'_, ()> {
         self.memory.open()
     }
 
-    fn is_owner(&self) -> Answer<'_, bool> {
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
         Box::pin(self.read_by(self.memory.is_owner()))
     }
 
-    fn load<'a>(&'a self, session: &'a SessionId) -> Answer<'a, Option<Stored>> {
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         Box::pin(self.read_by(async move { self.memory.load(session).await }))
     }
 
-    fn commit(&self, commit: Commit) -> Answer<'_, (), CommitError> {
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
         let (memory, truth) = (self.memory.clone(), self.truth.clone());
         Box::pin(async move {
             self.write_by(async move || {
@@ -188,15 +189,19 @@ impl Store for Unsure {
         from: Seq,
         to: Seq,
         bytes: usize,
-    ) -> Answer<'a, Vec<Bytes>> {
+    ) -> BoxFuture<'a, Vec<Bytes>> {
         Box::pin(self.read_by(async move { self.memory.read(session, from, to, bytes).await }))
     }
 
-    fn unfinished<'a>(&'a self, from: Option<&'a Mark>, most: usize) -> Answer<'a, Unfinished> {
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
         Box::pin(self.read_by(async move { self.memory.unfinished(from, most).await }))
     }
 
-    fn forget<'a>(&'a self, session: &'a SessionId) -> Answer<'a, (), CommitError> {
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         self.memory.forget(session)
     }
 }

@@ -32,7 +32,8 @@ async fn a_damaged_record_is_told_by_its_name_and_the_others_go_on() {
         let other = Connection::open(place.file()).unwrap();
         assert_eq!(other.execute(damage, []), Ok(1), "{damage}");
         let told = store.load(&name("bad")).await;
-        let said = matches!(&told, Err(StoreError::Corrupt(why)) if why.contains("session bad"));
+        let said =
+            matches!(&told, Err(StoreError::Corrupt(why)) if why.message().contains("session bad"));
         assert!(said, "{damage}: {told:?}");
         has_six(&store, "good").await;
         assert_eq!(store.unfinished(None, 9).await.unwrap().sessions.len(), 2);
@@ -55,7 +56,8 @@ async fn a_damaged_log_is_told_by_its_name() {
         make_six(&store, "bad").await;
         Connection::open(place.file()).unwrap().execute(damage, []).unwrap();
         let told = store.read(&name("bad"), Seq(1), Seq(6), usize::MAX).await;
-        let said = matches!(&told, Err(StoreError::Corrupt(why)) if why.contains("session bad"));
+        let said =
+            matches!(&told, Err(StoreError::Corrupt(why)) if why.message().contains("session bad"));
         assert!(said, "{damage}: {told:?}");
     }
 }
@@ -83,7 +85,7 @@ async fn a_name_that_is_none_is_told() {
     other.execute("UPDATE session SET id = 'not a name'", []).unwrap();
     let told = store.unfinished(None, 9).await;
     assert!(
-        matches!(&told, Err(StoreError::Corrupt(why)) if why.contains("not a name")),
+        matches!(&told, Err(StoreError::Corrupt(why)) if why.message().contains("not a name")),
         "{told:?}"
     );
 }

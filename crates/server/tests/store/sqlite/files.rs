@@ -94,7 +94,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = std::fs::read(place.file()).unwrap();
     let refused = Sqlite::open(place.file()).unwrap_err();
     let file = place.file().display().to_string();
-    let told = matches!(&refused, StoreError::Newer(why) if why.contains(&file) && why.contains("schema 99"));
+    let told = matches!(&refused, StoreError::Newer(why) if why.message().contains(&file) && why.message().contains("schema 99"));
     assert!(told, "{refused}");
     assert_eq!(std::fs::read(place.file()).unwrap(), before);
     let other = Connection::open(place.file()).unwrap();
@@ -129,7 +129,7 @@ async fn what_is_no_database_is_left_alone() {
     let refused = Sqlite::open(place.file()).unwrap_err();
     let file = place.file().display().to_string();
     assert!(
-        matches!(&refused, StoreError::Corrupt(why) if why.starts_with(&file)),
+        matches!(&refused, StoreError::Corrupt(why) if why.message().starts_with(&file)),
         "the file is not named: {refused}"
     );
     assert_eq!(std::fs::read(place.file()).unwrap(), before);
@@ -199,7 +199,7 @@ async fn a_commit_that_no_log_can_have_is_refused() {
     for mut commit in damaged {
         commit.expect.0 = 3;
         let refused = store.commit(commit.clone()).await;
-        let said = matches!(&refused, Err(CommitError::Failed(StoreError::Io(why))) if why.contains("no store can keep"));
+        let said = matches!(&refused, Err(CommitError::Failed(StoreError::Io(why))) if why.message().contains("no store can keep"));
         assert!(said, "{refused:?} to {commit:?}");
     }
     let mut bytes = with(7, 3, &[]);

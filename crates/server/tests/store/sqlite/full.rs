@@ -17,7 +17,7 @@ fn large(session: &str, version: u64, size: u64) -> Commit {
 }
 
 async fn small_file(place: &Place) -> Sqlite {
-    let store = Sqlite::options().most_bytes(600 * KIB).open(place.file()).unwrap();
+    let store = Sqlite::options().max_bytes(600 * KIB).open(place.file()).unwrap();
     store.open().await.unwrap();
     store
 }

@@ -110,7 +110,7 @@ async fn a_fast_owner_that_closed_the_store_has_lost_nothing() {
 #[tokio::test]
 async fn a_fast_owner_that_was_killed_has_lost_nothing_while_its_system_is_up() {
     if !tells_boots() {
-        println!("skipped: nobody says here whether the system was booted since");
+        outlive_testkit::skip::skip("a system that identifies its boots");
         return;
     }
     let place = Place::new();

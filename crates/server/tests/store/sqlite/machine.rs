@@ -1,5 +1,5 @@
-//! What the machine does to a file: rights, full disks, limits. Where a test may not change them it says
-//! so, and passes.
+//! What the machine does to a file: rights, full disks, limits. Where a test may not change them it
+//! is skipped.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +12,7 @@ use outlive_server::store::{Sqlite, Store};
 use super::child::{command, said, wrapped};
 use super::{has_six, make_six, owned};
 use outlive_testkit::place::{Place, commit, name};
+use outlive_testkit::skip::skip;
 
 /// What a child said, all of it.
 fn heard(mut command: Command) -> Option<Vec<String>> {
@@ -47,7 +48,7 @@ async fn what_may_not_be_written_is_told_and_works_again() {
         may(folder, of_folder);
         let Some(told) = told(&file, privileged) else {
             may(folder, 0o777);
-            eprintln!("skipped: nobody else can run this program");
+            skip("another user that can run this program");
             return;
         };
         assert!(told.starts_with("ReadOnly"), "{of_file:o} in {of_folder:o}: {told}");
@@ -88,7 +89,7 @@ async fn a_full_disk_changes_nothing_and_works_again_when_there_is_room() {
     unshared.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
     unshared.arg(place.folder()).arg(std::env::current_exe().unwrap());
     let Some(said) = heard(wrapped(unshared, "fill", &place.file())) else {
-        eprintln!("skipped: no disk of our own");
+        skip("`unshare`, and the right to mount a file system");
         return;
     };
     let [failed, kept, again] = &said[..] else { panic!("{said:?}") };

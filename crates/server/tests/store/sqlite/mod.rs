@@ -11,11 +11,11 @@ mod machine;
 
 use outlive::ids::Seq;
 use outlive_server::conformance;
-use outlive_server::store::{Durability, Mark, Options, Sqlite, Store, StoreError};
+use outlive_server::store::{Durability, PageToken, Sqlite, SqliteOptions, Store, StoreError};
 
 use outlive_testkit::place::{Place, commit, line, name};
 
-async fn conforms(options: Options) {
+async fn conforms(options: SqliteOptions) {
     let fresh = || {
         let place = Place::new();
         let options = options.clone();
@@ -42,9 +42,9 @@ async fn it_keeps_what_a_store_promises_with_one_reader_and_one_thread() {
 #[tokio::test]
 async fn the_mark_of_another_store_is_told() {
     let place = Place::new();
-    let told = owned(&place).await.unfinished(Some(&Mark("s_1".into())), 9).await;
-    let no = "`s_1` is no mark of this store";
-    assert!(matches!(&told, Err(StoreError::Io(why)) if why == no), "{told:?}");
+    let told = owned(&place).await.unfinished(Some(&PageToken("s_1".into())), 9).await;
+    let no = "`s_1` is no page token of this store";
+    assert!(matches!(&told, Err(StoreError::Io(why)) if why.message() == no), "{told:?}");
 }
 
 /// The store in this file, owned.

@@ -1,0 +1,116 @@
+//! A request, taken apart: origin, path, query, principal, body.
+
+use std::future::Future;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Query, RawPathParams, Request};
+use axum::http::request::Parts;
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use super::authorize::{AuthRequest, Grant};
+use super::endpoints::Endpoints;
+use super::problem::Problem;
+use crate::hub::Role;
+use crate::store::SessionId;
+use outlive::ids::Seq;
+
+/// A request from an admitted origin.
+#[derive(Debug)]
+pub(super) struct RequestContext {
+    pub(super) parts: Parts,
+    body: Body,
+    session: Option<SessionId>,
+    ask: Option<Seq>,
+    query: Vec<(String, String)>,
+}
+
+impl RequestContext {
+    pub(super) async fn of(
+        endpoints: &Endpoints,
+        request: Request,
+    ) -> Result<RequestContext, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let admitted = endpoints.origins.admit(&parts.headers);
+        admitted.map_err(|origin| Problem::origin(&origin))?;
+        let (mut session, mut ask) = (None, None);
+        // It fails for a path without parameters, which has neither.
+        if let Ok(params) = RawPathParams::from_request_parts(&mut parts, &()).await {
+            for (key, value) in &params {
+                match key {
+                    "id" => session = value.parse().ok(),
+                    "seq" => ask = value.parse().ok().map(Seq),
+                    _ => {}
+                }
+            }
+        }
+        let query = Query::try_from_uri(&parts.uri).map_or_else(|_| Vec::new(), |Query(all)| all);
+        Ok(RequestContext { parts, body, session, ask, query })
+    }
+
+    /// The session of the path. A malformed name is the name of no session.
+    pub(super) fn session(&self) -> Result<SessionId, Problem> {
+        self.session.clone().ok_or_else(Problem::not_found)
+    }
+
+    /// The ask of the path.
+    pub(super) fn ask(&self) -> Result<Seq, Problem> {
+        self.ask.ok_or_else(|| {
+            Problem::malformed("the path names no ask")
+                .at("the path", "/sessions/{id}/asks/{seq}, a whole number")
+        })
+    }
+
+    /// Authorises the request, which takes at least `role`.
+    pub(super) fn grant<'a>(
+        &'a self,
+        endpoints: &'a Endpoints,
+        role: Role,
+    ) -> impl Future<Output = Result<Grant, Problem>> + Send + 'a {
+        // Without the body, which cannot be shared between threads.
+        let request =
+            AuthRequest { parts: &self.parts, session: self.session.as_ref(), token: None };
+        async move {
+            let grant = endpoints.authorizer.authorize(&request).await?;
+            if grant.role < role {
+                return Err(Problem::forbidden(match role {
+                    Role::View => "view",
+                    Role::Prompt => "prompt",
+                    Role::Admin => "admin",
+                }));
+            }
+            Ok(grant)
+        }
+    }
+
+    /// Reads the body, up to `most` bytes.
+    pub(super) async fn body(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
+        let mut stream = core::mem::take(&mut self.body).into_data_stream();
+        let mut body = Vec::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|why| Problem::malformed(format!("no body: {why}")))?;
+            if body.len() + piece.len() > most {
+                return Err(Problem::too_big(most));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+
+    /// A parameter of the query.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whether a page made the request. A browser hides the status of a refused upgrade from the page, so such a
+/// request is upgraded, and closed with a code.
+pub(super) fn is_browser(parts: &Parts) -> bool {
+    parts.headers.contains_key(axum::http::header::ORIGIN)
+}
+
+/// Deserializes a body; `form` shows what would have been right.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8], form: &'static str) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|why| Problem::malformed(why.to_string()).at("the body", form))
+}

@@ -1,0 +1,84 @@
+//! The state of the handlers, and how it is configured.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::authorize::{Authorize, DynAuthorize};
+use super::limits::EndpointLimits;
+use super::origins::Origins;
+use super::throttle::Throttle;
+use crate::hub::Hub;
+
+/// Begins the endpoints of a hub: [`EndpointsBuilder::authorize`] comes next.
+pub fn endpoints(hub: Hub) -> EndpointsBuilder {
+    EndpointsBuilder { hub }
+}
+
+/// Endpoints without a decision who may use them. [`authorize`](EndpointsBuilder::authorize) makes the
+/// [`Endpoints`], which have `router`, `origins` and `limits`:
+///
+/// ```
+/// # use outlive_server::http::{Anyone, endpoints};
+/// # fn routes(hub: outlive_server::hub::Hub) -> axum::Router {
+/// endpoints(hub).authorize(Anyone).router()
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct EndpointsBuilder {
+    hub: Hub,
+}
+
+impl EndpointsBuilder {
+    /// Who decides who may do what.
+    pub fn authorize(self, authorize: impl Authorize) -> Endpoints {
+        let limits = EndpointLimits::default();
+        Endpoints {
+            hub: self.hub,
+            authorizer: Arc::new(authorize),
+            origins: Arc::new(Origins::same_host()),
+            throttle: Arc::new(Throttle::new(&limits)),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+/// The endpoints of a hub, and the state of their handlers. Clones are the same endpoints.
+#[derive(Clone)]
+#[must_use]
+pub struct Endpoints {
+    pub(super) hub: Hub,
+    pub(super) authorizer: Arc<dyn DynAuthorize>,
+    pub(super) origins: Arc<Origins>,
+    pub(super) limits: Arc<EndpointLimits>,
+    pub(super) throttle: Arc<Throttle>,
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Endpoints");
+        debug.field("hub", &self.hub).field("origins", &self.origins);
+        debug.field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Endpoints {
+    /// Which pages may connect. Default: [`Origins::same_host`].
+    pub fn origins(mut self, origins: Origins) -> Endpoints {
+        self.origins = Arc::new(origins);
+        self
+    }
+
+    /// What one principal, and one connection, may use. All counts start at zero again, so set the limits
+    /// before the endpoints are cloned. Default: [`EndpointLimits::default`].
+    pub fn limits(mut self, limits: EndpointLimits) -> Endpoints {
+        self.throttle = Arc::new(Throttle::new(&limits));
+        self.limits = Arc::new(limits);
+        self
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+}

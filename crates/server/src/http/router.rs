@@ -1,0 +1,28 @@
+//! The routes.
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::commands::{answer, create, interrupt, prompt, snapshot, stop, suspend};
+use super::endpoints::Endpoints;
+use super::events::events;
+use super::problem::method;
+use super::upgrade::socket;
+
+impl Endpoints {
+    /// All routes of [the module](super), to be merged or nested.
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        Router::new()
+            .route("/sessions", post(create))
+            .route("/sessions/{id}", get(snapshot))
+            .route("/sessions/{id}/ws", get(socket))
+            .route("/sessions/{id}/events", get(events))
+            .route("/sessions/{id}/prompts", post(prompt))
+            .route("/sessions/{id}/interrupt", post(interrupt))
+            .route("/sessions/{id}/stop", post(stop))
+            .route("/sessions/{id}/suspend", post(suspend))
+            .route("/sessions/{id}/asks/{seq}", post(answer))
+            .method_not_allowed_fallback(method)
+            .with_state(self)
+    }
+}

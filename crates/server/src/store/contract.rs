@@ -1,0 +1,197 @@
+//! The trait of a store, and what goes in and out of it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+
+use bytes::Bytes;
+
+use super::error::{CommitError, StoreError};
+use super::session_id::SessionId;
+use outlive::ids::Seq;
+use outlive::session::Snapshot;
+
+/// A future behind a pointer, so that a hub can hold any store.
+pub type BoxFuture<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// The number of commits of a session's record. A commit names the version that it builds on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+impl Version {
+    /// The version of a session that was never committed.
+    pub const NONE: Version = Version(0);
+
+    /// The version that a commit makes.
+    #[must_use]
+    pub const fn next(self) -> Version {
+        Version(self.0 + 1)
+    }
+}
+
+/// One step of one session, to be kept as a whole. Exhaustive on purpose: a store that ignored a new field would
+/// lose data.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The session that makes the step.
+    pub session: SessionId,
+    /// The version that the record must have; [`Version::NONE`] if there must be no record. The commit makes the
+    /// [next](Version::next) one.
+    pub expect: Version,
+    /// The record. Entries up to `snapshot.log.base` may be deleted from now on.
+    pub snapshot: Snapshot,
+    /// The new entries, in order, each a line of JSON without line breaks. The last one is at
+    /// `snapshot.log.head`.
+    pub entries: Vec<Bytes>,
+}
+
+impl Commit {
+    /// The place of the first new entry.
+    pub fn first(&self) -> Seq {
+        Seq(self.snapshot.log.head.0 + 1 - self.entries.len() as u64)
+    }
+}
+
+/// The record of a session, as a store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredSession {
+    /// The record.
+    pub snapshot: Snapshot,
+    /// Its version.
+    pub version: Version,
+    /// Whether an earlier owner wrote the record, and the store may have lost that owner's last commits. A hub
+    /// gives such a session a new log id when it recovers it.
+    pub lossy: bool,
+}
+
+impl StoredSession {
+    /// A record from a store that loses no commit. One that cannot exclude it sets
+    /// [`lossy`](StoredSession::lossy) on every record of an earlier owner.
+    pub fn new(snapshot: Snapshot, version: Version) -> StoredSession {
+        StoredSession { snapshot, version, lossy: false }
+    }
+
+    /// Sets [`lossy`](StoredSession::lossy).
+    #[must_use]
+    pub fn lossy(self, lossy: bool) -> StoredSession {
+        StoredSession { lossy, ..self }
+    }
+}
+
+/// A place in a store's list of sessions. Its text means something only to the store that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageToken(pub String);
+
+impl PageToken {
+    /// Parses a token that a store like this one made.
+    pub(super) fn parse<T: FromStr>(&self) -> Result<T, StoreError> {
+        let PageToken(text) = self;
+        let foreign = |_| StoreError::Io(format!("`{text}` is no page token of this store").into());
+        text.parse().map_err(foreign)
+    }
+}
+
+/// A page of the sessions that have not ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionPage {
+    /// The sessions.
+    pub sessions: Vec<SessionId>,
+    /// Where the next page begins; `None` if this is the last one.
+    pub next: Option<PageToken>,
+}
+
+impl SessionPage {
+    /// A page, and where the next one begins.
+    pub fn new(sessions: Vec<SessionId>, next: Option<PageToken>) -> SessionPage {
+        SessionPage { sessions, next }
+    }
+}
+
+/// A store. See the [module](crate::store) for what it promises.
+///
+/// Every future may be dropped at any time: a commit that was begun then happens, perhaps later, or does not.
+pub trait Store: Send + Sync + 'static {
+    /// Takes ownership: every earlier owner's commits fail from now on. A hub does this once, before anything
+    /// else. A database that admits one process at a time makes the next one wait for it instead, so that
+    /// nothing is taken from an earlier owner.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn open(&self) -> BoxFuture<'_, ()>;
+
+    /// Whether this handle still owns the store. A hub asks now and then, and before it refuses a command: a
+    /// process without commits would not notice that another one has taken over. With a store that always
+    /// returns `true`, the hub notices it with its next commit.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn is_owner(&self) -> BoxFuture<'_, bool> {
+        Box::pin(core::future::ready(Ok(true)))
+    }
+
+    /// The record of a session; `None` if there is no such session.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>>;
+
+    /// Keeps a step. It is durable when this returns `Ok`.
+    ///
+    /// # Errors
+    /// [`CommitError`] tells whether it was kept: it was not, or that is unknown.
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError>;
+
+    /// The entries `from..=to`, in order: the first ones that have at most `bytes` bytes together, and at least
+    /// one. The caller reads the rest from behind the last one.
+    ///
+    /// # Errors
+    /// [`StoreError::Trimmed`] if one of `from..=to` is not retained any more (or never existed), if there is no
+    /// such session, and if `from` is behind `to`.
+    fn read<'a>(
+        &'a self,
+        session: &'a SessionId,
+        from: Seq,
+        to: Seq,
+        bytes: usize,
+    ) -> BoxFuture<'a, Vec<Bytes>>;
+
+    /// Sessions whose record is not ENDED: those that a new owner has to recover. A page has at most `most` of
+    /// them; `most` is at least 1. A page may have fewer sessions, or none, and still a
+    /// [`next`](SessionPage::next) one: the list ends where `next` is `None`. The first page is that of no token,
+    /// each other one that of the `next` of the page before. After an error the same page is requested again: a
+    /// token stays good.
+    ///
+    /// The order is the store's: best the one in which the records are stored, since each is read and committed
+    /// soon. While pages are read, sessions are committed, created, ended and forgotten. A session that exists and
+    /// is unfinished all the while is in exactly one page; any other may be listed or not. So a token is a place,
+    /// not a session that may be gone: a number that every new session increments, and that is never reused, will
+    /// do.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    fn unfinished<'a>(
+        &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage>;
+
+    /// Deletes a session and its log. It is no error if there is none.
+    ///
+    /// # Errors
+    /// As for [`commit`](Store::commit).
+    fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError>;
+}
+
+/// Called with one line after the other: whether the line belongs to a [read](Store::read) of at most `bytes`
+/// bytes.
+pub(super) fn fits(bytes: usize) -> impl FnMut(&[u8]) -> bool {
+    let mut left = None;
+    move |line| {
+        // The first one always does.
+        let fits = left.is_none_or(|left| line.len() <= left);
+        left = Some(left.unwrap_or(bytes).saturating_sub(line.len()));
+        fits
+    }
+}
