@@ -21,7 +21,7 @@
 //!
 //! ```
 //! use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, PromptNumber, Seq};
-//! use outlive::log::{AttachOutcome, Claim, LogId};
+//! use outlive::log::{AttachOutcome, ResumeFrom, LogId};
 //! use outlive::session::{Effect, Event, Machine, Record, Refusal, Session, Snapshot, Step};
 //! use outlive::{Limits, State};
 //!
@@ -78,7 +78,7 @@
 //!
 //! // A client watches and prompts; the worker comes up and is given the prompt.
 //! let (client, incarnation) = (ClientId(1), Incarnation(1));
-//! driver.feed(Event::Attach { connection: ConnectionId(1), client, cursor: Claim::Nothing })?;
+//! driver.feed(Event::Attach { connection: ConnectionId(1), client, cursor: ResumeFrom::Nothing })?;
 //! driver.feed(Event::Prompt { client, n: PromptNumber::MIN, digest: Digest(7) })?;
 //! driver.feed(Event::Started { incarnation })?;
 //! assert_eq!(driver.session.state(), State::Active);
@@ -92,7 +92,7 @@
 //!
 //! // The client comes back with the cursor it has, and is sent what it lacks: no more, no less.
 //! driver.told.clear();
-//! let cursor = Claim::parse(Some("9f3a.1"));
+//! let cursor = ResumeFrom::parse(Some("9f3a.1"));
 //! driver.feed(Event::Attach { connection: ConnectionId(2), client, cursor })?;
 //! let (connection, outcome) = (ConnectionId(2), AttachOutcome::Resumed { from: Seq(2) });
 //! assert_eq!(driver.told, [
@@ -171,5 +171,5 @@ mod vocabulary;
 pub mod wire;
 mod words;
 
-pub use limits::{Limits, ZeroLimit};
+pub use limits::{Limits, ZeroLimitError};
 pub use words::*;

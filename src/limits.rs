@@ -76,7 +76,7 @@ impl Default for Limits {
 /// A limit that no session can live with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the limit `{limit}` is 0, and must be at least 1")]
-pub struct ZeroLimit {
+pub struct ZeroLimitError {
     /// Its name.
     pub limit: &'static str,
 }
@@ -86,7 +86,7 @@ impl Limits {
     ///
     /// # Errors
     /// The first limit that is 0.
-    pub fn check(&self) -> Result<(), ZeroLimit> {
+    pub fn check(&self) -> Result<(), ZeroLimitError> {
         let least = [
             ("connections", u64::from(self.connections)),
             ("queued", u64::from(self.queued)),
@@ -103,7 +103,7 @@ impl Limits {
             ("closeout_ms", u64::from(self.closeout_ms)),
         ];
         match least.iter().find(|(_, value)| *value == 0) {
-            Some((limit, _)) => Err(ZeroLimit { limit }),
+            Some((limit, _)) => Err(ZeroLimitError { limit }),
             None => Ok(()),
         }
     }

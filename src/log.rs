@@ -81,7 +81,7 @@ impl FromStr for Cursor {
 
 /// What a viewer claims to have applied when it attaches. Total: whatever text came is one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Claim {
+pub enum ResumeFrom {
     /// No cursor: a first visit.
     Nothing,
     /// A cursor.
@@ -90,30 +90,30 @@ pub enum Claim {
     Malformed,
 }
 
-impl Claim {
+impl ResumeFrom {
     /// Reads what a viewer sent.
-    pub fn parse(text: Option<&str>) -> Claim {
+    pub fn parse(text: Option<&str>) -> ResumeFrom {
         match text {
-            None => Claim::Nothing,
-            Some(text) => text.parse().map_or(Claim::Malformed, Claim::At),
+            None => ResumeFrom::Nothing,
+            Some(text) => text.parse().map_or(ResumeFrom::Malformed, ResumeFrom::At),
         }
     }
 }
 
 /// In JSON: `null`, the cursor's text, or any other text, which is malformed.
-impl Serialize for Claim {
+impl Serialize for ResumeFrom {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Claim::Nothing => serializer.serialize_none(),
-            Claim::At(cursor) => serializer.serialize_str(&cursor.to_string()),
-            Claim::Malformed => serializer.serialize_str("malformed"),
+            ResumeFrom::Nothing => serializer.serialize_none(),
+            ResumeFrom::At(cursor) => serializer.serialize_str(&cursor.to_string()),
+            ResumeFrom::Malformed => serializer.serialize_str("malformed"),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Claim {
+impl<'de> Deserialize<'de> for ResumeFrom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Claim::parse(Option::<String>::deserialize(deserializer)?.as_deref()))
+        Ok(ResumeFrom::parse(Option::<String>::deserialize(deserializer)?.as_deref()))
     }
 }
 
@@ -196,19 +196,19 @@ impl Log {
     }
 
     /// What a viewer with this claim is told, and the first entry it is sent.
-    pub fn attach(&self, claim: Claim) -> (AttachOutcome, Seq) {
+    pub fn attach(&self, claim: ResumeFrom) -> (AttachOutcome, Seq) {
         let start = self.base.next();
         let reset = |why| (AttachOutcome::Reset { why }, start);
         match claim {
-            Claim::Nothing => (AttachOutcome::Fresh, start),
-            Claim::Malformed => reset(ResetReason::Malformed),
-            Claim::At(cursor) if cursor.log != self.id => reset(ResetReason::LogChanged),
-            Claim::At(cursor) if cursor.seq > self.head => reset(ResetReason::CursorAhead),
-            Claim::At(cursor) if cursor.seq < self.base => {
+            ResumeFrom::Nothing => (AttachOutcome::Fresh, start),
+            ResumeFrom::Malformed => reset(ResetReason::Malformed),
+            ResumeFrom::At(cursor) if cursor.log != self.id => reset(ResetReason::LogChanged),
+            ResumeFrom::At(cursor) if cursor.seq > self.head => reset(ResetReason::CursorAhead),
+            ResumeFrom::At(cursor) if cursor.seq < self.base => {
                 let lost_from = cursor.seq.next();
                 (AttachOutcome::Gap { lost_from, lost_to: self.base }, start)
             }
-            Claim::At(cursor) => {
+            ResumeFrom::At(cursor) => {
                 let from = cursor.seq.next();
                 (AttachOutcome::Resumed { from }, from)
             }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::mem::swap;
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
-use outlive::log::{Claim, LogId};
+use outlive::log::{LogId, ResumeFrom};
 use outlive::session::{Connection, Event, Machine, Session, Step, Turn, WorkerOutcome};
 use outlive::{Limits, State, Timer};
 
@@ -74,7 +74,7 @@ pub fn prompt(client: u64, n: u64) -> Event {
 
 pub fn attach(connection: u64, client: u64) -> Event {
     let (connection, client) = (ConnectionId(connection), ClientId(client));
-    Event::Attach { connection, client, cursor: Claim::Nothing }
+    Event::Attach { connection, client, cursor: ResumeFrom::Nothing }
 }
 
 fn output(session: &Session) -> Event {
@@ -267,6 +267,6 @@ pub fn section(effort: Effort) -> String {
         heap / effort.sessions as i64,
         size_of::<Session>(),
         size_of::<Connection>(),
-        size_of::<outlive::session::Prompter>(),
+        size_of::<outlive::session::ClientRecord>(),
     )
 }

@@ -10,8 +10,8 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use outlive::laws::{self, Witness};
-use outlive::log::{Claim, Cursor, Log, LogId};
-use outlive::session::{Event, Machine, Prompter, Session, Snapshot, WorkerOutcome};
+use outlive::log::{Cursor, Log, LogId, ResumeFrom};
+use outlive::session::{ClientRecord, Event, Machine, Session, Snapshot, WorkerOutcome};
 use outlive::{Limits, State, Timer};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -52,7 +52,7 @@ fn limits(input: &mut Unstructured<'_>) -> Result<Limits> {
 fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
     use words::STATES;
     let prompter = |input: &mut Unstructured<'_>| {
-        Ok(Prompter {
+        Ok(ClientRecord {
             client: ClientId(number(input)?),
             high: positive(input)?,
             seq: seq(input)?,
@@ -66,7 +66,9 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
         log: Log { id: LogId(number(input)?), base: seq(input)?, head: seq(input)? },
         queue: seqs(input)?,
         asks: seqs(input)?,
-        clients: (0..input.int_in_range(0..=2)?).map(|_| prompter(input)).collect::<Result<_>>()?,
+        clients: (0..input.int_in_range(0..=2)?)
+            .map(|_| client_record(input))
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -122,9 +124,9 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             connection: ConnectionId(number(input)?),
             client,
             cursor: match input.int_in_range(0..=3)? {
-                0 => Claim::Nothing,
-                1 => Claim::Malformed,
-                _ => Claim::At(Cursor {
+                0 => ResumeFrom::Nothing,
+                1 => ResumeFrom::Malformed,
+                _ => ResumeFrom::At(Cursor {
                     log: if near { session.log().id } else { LogId(number(input)?) },
                     seq: seq(input)?,
                 }),
@@ -173,7 +175,7 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
         _ => match input.int_in_range(0..=7)? {
             0 | 1 => Event::Restarted { renew: Some(LogId(number(input)?)) },
             2 | 3 => Event::Restarted { renew: None },
-            4 => Event::Hold,
+            4 => Event::Drain,
             _ => Event::Exited { incarnation },
         },
     })

@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use outlive::ids::Seq;
 use outlive::log::{Cursor, LogId};
-use outlive::wire::{Event, Said, ToClient, ToServer};
+use outlive::wire::{Entry, LogEntry, ToClient, ToServer};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// As JSON, which is how an endpoint and a client compare them, too.
@@ -22,14 +22,14 @@ fn round_trip<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 fuzz_target!(|bytes: &[u8]| {
     round_trip::<ToServer>(bytes);
     round_trip::<ToClient>(bytes);
-    if let Some(said) = round_trip::<Said>(bytes) {
+    if let Some(said) = round_trip::<Entry>(bytes) {
         // What a store keeps is what a client reads, with its place.
         let line = serde_json::to_vec(&said).expect("an entry has a JSON form");
         let (log, seq) = (LogId(0x9f3a), Seq(43));
         let frame = outlive::wire::frame(log, seq, &line);
-        let event: Event = serde_json::from_slice(&frame).expect("it is an event");
+        let event: LogEntry = serde_json::from_slice(&frame).expect("it is an event");
         assert_eq!(event.id, Cursor { log, seq });
-        assert_eq!(serde_json::to_vec(&event.said).expect("an entry has a JSON form"), line);
+        assert_eq!(serde_json::to_vec(&event.entry).expect("an entry has a JSON form"), line);
     }
-    let _ = serde_json::from_slice::<Event>(bytes);
+    let _ = serde_json::from_slice::<LogEntry>(bytes);
 });

@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::{Breach, Law, Place, ensure};
 use crate::ids::{Incarnation, Seq};
 use crate::limits::Limits;
-use crate::session::{Effect, Entry, Event, Session, Step, Turn};
+use crate::session::{Effect, EntryMeta, Event, Session, Step, TurnState};
 use crate::words::{State, Timer};
 
 /// Follows a session's events and effects as an honest driver would, and knows nothing of the table.
@@ -80,7 +80,8 @@ impl Witness {
         step: &Step,
     ) -> Result<(), Breach> {
         self.hear(before, event);
-        let spoke = |entry: &Entry| matches!(entry, Entry::Output { .. } | Entry::Ask { .. });
+        let spoke =
+            |entry: &EntryMeta| matches!(entry, EntryMeta::Output { .. } | EntryMeta::Ask { .. });
         let spoke = step.records.iter().any(|record| spoke(&record.entry));
         let law = |law: Law, held: Result<(), String>| {
             debug_assert!(law.is_checked(Place::Witness), "{law}");
@@ -148,7 +149,7 @@ impl Witness {
             | Event::Output { .. }
             | Event::Asked { .. }
             | Event::TurnEnded { .. }
-            | Event::Hold => {}
+            | Event::Drain => {}
         }
     }
 
@@ -210,7 +211,7 @@ fn worker_in(state: State) -> Option<Worker> {
 /// The timers that a state and its turn mean: every wait has an end.
 fn timers_of(session: &Session, limits: &Limits) -> u8 {
     let wait = match session.state() {
-        State::Created if session.is_held() => 0,
+        State::Created if session.is_draining() => 0,
         State::Created => bit(Timer::Idle),
         State::Starting => bit(Timer::Start),
         State::Detached => bit(Timer::Detach),
@@ -219,10 +220,10 @@ fn timers_of(session: &Session, limits: &Limits) -> u8 {
         State::Active | State::Ended => 0,
     };
     let turn = match session.turn() {
-        Turn::Idle => 0,
-        Turn::Running(_) if limits.turn_ms.is_none() => 0,
-        Turn::Running(_) => bit(Timer::Turn),
-        Turn::Interrupting(_) => bit(Timer::Interrupt),
+        TurnState::Idle => 0,
+        TurnState::Running(_) if limits.turn_ms.is_none() => 0,
+        TurnState::Running(_) => bit(Timer::Turn),
+        TurnState::Interrupting(_) => bit(Timer::Interrupt),
     };
     wait | turn
 }

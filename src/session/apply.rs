@@ -2,10 +2,10 @@
 
 use core::num::NonZeroU32;
 
-use super::event::{Effect, Entry, Event, Record};
+use super::event::{Effect, EntryMeta, Event, Record};
 use super::machine::{Step, expected};
 use super::table::{Op, Row};
-use super::{Connection, Prompter, Session, Turn};
+use super::{ClientRecord, Connection, Session, TurnState};
 use crate::ids::{ConnectionId, Generation, Incarnation, Seq};
 use crate::limits::Limits;
 use crate::table::Verdict;
@@ -47,14 +47,14 @@ impl Step {
             Op::EndTurnAsReported => self.end_turn_as_reported(event, limits),
             Op::EndQueue(outcome) => self.end_queue(outcome, limits),
             Op::TakeBack => self.take_back(event, limits),
-            Op::LogClosing(why) => _ = self.log(Entry::Closing { why }, limits),
+            Op::LogClosing(why) => _ = self.log(EntryMeta::Closing { why }, limits),
             Op::LogEnd(why) => self.log_end(why, limits),
             Op::NextIncarnation => self.next.incarnation = Incarnation(incarnation.0 + 1),
             Op::Accept => self.accept(event, limits),
             Op::LogOutput => self.log_output(event, limits),
             Op::LogAsk => self.log_ask(event, limits),
             Op::LogAnswer => self.log_answer(event, limits),
-            Op::Hold => self.next.held = true,
+            Op::Drain => self.next.draining = true,
             Op::CloseAll(code) => self.close_all(code),
             Op::DisarmAll => self.effects.push(Effect::DisarmAll),
             Op::Disarm(timer) => self.effects.push(Effect::Disarm { timer }),
@@ -82,7 +82,7 @@ impl Step {
 
     fn explain(&mut self, event: &Event) {
         if let Event::Prompt { client, .. } = *event {
-            self.expected = Some(expected(self.next.high(client)));
+            self.expected = Some(expected(self.next.last_accepted(client)));
         }
     }
 
@@ -106,7 +106,7 @@ impl Step {
         let (_, next) = self.next.log.attach(cursor);
         let fresh = Connection { id: connection, client, next, in_flight: None, suspended: None };
         self.next.connections.push(fresh);
-        self.next.left = None;
+        self.next.last_lost = None;
     }
 
     fn unlist(&mut self, event: &Event) {
@@ -114,7 +114,7 @@ impl Step {
             return;
         };
         self.next.connections.retain(|other| other.id != connection);
-        self.next.left = Some(connection);
+        self.next.last_lost = Some(connection);
     }
 
     fn suspend(&mut self, event: &Event) {
@@ -137,7 +137,7 @@ impl Step {
     /// The least that the suspended viewers have seen; of one that is gone, what its notice says or said.
     fn pin(&mut self, event: &Event) {
         let listed = self.next.connections.iter().filter_map(|one| one.suspended);
-        let late = named(event).filter(|id| self.next.left == Some(*id)).and(announced(event));
+        let late = named(event).filter(|id| self.next.last_lost == Some(*id)).and(announced(event));
         let seen = listed.chain(late).chain(self.next.pin).min();
         self.next.pin = seen.map(|seen| seen.min(self.next.log.head));
     }
@@ -187,7 +187,7 @@ impl Step {
 
     // The log.
 
-    fn log(&mut self, entry: Entry, limits: &Limits) -> Seq {
+    fn log(&mut self, entry: EntryMeta, limits: &Limits) -> Seq {
         let seq = self.next.log.append();
         self.records.push(Record { seq, entry });
         self.trim(limits);
@@ -213,9 +213,9 @@ impl Step {
 
     fn end_turn(&mut self, outcome: TurnOutcome, limits: &Limits) {
         if let Some(turn) = self.next.turn.id() {
-            self.next.turn = Turn::Idle;
+            self.next.turn = TurnState::Idle;
             self.next.asks.clear();
-            self.log(Entry::TurnEnd { turn, outcome }, limits);
+            self.log(EntryMeta::TurnEnd { turn, outcome }, limits);
         }
     }
 
@@ -232,7 +232,7 @@ impl Step {
         }
         let Session { log, queue, .. } = &mut self.next;
         for turn in queue.drain(..) {
-            let entry = Entry::TurnEnd { turn, outcome };
+            let entry = EntryMeta::TurnEnd { turn, outcome };
             self.records.push(Record { seq: log.append(), entry });
         }
         // Once, and not after each: what the last one lets go contains what the others do.
@@ -244,11 +244,11 @@ impl Step {
             return;
         };
         self.next.queue.retain(|queued| *queued != turn);
-        self.log(Entry::TurnEnd { turn, outcome: TurnOutcome::Cancelled }, limits);
+        self.log(EntryMeta::TurnEnd { turn, outcome: TurnOutcome::Cancelled }, limits);
     }
 
     fn log_end(&mut self, why: EndReason, limits: &Limits) {
-        self.log(Entry::End { why }, limits);
+        self.log(EntryMeta::End { why }, limits);
     }
 
     fn accept(&mut self, event: &Event, limits: &Limits) {
@@ -256,10 +256,10 @@ impl Step {
             return;
         };
         let seq = self.next.log.append();
-        self.records.push(Record { seq, entry: Entry::Prompt { client, n } });
+        self.records.push(Record { seq, entry: EntryMeta::Prompt { client, n } });
         self.next.queue.push(seq);
         self.trim(limits);
-        let now = Prompter { client, high: n, seq, digest };
+        let now = ClientRecord { client, last_accepted: n, seq, digest };
         match self.next.clients.iter_mut().find(|known| known.client == client) {
             Some(known) => *known = now,
             None => self.next.clients.push(now),
@@ -271,7 +271,7 @@ impl Step {
             return;
         };
         let seq = self.next.log.extend(NonZeroU32::get(count));
-        self.records.push(Record { seq, entry: Entry::Output { count } });
+        self.records.push(Record { seq, entry: EntryMeta::Output { count } });
         self.trim(limits);
     }
 
@@ -280,7 +280,7 @@ impl Step {
             return;
         };
         let seq = self.next.log.append();
-        self.records.push(Record { seq, entry: Entry::Ask { turn } });
+        self.records.push(Record { seq, entry: EntryMeta::Ask { turn } });
         self.next.asks.push(seq);
         self.trim(limits);
     }
@@ -290,7 +290,7 @@ impl Step {
             return;
         };
         self.next.asks.retain(|pending| *pending != ask);
-        self.log(Entry::Answer { client, ask }, limits);
+        self.log(EntryMeta::Answer { client, ask }, limits);
     }
 
     // Timers.
@@ -310,14 +310,14 @@ impl Step {
             return;
         }
         let (turn, incarnation) = (self.next.queue.remove(0), self.next.incarnation);
-        self.next.turn = Turn::Running(turn);
+        self.next.turn = TurnState::Running(turn);
         self.effects.push(Effect::Dispatch { incarnation, turn });
     }
 
     fn interrupt(&mut self) {
         if let Some(turn) = self.next.turn.id() {
             let incarnation = self.next.incarnation;
-            self.next.turn = Turn::Interrupting(turn);
+            self.next.turn = TurnState::Interrupting(turn);
             self.effects.push(Effect::Interrupt { incarnation, turn });
         }
     }
@@ -334,7 +334,7 @@ impl Step {
         let Event::Prompt { client, n, .. } = *event else {
             return;
         };
-        let latest = self.next.prompter(client).filter(|known| known.high == n);
+        let latest = self.next.client_record(client).filter(|known| known.last_accepted == n);
         let seq = latest.map(|known| known.seq);
         self.effects.push(Effect::Accepted { client, n, seq, again });
     }
@@ -366,6 +366,6 @@ fn named(event: &Event) -> Option<ConnectionId> {
         | Event::Exited { .. }
         | Event::Expired { .. }
         | Event::Restarted { .. }
-        | Event::Hold => None,
+        | Event::Drain => None,
     }
 }

@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
-use crate::log::{AttachOutcome, Claim, LogId};
+use crate::log::{AttachOutcome, LogId, ResumeFrom};
 use crate::words::{CloseCode, EndReason, Timer, TurnOutcome};
 
 /// Everything that can happen to a session. Time, I/O and randomness are the driver's: they come as
@@ -20,7 +20,7 @@ pub enum Event {
         /// Who is watching. A newer connection of the same client replaces the older one at once.
         client: ClientId,
         /// How far the client has applied the log.
-        cursor: Claim,
+        cursor: ResumeFrom,
     },
     /// A connection has written the range it was given, or as much of it as it took at once: the rest is
     /// given to it again.
@@ -141,7 +141,7 @@ pub enum Event {
     /// what runs may end, what is accepted waits in the record, and the next process answers it. It is not
     /// in the snapshot: it is about this process, and for good.
     #[serde(deserialize_with = "no_fields")]
-    Hold,
+    Drain,
 }
 
 /// A variant without fields would take any, though the others refuse those that they do not know.
@@ -180,7 +180,7 @@ impl From<WorkerOutcome> for TurnOutcome {
 /// A log entry, as the machine knows it: the body is the driver's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Entry {
+pub enum EntryMeta {
     /// An accepted prompt. Its place names the turn.
     Prompt {
         /// Who prompted.
@@ -231,7 +231,7 @@ pub struct Record {
     pub seq: Seq,
     /// The entry.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: EntryMeta,
 }
 
 /// What the driver does after a step, in order. Exhaustive on purpose: a driver that overlooks a new

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use super::event::{Effect, Event, Record};
 use super::table::{Row, TABLE, Table};
-use super::{Session, Turn};
+use super::{Session, TurnState};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, PromptNumber, Seq};
 use crate::laws;
-use crate::limits::{Limits, ZeroLimit};
+use crate::limits::{Limits, ZeroLimitError};
 use crate::log::LogId;
 use crate::table::Verdict;
 use crate::words::{Reason, State, Timer, Trigger};
@@ -88,7 +88,7 @@ impl Machine {
     ///
     /// # Errors
     /// A limit is 0.
-    pub fn new(limits: Limits) -> Result<Machine, ZeroLimit> {
+    pub fn new(limits: Limits) -> Result<Machine, ZeroLimitError> {
         Machine::with_table(limits, &TABLE)
     }
 
@@ -96,7 +96,7 @@ impl Machine {
     ///
     /// # Errors
     /// A limit is 0.
-    pub fn with_table(limits: Limits, table: &'static Table) -> Result<Machine, ZeroLimit> {
+    pub fn with_table(limits: Limits, table: &'static Table) -> Result<Machine, ZeroLimitError> {
         limits.check()?;
         Ok(Machine { limits, table })
     }
@@ -186,14 +186,14 @@ impl Machine {
             Event::TurnEnded { incarnation, turn, .. } => {
                 of_turn(incarnation, turn, Trigger::TurnEnded)
             }
-            Event::Exited { incarnation } if matches!(session.turn, Turn::Interrupting(_)) => {
+            Event::Exited { incarnation } if matches!(session.turn, TurnState::Interrupting(_)) => {
                 worker(incarnation, Trigger::ExitedInterrupted)
             }
             Event::Exited { incarnation } => worker(incarnation, Trigger::Exited),
             Event::Expired { timer, generation } => expired(session, timer, generation),
             Event::Restarted { renew: None } => Trigger::Restarted,
             Event::Restarted { renew: Some(_) } => Trigger::RestartedLossy,
-            Event::Hold => Trigger::Hold,
+            Event::Drain => Trigger::Drain,
         }
     }
 
@@ -210,13 +210,17 @@ impl Machine {
     }
 
     fn prompt(&self, session: &Session, from: ClientId, n: PromptNumber, body: Digest) -> Trigger {
-        let known = session.prompter(from);
+        let known = session.client_record(from);
         let crowded = session.clients.len() >= usize::from(self.limits.clients);
         let full = session.queue.len() >= usize::from(self.limits.queued);
         match known {
-            Some(known) if n == known.high && body != known.digest => Trigger::PromptConflict,
-            Some(known) if n <= known.high => Trigger::PromptAgain,
-            Some(_) | None if n != expected(known.map(|known| known.high)) => Trigger::PromptGap,
+            Some(known) if n == known.last_accepted && body != known.digest => {
+                Trigger::PromptConflict
+            }
+            Some(known) if n <= known.last_accepted => Trigger::PromptAgain,
+            Some(_) | None if n != expected(known.map(|known| known.last_accepted)) => {
+                Trigger::PromptGap
+            }
             None if crowded => Trigger::PromptCrowded,
             Some(_) | None if full => Trigger::PromptFull,
             Some(_) | None => Trigger::Prompt,
@@ -225,8 +229,8 @@ impl Machine {
 }
 
 /// The number that a client should send next.
-pub(super) fn expected(high: Option<PromptNumber>) -> PromptNumber {
-    high.map_or(PromptNumber::MIN, |high| high.saturating_add(1))
+pub(super) fn expected(last_accepted: Option<PromptNumber>) -> PromptNumber {
+    last_accepted.map_or(PromptNumber::MIN, |last_accepted| last_accepted.saturating_add(1))
 }
 
 fn written(session: &Session, id: ConnectionId, through: Seq) -> Trigger {
@@ -250,7 +254,7 @@ fn suspend(session: &Session, id: ConnectionId) -> Trigger {
     match session.connection(id) {
         Some(_) if others.any(super::Connection::watches) => Trigger::Suspend,
         Some(_) => Trigger::SuspendLast,
-        None if session.left == Some(id) => Trigger::SuspendLate,
+        None if session.last_lost == Some(id) => Trigger::SuspendLate,
         None => Trigger::StaleConnection,
     }
 }
@@ -267,9 +271,9 @@ fn lost(session: &Session, id: ConnectionId) -> Trigger {
 
 fn interrupt(session: &Session, turn: Seq) -> Trigger {
     match session.turn {
-        Turn::Running(running) if running == turn => Trigger::Interrupt,
-        Turn::Interrupting(running) if running == turn => Trigger::InterruptAgain,
-        Turn::Idle | Turn::Running(_) | Turn::Interrupting(_) => {
+        TurnState::Running(running) if running == turn => Trigger::Interrupt,
+        TurnState::Interrupting(running) if running == turn => Trigger::InterruptAgain,
+        TurnState::Idle | TurnState::Running(_) | TurnState::Interrupting(_) => {
             if session.queue.contains(&turn) {
                 Trigger::InterruptQueued
             } else {
@@ -294,16 +298,16 @@ fn expired(session: &Session, timer: Timer, generation: Generation) -> Trigger {
         return Trigger::StaleTimer;
     }
     match (timer, session.turn) {
-        // Disarmed by the hold: no first prompt is awaited here any more.
-        (Timer::Idle, _) if session.held => Trigger::StaleTimer,
+        // Disarmed by the drain: no first prompt is awaited here any more.
+        (Timer::Idle, _) if session.draining => Trigger::StaleTimer,
         (Timer::Idle, _) => Trigger::IdleExpired,
         (Timer::Start, _) => Trigger::StartTimeout,
-        (Timer::Turn, Turn::Running(_)) => Trigger::TurnTimeout,
-        (Timer::Interrupt, Turn::Interrupting(_)) => Trigger::InterruptTimeout,
-        (Timer::Turn, Turn::Idle | Turn::Interrupting(_))
-        | (Timer::Interrupt, Turn::Idle | Turn::Running(_)) => Trigger::StaleTimer,
-        (Timer::Detach, Turn::Idle) if session.queue.is_empty() => Trigger::DetachExpired,
-        (Timer::Detach, Turn::Idle | Turn::Running(_) | Turn::Interrupting(_)) => {
+        (Timer::Turn, TurnState::Running(_)) => Trigger::TurnTimeout,
+        (Timer::Interrupt, TurnState::Interrupting(_)) => Trigger::InterruptTimeout,
+        (Timer::Turn, TurnState::Idle | TurnState::Interrupting(_))
+        | (Timer::Interrupt, TurnState::Idle | TurnState::Running(_)) => Trigger::StaleTimer,
+        (Timer::Detach, TurnState::Idle) if session.queue.is_empty() => Trigger::DetachExpired,
+        (Timer::Detach, TurnState::Idle | TurnState::Running(_) | TurnState::Interrupting(_)) => {
             Trigger::DetachExpiredBusy
         }
         (Timer::Grace, _) => Trigger::GraceExpired,
@@ -312,15 +316,15 @@ fn expired(session: &Session, timer: Timer, generation: Generation) -> Trigger {
 }
 
 impl Session {
-    /// What is due without any event: done in the step that made it due. In a session that is held
+    /// What is due without any event: done in the step that made it due. In a session that is draining
     /// nothing is begun; it is still reopened, for no prompt waits in ENDED.
     pub(crate) fn due(&self) -> Option<Trigger> {
         match self.state {
             State::Created | State::Ended if self.queue.is_empty() => None,
-            State::Created => (!self.held).then_some(Trigger::Begin),
+            State::Created => (!self.draining).then_some(Trigger::Begin),
             State::Ended => Some(Trigger::Reopen),
             State::Active | State::Detached | State::Suspended => {
-                let free = self.turn == Turn::Idle && !self.queue.is_empty() && !self.held;
+                let free = self.turn == TurnState::Idle && !self.queue.is_empty() && !self.draining;
                 free.then_some(Trigger::Next)
             }
             State::Starting | State::Closing => None,

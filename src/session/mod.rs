@@ -17,9 +17,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use strum::EnumCount;
 
-pub use event::{Effect, Entry, Event, Record, WorkerOutcome};
+pub use event::{Effect, EntryMeta, Event, Record, WorkerOutcome};
 pub use machine::{MAX_RULES_PER_STEP, Machine, Refusal, Step};
-pub use snapshot::{Impossible, Snapshot};
+pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
 use crate::log::{Log, LogId};
@@ -35,14 +35,14 @@ use crate::words::{State, Timer};
 pub struct Session {
     pub(crate) state: State,
     pub(crate) incarnation: Incarnation,
-    pub(crate) turn: Turn,
+    pub(crate) turn: TurnState,
     pub(crate) log: Log,
     /// Accepted prompts that wait, oldest first.
     pub(crate) queue: Vec<Seq>,
     /// Pending asks of the turn, oldest first.
     pub(crate) asks: Vec<Seq>,
     /// Who prompted, and how far: kept for ever, so that no prompt runs twice.
-    pub(crate) clients: Vec<Prompter>,
+    pub(crate) clients: Vec<ClientRecord>,
 
     // Volatile: not in the snapshot.
     pub(crate) connections: Vec<Connection>,
@@ -51,15 +51,15 @@ pub struct Session {
     /// What suspended viewers have seen, while the session is SUSPENDED.
     pub(crate) pin: Option<Seq>,
     /// The connection that was lost last, until the next one comes: its suspend notice may still come.
-    pub(crate) left: Option<ConnectionId>,
+    pub(crate) last_lost: Option<ConnectionId>,
     /// Nothing new is begun: the process is about to leave.
-    pub(crate) held: bool,
+    pub(crate) draining: bool,
 }
 
 /// What the worker is at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Turn {
+pub enum TurnState {
     /// Nothing.
     #[default]
     Idle,
@@ -69,12 +69,12 @@ pub enum Turn {
     Interrupting(Seq),
 }
 
-impl Turn {
+impl TurnState {
     /// The running turn, interrupted or not.
     pub const fn id(self) -> Option<Seq> {
         match self {
-            Turn::Idle => None,
-            Turn::Running(turn) | Turn::Interrupting(turn) => Some(turn),
+            TurnState::Idle => None,
+            TurnState::Running(turn) | TurnState::Interrupting(turn) => Some(turn),
         }
     }
 }
@@ -82,11 +82,12 @@ impl Turn {
 /// A client that prompted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Prompter {
+pub struct ClientRecord {
     /// Who.
     pub client: ClientId,
     /// The highest number accepted.
-    pub high: PromptNumber,
+    #[serde(rename = "high")]
+    pub last_accepted: PromptNumber,
     /// That prompt's entry.
     pub seq: Seq,
     /// That prompt's body.
@@ -139,8 +140,8 @@ impl Clone for Session {
         self.log = source.log;
         self.generations = source.generations;
         self.pin = source.pin;
-        self.left = source.left;
-        self.held = source.held;
+        self.last_lost = source.last_lost;
+        self.draining = source.draining;
     }
 }
 
@@ -156,7 +157,7 @@ impl Session {
     }
 
     /// Which life a stop that is sent now is for: this one, or, of a session that has ended, the next one.
-    pub const fn to_stop(&self) -> Incarnation {
+    pub const fn stop_target(&self) -> Incarnation {
         match self.state {
             State::Ended => Incarnation(self.incarnation.0.saturating_add(1)),
             State::Created
@@ -169,7 +170,7 @@ impl Session {
     }
 
     /// What the worker is at.
-    pub const fn turn(&self) -> Turn {
+    pub const fn turn(&self) -> TurnState {
         self.turn
     }
 
@@ -189,13 +190,13 @@ impl Session {
     }
 
     /// Who prompted, and how far.
-    pub fn clients(&self) -> &[Prompter] {
+    pub fn clients(&self) -> &[ClientRecord] {
         &self.clients
     }
 
     /// The highest prompt number accepted of a client; none if it never prompted.
-    pub fn high(&self, client: ClientId) -> Option<PromptNumber> {
-        self.prompter(client).map(|known| known.high)
+    pub fn last_accepted(&self, client: ClientId) -> Option<PromptNumber> {
+        self.client_record(client).map(|known| known.last_accepted)
     }
 
     /// The open connections, in the order in which they came.
@@ -208,9 +209,9 @@ impl Session {
         self.pin
     }
 
-    /// Whether nothing new is begun, since the process is about to leave: see [`Event::Hold`].
-    pub const fn is_held(&self) -> bool {
-        self.held
+    /// Whether nothing new is begun, since the process is about to leave: see [`Event::Drain`].
+    pub const fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// The generation a timer was last armed with.
@@ -222,7 +223,7 @@ impl Session {
         Session {
             state: State::Created,
             incarnation: Incarnation(1),
-            turn: Turn::Idle,
+            turn: TurnState::Idle,
             log: Log::new(log),
             queue: Vec::new(),
             asks: Vec::new(),
@@ -230,12 +231,12 @@ impl Session {
             connections: Vec::new(),
             generations: [Generation(0); Timer::COUNT],
             pin: None,
-            left: None,
-            held: false,
+            last_lost: None,
+            draining: false,
         }
     }
 
-    fn prompter(&self, client: ClientId) -> Option<&Prompter> {
+    fn client_record(&self, client: ClientId) -> Option<&ClientRecord> {
         self.clients.iter().find(|known| known.client == client)
     }
 

@@ -78,7 +78,7 @@ pub const fn wants_answer(trigger: Trigger) -> bool {
         | StartedUnwatched | StartedSuspended | StartFailed | Output | TurnEnded | Exited
         | ExitedInterrupted | StartTimeout | InterruptTimeout | TurnTimeout | DetachExpired
         | DetachExpiredBusy | GraceExpired | CloseoutTimeout | IdleExpired | Restarted
-        | RestartedLossy | Hold | Begin | Next | Reopen | StaleConnection | StaleWorker
+        | RestartedLossy | Drain | Begin | Next | Reopen | StaleConnection | StaleWorker
         | StaleTimer | StaleCommand => false,
     }
 }

@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Prompter, Session, Turn};
+use super::{ClientRecord, Session, TurnState};
 use crate::ids::{Incarnation, Seq};
 use crate::log::Log;
 use crate::words::State;
 
-/// The durable part of a session. Connections, credit, timers, a pending interrupt and a hold are not in
+/// The durable part of a session. Connections, credit, timers, a pending interrupt and a drain are not in
 /// it: they go with the process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,13 +27,13 @@ pub struct Snapshot {
     /// Pending asks, oldest first.
     pub asks: Vec<Seq>,
     /// Who prompted, and how far.
-    pub clients: Vec<Prompter>,
+    pub clients: Vec<ClientRecord>,
 }
 
 /// A snapshot that no session could have written: it was damaged, or not written by this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("impossible session in {state}: {defect}")]
-pub struct Impossible {
+pub struct SnapshotError {
     /// The state it claims.
     pub state: State,
     /// What cannot be.
@@ -59,12 +59,12 @@ impl Session {
     /// [routing table](crate::routing) says. In ENDED that is ignored, unless the log gets a new id.
     ///
     /// # Errors
-    /// [`Impossible`], if no session could have written this.
-    pub fn restore(snapshot: Snapshot) -> Result<Session, Impossible> {
+    /// [`SnapshotError`], if no session could have written this.
+    pub fn restore(snapshot: Snapshot) -> Result<Session, SnapshotError> {
         let state = snapshot.state;
-        defect(&snapshot).map_or(Ok(()), |defect| Err(Impossible { state, defect }))?;
+        defect(&snapshot).map_or(Ok(()), |defect| Err(SnapshotError { state, defect }))?;
         let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
-        let turn = turn.map_or(Turn::Idle, Turn::Running);
+        let turn = turn.map_or(TurnState::Idle, TurnState::Running);
         Ok(Session { state, incarnation, turn, log, queue, asks, clients, ..Session::new(log.id) })
     }
 
@@ -74,7 +74,7 @@ impl Session {
         Session {
             state: self.state,
             incarnation: self.incarnation,
-            turn: self.turn.id().map_or(Turn::Idle, Turn::Running),
+            turn: self.turn.id().map_or(TurnState::Idle, TurnState::Running),
             log: self.log,
             queue: self.queue.clone(),
             asks: self.asks.clone(),
@@ -89,9 +89,9 @@ impl Session {
         let restored = self.connections.is_empty()
             && self.generations.iter().all(|generation| generation.0 == 0)
             && self.pin.is_none()
-            && self.left.is_none()
-            && !self.held
-            && !matches!(self.turn, Turn::Interrupting(_));
+            && self.last_lost.is_none()
+            && !self.draining
+            && !matches!(self.turn, TurnState::Interrupting(_));
         restored && self.same_record(live)
     }
 
@@ -108,9 +108,9 @@ impl Session {
 }
 
 impl TryFrom<Snapshot> for Session {
-    type Error = Impossible;
+    type Error = SnapshotError;
 
-    fn try_from(snapshot: Snapshot) -> Result<Session, Impossible> {
+    fn try_from(snapshot: Snapshot) -> Result<Session, SnapshotError> {
         Session::restore(snapshot)
     }
 }
@@ -133,8 +133,8 @@ fn defect(snapshot: &Snapshot) -> Option<&'static str> {
         State::Created | State::Starting => (true, false),
         State::Active | State::Detached | State::Suspended => (true, true),
     };
-    let repeated = |(place, one): (usize, &Prompter)| {
-        let same = |other: &Prompter| other.client == one.client || other.seq == one.seq;
+    let repeated = |(place, one): (usize, &ClientRecord)| {
+        let same = |other: &ClientRecord| other.client == one.client || other.seq == one.seq;
         clients[..place].iter().any(same)
     };
     let defects = [

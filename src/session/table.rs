@@ -43,7 +43,7 @@ ops! {
         LogOutput [durable due] on Output    = "Log the worker's output.",
         LogAsk [durable due] on Asked        = "Log the ask: it is pending.",
         LogAnswer [durable due] on Answer    = "Log the answer: the ask is settled.",
-        Hold on Hold = "Begin nothing new from here on: no worker is started, no prompt dispatched.",
+        Drain on Drain = "Begin nothing new from here on: no worker is started, no prompt dispatched.",
         CloseAll(code: CloseCode)            = "Close and forget every connection.",
         DisarmAll                            = "Disarm every timer.",
         Disarm(timer: Timer)                 = "Disarm a timer.",
@@ -127,7 +127,7 @@ pub const CELLS: Cells = cells! {
     "the process"
     Restarted:           B1        B1        B1        B1        B1        B1        B3;
     RestartedLossy:      B2        B2        B2        B2        B2        B2        B4;
-    Hold:                B5        B6        B6        B6        B6        B6        B6;
+    Drain:               B5        B6        B6        B6        B6        B6        B6;
     "due in the same step"
     Begin:               G1        N4        N4        N4        N4        N4        N4;
     Next:                N2        N2        T1        T1        T1        N2        N2;
@@ -164,7 +164,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     // prompts and answers
     rule("P1").stay(&[Accept, Reply])
         .because("accepted means durable; what is due then follows in the same step (G1, G2, T1), unless the \
-                  session is held"),
+                  session is draining"),
     rule("P2").stay(&[ReplyAgain])
         .because("the answer was lost, not the prompt: the same answer again, and nothing runs"),
     rule("P3").refuse(Conflict).because("one number, one prompt: never silently the first one"),
@@ -214,7 +214,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("a worker that leaves because it was interrupted is no failure (F-93)"),
     // CREATED
     rule("C1").go(Ended, &[EndQueue(Cancelled), LogEnd(Stopped)])
-        .because("there is no worker to close out; what waited, where the session is held, never runs"),
+        .because("there is no worker to close out; what waited, where the session is draining, never runs"),
     rule("C2").go(Ended, &[LogEnd(Expired)]).because("nobody prompted; a later prompt reopens"),
     // STARTING
     rule("S1").go(Active, &[]).because("the worker is up and watched"),
@@ -272,9 +272,9 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("its worker is gone already, and a session that is read back from the store lists nobody"),
     rule("B4").stay(&[RenewLog, CloseAll(Restart)])
         .because("a cursor of before could name what was lost (race R5)"),
-    rule("B5").stay(&[Hold, Disarm(Idle)])
+    rule("B5").stay(&[Drain, Disarm(Idle)])
         .because("the process is about to leave: the first prompt is the next one's to answer"),
-    rule("B6").stay(&[Hold])
+    rule("B6").stay(&[Drain])
         .because("the process is about to leave: what runs may end, what waits stays in the record, and the next \
                   one has it (B1, G2, G1)"),
     // due in the same step

@@ -7,7 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Event, FrameError, Said, ToServer};
+use super::{Entry, FrameError, LogEntry, ToServer};
 use crate::ids::{Incarnation, PromptNumber, Seq};
 use crate::words::{EndReason, TurnOutcome};
 
@@ -107,35 +107,35 @@ impl TryFrom<Fields> for ToServer {
     }
 }
 
-impl TryFrom<Fields> for Said {
+impl TryFrom<Fields> for Entry {
     type Error = FrameError;
 
-    fn try_from(has: Fields) -> Result<Said, FrameError> {
+    fn try_from(has: Fields) -> Result<Entry, FrameError> {
         Ok(match has.entry.as_deref() {
-            Some("prompt") => Said::Prompt {
+            Some("prompt") => Entry::Prompt {
                 client: need("prompt", "client", has.client)?,
                 n: need("prompt", "n", has.n)?,
                 d: need("prompt", "d", has.d)?,
             },
-            Some("output") => Said::Output { turn: has.turn, d: need("output", "d", has.d)? },
+            Some("output") => Entry::Output { turn: has.turn, d: need("output", "d", has.d)? },
             Some("ask") => {
-                Said::Ask { turn: need("ask", "turn", has.turn)?, d: need("ask", "d", has.d)? }
+                Entry::Ask { turn: need("ask", "turn", has.turn)?, d: need("ask", "d", has.d)? }
             }
-            Some("answer") => Said::Answer {
+            Some("answer") => Entry::Answer {
                 ask: need("answer", "ask", has.ask)?,
                 client: need("answer", "client", has.client)?,
                 d: need("answer", "d", has.d)?,
             },
-            Some("turn_end") => Said::TurnEnd {
+            Some("turn_end") => Entry::TurnEnd {
                 turn: need("turn_end", "turn", has.turn)?,
                 outcome: need("turn_end", "outcome", has.outcome)?,
                 error: has.error,
             },
-            Some("closing") => Said::Closing {
+            Some("closing") => Entry::Closing {
                 why: need("closing", "why", has.why)?,
                 incarnation: need("closing", "incarnation", has.incarnation)?,
             },
-            Some("end") => Said::End {
+            Some("end") => Entry::End {
                 why: need("end", "why", has.why)?,
                 incarnation: need("end", "incarnation", has.incarnation)?,
             },
@@ -147,11 +147,11 @@ impl TryFrom<Fields> for Said {
     }
 }
 
-impl TryFrom<Fields> for Event {
+impl TryFrom<Fields> for LogEntry {
     type Error = FrameError;
 
-    fn try_from(mut has: Fields) -> Result<Event, FrameError> {
-        let id = need("ev", "id", has.id.take())?.parse()?;
-        Ok(Event { id, said: has.try_into()? })
+    fn try_from(mut has: Fields) -> Result<LogEntry, FrameError> {
+        let cursor = need("ev", "id", has.id.take())?.parse()?;
+        Ok(LogEntry { cursor, entry: has.try_into()? })
     }
 }

@@ -200,7 +200,7 @@ pub struct Refused {
 /// What a log entry says, apart from its place. Its id is beside it on the wire.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case", try_from = "Fields")]
-pub enum Said {
+pub enum Entry {
     /// An accepted prompt; its place names the turn.
     Prompt {
         /// Who prompted, by the client's own name.
@@ -259,18 +259,18 @@ pub enum Said {
     },
 }
 
-impl Said {
+impl Entry {
     /// The value of its body `d`.
     ///
     /// # Errors
     /// It is of another form, or this kind of entry has none.
-    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+    pub fn deserialize<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         match self {
-            Said::Prompt { d, .. }
-            | Said::Output { d, .. }
-            | Said::Ask { d, .. }
-            | Said::Answer { d, .. } => serde_json::from_str(d.get()),
-            Said::TurnEnd { .. } | Said::Closing { .. } | Said::End { .. } => {
+            Entry::Prompt { d, .. }
+            | Entry::Output { d, .. }
+            | Entry::Ask { d, .. }
+            | Entry::Answer { d, .. } => serde_json::from_str(d.get()),
+            Entry::TurnEnd { .. } | Entry::Closing { .. } | Entry::End { .. } => {
                 Err(de::Error::custom("this entry has no body"))
             }
         }
@@ -280,11 +280,11 @@ impl Said {
 /// A log entry as a client reads it: `{"t":"ev","id":"9f3a.43","entry":"output",…}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Fields")]
-pub struct Event {
+pub struct LogEntry {
     /// The cursor of a client that has applied this entry.
-    pub id: Cursor,
+    pub cursor: Cursor,
     /// The entry.
-    pub said: Said,
+    pub entry: Entry,
 }
 
 /// What does not make a frame.

@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, Seq};
 use outlive::laws::Witness;
-use outlive::log::{Claim, Cursor, LogId};
-use outlive::session::{Effect, Entry, Event, Machine, Record, Session, Step, WorkerOutcome};
+use outlive::log::{Cursor, LogId, ResumeFrom};
+use outlive::session::{Effect, EntryMeta, Event, Machine, Record, Session, Step, WorkerOutcome};
 use outlive::{Limits, State, Timer};
 
 /// The id of every log here.
@@ -150,15 +150,15 @@ pub(crate) fn in_state(state: State) -> Play {
 // Events.
 
 pub(crate) fn attach(connection: u64, client: u64) -> Event {
-    claim(connection, client, Claim::Nothing)
+    claim(connection, client, ResumeFrom::Nothing)
 }
 
 /// Back with a cursor.
 pub(crate) fn back(connection: u64, client: u64, seq: u64) -> Event {
-    claim(connection, client, Claim::At(Cursor { log: LOG, seq: Seq(seq) }))
+    claim(connection, client, ResumeFrom::At(Cursor { log: LOG, seq: Seq(seq) }))
 }
 
-pub(crate) fn claim(connection: u64, client: u64, cursor: Claim) -> Event {
+pub(crate) fn claim(connection: u64, client: u64, cursor: ResumeFrom) -> Event {
     let (connection, client) = (ConnectionId(connection), ClientId(client));
     Event::Attach { connection, client, cursor }
 }
@@ -242,7 +242,7 @@ pub(crate) fn turn_ended(incarnation: u32, turn: u64) -> Event {
 pub(crate) const RESTARTED: Event = Event::Restarted { renew: None };
 
 /// The process is about to leave.
-pub(crate) const HOLD: Event = Event::Hold;
+pub(crate) const DRAIN: Event = Event::Drain;
 
 /// Another process, and the log may have lost its end.
 pub(crate) fn lossy(log: u64) -> Event {
@@ -295,13 +295,13 @@ fn effect(effect: &Effect) -> String {
 
 fn record(&Record { seq, entry }: &Record) -> String {
     let what = match entry {
-        Entry::Prompt { client, n } => format!("prompt {client}/{n}"),
-        Entry::Output { count } => format!("{count} of output"),
-        Entry::Ask { turn } => format!("ask of {turn}"),
-        Entry::Answer { client, ask } => format!("answer of {client} to {ask}"),
-        Entry::TurnEnd { turn, outcome } => format!("turn {turn} {outcome}"),
-        Entry::Closing { why } => format!("closing ({why})"),
-        Entry::End { why } => format!("end ({why})"),
+        EntryMeta::Prompt { client, n } => format!("prompt {client}/{n}"),
+        EntryMeta::Output { count } => format!("{count} of output"),
+        EntryMeta::Ask { turn } => format!("ask of {turn}"),
+        EntryMeta::Answer { client, ask } => format!("answer of {client} to {ask}"),
+        EntryMeta::TurnEnd { turn, outcome } => format!("turn {turn} {outcome}"),
+        EntryMeta::Closing { why } => format!("closing ({why})"),
+        EntryMeta::End { why } => format!("end ({why})"),
     };
     format!("{seq}: {what}")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use outlive::ids::ConnectionId;
 use outlive::session::table::TABLE;
-use outlive::session::{Event, Machine, Session, Step, Turn};
+use outlive::session::{Event, Machine, Session, Step, TurnState};
 use outlive::table::Verdict;
 use outlive::{Limits, Reason, State, Timer, Trigger};
 use strum::VariantArray;
@@ -35,9 +35,9 @@ struct Shape {
 fn shape(walker: &Walker) -> Shape {
     let session = &walker.session;
     let turn = match session.turn() {
-        Turn::Idle => 0,
-        Turn::Running(_) => 1,
-        Turn::Interrupting(_) => 2,
+        TurnState::Idle => 0,
+        TurnState::Running(_) => 1,
+        TurnState::Interrupting(_) => 2,
     };
     let late = |id| {
         let notice = Event::Suspend { connection: ConnectionId(id), seen: session.log().head };
@@ -53,7 +53,7 @@ fn shape(walker: &Walker) -> Shape {
         watching,
         hidden: session.connections().len() - watching,
         writing: session.connections().iter().any(|one| one.in_flight.is_some()),
-        held: session.is_held(),
+        held: session.is_draining(),
         left: (1..walker.fresh).any(late),
         armed: std::array::from_fn(|t| session.generation(Timer::VARIANTS[t]).0 > 0),
     }

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use outlive::laws::{Breach, Witness, of_step};
-use outlive::log::{Claim, Cursor, LogId};
+use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
 use outlive::{Limits, Timer};
 use proptest::prelude::*;
@@ -113,9 +113,9 @@ impl Walker {
 
 fn attaches(walker: &Walker) -> Vec<Event> {
     let log = walker.session.log();
-    let at = |log, seq| Claim::At(Cursor { log, seq });
+    let at = |log, seq| ResumeFrom::At(Cursor { log, seq });
     let places = walker.places().into_iter().map(|seq| at(log.id, seq));
-    let strange = [Claim::Nothing, Claim::Malformed, at(LogId(log.id.0 ^ 1), log.head)];
+    let strange = [ResumeFrom::Nothing, ResumeFrom::Malformed, at(LogId(log.id.0 ^ 1), log.head)];
     let cursors: Vec<_> = places.chain(strange).collect();
     let fences = [walker.fresh, walker.fresh].map(ConnectionId).into_iter();
     let listed = walker.session.connections().iter().map(|one| one.id);
@@ -169,7 +169,7 @@ fn lost(walker: &Walker) -> Vec<Event> {
 fn prompts(walker: &Walker) -> Vec<Event> {
     let of_client = |client| {
         let client = ClientId(client);
-        let high = walker.session.high(client).map_or(0, NonZeroU64::get);
+        let high = walker.session.last_accepted(client).map_or(0, NonZeroU64::get);
         let numbers = [high + 1, high + 1, high + 1, high, high + 2, 1].into_iter();
         let numbers = numbers.filter_map(NonZeroU64::new);
         numbers.flat_map(move |n| {
@@ -251,7 +251,7 @@ fn restarts(walker: &Walker) -> Vec<Event> {
     let renew = Some(LogId(walker.session.log().id.0 + 1));
     let restarts = [Event::Restarted { renew: None }, Event::Restarted { renew }];
     // A hold is for good, and keeps much from happening.
-    restarts.into_iter().cycle().take(6).chain([Event::Hold]).collect()
+    restarts.into_iter().cycle().take(6).chain([Event::Drain]).collect()
 }
 
 /// Limits of which each is met, limits that leave room, and the limits of every day.

@@ -1,6 +1,6 @@
 //! Tests for the ACTIVE state.
 
-use outlive::session::{Turn, WorkerOutcome};
+use outlive::session::{TurnState, WorkerOutcome};
 use outlive::{State, Timer};
 
 use crate::kit::*;
@@ -90,10 +90,10 @@ fn an_interrupt_stops_the_turn_and_keeps_the_session_and_waits_for_no_store() {
     let mut play = active();
     let step = play.feed(interrupt(1));
     assert_eq!(told(&step), "disarm turn, arm interrupt 1, interrupt 1");
-    assert!(matches!(play.session.turn(), Turn::Interrupting(_)));
+    assert!(matches!(play.session.turn(), TurnState::Interrupting(_)));
     assert_eq!(play.nothing(interrupt(1)), "T8");
     let _ = play.feed(turn_ended(1, 1));
-    assert_eq!((play.state(), play.session.turn()), (State::Active, Turn::Idle));
+    assert_eq!((play.state(), play.session.turn()), (State::Active, TurnState::Idle));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where a viewer goes on: a total function of the log's edges and of what it claims.
 
 use outlive::ids::Seq;
-use outlive::log::{AttachOutcome, Claim, Cursor, Log, LogId, ResetReason};
+use outlive::log::{AttachOutcome, Cursor, Log, LogId, ResetReason, ResumeFrom};
 use proptest::prelude::*;
 
 const HERE: LogId = LogId(1);
@@ -16,7 +16,7 @@ proptest! {
         base in 0_u64..20, kept in 0_u64..20, seq in 0_u64..60, id in 1_u64..3,
     ) {
         let log = log(base, kept);
-        let (outcome, first) = log.attach(Claim::At(Cursor { log: LogId(id), seq: Seq(seq) }));
+        let (outcome, first) = log.attach(ResumeFrom::At(Cursor { log: LogId(id), seq: Seq(seq) }));
         let start = log.base.next();
         let expected = if id != HERE.0 {
             (AttachOutcome::Reset { why: ResetReason::LogChanged }, start)
@@ -35,7 +35,7 @@ proptest! {
         base in 0_u64..20, kept in 0_u64..20, seq in 0_u64..40,
     ) {
         let log = log(base, kept);
-        let (outcome, first) = log.attach(Claim::At(Cursor { log: HERE, seq: Seq(seq) }));
+        let (outcome, first) = log.attach(ResumeFrom::At(Cursor { log: HERE, seq: Seq(seq) }));
         let (seen, lost) = match outcome {
             AttachOutcome::Fresh | AttachOutcome::Reset { .. } => (0, base),
             AttachOutcome::Resumed { from } => (from.0 - 1, 0),
@@ -50,12 +50,12 @@ proptest! {
 
     #[test]
     fn any_text_is_a_claim(text in "\\PC{0,30}|[0-9a-f]{0,17}\\.[0-9]{0,21}") {
-        match Claim::parse(Some(&text)) {
-            Claim::At(cursor) => {
-                prop_assert_eq!(Claim::parse(Some(&cursor.to_string())), Claim::At(cursor));
+        match ResumeFrom::parse(Some(&text)) {
+            ResumeFrom::At(cursor) => {
+                prop_assert_eq!(ResumeFrom::parse(Some(&cursor.to_string())), ResumeFrom::At(cursor));
             }
-            Claim::Malformed => {}
-            Claim::Nothing => prop_assert!(false, "text is not nothing"),
+            ResumeFrom::Malformed => {}
+            ResumeFrom::Nothing => prop_assert!(false, "text is not nothing"),
         }
     }
 
@@ -69,11 +69,11 @@ proptest! {
 #[test]
 fn an_empty_log_resumes_at_its_first_entry_and_is_never_beyond_itself() {
     let log = Log::new(HERE);
-    let at = |seq| Claim::At(Cursor { log: HERE, seq: Seq(seq) });
+    let at = |seq| ResumeFrom::At(Cursor { log: HERE, seq: Seq(seq) });
     assert_eq!(log.attach(at(0)), (AttachOutcome::Resumed { from: Seq(1) }, Seq(1)));
     let ahead = AttachOutcome::Reset { why: ResetReason::CursorAhead };
     assert_eq!(log.attach(at(1)), (ahead, Seq(1)));
-    assert_eq!(log.attach(Claim::Nothing), (AttachOutcome::Fresh, Seq(1)));
+    assert_eq!(log.attach(ResumeFrom::Nothing), (AttachOutcome::Fresh, Seq(1)));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn text_that_is_no_cursor_says_what_one_looks_like() {
             error.contains("as in `9f3a.42`") || error.contains("hexadecimal"),
             "{text}: {error}"
         );
-        assert_eq!(Claim::parse(Some(text)), Claim::Malformed, "{text}");
+        assert_eq!(ResumeFrom::parse(Some(text)), ResumeFrom::Malformed, "{text}");
     }
-    assert_eq!(Claim::parse(None), Claim::Nothing);
+    assert_eq!(ResumeFrom::parse(None), ResumeFrom::Nothing);
 }

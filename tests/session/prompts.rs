@@ -29,7 +29,7 @@ fn of_an_earlier_prompt_than_the_latest_only_the_verdict_is_known() {
 #[test]
 fn each_client_counts_for_itself() {
     let play = active().after([prompt(2, 1), prompt(1, 2)]);
-    let high = |client| play.session.high(ClientId(client)).map(std::num::NonZeroU64::get);
+    let high = |client| play.session.last_accepted(ClientId(client)).map(std::num::NonZeroU64::get);
     assert_eq!((high(1), high(2), high(3)), (Some(2), Some(1), None));
 }
 
@@ -79,7 +79,7 @@ fn the_worker_is_told_that_it_asks_too_much() {
 #[test]
 fn what_happened_before_the_client_lost_its_connection_is_known_to_the_session() {
     let mut play = active().after([lost(1), RESTARTED, prompt(1, 2), started(2), attach(7, 1)]);
-    assert_eq!(play.session.high(ClientId(1)).unwrap().get(), 2);
+    assert_eq!(play.session.last_accepted(ClientId(1)).unwrap().get(), 2);
     assert_eq!(rows(&play.feed(prompt(1, 1))), ["P2"]);
 }
 

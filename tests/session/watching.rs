@@ -1,7 +1,7 @@
 //! Who watches: the newest connection of a client wins, cursors move on credit, gaps are declared.
 
 use outlive::State;
-use outlive::log::{Claim, Cursor, LogId};
+use outlive::log::{Cursor, LogId, ResumeFrom};
 use strum::VariantArray;
 
 use crate::kit::*;
@@ -75,9 +75,9 @@ fn a_range_that_was_trimmed_before_it_was_read_is_missed_and_declared_lost() {
 fn where_a_viewer_goes_on_is_said_in_every_case() {
     let play = detached().after([output(1, 30)]);
     assert_eq!((play.session.log().base.0, play.session.log().head.0), (23, 31));
-    let at = |log, seq| Claim::At(Cursor { log, seq: outlive::ids::Seq(seq) });
+    let at = |log, seq| ResumeFrom::At(Cursor { log, seq: outlive::ids::Seq(seq) });
     let cases = [
-        (Claim::Nothing, "welcome 5 Fresh, send 5: 24..=27"),
+        (ResumeFrom::Nothing, "welcome 5 Fresh, send 5: 24..=27"),
         (at(LOG, 31), "welcome 5 Resumed { from: Seq(32) }"),
         (at(LOG, 30), "welcome 5 Resumed { from: Seq(31) }, send 5: 31..=31"),
         (at(LOG, 23), "welcome 5 Resumed { from: Seq(24) }, send 5: 24..=27"),
@@ -86,7 +86,7 @@ fn where_a_viewer_goes_on_is_said_in_every_case() {
         (at(LOG, 32), "welcome 5 Reset { why: CursorAhead }, send 5: 24..=27"),
         (at(LOG, u64::MAX), "welcome 5 Reset { why: CursorAhead }, send 5: 24..=27"),
         (at(LogId(1), 30), "welcome 5 Reset { why: LogChanged }, send 5: 24..=27"),
-        (Claim::Malformed, "welcome 5 Reset { why: Malformed }, send 5: 24..=27"),
+        (ResumeFrom::Malformed, "welcome 5 Reset { why: Malformed }, send 5: 24..=27"),
     ];
     for (cursor, expected) in cases {
         let step = play.clone().feed(claim(5, 9, cursor));

@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 
 use outlive::check::trace::{self, Recorder, Trace};
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, PromptNumber, Seq};
-use outlive::log::{Claim, Cursor, LogId};
+use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Event, Machine, Session, WorkerOutcome};
 use outlive::{Limits, Timer};
 use proptest::sample::Index;
@@ -31,10 +31,10 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
     let mut events = Vec::new();
     for client in [ClientId(1), ClientId(2), ClientId(3)] {
         for seq in [log.base, log.head] {
-            let cursor = Claim::At(Cursor { log: log.id, seq });
+            let cursor = ResumeFrom::At(Cursor { log: log.id, seq });
             events.push(Event::Attach { connection: fresh, client, cursor });
         }
-        let next = session.high(client).map_or(PromptNumber::MIN, |n| n.saturating_add(1));
+        let next = session.last_accepted(client).map_or(PromptNumber::MIN, |n| n.saturating_add(1));
         for n in [next, next, next.saturating_add(1)] {
             events.push(Event::Prompt { client, n, digest: Digest(n.get()) });
         }

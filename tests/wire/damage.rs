@@ -72,7 +72,7 @@ fn what_no_session_could_have_written_is_refused_by_its_flaw() {
 #[test]
 fn every_flaw_that_the_code_knows_has_a_case_here() {
     let source = include_str!("../../src/session/snapshot.rs");
-    let body = source.split("let flaws = [").nth(1).unwrap().split("];").next().unwrap();
+    let body = source.split("let defects = [").nth(1).unwrap().split("];").next().unwrap();
     let known: Vec<&str> = body.split('"').skip(1).step_by(2).collect();
     assert!(known.len() > 15, "{known:?}");
     for flaw in known {

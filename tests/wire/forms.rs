@@ -4,9 +4,9 @@ use std::fmt::Debug;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
-use outlive::log::{AttachOutcome, Claim, Cursor, LogId, ResetReason};
+use outlive::log::{AttachOutcome, Cursor, LogId, ResetReason, ResumeFrom};
 use outlive::session::{
-    Effect, Entry, Event, Prompter, Record, Session, Snapshot, Turn, WorkerOutcome,
+    ClientRecord, Effect, EntryMeta, Event, Record, Session, Snapshot, TurnState, WorkerOutcome,
 };
 use outlive::table::Verdict;
 use outlive::{
@@ -23,11 +23,11 @@ use crate::kit::*;
 /// One of each event, and of each value that has its own form in it.
 fn each_event() -> Vec<Event> {
     use WorkerOutcome::{Completed, Empty, Failed, Interrupted};
-    let at = Claim::At(Cursor { log: LOG, seq: Seq(42) });
+    let at = ResumeFrom::At(Cursor { log: LOG, seq: Seq(42) });
     let mut events = vec![
         attach(1, 2),
         claim(1, 2, at),
-        claim(1, 2, Claim::Malformed),
+        claim(1, 2, ResumeFrom::Malformed),
         written(1, 7),
         missed(1, 4),
         suspend(1, 7),
@@ -89,15 +89,15 @@ fn each_effect() -> Vec<Effect> {
 fn each_record() -> Vec<Record> {
     let (client, n, turn, ask) = (ClientId(2), NonZeroU64::new(3).unwrap(), Seq(5), Seq(6));
     let mut entries = vec![
-        Entry::Prompt { client, n },
-        Entry::Output { count: NonZeroU32::new(3).unwrap() },
-        Entry::Ask { turn },
-        Entry::Answer { client, ask },
+        EntryMeta::Prompt { client, n },
+        EntryMeta::Output { count: NonZeroU32::new(3).unwrap() },
+        EntryMeta::Ask { turn },
+        EntryMeta::Answer { client, ask },
     ];
-    let ended = |outcome: &TurnOutcome| Entry::TurnEnd { turn, outcome: *outcome };
+    let ended = |outcome: &TurnOutcome| EntryMeta::TurnEnd { turn, outcome: *outcome };
     entries.extend(TurnOutcome::VARIANTS.iter().map(ended));
     for why in EndReason::VARIANTS {
-        entries.extend([Entry::Closing { why: *why }, Entry::End { why: *why }]);
+        entries.extend([EntryMeta::Closing { why: *why }, EntryMeta::End { why: *why }]);
     }
     entries.into_iter().map(|entry| Record { seq: Seq(7), entry }).collect()
 }
@@ -176,9 +176,9 @@ fn the_form_of_every_word() {
 
 #[test]
 fn the_form_of_every_value() {
-    let prompter = Prompter {
+    let prompter = ClientRecord {
         client: ClientId(1),
-        high: NonZeroU64::MIN,
+        last_accepted: NonZeroU64::MIN,
         seq: Seq(2),
         digest: Digest(u64::MAX),
     };
@@ -188,10 +188,14 @@ fn the_form_of_every_value() {
         lines(snapshots),
         lines([Limits::default(), small()]),
         lines(verdicts()),
-        lines([Turn::Idle, Turn::Running(Seq(1)), Turn::Interrupting(Seq(1))]),
+        lines([TurnState::Idle, TurnState::Running(Seq(1)), TurnState::Interrupting(Seq(1))]),
         lines([prompter]),
         lines([LOG, LogId(0), LogId(u64::MAX)]),
-        lines([Claim::Nothing, Claim::Malformed, Claim::At(Cursor { log: LOG, seq: Seq::MAX })]),
+        lines([
+            ResumeFrom::Nothing,
+            ResumeFrom::Malformed,
+            ResumeFrom::At(Cursor { log: LOG, seq: Seq::MAX }),
+        ]),
     ];
     insta::assert_snapshot!("values", values.concat());
 }

@@ -2,7 +2,7 @@
 
 use outlive::ids::Seq;
 use outlive::log::LogId;
-use outlive::wire::{Event, Said, ToServer, frame};
+use outlive::wire::{Entry, LogEntry, ToServer, frame};
 use serde_json::{Value, from_str, json, to_string, to_value};
 
 /// Every frame and every entry that has a body, with this one.
@@ -30,12 +30,12 @@ fn every_body_is_read_as_it_was_written_also_null() {
             assert_eq!(to_value(&read).unwrap(), is);
         }
         for is in entries {
-            let read: Said = from_str(&is.to_string()).unwrap_or_else(|why| panic!("{is}: {why}"));
+            let read: Entry = from_str(&is.to_string()).unwrap_or_else(|why| panic!("{is}: {why}"));
             assert_eq!(to_value(&read).unwrap(), is);
             let line = to_string(&read).unwrap();
             let sent = frame(LogId(1), Seq(3), line.as_bytes());
-            let event: Event = serde_json::from_slice(&sent).unwrap();
-            assert_eq!(to_value(&event.said).unwrap(), is);
+            let event: LogEntry = serde_json::from_slice(&sent).unwrap();
+            assert_eq!(to_value(&event.entry).unwrap(), is);
         }
     }
 }
@@ -52,7 +52,7 @@ fn a_body_that_is_not_there_is_missing() {
         assert!(why.contains("needs `d`"), "{why}");
     }
     for entry in entries {
-        let why = from_str::<Said>(&without(entry)).unwrap_err().to_string();
+        let why = from_str::<Entry>(&without(entry)).unwrap_err().to_string();
         assert!(why.contains("needs `d`"), "{why}");
     }
 }
@@ -62,8 +62,8 @@ fn what_is_no_object_is_told_so() {
     for is in ["[]", "[\"attach\"]", "1", "\"attach\"", "null"] {
         for why in [
             from_str::<ToServer>(is).unwrap_err(),
-            from_str::<Said>(is).unwrap_err(),
-            from_str::<Event>(is).unwrap_err(),
+            from_str::<Entry>(is).unwrap_err(),
+            from_str::<LogEntry>(is).unwrap_err(),
         ] {
             assert!(why.to_string().contains("a frame is a JSON object"), "{is}: {why}");
         }
@@ -74,11 +74,11 @@ fn what_is_no_object_is_told_so() {
 fn an_entry_gives_the_value_of_its_body_if_it_has_one() {
     let (_, entries) = with_body(&json!("tea"));
     for entry in entries {
-        let said: Said = from_str(&entry.to_string()).unwrap();
-        assert_eq!(said.read::<String>().unwrap(), "tea");
-        assert!(said.read::<u64>().is_err());
+        let said: Entry = from_str(&entry.to_string()).unwrap();
+        assert_eq!(said.deserialize::<String>().unwrap(), "tea");
+        assert!(said.deserialize::<u64>().is_err());
     }
-    let end: Said =
+    let end: Entry =
         from_str("{\"entry\":\"turn_end\",\"turn\":1,\"outcome\":\"completed\"}").unwrap();
-    assert!(end.read::<Value>().is_err());
+    assert!(end.deserialize::<Value>().is_err());
 }

@@ -35,7 +35,7 @@ impl Frame {
             "welcome" => Some(Frame::Welcome(serde_json::from_str(&text).ok()?)),
             "ev" => {
                 let id = head.id?.parse().ok()?;
-                let said = serde_json::from_str(&text).ok().map(|event: wire::Event| event.said);
+                let said = serde_json::from_str(&text).ok().map(|line: wire::LogEntry| line.entry);
                 Some(Frame::Entry(Box::new(Entry { id, said, json: text })))
             }
             "refused" => {

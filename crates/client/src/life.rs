@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use outlive::ids::Incarnation;
-use outlive::wire::{Said, Welcome};
+use outlive::wire::{Entry, Welcome};
 
 /// The current incarnation, as far as the client has heard; 0 before the first welcome.
 #[derive(Clone, Default)]
@@ -26,16 +26,16 @@ impl Life {
     }
 
     /// An entry. Those that are read again after a welcome tell of earlier lives.
-    pub(super) fn heard(&self, said: &Said) {
+    pub(super) fn heard(&self, said: &Entry) {
         let number = match said {
-            Said::Closing { incarnation, .. } => incarnation.0,
+            Entry::Closing { incarnation, .. } => incarnation.0,
             // What comes later belongs to the next one.
-            Said::End { incarnation, .. } => incarnation.0.saturating_add(1),
-            Said::Prompt { .. }
-            | Said::Output { .. }
-            | Said::Ask { .. }
-            | Said::Answer { .. }
-            | Said::TurnEnd { .. } => return,
+            Entry::End { incarnation, .. } => incarnation.0.saturating_add(1),
+            Entry::Prompt { .. }
+            | Entry::Output { .. }
+            | Entry::Ask { .. }
+            | Entry::Answer { .. }
+            | Entry::TurnEnd { .. } => return,
         };
         self.0.fetch_max(number, Ordering::Relaxed);
     }

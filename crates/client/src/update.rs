@@ -8,7 +8,7 @@ use serde_json::Value;
 use outlive::client::{Refusal, Saved, State};
 use outlive::ids::{PromptNumber, Seq};
 use outlive::log::Cursor;
-use outlive::wire::{EndpointReason, Said, Welcome};
+use outlive::wire::{self, EndpointReason, Welcome};
 
 /// What comes to the application, in order. What is taken with [`Client::next`](super::Client::next)
 /// counts as applied when the next one is asked for.
@@ -70,7 +70,7 @@ pub struct Entry {
     /// The cursor of a client that has applied it.
     pub id: Cursor,
     /// What it says; none if it is of a kind that this client does not know.
-    pub said: Option<Said>,
+    pub said: Option<wire::Entry>,
     /// The whole frame.
     pub json: String,
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::client::{Link, Saved, Ticket, Welcome};
 use crate::ids::{PromptNumber, Seq};
-use crate::log::{Claim, Cursor, Log, LogId};
+use crate::log::{Cursor, Log, LogId, ResumeFrom};
 
 /// How often something may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -161,7 +161,7 @@ impl Server {
 
     /// The welcome, and the first entry that follows.
     pub(super) fn welcome(&self, cursor: Option<Cursor>) -> (Welcome, Seq) {
-        let (outcome, next) = self.log.attach(cursor.map_or(Claim::Nothing, Claim::At));
+        let (outcome, next) = self.log.attach(cursor.map_or(ResumeFrom::Nothing, ResumeFrom::At));
         let Log { id: log, base, head } = self.log;
         (Welcome { log, base, head, high: self.high(), outcome, ping_ms: 10 }, next)
     }

@@ -11,7 +11,7 @@ use super::partial::{Bound, Options, Rejected};
 use super::replay::Why;
 use crate::ids::{ConnectionId, Generation, Seq};
 use crate::laws;
-use crate::session::{Connection, Effect, Event, Machine, Session, Snapshot, Step, Turn};
+use crate::session::{Connection, Effect, Event, Machine, Session, Snapshot, Step, TurnState};
 use crate::table::Verdict;
 use crate::words::Timer;
 
@@ -38,7 +38,7 @@ pub(super) struct Candidate {
 }
 
 /// All of a candidate but the timers' generations, which only count.
-pub(super) type Key = (Snapshot, Turn, Vec<Connection>, Option<Seq>, Option<ConnectionId>);
+pub(super) type Key = (Snapshot, TurnState, Vec<Connection>, Option<Seq>, Option<ConnectionId>);
 
 impl Run {
     /// Adds what the candidates become by hidden events, however many.

@@ -3,7 +3,7 @@
 use strum::VariantArray;
 
 use crate::ids::{ClientId, ConnectionId, Generation};
-use crate::session::{Event, Session, Turn, WorkerOutcome};
+use crate::session::{Event, Session, TurnState, WorkerOutcome};
 use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
 
@@ -63,8 +63,8 @@ impl Hidden {
                 .into_iter()
                 .collect(),
             Hidden::Interrupt => match session.turn() {
-                Turn::Running(turn) => Some(turn),
-                Turn::Idle | Turn::Interrupting(_) => None,
+                TurnState::Running(turn) => Some(turn),
+                TurnState::Idle | TurnState::Interrupting(_) => None,
             }
             .into_iter()
             .chain(session.queue().iter().copied())

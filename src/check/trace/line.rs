@@ -239,7 +239,7 @@ fn largest(event: &Event) -> Option<Seq> {
         | Event::Exited { .. }
         | Event::Expired { .. }
         | Event::Restarted { .. }
-        | Event::Hold => None,
+        | Event::Drain => None,
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::expect::{Expect, Mismatch};
 use super::line::{Begin, Fed, Line};
 use crate::laws::{self, Breach, Witness};
-use crate::limits::{Limits, ZeroLimit};
+use crate::limits::{Limits, ZeroLimitError};
 use crate::log::LogId;
 use crate::session::table::{TABLE, Table};
-use crate::session::{Event, Impossible, Machine, Session, Step};
+use crate::session::{Event, Machine, Session, SnapshotError, Step};
 use crate::words::{State, Trigger};
 
 /// Replays one trace, line by line. Each session in it goes its own way.
@@ -90,10 +90,10 @@ pub enum Why {
     NotRestarted(State),
     /// The beginning was made by hand, with limits no session can live with.
     #[error(transparent)]
-    Limits(#[from] ZeroLimit),
+    Limits(#[from] ZeroLimitError),
     /// The beginning was made by hand, with a snapshot no session could have written.
     #[error(transparent)]
-    Start(#[from] Impossible),
+    Start(#[from] SnapshotError),
 }
 
 struct Listed<'a>(&'a [Mismatch]);

@@ -6,7 +6,7 @@ use super::moment::{Gone, Link, Message, Moment, Node, Phase, Post, Word};
 use super::{Action, World};
 use crate::connection::{self, Trigger};
 use crate::ids::Seq;
-use crate::log::{Claim, Cursor};
+use crate::log::{Cursor, ResumeFrom};
 use crate::session::WorkerOutcome;
 
 impl World {
@@ -252,7 +252,8 @@ impl World {
             }
         }
         if now.left.holds > 0 {
-            let stays = |node: &Node| node.session.as_ref().is_some_and(|session| !session.held);
+            let stays =
+                |node: &Node| node.session.as_ref().is_some_and(|session| !session.draining);
             let nodes = now.nodes.iter().enumerate().filter(|(_, node)| stays(node));
             out.extend(nodes.map(|(place, _)| Action::Hold(place)));
         }
@@ -276,12 +277,12 @@ impl World {
     }
 
     /// What a client shows when it connects.
-    pub(super) fn claim(now: &Moment, client: usize, forged: bool) -> Claim {
+    pub(super) fn claim(now: &Moment, client: usize, forged: bool) -> ResumeFrom {
         match (now.clients[client].cursor, forged) {
-            (Some((log, seq)), false) => Claim::At(Cursor { log, seq }),
-            (None, false) => Claim::Nothing,
-            (Some((log, seq)), true) => Claim::At(Cursor { log, seq: Seq(seq.0 + 20) }),
-            (None, true) => Claim::Malformed,
+            (Some((log, seq)), false) => ResumeFrom::At(Cursor { log, seq }),
+            (None, false) => ResumeFrom::Nothing,
+            (Some((log, seq)), true) => ResumeFrom::At(Cursor { log, seq: Seq(seq.0 + 20) }),
+            (None, true) => ResumeFrom::Malformed,
         }
     }
 }

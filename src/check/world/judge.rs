@@ -26,7 +26,7 @@ pub(super) fn behind(now: &Moment) -> bool {
 /// An accepted prompt has no turn end yet. What waits in a process that is about to leave is owed by the
 /// next one.
 pub(super) fn owed(now: &Moment) -> bool {
-    if session(now).is_some_and(|session| session.held) {
+    if session(now).is_some_and(|session| session.draining) {
         return false;
     }
     now.store.as_ref().is_some_and(|s| s.turn().id().is_some() || !s.queue().is_empty())
@@ -64,7 +64,7 @@ pub(super) fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
     let Some(store) = now.store.as_ref().filter(|_| now.history == 0) else { return Ok(()) };
     for (place, client) in now.clients.iter().enumerate() {
         let who = crate::ids::ClientId(place as u64);
-        let high = store.high(who).map_or(0, core::num::NonZeroU64::get);
+        let high = store.last_accepted(who).map_or(0, core::num::NonZeroU64::get);
         if high < u64::from(client.heard) {
             let heard = client.heard;
             return Err(std::format!("client {place} heard {heard}, the store knows {high}"));

@@ -27,7 +27,7 @@ use crate::check::{Fairness, Judgement, Laws, Model, Step};
 use crate::connection;
 use crate::ids::Generation;
 use crate::laws::{Breach, Law, Witness};
-use crate::limits::{Limits, ZeroLimit};
+use crate::limits::{Limits, ZeroLimitError};
 use crate::routing;
 use crate::session::{Machine, table};
 use crate::table::Row;
@@ -151,7 +151,7 @@ impl World {
     ///
     /// # Errors
     /// A limit of the scope is 0.
-    pub fn new(scope: Scope) -> Result<World, ZeroLimit> {
+    pub fn new(scope: Scope) -> Result<World, ZeroLimitError> {
         let machine = Machine::new(scope.limits)?;
         Ok(World {
             scope,
@@ -303,7 +303,7 @@ impl Model for World {
         let laws = Laws::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
         let laws = judged!(laws,
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
-            DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft HeldBeginsNothing
+            DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft DrainBeginsNothing
             LostConnectionNeverStopsWork FailedStartsAreNotRepeated TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
             NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
             ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory

@@ -7,8 +7,8 @@ use strum::EnumCount;
 use crate::connection;
 use crate::ids::{ClientId, PromptNumber, Seq};
 use crate::laws::Witness;
-use crate::log::{AttachOutcome, Claim, LogId};
-use crate::session::{Session, Turn, WorkerOutcome};
+use crate::log::{AttachOutcome, LogId, ResumeFrom};
+use crate::session::{Session, TurnState, WorkerOutcome};
 use crate::words::{CloseCode, Timer};
 
 /// One state of the world.
@@ -119,7 +119,7 @@ pub(super) enum Frame {
 /// From client to server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Message {
-    Hello(Claim),
+    Hello(ResumeFrom),
     /// A planted bug's second half of a hello: see `Bug::ReplayThenSubscribe`.
     Subscribe,
     Prompt {
@@ -345,9 +345,9 @@ fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "log {}..={}", log.base.next(), log.head)?;
     }
     match session.turn() {
-        Turn::Idle => {}
-        Turn::Running(turn) => write!(f, ", turn {turn}")?,
-        Turn::Interrupting(turn) => write!(f, ", turn {turn} interrupted")?,
+        TurnState::Idle => {}
+        TurnState::Running(turn) => write!(f, ", turn {turn}")?,
+        TurnState::Interrupting(turn) => write!(f, ", turn {turn} interrupted")?,
     }
     if !session.queue().is_empty() {
         let queue: Vec<u64> = session.queue().iter().map(|seq| seq.0).collect();
@@ -371,7 +371,8 @@ impl Moment {
             let fence = crate::ids::ConnectionId(u64::from(id));
             let sessions = self.nodes.iter().filter_map(|node| node.session.as_ref());
             let mut known = sessions.map(|session| {
-                session.left == Some(fence) || session.connections.iter().any(|c| c.id == fence)
+                session.last_lost == Some(fence)
+                    || session.connections.iter().any(|c| c.id == fence)
             });
             let posted = |post: &Post| matches!(post, Post::Suspend { link, .. } if *link == id);
             let fenced = |client: &Client| client.fence.0 == id || client.fence.1 == id;

@@ -18,8 +18,8 @@ use crate::check::Encoding;
 use crate::connection;
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use crate::laws::Witness;
-use crate::log::{AttachOutcome, Claim, Cursor, Log, LogId, ResetReason};
-use crate::session::{self, Prompter, Session, Turn, WorkerOutcome};
+use crate::log::{AttachOutcome, Cursor, Log, LogId, ResetReason, ResumeFrom};
+use crate::session::{self, ClientRecord, Session, TurnState, WorkerOutcome};
 use crate::words::{CloseCode, State, Timer};
 
 thread_local! {
@@ -200,7 +200,7 @@ fields! {
     }
     Log { id, base, head }
     Cursor { log, seq }
-    Prompter { client, high, seq, digest }
+    ClientRecord { client, last_accepted, seq, digest }
     Key { client, n, turn, ran }
 }
 
@@ -231,11 +231,11 @@ variants! {
         4 => TurnEnded { turn, outcome }, 5 => Exited,
     }
     WorkerOutcome { 0 => Completed, 1 => Empty, 2 => Interrupted, 3 => Failed, }
-    Claim { 0 => Nothing, 1 => At(cursor), 2 => Malformed, }
+    ResumeFrom { 0 => Nothing, 1 => At(cursor), 2 => Malformed, }
     AttachOutcome {
         0 => Fresh, 1 => Resumed { from }, 2 => Gap { lost_from, lost_to }, 3 => Reset { why },
     }
-    Turn { 0 => Idle, 1 => Running(turn), 2 => Interrupting(turn), }
+    TurnState { 0 => Idle, 1 => Running(turn), 2 => Interrupting(turn), }
 }
 
 impl Code for connection::Connection {
@@ -299,9 +299,9 @@ impl Code for Session {
         connections.put(to);
         let current = |bit: usize| u8::from(self.generations[bit].0 != 0) << bit;
         let generations: u8 = (0..self.generations.len()).map(current).sum();
-        to.push(generations | u8::from(self.held) << 7);
+        to.push(generations | u8::from(self.draining) << 7);
         self.pin.put(to);
-        self.left.put(to);
+        self.last_lost.put(to);
     }
 
     fn get(from: &mut &[u8]) -> Session {
@@ -329,8 +329,8 @@ impl Code for Session {
             connections,
             generations,
             pin,
-            left,
-            held: current & 0x80 != 0,
+            last_lost: left,
+            draining: current & 0x80 != 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use alloc::string::String;
 use super::session::waits;
 use super::{View, ensure};
 use crate::ids::{ConnectionId, Generation};
-use crate::session::{Connection, Effect, Entry, Event, Session, Turn};
+use crate::session::{Connection, Effect, EntryMeta, Event, Session, TurnState};
 use crate::table::Verdict;
 use crate::words::{Reason, State, Timer};
 
@@ -44,9 +44,9 @@ pub(super) fn is_stale(view: &View<'_>) -> bool {
             let awaited = matches!(before.state(), State::Detached | State::Suspended);
             !listed(connection) && !awaited
         }
-        Event::Prompt { .. } | Event::Restarted { .. } | Event::Hold => false,
+        Event::Prompt { .. } | Event::Restarted { .. } | Event::Drain => false,
         Event::Interrupt { turn } => {
-            before.turn() != Turn::Running(turn) && !before.queue().contains(&turn)
+            before.turn() != TurnState::Running(turn) && !before.queue().contains(&turn)
         }
         Event::Stop { incarnation }
         | Event::Started { incarnation }
@@ -74,7 +74,7 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
     let listed = |id| next.connections().iter().find(|one| one.id == id);
     let up = matches!(before.state(), State::Active | State::Detached | State::Suspended);
     let alive = up || matches!(before.state(), State::Starting | State::Closing);
-    let logged = |wanted: fn(&Entry) -> bool| view.entries().any(wanted);
+    let logged = |wanted: fn(&EntryMeta) -> bool| view.entries().any(wanted);
     let taken = match *view.event {
         Event::Attach { connection, .. } => {
             view.step.refusal().is_some() || listed(connection).is_some()
@@ -85,19 +85,19 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Event::Resume { connection } => listed(connection).is_none_or(Connection::watches),
         Event::Lost { connection } => listed(connection).is_none(),
         Event::Interrupt { turn } => {
-            next.turn() != Turn::Running(turn) && !next.queue().contains(&turn)
+            next.turn() != TurnState::Running(turn) && !next.queue().contains(&turn)
         }
         Event::Stop { .. } => matches!(next.state(), State::Closing | State::Ended),
         Event::Answer { ask, .. } => !next.asks().contains(&ask),
         Event::Started { .. } => next.state() != State::Starting,
         Event::StartFailed { .. } | Event::Exited { .. } => !alive || view.passes(State::Ended),
-        Event::Output { .. } => !alive || logged(|entry| matches!(entry, Entry::Output { .. })),
+        Event::Output { .. } => !alive || logged(|entry| matches!(entry, EntryMeta::Output { .. })),
         Event::Asked { .. } => {
-            view.step.refusal().is_some() || logged(|entry| matches!(entry, Entry::Ask { .. }))
+            view.step.refusal().is_some() || logged(|entry| matches!(entry, EntryMeta::Ask { .. }))
         }
         Event::TurnEnded { turn, .. } => next.turn().id() != Some(turn),
         Event::Expired { timer, .. } => !waits(before, timer) || view.step.verdict().acts(),
-        Event::Hold => next.is_held(),
+        Event::Drain => next.is_draining(),
         Event::Restarted { renew } => {
             let left = alive || before.state() == State::Created;
             let renewed = renew.is_none_or(|id| next.log().id == id);
@@ -117,7 +117,7 @@ fn suspend_is_taken(view: &View<'_>, connection: ConnectionId) -> bool {
     let down = matches!(before.state(), State::Detached | State::Suspended);
     let grace = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Grace, .. });
     let renewed = view.effects().iter().any(grace);
-    match (find(before), before.left == Some(connection)) {
+    match (find(before), before.last_lost == Some(connection)) {
         (Some(_), _) => {
             let suspended = find(next).is_some_and(|one| !one.watches());
             acts && suspended && (renewed || next.state() != State::Suspended)
@@ -132,7 +132,7 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
     let Some(refusal) = view.step.refusal() else { return Ok(()) };
     let (before, limits) = (view.before, view.limits);
     let full = |length: usize, limit: u16| length >= usize::from(limit);
-    let high = |client| before.high(client).map_or(0, NonZeroU64::get);
+    let high = |client| before.last_accepted(client).map_or(0, NonZeroU64::get);
     let is_true = match (refusal.reason, *view.event) {
         (Reason::TooManyConnections, Event::Attach { .. }) => {
             full(before.connections().len(), limits.connections)
@@ -144,8 +144,9 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
             n.get() == 1 && high(client) == 0 && full(before.clients().len(), limits.clients)
         }
         (Reason::Conflict, Event::Prompt { client, n, digest }) => {
-            let same =
-                |known: &&crate::session::Prompter| known.client == client && known.high == n;
+            let same = |known: &&crate::session::ClientRecord| {
+                known.client == client && known.last_accepted == n
+            };
             before.clients().iter().find(same).is_some_and(|known| known.digest != digest)
         }
         (Reason::Gap, Event::Prompt { client, n, .. }) => n.get() > high(client) + 1,

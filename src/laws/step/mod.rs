@@ -8,7 +8,7 @@ use alloc::string::String;
 
 use super::{Breach, Law, ensure};
 use crate::limits::Limits;
-use crate::session::{Effect, Entry, Event, Session, Step};
+use crate::session::{Effect, EntryMeta, Event, Session, Step};
 use crate::table::Verdict;
 use crate::words::State;
 
@@ -30,7 +30,7 @@ pub(super) const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::RefusedChangesNothing, answers::refused_changes_nothing),
     (Law::StaleChangesNothing, answers::stale_changes_nothing),
     (Law::NothingDueIsLeft, session::nothing_due_is_left),
-    (Law::HeldBeginsNothing, session::held_begins_nothing),
+    (Law::DrainBeginsNothing, session::drain_begins_nothing),
     (Law::DeliveredIsDurable, session::delivered_is_durable),
     (Law::ActiveMeansWatched, session::active_means_watched),
     (Law::EndedHoldsNothing, session::ended_holds_nothing),
@@ -84,7 +84,7 @@ impl View<'_> {
         &self.step.effects
     }
 
-    fn entries(&self) -> impl Iterator<Item = &Entry> {
+    fn entries(&self) -> impl Iterator<Item = &EntryMeta> {
         self.step.records.iter().map(|record| &record.entry)
     }
 

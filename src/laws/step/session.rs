@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::answers::is_stale;
 use super::{View, ensure};
 use crate::ids::Seq;
-use crate::session::{Connection, Effect, Entry, Event, Record, Session, Turn};
+use crate::session::{Connection, Effect, EntryMeta, Event, Record, Session, TurnState};
 use crate::words::{State, Timer};
 
 pub(super) fn closing_only_ends(view: &View<'_>) -> Result<(), String> {
@@ -29,25 +29,25 @@ pub(super) fn ended_only_reopens(view: &View<'_>) -> Result<(), String> {
 pub(super) fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     let waits = !next.queue().is_empty();
-    let idle = next.turn() == Turn::Idle;
+    let idle = next.turn() == TurnState::Idle;
     let due = match next.state() {
         State::Closing | State::Ended => waits,
-        State::Created => waits && !next.is_held(),
-        State::Active | State::Detached | State::Suspended => waits && idle && !next.is_held(),
+        State::Created => waits && !next.is_draining(),
+        State::Active | State::Detached | State::Suspended => waits && idle && !next.is_draining(),
         State::Starting => false,
     };
     ensure(!due, || format!("a prompt waits in {} for nothing", next.state()))
 }
 
-pub(super) fn held_begins_nothing(view: &View<'_>) -> Result<(), String> {
-    let held = view.before.is_held() || matches!(view.event, Event::Hold);
-    if !held {
+pub(super) fn drain_begins_nothing(view: &View<'_>) -> Result<(), String> {
+    let draining = view.before.is_draining() || matches!(view.event, Event::Drain);
+    if !draining {
         return Ok(());
     }
-    ensure(view.next().is_held(), || "the hold was not taken, or let go".into())?;
+    ensure(view.next().is_draining(), || "the drain was not taken, or let go".into())?;
     let begins = |e: &&Effect| matches!(e, Effect::Start { .. } | Effect::Dispatch { .. });
     let begun = view.effects().iter().find(begins);
-    begun.map_or(Ok(()), |effect| Err(format!("{effect:?} in a session that is held")))
+    begun.map_or(Ok(()), |effect| Err(format!("{effect:?} in a session that is draining")))
 }
 
 pub(super) fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
@@ -60,7 +60,8 @@ pub(super) fn delivered_is_durable(view: &View<'_>) -> Result<(), String> {
     let mut place = before.log().head;
     for Record { seq, entry } in &view.step.records {
         ensure(*seq == place.next(), || format!("a record at {seq} after {place}"))?;
-        let length = if let Entry::Output { count } = entry { u64::from(count.get()) } else { 1 };
+        let length =
+            if let EntryMeta::Output { count } = entry { u64::from(count.get()) } else { 1 };
         place = Seq(place.0 + length);
     }
     let head = next.log().head;
@@ -92,8 +93,8 @@ pub(super) fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     match next.state() {
         State::Created | State::Ended => {
-            let kept = next.state() == State::Created && next.is_held();
-            let empty = next.turn() == Turn::Idle && (kept || next.queue().is_empty());
+            let kept = next.state() == State::Created && next.is_draining();
+            let empty = next.turn() == TurnState::Idle && (kept || next.queue().is_empty());
             ensure(empty && next.asks().is_empty() && next.pin().is_none(), || {
                 format!("{} holds {:?} {:?}", next.state(), next.turn(), next.queue())
             })
@@ -108,7 +109,7 @@ pub(super) fn work_needs_a_worker(view: &View<'_>) -> Result<(), String> {
     let next = view.next();
     let (runs, waits) = match next.state() {
         State::Closing | State::Ended => (false, false),
-        State::Created => (false, next.is_held()),
+        State::Created => (false, next.is_draining()),
         State::Starting => (false, true),
         State::Active | State::Detached | State::Suspended => (true, true),
     };
@@ -182,7 +183,7 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
         | Event::Asked { .. }
         | Event::TurnEnded { .. }
         | Event::Restarted { .. }
-        | Event::Hold => false,
+        | Event::Drain => false,
     };
     let next = view.next().state();
     ensure(!fails || next == State::Ended, || format!("{next} after a failed start"))
@@ -192,10 +193,10 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
 pub(super) fn waits(session: &Session, timer: Timer) -> bool {
     let (state, turn) = (session.state(), session.turn());
     match timer {
-        Timer::Idle => state == State::Created && !session.is_held(),
+        Timer::Idle => state == State::Created && !session.is_draining(),
         Timer::Start => state == State::Starting,
-        Timer::Turn => matches!(turn, Turn::Running(_)),
-        Timer::Interrupt => matches!(turn, Turn::Interrupting(_)),
+        Timer::Turn => matches!(turn, TurnState::Running(_)),
+        Timer::Interrupt => matches!(turn, TurnState::Interrupting(_)),
         Timer::Detach => state == State::Detached,
         Timer::Grace => state == State::Suspended,
         Timer::Closeout => state == State::Closing,
@@ -208,7 +209,7 @@ pub(super) fn timers_act_where_they_wait(view: &View<'_>) -> Result<(), String> 
     ensure(waits(view.before, timer) || view.unchanged(), || {
         format!("the {timer} timer acted in {state}")
     })?;
-    let works = turn != Turn::Idle || !view.before.queue().is_empty();
+    let works = turn != TurnState::Idle || !view.before.queue().is_empty();
     let same = view.next().turn() == turn && view.next().queue() == view.before.queue();
     let zombie = timer == Timer::Detach && works && !same;
     ensure(!zombie, || "a running turn, or a prompt that waits, was taken for a zombie".into())
@@ -234,7 +235,7 @@ pub(super) fn worker_is_told_what_is_true(view: &View<'_>) -> Result<(), String>
     let aborts = count(|effect| matches!(effect, Effect::Abort { .. }));
     ensure(aborts == 0 || view.passes(State::Ended), || "aborted, and not ENDED".into())?;
     let interrupted = count(|effect| matches!(effect, Effect::Interrupt { .. })) == 1;
-    let is = matches!(view.next().turn(), Turn::Interrupting(_));
+    let is = matches!(view.next().turn(), TurnState::Interrupting(_));
     let newly = is && view.before.turn() != view.next().turn();
     ensure(interrupted == newly, || format!("interrupted: {interrupted}, newly: {newly}"))?;
     let dispatched = view.effects().iter().filter_map(|effect| {
@@ -245,9 +246,9 @@ pub(super) fn worker_is_told_what_is_true(view: &View<'_>) -> Result<(), String>
     let delivered = view.effects().iter().filter_map(|effect| {
         if let Effect::Deliver { ask, .. } = effect { Some(*ask) } else { None }
     });
-    let answered = view
-        .entries()
-        .filter_map(|entry| if let Entry::Answer { ask, .. } = entry { Some(*ask) } else { None });
+    let answered = view.entries().filter_map(|entry| {
+        if let EntryMeta::Answer { ask, .. } = entry { Some(*ask) } else { None }
+    });
     ensure(delivered.eq(answered), || "an answer was logged and not delivered".into())
 }
 
@@ -260,12 +261,12 @@ pub(super) fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
     ensure(refused == (replies == 0) && replies <= 1, || {
         format!("refused: {refused}, accepted {replies} times")
     })?;
-    let high = |session: &Session| session.high(client);
+    let high = |session: &Session| session.last_accepted(client);
     if refused {
         return Ok(());
     }
     ensure(high(view.next()) >= Some(n), || "accepted and not remembered".into())?;
-    let logged = view.entries().filter(|e| matches!(e, Entry::Prompt { .. })).count();
+    let logged = view.entries().filter(|e| matches!(e, EntryMeta::Prompt { .. })).count();
     let new = high(view.before) < Some(n);
     ensure(logged == usize::from(new), || format!("logged {logged} times, new: {new}"))
 }
@@ -277,27 +278,27 @@ pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
     };
     for Record { seq, entry } in &view.step.records {
         match *entry {
-            Entry::TurnEnd { turn, .. } => {
-                let again = |other: &&Record| matches!(other.entry, Entry::TurnEnd { turn: one, .. } if one == turn);
+            EntryMeta::TurnEnd { turn, .. } => {
+                let again = |other: &&Record| matches!(other.entry, EntryMeta::TurnEnd { turn: one, .. } if one == turn);
                 let ends = view.step.records.iter().filter(again).count();
                 let was = open(view.before, turn);
                 let right = ends == 1 && was && !open(view.next(), turn);
                 ensure(right, || format!("turn {turn} ended {ends} times, was open: {was}"))?;
             }
-            Entry::Prompt { .. } => {
+            EntryMeta::Prompt { .. } => {
                 ensure(open(view.next(), *seq), || format!("prompt {seq} is not open"))?;
             }
-            Entry::Output { .. }
-            | Entry::Ask { .. }
-            | Entry::Answer { .. }
-            | Entry::Closing { .. }
-            | Entry::End { .. } => {}
+            EntryMeta::Output { .. }
+            | EntryMeta::Ask { .. }
+            | EntryMeta::Answer { .. }
+            | EntryMeta::Closing { .. }
+            | EntryMeta::End { .. } => {}
         }
     }
     let count =
         |session: &Session| session.queue().len() + usize::from(session.turn().id().is_some());
-    let accepted = view.entries().filter(|e| matches!(e, Entry::Prompt { .. })).count();
-    let ended = view.entries().filter(|e| matches!(e, Entry::TurnEnd { .. })).count();
+    let accepted = view.entries().filter(|e| matches!(e, EntryMeta::Prompt { .. })).count();
+    let ended = view.entries().filter(|e| matches!(e, EntryMeta::TurnEnd { .. })).count();
     let (was, is) = (count(view.before), count(view.next()));
     ensure(was + accepted == is + ended, || {
         format!("{was} open, {accepted} accepted, {ended} ended, {is} open")
@@ -305,10 +306,10 @@ pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
 }
 
 pub(super) fn end_is_logged_once(view: &View<'_>) -> Result<(), String> {
-    let ends = view.entries().filter(|e| matches!(e, Entry::End { .. })).count();
+    let ends = view.entries().filter(|e| matches!(e, EntryMeta::End { .. })).count();
     let ended = view.hops().filter(|(_, to)| *to == State::Ended).count();
     ensure(ends == ended, || format!("{ended} ends, {ends} of them logged"))?;
-    let closings = view.entries().filter(|e| matches!(e, Entry::Closing { .. })).count();
+    let closings = view.entries().filter(|e| matches!(e, EntryMeta::Closing { .. })).count();
     let closed = view.hops().filter(|(_, to)| *to == State::Closing).count();
     ensure(closings == closed, || format!("{closed} closings, {closings} of them logged"))
 }

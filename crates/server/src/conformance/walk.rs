@@ -10,7 +10,7 @@ use super::rng::Rng;
 use crate::store::{Store, Version};
 use outlive::Limits;
 use outlive::ids::{ClientId, ConnectionId, Digest, PromptNumber, Seq};
-use outlive::log::{Claim, Cursor, LogId};
+use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
 use outlive::{State, Timer};
 
@@ -48,11 +48,11 @@ impl WalkedSession {
             (0..=2, _, _) => {
                 self.connection += 1;
                 let at = Cursor { log: log.id, seq: Seq(rng.below(log.head.0 + 2)) };
-                let cursor = if rng.one_in(2) { Claim::Nothing } else { Claim::At(at) };
+                let cursor = if rng.one_in(2) { ResumeFrom::Nothing } else { ResumeFrom::At(at) };
                 Event::Attach { connection: ConnectionId(self.connection), client, cursor }
             }
             (3..=5, _, _) => {
-                let n = session.high(client).map_or(1, |high| high.get() + 1);
+                let n = session.last_accepted(client).map_or(1, |high| high.get() + 1);
                 let digest = Digest(rng.below(u64::MAX));
                 Event::Prompt { client, n: n.try_into().unwrap_or(PromptNumber::MIN), digest }
             }

@@ -18,7 +18,7 @@ use super::throttle::ConnectionPermit;
 use crate::hub::{Entries, Frame, Hello, Link, Role};
 use outlive::connection::Phase;
 use outlive::ids::Seq;
-use outlive::log::{AttachOutcome, Claim};
+use outlive::log::{AttachOutcome, ResumeFrom};
 use outlive::wire::{ToClient, Welcome};
 use outlive::{CloseCode, State as SessionState};
 
@@ -55,7 +55,7 @@ pub async fn events(
         None => format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
     };
     let (principal, role) = (grant.principal, grant.role);
-    let cursor = Claim::parse(cursor.as_deref());
+    let cursor = ResumeFrom::parse(cursor.as_deref());
     let mut link = endpoints.hub.link();
     link.hello(Hello { session, principal, role, client, cursor });
     let welcome = welcomed(&mut link).await?;

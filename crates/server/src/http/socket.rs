@@ -13,7 +13,7 @@ use super::throttle::ConnectionPermit;
 use crate::hub::{Frame, Hello, Link, client_name};
 use outlive::CloseCode;
 use outlive::connection::Phase;
-use outlive::log::Claim;
+use outlive::log::ResumeFrom;
 use outlive::wire::ToServer;
 
 /// A connection.
@@ -199,7 +199,7 @@ impl SocketTask {
                 self.permit = Some(permit);
                 self.presence = Some(self.endpoints.hub.presence());
                 self.fault = client_name(&client).err();
-                let cursor = Claim::parse(cursor.as_deref());
+                let cursor = ResumeFrom::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);
                 self.link.hello(Hello { session, principal, role, client, cursor });
             }

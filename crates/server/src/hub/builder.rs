@@ -11,7 +11,7 @@ use super::staff::Employing;
 use super::worker::Worker;
 use crate::store::{Memory, Store, StoreError};
 use outlive::session::Machine;
-use outlive::{Limits, ZeroLimit};
+use outlive::{Limits, ZeroLimitError};
 
 /// What belongs to the hub, and not to the sessions' [`Limits`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Default for Options {
 pub enum BuildError {
     /// A limit is 0.
     #[error(transparent)]
-    Limits(#[from] ZeroLimit),
+    Limits(#[from] ZeroLimitError),
     /// The store cannot be opened.
     #[error("the store cannot be opened: {0}")]
     Store(#[from] StoreError),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::store::{Cause, SessionId, Store, StoreError};
 use outlive::ids::Seq;
-use outlive::wire::Said;
+use outlive::wire::Entry;
 
 /// What is retained of a session's log: prompts, outputs, ends of turns.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl History {
     ///
     /// use outlive::TurnOutcome;
     /// use outlive_server::hub::{Failure, History};
-    /// use outlive::wire::Said;
+    /// use outlive::wire::Entry;
     ///
     /// /// Each prompt that was answered, with its answer.
     /// async fn conversation(history: &History) -> Result<Vec<(String, String)>, Failure> {
@@ -54,13 +54,13 @@ impl History {
     ///     for (seq, said) in history.read().await? {
     ///         match said {
     ///             // Read only if it was answered: a body that is no text must fail its own turn alone.
-    ///             Said::Prompt { .. } => _ = open.insert(seq, (said, String::new())),
-    ///             Said::Output { turn: Some(turn), .. } => {
+    ///             Entry::Prompt { .. } => _ = open.insert(seq, (said, String::new())),
+    ///             Entry::Output { turn: Some(turn), .. } => {
     ///                 if let Some((_, answer)) = open.get_mut(&turn) {
     ///                     answer.push_str(&said.read::<String>()?);
     ///                 }
     ///             }
-    ///             Said::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
+    ///             Entry::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
     ///                 if let Some((prompt, answer)) = open.remove(&turn) {
     ///                     answered.push((prompt.read()?, answer));
     ///                 }
@@ -99,7 +99,7 @@ impl History {
     ///
     /// # Errors
     /// The store does not answer, or holds what is no entry.
-    pub async fn read(&self) -> Result<Vec<(Seq, Said)>, StoreError> {
+    pub async fn read(&self) -> Result<Vec<(Seq, Entry)>, StoreError> {
         let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
         let (mut from, head) = (stored.snapshot.log.base.next(), stored.snapshot.log.head);
         let mut all = Vec::new();
@@ -122,11 +122,11 @@ pub(super) async fn entry(
     store: &dyn Store,
     session: &SessionId,
     seq: Seq,
-) -> Result<Said, StoreError> {
+) -> Result<Entry, StoreError> {
     let lines = store.read(session, seq, seq, usize::MAX).await?;
     lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
 }
 
-fn parse(line: &[u8]) -> Result<Said, StoreError> {
+fn parse(line: &[u8]) -> Result<Entry, StoreError> {
     serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(Cause::from_error(why)))
 }

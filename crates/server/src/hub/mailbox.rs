@@ -13,7 +13,7 @@ use super::queue::{Closed, Receiver, Sender, queue};
 use super::tail::Tail;
 use outlive::CloseCode;
 use outlive::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
-use outlive::log::Claim;
+use outlive::log::ResumeFrom;
 use outlive::{session, wire};
 
 /// Who asks: a client in the name of a principal.
@@ -62,7 +62,7 @@ pub(super) enum Command {
 pub(super) struct Arrival {
     pub(super) connection: ConnectionId,
     pub(super) who: Who,
-    pub(super) cursor: Claim,
+    pub(super) cursor: ResumeFrom,
     pub(super) orders: Sender<Order>,
 }
 

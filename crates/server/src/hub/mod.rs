@@ -258,7 +258,7 @@ impl Hub {
 
     /// Leaves in good order: new attaches are refused with a hint when to come back, connections are told, and
     /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
-    /// session is fed [`Event::Hold`](outlive::session::Event::Hold). A prompt that waits, or still comes to a
+    /// session is fed [`Event::Drain`](outlive::session::Event::Hold). A prompt that waits, or still comes to a
     /// session that is here, is kept, and the next process answers it. What remains is recovered by that
     /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
     /// comes to an `await`.

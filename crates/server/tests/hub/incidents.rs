@@ -1,7 +1,7 @@
 //! Incidents that only a whole hub can show.
 
 use outlive::TurnOutcome;
-use outlive::wire::Said;
+use outlive::wire::Entry;
 
 use outlive_testkit::hub::{Scene, Stage, outputs, settle};
 
@@ -56,7 +56,7 @@ async fn two_senders_are_answered_one_after_the_other() {
         .applied
         .iter()
         .filter_map(|(_, said)| {
-            if let Said::Output { turn, .. } = said { turn.map(|turn| turn.0) } else { None }
+            if let Entry::Output { turn, .. } = said { turn.map(|turn| turn.0) } else { None }
         })
         .collect();
     assert!(turns.is_sorted() && turns.len() == 100);
@@ -75,7 +75,7 @@ async fn a_second_hello_on_the_same_connection_changes_nothing() {
         principal: "ann".into(),
         role: outlive_server::hub::Role::View,
         client: "laptop".into(),
-        cursor: outlive::log::Claim::Nothing,
+        cursor: outlive::log::ResumeFrom::Nothing,
     });
     page.prompt(1, &Scene::Say(2)).await;
     page.ended(1, TurnOutcome::Completed).await;
@@ -95,7 +95,7 @@ async fn nobody_replaces_another_principals_client_by_its_name() {
         principal: "eve".into(),
         role: outlive_server::hub::Role::View,
         client: "laptop".into(),
-        cursor: outlive::log::Claim::Nothing,
+        cursor: outlive::log::ResumeFrom::Nothing,
     });
     settle().await;
     page.prompt(1, &Scene::Say(2)).await;

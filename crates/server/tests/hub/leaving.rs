@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outlive::wire::{Said, ToClient};
+use outlive::wire::{Entry, ToClient};
 use outlive::{CloseCode, TurnOutcome};
 use outlive_server::hub::{Done, Drain, NotDone};
 use tokio::task::JoinHandle;
@@ -88,7 +88,7 @@ async fn a_turn_that_still_runs_at_the_deadline_is_left() {
 
 /// The prompts of this number that the log has.
 fn accepted(viewer: &Viewer, number: u64) -> usize {
-    let prompt = |said: &Said| matches!(said, Said::Prompt { n, .. } if n.get() == number);
+    let prompt = |said: &Entry| matches!(said, Entry::Prompt { n, .. } if n.get() == number);
     viewer.applied.iter().filter(|(_, said)| prompt(said)).count()
 }
 

@@ -1,8 +1,8 @@
 //! Prompts, asks, and what is refused.
 
 use outlive::ids::{Incarnation, Seq};
-use outlive::log::Claim;
-use outlive::wire::{EndpointReason, Refusable, Said, ToClient, ToServer, Why};
+use outlive::log::ResumeFrom;
+use outlive::wire::{EndpointReason, Entry, Refusable, ToClient, ToServer, Why};
 use outlive::{Limits, Reason, TurnOutcome};
 use outlive_server::hub::{Done, NotDone, Options, Role};
 
@@ -67,12 +67,12 @@ async fn who_is_accepted_is_told_which_life_a_stop_is_for() {
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
     viewer.stop(1).await;
-    viewer.until(|viewer| viewer.has(|said| matches!(said, Said::Closing { .. }))).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Closing { .. }))).await;
     viewer.prompt(2, &Scene::SayThenWait(1)).await;
     let second = accepted(2, 6, false, 2);
     viewer.until(|viewer| viewer.heard.last() == Some(&second)).await;
     viewer.stop(2).await;
-    let ends = |said: &Said| matches!(said, Said::End { incarnation: Incarnation(2), .. });
+    let ends = |said: &Entry| matches!(said, Entry::End { incarnation: Incarnation(2), .. });
     viewer.until(|viewer| viewer.has(ends)).await;
     // Of a session that has ended it is the next one.
     viewer.prompt(2, &Scene::SayThenWait(1)).await;
@@ -97,7 +97,7 @@ async fn a_full_queue_is_refused_and_takes_no_number() {
     stage.actor.cues.add_permits(1);
     viewer.ended(2, TurnOutcome::Completed).await;
     viewer.prompt(3, &Scene::Say(1)).await;
-    let third = |said: &Said| matches!(said, Said::Prompt { n, .. } if n.get() == 3);
+    let third = |said: &Entry| matches!(said, Entry::Prompt { n, .. } if n.get() == 3);
     viewer.until(|viewer| viewer.has(third)).await;
     stage.done();
 }
@@ -131,15 +131,15 @@ async fn the_first_answer_wins_and_later_ones_are_told_so() {
     let mut one = stage.view(&session, "laptop");
     let mut other = stage.view(&session, "phone");
     one.prompt(1, &Scene::Ask("may I?".into())).await;
-    one.until(|viewer| viewer.has(|said| matches!(said, Said::Ask { .. }))).await;
-    other.until(|viewer| viewer.has(|said| matches!(said, Said::Ask { .. }))).await;
+    one.until(|viewer| viewer.has(|said| matches!(said, Entry::Ask { .. }))).await;
+    other.until(|viewer| viewer.has(|said| matches!(said, Entry::Ask { .. }))).await;
     other.answer(2, "yes").await;
     one.ended(1, TurnOutcome::Completed).await;
     assert_eq!(outputs(&one.applied, 1), ["\"phone said yes\""]);
     one.answer(2, "no").await;
     let refused = one.refused().await;
     assert_eq!((refused.ask, refused.reason), (Some(Seq(2)), Why::Table(Reason::AskSettled)));
-    assert!(one.has(|said| matches!(said, Said::Answer { client, .. } if client == "phone")));
+    assert!(one.has(|said| matches!(said, Entry::Answer { client, .. } if client == "phone")));
     stage.done();
 }
 
@@ -149,7 +149,7 @@ async fn an_ask_ends_with_its_turn() {
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::Ask("may I?".into())).await;
-    viewer.until(|viewer| viewer.has(|said| matches!(said, Said::Ask { .. }))).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Ask { .. }))).await;
     viewer.interrupt(1).await;
     viewer.ended(1, TurnOutcome::Interrupted).await;
     viewer.answer(2, "yes").await;
@@ -173,7 +173,7 @@ async fn an_ask_too_many_is_refused_to_the_worker() {
 async fn who_may_only_watch_is_refused() {
     let stage = Stage::new().await;
     let session = stage.session().await;
-    let mut viewer = stage.come(&session, "guest", Claim::Nothing, Role::View);
+    let mut viewer = stage.come(&session, "guest", ResumeFrom::Nothing, Role::View);
     viewer.prompt(1, &Scene::Say(1)).await;
     assert_eq!(viewer.refused().await.reason, Why::Endpoint(EndpointReason::Forbidden));
     viewer.stop(1).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outlive::wire::{EndpointReason, Said, ToClient, Why};
+use outlive::wire::{EndpointReason, Entry, ToClient, Why};
 use outlive::{CloseCode, TurnOutcome};
 use outlive_server::hub::{Done, NotDone};
 
@@ -142,7 +142,7 @@ async fn a_session_that_cannot_be_read_now_can_be_read_later() {
     assert!(early.pull().await && early.closed == Some(CloseCode::Error));
     // The one that was turned away has not gone yet: nobody is kept out by that.
     let mut late = stage.view(&session, "laptop");
-    late.until(|late| late.has(|said| matches!(said, Said::End { .. }))).await;
+    late.until(|late| late.has(|said| matches!(said, Entry::End { .. }))).await;
     stage.done();
 }
 
@@ -154,7 +154,7 @@ async fn an_ended_session_leaves_memory_and_is_read_back() {
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
     viewer.stop(1).await;
-    viewer.until(|viewer| viewer.has(|said| matches!(said, Said::End { .. }))).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::End { .. }))).await;
     assert_eq!(stage.hub.live(), 1);
     let cursor = viewer.cursor();
     drop(viewer);
@@ -241,7 +241,7 @@ async fn a_second_process_fences_the_first() {
     // Also those who only watch: what they are shown is of before.
     watcher.until(|watcher| watcher.closed.is_some()).await;
     assert_eq!(watcher.closed, Some(CloseCode::Moved));
-    assert!(!viewer.has(|said| matches!(said, Said::Output { .. })));
+    assert!(!viewer.has(|said| matches!(said, Entry::Output { .. })));
     assert_eq!(stage.prompt(&busy, 2, &Scene::Say(1)).await, Err(NotDone::Moved));
     assert_eq!(stage.view(&busy, "laptop").is_closed().await, CloseCode::Moved);
     settle().await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use outlive::connection::Phase;
 use outlive::ids::Seq;
-use outlive::log::{AttachOutcome, Claim, ResetReason};
-use outlive::wire::Said;
+use outlive::log::{AttachOutcome, ResetReason, ResumeFrom};
+use outlive::wire::Entry;
 use outlive::{CloseCode, Limits, State, TurnOutcome};
 use outlive_server::hub::{Frame, Options, Role};
 
@@ -21,7 +21,7 @@ async fn twenty_refreshes_in_a_running_turn_give_one_whole_answer() {
     let mut answer = Vec::new();
     for round in 0..20 {
         stage.actor.cues.add_permits(1);
-        page.until(|page| page.has(|said| matches!(said, Said::Output { .. }))).await;
+        page.until(|page| page.has(|said| matches!(said, Entry::Output { .. }))).await;
         answer.append(&mut page.applied);
         let cursor = page.cursor();
         // Half of them never close: the newcomer does not wait for that.
@@ -34,7 +34,7 @@ async fn twenty_refreshes_in_a_running_turn_give_one_whole_answer() {
             assert_eq!(old.is_closed().await, CloseCode::Replaced);
         }
     }
-    page.until(|page| page.has(|said| matches!(said, Said::TurnEnd { .. }))).await;
+    page.until(|page| page.has(|said| matches!(said, Entry::TurnEnd { .. }))).await;
     answer.append(&mut page.applied);
     let pieces: Vec<String> = (1..=20).map(|piece| piece.to_string()).collect();
     assert_eq!(outputs(&answer, 1), pieces);
@@ -171,9 +171,9 @@ async fn a_slow_viewer_is_told_what_it_has_lost() {
     slow.welcomed().await;
     let mut quick = stage.view(&session, "quick");
     quick.prompt(1, &Scene::Say(40)).await;
-    quick.until(|quick| quick.has(|said| matches!(said, Said::TurnEnd { .. }))).await;
+    quick.until(|quick| quick.has(|said| matches!(said, Entry::TurnEnd { .. }))).await;
     // Its range was trimmed before it was read: a gap in the middle of the stream.
-    slow.until(|slow| slow.has(|said| matches!(said, Said::TurnEnd { .. }))).await;
+    slow.until(|slow| slow.has(|said| matches!(said, Entry::TurnEnd { .. }))).await;
     assert!(!slow.lost.is_empty() && stage.watch.took("W10"));
     // Who comes back too late is told at once.
     let mut late = stage.come(&session, "late", at(&slow, 1), Role::View);
@@ -194,7 +194,7 @@ async fn a_resume_goes_on_after_the_cursor() {
     let mut again = again;
     again.ended(1, TurnOutcome::Completed).await;
     assert_eq!(again.applied.first().map(|(seq, _)| *seq), Some(2));
-    for claim in [Claim::Malformed, at(&viewer, 99)] {
+    for claim in [ResumeFrom::Malformed, at(&viewer, 99)] {
         let mut reset = stage.come(&session, "other", claim, Role::View);
         let outcome = reset.welcomed().await.welcome.as_ref().unwrap().outcome;
         assert!(matches!(
@@ -207,9 +207,9 @@ async fn a_resume_goes_on_after_the_cursor() {
 }
 
 /// A cursor of the same log.
-fn at(viewer: &outlive_testkit::hub::Viewer, seq: u64) -> Claim {
-    let Claim::At(cursor) = viewer.cursor() else { panic!("it has none") };
-    Claim::At(outlive::log::Cursor { seq: Seq(seq), ..cursor })
+fn at(viewer: &outlive_testkit::hub::Viewer, seq: u64) -> ResumeFrom {
+    let ResumeFrom::At(cursor) = viewer.cursor() else { panic!("it has none") };
+    ResumeFrom::At(outlive::log::Cursor { seq: Seq(seq), ..cursor })
 }
 
 /// Incident P: the phone in the pocket killed the running agent (F-10, F-13).
@@ -229,7 +229,7 @@ async fn a_phone_in_the_pocket_misses_nothing() {
     stage.actor.cues.add_permits(9);
     settle().await;
     let mut phone = stage.come(&session, "phone", cursor, Role::Admin);
-    phone.until(|phone| phone.has(|said| matches!(said, Said::TurnEnd { .. }))).await;
+    phone.until(|phone| phone.has(|said| matches!(said, Entry::TurnEnd { .. }))).await;
     assert!(phone.lost.is_empty() && outputs(&phone.applied, 1).len() == 9);
     stage.done();
 }

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use outlive::wire::Said;
+use outlive::wire::Entry;
 use outlive::{CloseCode, EndReason, Limits, TurnOutcome};
 use outlive_server::hub::{Frame, Options, TurnError};
 
@@ -12,8 +12,8 @@ use tracing::subscriber::DefaultGuard;
 
 use outlive_testkit::hub::{Part, Scene, Stage, ended, outputs, pass, settle};
 
-fn end(why: EndReason) -> impl Fn(&Said) -> bool {
-    move |said| matches!(said, Said::End { why: it, .. } if *it == why)
+fn end(why: EndReason) -> impl Fn(&Entry) -> bool {
+    move |said| matches!(said, Entry::End { why: it, .. } if *it == why)
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +145,7 @@ async fn a_failure_is_told_and_the_worker_stays() {
     viewer.prompt(1, &Scene::Fail("no more tea".into())).await;
     viewer.ended(1, TurnOutcome::Failed).await;
     assert!(viewer.has(|said| {
-        matches!(said, Said::TurnEnd { error: Some(error), .. } if error == "no more tea")
+        matches!(said, Entry::TurnEnd { error: Some(error), .. } if error == "no more tea")
     }));
     viewer.prompt(2, &Scene::Recall).await;
     viewer.ended(4, TurnOutcome::Completed).await;
@@ -189,7 +189,7 @@ async fn what_waits_behind_a_fatal_failure_or_a_panic_is_answered_by_the_next_wo
         let mut viewer = stage.view(&session, "laptop");
         viewer.ended(1, TurnOutcome::Failed).await;
         assert!(
-            viewer.has(|said| matches!(said, Said::TurnEnd { error: Some(it), .. } if it == why))
+            viewer.has(|said| matches!(said, Entry::TurnEnd { error: Some(it), .. } if it == why))
         );
         viewer.ended(2, TurnOutcome::Completed).await;
         viewer.ended(3, TurnOutcome::Completed).await;
@@ -212,7 +212,7 @@ async fn a_panic_ends_the_turn_and_its_worker_and_what_waits_has_another() {
     viewer.ended(1, TurnOutcome::Failed).await;
     assert!(viewer.has(|said| {
         let why = "the worker panicked: in the middle of it";
-        matches!(said, Said::TurnEnd { error: Some(it), .. } if it == why)
+        matches!(said, Entry::TurnEnd { error: Some(it), .. } if it == why)
     }));
     assert!(viewer.has(end(EndReason::Exited)));
     let next = format!("turn {turn} of post");
@@ -258,7 +258,7 @@ async fn a_start_that_fails_or_panics_ends_what_waits_and_is_not_repeated() {
         viewer.until(|viewer| viewer.applied.len() as u64 == turn + 2).await;
         let why = if part == Part::Fails { "no start" } else { "panicked" };
         assert!(viewer.has(|said| {
-            matches!(said, Said::TurnEnd { error: Some(it), .. } if it.contains(why))
+            matches!(said, Entry::TurnEnd { error: Some(it), .. } if it.contains(why))
         }));
         turn += 3;
     }
@@ -309,7 +309,7 @@ async fn a_closeout_has_the_last_word_also_if_it_panics_or_hangs() {
         viewer.stop(1).await;
         viewer.until(|viewer| viewer.has(end(why))).await;
         let words = viewer.applied.iter().filter(
-            |(_, said)| matches!(said, Said::Output { turn: None, d } if d.get() == "\"goodbye\""),
+            |(_, said)| matches!(said, Entry::Output { turn: None, d } if d.get() == "\"goodbye\""),
         );
         assert!(words.count() <= 1);
     }
@@ -327,7 +327,9 @@ async fn a_prompt_supersedes_a_closeout() {
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
     viewer.stop(1).await;
-    viewer.until(|viewer| viewer.has(|said| matches!(said, Said::Output { turn: None, .. }))).await;
+    viewer
+        .until(|viewer| viewer.has(|said| matches!(said, Entry::Output { turn: None, .. })))
+        .await;
     viewer.prompt(2, &Scene::Say(1)).await;
     viewer.until(|viewer| viewer.has(end(EndReason::Superseded))).await;
     viewer.answered(2, TurnOutcome::Completed).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use outlive::Limits;
 use outlive::ids::PromptNumber;
-use outlive::log::Claim;
+use outlive::log::ResumeFrom;
 use outlive_server::hub::{Done, Hub, NotDone, Observer, Options, Role};
 use outlive_server::store::{Memory, SessionId, Store};
 
@@ -102,10 +102,16 @@ impl Stage {
 
     /// A viewer's hello, without a cursor.
     pub fn view(&self, session: &SessionId, client: &str) -> Viewer {
-        self.come(session, client, Claim::Nothing, Role::Admin)
+        self.come(session, client, ResumeFrom::Nothing, Role::Admin)
     }
 
-    pub fn come(&self, session: &SessionId, client: &str, cursor: Claim, role: Role) -> Viewer {
+    pub fn come(
+        &self,
+        session: &SessionId,
+        client: &str,
+        cursor: ResumeFrom,
+        role: Role,
+    ) -> Viewer {
         Viewer::hello(&self.hub, session, client, cursor, role)
     }
 

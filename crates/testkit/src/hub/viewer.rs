@@ -1,8 +1,8 @@
 //! A client at the other end of a link.
 
 use outlive::ids::{Incarnation, Seq};
-use outlive::log::{AttachOutcome, Claim, Cursor, LogId};
-use outlive::wire::{self, Refused, Said, ToClient, ToServer, Welcome};
+use outlive::log::{AttachOutcome, Cursor, LogId, ResumeFrom};
+use outlive::wire::{self, Entry, Refused, ToClient, ToServer, Welcome};
 use outlive::{CloseCode, TurnOutcome};
 use outlive_server::hub::{Entries, Frame, Hello, Hub, Link, Role};
 use outlive_server::store::SessionId;
@@ -15,7 +15,7 @@ use super::{n, soon};
 pub struct Viewer {
     pub link: Link,
     /// What was applied, by place.
-    pub applied: Vec<(u64, Said)>,
+    pub applied: Vec<(u64, Entry)>,
     /// The same, as it came.
     pub raw: Vec<(u64, bytes::Bytes)>,
     /// What was declared lost.
@@ -34,15 +34,15 @@ impl Viewer {
         hub: &Hub,
         session: &SessionId,
         client: &str,
-        cursor: Claim,
+        cursor: ResumeFrom,
         role: Role,
     ) -> Viewer {
         let mut link = hub.link();
         let (session, principal, client) = (session.clone(), "ann".into(), client.into());
         link.hello(Hello { session, principal, role, client, cursor });
         let seen = match cursor {
-            Claim::At(cursor) => cursor.seq.0,
-            Claim::Nothing | Claim::Malformed => 0,
+            ResumeFrom::At(cursor) => cursor.seq.0,
+            ResumeFrom::Nothing | ResumeFrom::Malformed => 0,
         };
         let (applied, raw, lost, heard) = Default::default();
         let (welcome, closed, log) = (None, None, None);
@@ -50,8 +50,10 @@ impl Viewer {
     }
 
     /// Where it would go on.
-    pub fn cursor(&self) -> Claim {
-        self.log.map_or(Claim::Nothing, |log| Claim::At(Cursor { log, seq: Seq(self.cursor) }))
+    pub fn cursor(&self) -> ResumeFrom {
+        self.log.map_or(ResumeFrom::Nothing, |log| {
+            ResumeFrom::At(Cursor { log, seq: Seq(self.cursor) })
+        })
     }
 
     /// Takes one frame. Returns whether there was one.
@@ -96,12 +98,12 @@ impl Viewer {
         let welcome = self.welcome.as_ref().expect("the welcome comes first");
         assert_eq!(entries.log, welcome.log);
         for frame in &entries.frames {
-            let event: wire::Event = serde_json::from_slice(frame).unwrap();
-            assert_eq!(event.id.log, welcome.log);
-            assert_eq!(event.id.seq.0, self.cursor + 1, "out of order, twice, or a silent gap");
+            let event: wire::LogEntry = serde_json::from_slice(frame).unwrap();
+            assert_eq!(event.cursor.log, welcome.log);
+            assert_eq!(event.cursor.seq.0, self.cursor + 1, "out of order, twice, or a silent gap");
             self.cursor += 1;
             self.raw.push((self.cursor, frame.clone()));
-            self.applied.push((self.cursor, event.said));
+            self.applied.push((self.cursor, event.entry));
         }
     }
 
@@ -126,7 +128,7 @@ impl Viewer {
 
     /// Takes frames until the prompt of this number is there, and its turn has ended so.
     pub async fn answered(&mut self, number: u64, outcome: TurnOutcome) -> u64 {
-        let prompt = |said: &Said| matches!(said, Said::Prompt { n, .. } if n.get() == number);
+        let prompt = |said: &Entry| matches!(said, Entry::Prompt { n, .. } if n.get() == number);
         self.until(|viewer| viewer.has(prompt)).await;
         let turn = self.applied.iter().find(|(_, said)| prompt(said)).unwrap().0;
         self.ended(turn, outcome).await;
@@ -181,15 +183,15 @@ impl Viewer {
         }
     }
 
-    pub fn has(&self, what: impl Fn(&Said) -> bool) -> bool {
+    pub fn has(&self, what: impl Fn(&Entry) -> bool) -> bool {
         self.applied.iter().any(|(_, said)| what(said))
     }
 }
 
 /// How a turn ended.
-pub fn ended(log: &[(u64, Said)], of: u64) -> Option<TurnOutcome> {
-    let end = |said: &Said| {
-        let Said::TurnEnd { turn, outcome, .. } = said else { return None };
+pub fn ended(log: &[(u64, Entry)], of: u64) -> Option<TurnOutcome> {
+    let end = |said: &Entry| {
+        let Entry::TurnEnd { turn, outcome, .. } = said else { return None };
         (turn.0 == of).then_some(*outcome)
     };
     let mut ends = log.iter().filter_map(|(_, said)| end(said));
@@ -199,9 +201,9 @@ pub fn ended(log: &[(u64, Said)], of: u64) -> Option<TurnOutcome> {
 }
 
 /// The output of a turn.
-pub fn outputs(log: &[(u64, Said)], of: u64) -> Vec<String> {
-    let of_turn = |said: &Said| {
-        let Said::Output { turn: Some(turn), d } = said else { return None };
+pub fn outputs(log: &[(u64, Entry)], of: u64) -> Vec<String> {
+    let of_turn = |said: &Entry| {
+        let Entry::Output { turn: Some(turn), d } = said else { return None };
         (turn.0 == of).then(|| String::from(d.get()))
     };
     log.iter().filter_map(|(_, said)| of_turn(said)).collect()

@@ -15,7 +15,7 @@ impl Play<'_> {
             self.commit(&step);
         }
         if self.world.scope.sequels && session.connections().is_empty() {
-            let output = |entry: &Entry| matches!(entry, Entry::Output { .. });
+            let output = |entry: &EntryMeta| matches!(entry, EntryMeta::Output { .. });
             let first = step.records.iter().find(|record| output(&record.entry));
             self.now.alone = self.now.alone.or(first.map(|record| record.seq));
         }
@@ -51,7 +51,7 @@ impl Play<'_> {
         }
         self.now.store = Some(step.next.record());
         for record in &step.records {
-            if let Entry::Prompt { client, n } = record.entry {
+            if let EntryMeta::Prompt { client, n } = record.entry {
                 self.now.keys.push(Key { client, n, turn: record.seq, ran: false });
             }
         }

@@ -21,9 +21,9 @@ use super::{Bug, CURRENT, Evidence, OLD, World, judge};
 use crate::connection::{self, Connection, Trigger};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use crate::laws::{self, Breach, Law, Witness};
-use crate::log::{AttachOutcome, Claim, Cursor, LogId};
+use crate::log::{AttachOutcome, Cursor, LogId, ResumeFrom};
 use crate::routing::{self, Durable, Runtime};
-use crate::session::{Effect, Entry, Event, Session, Step};
+use crate::session::{Effect, EntryMeta, Event, Session, Step};
 use crate::words::{ClientRule, CloseCode, Timer};
 
 /// One action being played.
@@ -100,7 +100,7 @@ impl<'a> Play<'a> {
             Action::Fenced(node) => self.fence_off(node),
             Action::Hold(node) => {
                 self.now.left.holds -= 1;
-                self.feed(node, Event::Hold);
+                self.feed(node, Event::Drain);
             }
             Action::Purge => {
                 self.now.left.purges -= 1;

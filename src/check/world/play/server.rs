@@ -23,7 +23,7 @@ impl Play<'_> {
             }
             Message::Subscribe => {
                 let log = *self.now.nodes[node].session.as_ref()?.log();
-                let cursor = Claim::At(Cursor { log: log.id, seq: log.head });
+                let cursor = ResumeFrom::At(Cursor { log: log.id, seq: log.head });
                 self.feed(node, Event::Attach { connection, client, cursor });
             }
             Message::Prompt { n, digest } => {
@@ -50,7 +50,7 @@ impl Play<'_> {
             self.now.clients[place].fence.1 = id;
         }
         if self.bug(Bug::ReplayThenSubscribe) {
-            if let (Claim::At(at), Some(session)) = (cursor, &self.now.nodes[node].session) {
+            if let (ResumeFrom::At(at), Some(session)) = (cursor, &self.now.nodes[node].session) {
                 let (head, history) = (session.log().head, self.now.history);
                 if at.seq < head {
                     self.write(id, Frame::Entries { from: at.seq.next(), to: head, history });

@@ -44,7 +44,7 @@ impl Driver {
         match command {
             Command::Prompt { who, n, body, reply } => {
                 let event = Event::Prompt { client: who.id, n, digest: body.digest() };
-                let fed = self.feed(event, Payload::Said(who, body), connection(&reply)).await;
+                let fed = self.feed(event, Payload::Body(who, body), connection(&reply)).await;
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
                     self.tell(*to, Order::Say(Box::new(effects::refused_prompt(n, why))));
                 }
@@ -52,7 +52,7 @@ impl Driver {
             }
             Command::Answer { who, ask, body, reply } => {
                 let event = Event::Answer { client: who.id, ask };
-                let fed = self.feed(event, Payload::Said(who, body), None).await;
+                let fed = self.feed(event, Payload::Body(who, body), None).await;
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
                     self.tell(*to, Order::Say(Box::new(effects::refused_answer(ask, why))));
                 }
@@ -84,7 +84,7 @@ impl Driver {
     /// A connection wants to watch.
     pub(super) async fn arrive(&mut self, arrival: Arrival) {
         let Arrival { connection, who, cursor, orders } = arrival;
-        if self.session.as_ref().is_some_and(Session::is_held) {
+        if self.session.as_ref().is_some_and(Session::is_draining) {
             return turn_back(&orders, &NotDone::Draining);
         }
         if let Err(why) = self.reconcile().await {

@@ -16,15 +16,15 @@ use super::super::tail::frames;
 use super::Driver;
 use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 use outlive::ids::{Incarnation, Seq};
-use outlive::session::{Effect, Entry, Event, Session, Step};
-use outlive::wire::Said;
+use outlive::session::{Effect, EntryMeta, Event, Session, Step};
+use outlive::wire::Entry;
 
 /// What an event brings that the machine does not see.
 #[derive(Debug)]
 pub(super) enum Payload {
     None,
     /// Of a prompt, or of an answer.
-    Said(Who, Body),
+    Body(Who, Body),
     Output(Pieces),
     Ask(Body, Asked),
     /// Why the turn failed, or the worker with its turn, or its start with every prompt that waited for it.
@@ -96,11 +96,11 @@ impl Driver {
         };
         let Some(turn) = self.step.effects.iter().find_map(dispatched) else { return Ok(None) };
         let prompt = match payload {
-            Payload::Said(who, body) if self.step.records.iter().any(|of| of.seq == turn) => {
+            Payload::Body(who, body) if self.step.records.iter().any(|of| of.seq == turn) => {
                 Ok((Arc::clone(&who.name), body.clone()))
             }
             Payload::None
-            | Payload::Said(..)
+            | Payload::Body(..)
             | Payload::Output(_)
             | Payload::Ask(..)
             | Payload::End(_) => self.read_prompt(turn).await?,
@@ -111,7 +111,7 @@ impl Driver {
     /// What cannot be read now, but perhaps later, is an error; what never can fails the turn.
     async fn read_prompt(&self, turn: Seq) -> Result<Result<(Arc<str>, Body), String>, StoreError> {
         match history::entry(&*self.shared.store, &self.id, turn).await {
-            Ok(Said::Prompt { client, d, .. }) => Ok(Ok((client.into(), Body::raw(&d)))),
+            Ok(Entry::Prompt { client, d, .. }) => Ok(Ok((client.into(), Body::raw(&d)))),
             Ok(_) => Ok(Err(format!("the log has no prompt at {turn}"))),
             Err(why @ (StoreError::Trimmed | StoreError::Corrupt(_))) => Ok(Err(why.to_string())),
             Err(why) => Err(why),
@@ -188,7 +188,7 @@ fn lines(step: &Step, of: Incarnation, event: Option<&Event>, payload: &Payload)
     for record in &step.records {
         match (record.entry, payload) {
             // The commonest ones, without a detour.
-            (Entry::Output { .. }, Payload::Output(pieces)) => {
+            (EntryMeta::Output { .. }, Payload::Output(pieces)) => {
                 let mut number = itoa::Buffer::new();
                 let turn = turn.map_or("null", |turn| number.format(turn.0)).as_bytes();
                 let before: [&[u8]; 3] = [b"{\"entry\":\"output\",\"turn\":", turn, b",\"d\":"];
@@ -200,32 +200,32 @@ fn lines(step: &Step, of: Incarnation, event: Option<&Event>, payload: &Payload)
     lines
 }
 
-fn line(said: &Said) -> Bytes {
+fn line(said: &Entry) -> Bytes {
     // A map of texts and numbers always has a JSON form.
     serde_json::to_vec(said).unwrap_or_default().into()
 }
 
-fn said(entry: Entry, incarnation: Incarnation, payload: &Payload) -> Said {
+fn said(entry: EntryMeta, incarnation: Incarnation, payload: &Payload) -> Entry {
     let (client, d) = match payload {
-        Payload::Said(who, body) => (String::from(&*who.name), body.raw_value().to_owned()),
+        Payload::Body(who, body) => (String::from(&*who.name), body.raw_value().to_owned()),
         Payload::Ask(body, _) => (String::new(), body.raw_value().to_owned()),
         Payload::None | Payload::Output(_) | Payload::End(_) => {
             (String::new(), serde_json::value::RawValue::NULL.to_owned())
         }
     };
     match entry {
-        Entry::Prompt { n, .. } => Said::Prompt { client, n, d },
-        Entry::Output { .. } => Said::Output { turn: None, d },
-        Entry::Ask { turn } => Said::Ask { turn, d },
-        Entry::Answer { ask, .. } => Said::Answer { ask, client, d },
-        Entry::TurnEnd { turn, outcome } => {
+        EntryMeta::Prompt { n, .. } => Entry::Prompt { client, n, d },
+        EntryMeta::Output { .. } => Entry::Output { turn: None, d },
+        EntryMeta::Ask { turn } => Entry::Ask { turn, d },
+        EntryMeta::Answer { ask, .. } => Entry::Answer { ask, client, d },
+        EntryMeta::TurnEnd { turn, outcome } => {
             let error = match payload {
                 Payload::End(error) => error.clone(),
-                Payload::None | Payload::Said(..) | Payload::Output(_) | Payload::Ask(..) => None,
+                Payload::None | Payload::Body(..) | Payload::Output(_) | Payload::Ask(..) => None,
             };
-            Said::TurnEnd { turn, outcome, error }
+            Entry::TurnEnd { turn, outcome, error }
         }
-        Entry::Closing { why } => Said::Closing { why, incarnation },
-        Entry::End { why } => Said::End { why, incarnation },
+        EntryMeta::Closing { why } => Entry::Closing { why, incarnation },
+        EntryMeta::End { why } => Entry::End { why, incarnation },
     }
 }

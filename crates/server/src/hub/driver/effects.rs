@@ -100,7 +100,7 @@ impl Driver {
             Effect::Deliver { ask, .. } => self.deliver(ask, payload),
             Effect::Accepted { n, seq, again, .. } => {
                 if let (Some(session), Some(connection)) = (&self.session, via) {
-                    let incarnation = session.to_stop();
+                    let incarnation = session.stop_target();
                     let said = ToClient::Accepted { n, seq, again, incarnation };
                     self.tell(connection, Order::Say(Box::new(said)));
                 }
@@ -141,7 +141,7 @@ impl Driver {
     }
 
     fn deliver(&mut self, ask: Seq, payload: &mut Payload) {
-        let Payload::Said(who, body) = payload else { return };
+        let Payload::Body(who, body) = payload else { return };
         if let Some(place) = self.asks.iter().position(|(waits, _)| *waits == ask) {
             let (_, reply) = self.asks.swap_remove(place);
             // A turn that does not wait any more was stopped.
@@ -163,11 +163,11 @@ fn welcome(
         base: session.log().base,
         head: session.log().head,
         state: session.state(),
-        incarnation: session.to_stop(),
+        incarnation: session.stop_target(),
         turn: session.turn().id(),
         queue: session.queue().to_vec(),
         asks: session.asks().to_vec(),
-        high: session.high(client),
+        high: session.last_accepted(client),
         outcome,
         ping_ms,
     }

@@ -50,9 +50,9 @@ impl Driver {
     /// Holds the session, once, if the hub leaves. That it leaves is known before the fact comes: where
     /// something would be begun before it is heard, the session is held first.
     pub(super) async fn hold(&mut self) {
-        let holds = self.session.as_ref().is_some_and(|session| !session.is_held());
+        let holds = self.session.as_ref().is_some_and(|session| !session.is_draining());
         if holds && self.shared.is_draining() {
-            self.feed_fact(Event::Hold, Payload::None).await;
+            self.feed_fact(Event::Drain, Payload::None).await;
         }
     }
 

@@ -30,7 +30,7 @@ use super::shared::Shared;
 use super::staff::{Asked, Employee, Errand, Said, Seat};
 use crate::store::{SessionId, Version};
 use outlive::ids::{ClientId, ConnectionId, Generation, Seq};
-use outlive::session::{Session, Step, Turn};
+use outlive::session::{Session, Step, TurnState};
 use outlive::wire::ToClient;
 use outlive::{CloseCode, State};
 
@@ -246,7 +246,7 @@ impl Driver {
         let busy = match &self.session {
             None => false,
             // What waits is in the record, and the next process has it.
-            Some(session) if session.is_held() => session.turn() != Turn::Idle,
+            Some(session) if session.is_draining() => session.turn() != TurnState::Idle,
             Some(session) => session.state() != State::Ended,
         };
         if !self.viewers.is_empty() || self.leaving {

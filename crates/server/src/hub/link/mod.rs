@@ -22,7 +22,7 @@ use crate::store::SessionId;
 use outlive::CloseCode;
 use outlive::connection::{Connection, Op, Phase, Trigger};
 use outlive::ids::{ConnectionId, Seq};
-use outlive::log::{Claim, LogId};
+use outlive::log::{LogId, ResumeFrom};
 use outlive::wire::{EndpointReason, Refusable, Refused, ToClient, ToServer, Why};
 
 /// What a principal may do in a session. Each may also do what those before it may.
@@ -48,7 +48,7 @@ pub struct Hello {
     /// The client's own name for itself, kept over reconnects: 1 to 64 bytes.
     pub client: String,
     /// How far the client has applied the log.
-    pub cursor: Claim,
+    pub cursor: ResumeFrom,
 }
 
 /// What a transport writes.
@@ -62,7 +62,7 @@ pub enum Frame {
     Close(CloseCode),
 }
 
-/// A range of the log, each entry as the JSON text of its [event](outlive::wire::Event).
+/// A range of the log, each entry as the JSON text of its [event](outlive::wire::LogEntry).
 #[derive(Clone, Debug)]
 pub struct Entries {
     /// Which log.

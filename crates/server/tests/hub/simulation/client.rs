@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outlive::ids::Seq;
-use outlive::log::{AttachOutcome, Claim};
-use outlive::wire::{EndpointReason, Said, ToClient, ToServer, Why};
+use outlive::log::{AttachOutcome, ResumeFrom};
+use outlive::wire::{EndpointReason, Entry, ToClient, ToServer, Why};
 use outlive::{CloseCode, Reason};
 use outlive_server::hub::{Done, NotDone, Role};
 use outlive_server::store::SessionId;
@@ -35,7 +35,7 @@ pub(super) struct Client {
     pub(super) log: BTreeMap<u64, Bytes>,
     /// Ranges that were declared lost.
     pub(super) lost: Vec<(u64, u64)>,
-    pub(super) cursor: Claim,
+    pub(super) cursor: ResumeFrom,
     /// How long the log was when it left for good.
     pub(super) read: u64,
     /// What can be interrupted and answered.
@@ -59,7 +59,7 @@ impl Client {
             accepted: BTreeMap::new(),
             log: BTreeMap::new(),
             lost: Vec::new(),
-            cursor: Claim::Nothing,
+            cursor: ResumeFrom::Nothing,
             read: 0,
             turns: Vec::new(),
             asks: Vec::new(),
@@ -93,13 +93,13 @@ impl Client {
         }
         for (seq, said) in viewer.applied.drain(..) {
             match said {
-                Said::Prompt { .. } => self.turns.push(seq),
-                Said::Ask { .. } => self.asks.push(seq),
-                Said::End { incarnation, .. } => self.incarnation = incarnation.0 + 1,
-                Said::Output { .. }
-                | Said::Answer { .. }
-                | Said::TurnEnd { .. }
-                | Said::Closing { .. } => {}
+                Entry::Prompt { .. } => self.turns.push(seq),
+                Entry::Ask { .. } => self.asks.push(seq),
+                Entry::End { incarnation, .. } => self.incarnation = incarnation.0 + 1,
+                Entry::Output { .. }
+                | Entry::Answer { .. }
+                | Entry::TurnEnd { .. }
+                | Entry::Closing { .. } => {}
             }
         }
         self.lost.append(&mut viewer.lost);
@@ -149,8 +149,8 @@ pub(super) async fn play(world: Arc<World>, me: Shared) {
         let (mut viewer, name) = {
             let mut me = me.lock().unwrap();
             let claim = match me.rng.below(12) {
-                0 => Claim::Nothing,
-                1 => Claim::Malformed,
+                0 => ResumeFrom::Nothing,
+                1 => ResumeFrom::Malformed,
                 _ => me.cursor,
             };
             let hub = world.hub();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use outlive::EndReason::{self, StartFailed, StartTimeout, TurnTimeout};
 use outlive::ids::Seq;
-use outlive::log::{Claim, LogId};
-use outlive::wire::Said;
+use outlive::log::{LogId, ResumeFrom};
+use outlive::wire::Entry;
 use outlive::{State, TurnOutcome};
 use outlive_server::hub::{Hub, Role};
 use outlive_server::store::{SessionId, Store as _};
@@ -31,7 +31,7 @@ pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
     let sessions = world.sessions.lock().unwrap().clone();
     for session in &sessions {
         let log = world.truth.of(session);
-        let said: Vec<Said> =
+        let said: Vec<Entry> =
             log.iter().map(|line| serde_json::from_slice(line).unwrap()).collect();
         let turns = turns(&said, &mut wrong);
         judge_turns(world, &turns, &mut wrong);
@@ -48,36 +48,36 @@ pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
 }
 
 /// The turns, by place.
-fn turns(log: &[Said], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, Told)> {
+fn turns(log: &[Entry], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, Told)> {
     let mut turns: BTreeMap<u64, (String, u64, Told)> = BTreeMap::new();
     let mut asks = BTreeMap::new();
     for (said, seq) in log.iter().zip(1_u64..) {
         match said {
-            Said::Prompt { client, n, d } => {
+            Entry::Prompt { client, n, d } => {
                 let task = serde_json::from_str(d.get()).unwrap();
                 let told =
                     Told { task, outputs: Vec::new(), ends: Vec::new(), asks: 0, fails: false };
                 turns.insert(seq, (client.clone(), n.get(), told));
             }
-            Said::Output { turn: Some(turn), d } => {
+            Entry::Output { turn: Some(turn), d } => {
                 let (.., told) = turns.get_mut(&turn.0).expect("an output of a turn");
                 if !told.ends.is_empty() {
                     wrong.push(format!("{seq} is output of a turn that has ended"));
                 }
                 told.outputs.push(d.get().into());
             }
-            Said::Ask { turn, .. } => {
+            Entry::Ask { turn, .. } => {
                 turns.get_mut(&turn.0).expect("an ask of a turn").2.asks += 1;
                 asks.insert(seq, 0);
             }
-            Said::Answer { ask, .. } => {
+            Entry::Answer { ask, .. } => {
                 let answers = asks.entry(ask.0).or_insert(1);
                 *answers += 1;
                 if *answers > 1 {
                     wrong.push(format!("ask {ask} was answered twice, or never asked"));
                 }
             }
-            Said::TurnEnd { turn, outcome, error } => match turns.get_mut(&turn.0) {
+            Entry::TurnEnd { turn, outcome, error } => match turns.get_mut(&turn.0) {
                 Some((.., told)) => {
                     told.ends.push(*outcome);
                     let end = end_behind(log, seq);
@@ -92,17 +92,17 @@ fn turns(log: &[Said], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, T
                 }
                 None => wrong.push(format!("{seq} ends no turn")),
             },
-            Said::Output { turn: None, .. } | Said::Closing { .. } | Said::End { .. } => {}
+            Entry::Output { turn: None, .. } | Entry::Closing { .. } | Entry::End { .. } => {}
         }
     }
     turns
 }
 
 /// Why the session ended with the turns that end here, if it did.
-fn end_behind(log: &[Said], seq: u64) -> Option<EndReason> {
+fn end_behind(log: &[Entry], seq: u64) -> Option<EndReason> {
     let mut behind = log.iter().skip(usize::try_from(seq).unwrap());
-    let next = behind.find(|said| !matches!(said, Said::TurnEnd { .. }));
-    if let Some(Said::End { why, .. }) = next { Some(*why) } else { None }
+    let next = behind.find(|said| !matches!(said, Entry::TurnEnd { .. }));
+    if let Some(Entry::End { why, .. }) = next { Some(*why) } else { None }
 }
 
 fn judge_turns(world: &World, turns: &BTreeMap<u64, (String, u64, Told)>, wrong: &mut Vec<String>) {
@@ -157,7 +157,9 @@ fn judge_client(
         }
     }
     // What it has is what was kept, and what it has not was declared lost.
-    let Claim::At(cursor) = me.cursor else { return wrong.push(format!("{name} saw nothing")) };
+    let ResumeFrom::At(cursor) = me.cursor else {
+        return wrong.push(format!("{name} saw nothing"));
+    };
     if cursor.seq.0 != me.read {
         wrong.push(format!("{name} is at {} of {}", cursor.seq, me.read));
     }
@@ -184,7 +186,7 @@ pub(super) async fn judge_fresh(world: &World, hub: &Hub) {
         assert_eq!(stored.state, State::Ended, "{session}");
         assert_eq!(stored.log.head.0, world.truth.of(&session).len() as u64);
         let lines = kept(world, &session, stored.log.base, stored.log.head).await;
-        let mut viewer = Viewer::hello(hub, &session, "fresh", Claim::Nothing, Role::View);
+        let mut viewer = Viewer::hello(hub, &session, "fresh", ResumeFrom::Nothing, Role::View);
         let log: LogId = stored.log.id;
         while viewer.welcome.is_none() || viewer.cursor() != at(log, stored.log.head) {
             assert!(viewer.pull().await, "{viewer:?}");
@@ -207,6 +209,6 @@ async fn kept(world: &World, session: &SessionId, base: Seq, head: Seq) -> Vec<b
     world.memory.read(session, base.next(), head, usize::MAX).await.unwrap()
 }
 
-fn at(log: LogId, seq: Seq) -> Claim {
-    Claim::At(outlive::log::Cursor { log, seq })
+fn at(log: LogId, seq: Seq) -> ResumeFrom {
+    ResumeFrom::At(outlive::log::Cursor { log, seq })
 }
