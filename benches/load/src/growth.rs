@@ -6,7 +6,7 @@ use outlive::Limits;
 use outlive::ids::Seq;
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Session};
-use outlive_server::hub::{Failure, Hub, Turn};
+use outlive_server::hub::{Author, Failure, Hub, Turn};
 use outlive_server::store::{Commit, SessionId, Sqlite, Store, Version};
 
 use crate::Effort;
@@ -173,8 +173,10 @@ pub async fn sleeping(effort: Effort) {
         let opened = began.elapsed();
         let began = Instant::now();
         // The client in the log is another one: the first number of this one is 1.
-        let done =
-            hub.prompt(&name(count / 2), "p", "c", 1.try_into().expect("not 0"), &"hi").await;
+        let done = hub
+            .session(&name(count / 2))
+            .prompt(Author { principal: "p", client: "c" }, 1.try_into().expect("not 0"), &"hi")
+            .await;
         done.expect("it is accepted");
         let prompted = began.elapsed();
         row(&[

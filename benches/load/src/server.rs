@@ -60,7 +60,7 @@ fn clock(wish: Wish) -> Option<tokio::time::Interval> {
 
 /// Answers a prompt that is a wish.
 async fn answer(turn: Turn) -> Result<(), Failure> {
-    let wish: Wish = turn.prompt()?;
+    let wish: Wish = turn.prompt().deserialize()?;
     let mut clock = clock(wish);
     for _ in 0..wish.frames {
         pace(&mut clock).await;

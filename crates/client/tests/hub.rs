@@ -111,7 +111,7 @@ impl Shown {
             .collect();
         assert_eq!(ends.keys().copied().collect::<Vec<_>>(), turns);
         assert!(ends.values().all(|times| *times == 1), "{ends:?}");
-        let history = hub.history(&id(session)).read().await.unwrap();
+        let history = hub.history(&id(session)).entries().await.unwrap();
         let kept: Vec<(u64, Value)> = history
             .iter()
             .map(|(seq, said)| (seq.0, serde_json::to_value(said).unwrap()))
@@ -287,7 +287,7 @@ async fn hidden_it_is_suspended_and_shown_it_goes_on() {
     shown.until(&mut client, "turn_end", 1).await;
     client.hide();
     shown.until_state(&mut client, State::Hidden).await;
-    let state = || async { server.hub.look(&id(&session)).await.unwrap().state };
+    let state = || async { server.hub.snapshot(&id(&session)).await.unwrap().state };
     soon("a suspended session", async {
         while state().await != outlive::State::Suspended {
             tokio::task::yield_now().await;

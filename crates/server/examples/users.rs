@@ -45,7 +45,7 @@ impl Authorize for Users {
 }
 
 async fn answer(turn: Turn) -> Result<(), Failure> {
-    let prompt: String = turn.prompt()?;
+    let prompt: String = turn.prompt().deserialize()?;
     turn.emit(&format!("{} said {prompt}", turn.client())).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use futures_util::{SinkExt as _, StreamExt as _};
 use outlive::Limits;
 use outlive_server::http::{Anyone, Endpoints, endpoints};
-use outlive_server::hub::{Failure, Farewell, Hub, Options, Start, Turn, Worker};
+use outlive_server::hub::{CloseoutContext, Failure, Hub, Options, Turn, Worker, WorkerContext};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,20 +24,20 @@ pub struct Words;
 impl Worker for Words {
     type Run = ();
 
-    async fn start(&self, _: Start) -> Result<(), Failure> {
+    async fn start(&self, _: WorkerContext) -> Result<(), Failure> {
         Ok(())
     }
 
     async fn answer(&self, (): &mut (), turn: Turn) -> Result<(), Failure> {
-        let prompt: String = turn.prompt()?;
+        let prompt: String = turn.prompt().deserialize()?;
         if prompt == "hold" {
             turn.emit(&"holding").await?;
-            turn.stopped().cancelled().await;
+            turn.cancellation().cancelled().await;
             return Ok(());
         }
         if prompt == "ask" {
             let answer = turn.ask(&"may I?").await?;
-            turn.emit(&answer.read::<Value>()?).await?;
+            turn.emit(&answer.deserialize::<Value>()?).await?;
             return Ok(());
         }
         if let Some(count) = prompt.strip_prefix("long ") {
@@ -52,8 +52,8 @@ impl Worker for Words {
         Ok(())
     }
 
-    async fn close_out(&self, (): (), farewell: Farewell) {
-        _ = farewell.emit(&"goodbye").await;
+    async fn close_out(&self, (): (), context: CloseoutContext) {
+        _ = context.emit(&"goodbye").await;
     }
 }
 

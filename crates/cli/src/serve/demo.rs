@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outlive_server::hub::{Failure, Farewell, Start, Turn, Worker};
+use outlive_server::hub::{CloseoutContext, Failure, Turn, Worker, WorkerContext};
 use tokio::time::sleep;
 
 /// Says words, slowly.
@@ -18,13 +18,13 @@ impl Worker for Demo {
     /// Turns that were answered.
     type Run = u32;
 
-    async fn start(&self, _: Start) -> Result<u32, Failure> {
+    async fn start(&self, _: WorkerContext) -> Result<u32, Failure> {
         sleep(Duration::from_millis(300)).await;
         Ok(0)
     }
 
     async fn answer(&self, run: &mut u32, turn: Turn) -> Result<(), Failure> {
-        let prompt: String = turn.prompt()?;
+        let prompt: String = turn.prompt().deserialize()?;
         let (command, rest) = prompt.split_once(' ').unwrap_or((&prompt, ""));
         let count = rest.trim().parse().unwrap_or(200).min(100_000);
         match command {
@@ -34,7 +34,7 @@ impl Worker for Demo {
             "/ask" => {
                 say(&turn, "There is something to decide.", 80).await?;
                 let answer = turn.ask(&"May I delete everything?").await?;
-                let yes = answer.read::<bool>().unwrap_or(false);
+                let yes = answer.deserialize::<bool>().unwrap_or(false);
                 let done = if yes { "Everything is deleted." } else { "Then I leave it as it is." };
                 say(&turn, done, 80).await?;
             }
@@ -65,7 +65,7 @@ impl Worker for Demo {
         Ok(())
     }
 
-    async fn close_out(&self, run: u32, farewell: Farewell) {
+    async fn close_out(&self, run: u32, farewell: CloseoutContext) {
         sleep(Duration::from_millis(500)).await;
         let turns = if run == 1 { "1 turn".to_owned() } else { format!("{run} turns") };
         // Nobody is left to be told that there was no time for it.

@@ -80,7 +80,13 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Watching(pub(super) Arc<Watch>);
 
 impl Observer for Watching {
-    fn began(&self, session: &SessionId, limits: &Limits, log: LogId, snapshot: Option<&Snapshot>) {
+    fn on_load(
+        &self,
+        session: &SessionId,
+        limits: &Limits,
+        log: LogId,
+        snapshot: Option<&Snapshot>,
+    ) {
         let state = snapshot.map_or(State::Created, |snapshot| snapshot.state);
         lock(&self.0.numbers).began(session, state);
         self.0.record(|recorder| match snapshot {
@@ -89,7 +95,7 @@ impl Observer for Watching {
         });
     }
 
-    fn stepped(&self, session: &SessionId, event: &Event, step: &Step) {
+    fn on_step(&self, session: &SessionId, event: &Event, step: &Step) {
         let before = lock(&self.0.numbers).stepped(session, step);
         self.0.record(|recorder| recorder.session(session.as_str()).step(event, step));
         if self.0.steps.receiver_count() > 0 {
@@ -111,11 +117,11 @@ impl Observer for Watching {
         }
     }
 
-    fn committed(&self, _: &SessionId, entries: usize, took: Duration, kept: bool) {
+    fn on_commit(&self, _: &SessionId, entries: usize, took: Duration, kept: bool) {
         lock(&self.0.numbers).committed(entries, took, kept);
     }
 
-    fn left(&self, session: &SessionId) {
+    fn on_unload(&self, session: &SessionId) {
         lock(&self.0.numbers).left(session);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use outlive::Limits;
 use outlive_server::http::{Anyone, EndpointLimits, endpoints};
-use outlive_server::hub::{Failure, Farewell, Hub, Options, Start, Turn, Worker};
+use outlive_server::hub::{CloseoutContext, Failure, Hub, Options, Turn, Worker, WorkerContext};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
@@ -37,12 +37,12 @@ struct Actor(Arc<Cues>);
 impl Worker for Actor {
     type Run = ();
 
-    async fn start(&self, _: Start) -> Result<(), Failure> {
+    async fn start(&self, _: WorkerContext) -> Result<(), Failure> {
         Ok(())
     }
 
     async fn answer(&self, (): &mut (), turn: Turn) -> Result<(), Failure> {
-        let prompt: String = turn.prompt()?;
+        let prompt: String = turn.prompt().deserialize()?;
         let (word, count) = prompt.split_once(' ').unwrap_or((&prompt, ""));
         match word {
             "step" => {
@@ -57,7 +57,7 @@ impl Worker for Actor {
                     turn.emit(&text).await?;
                 }
                 self.0.out.notify_one();
-                turn.stopped().cancelled().await;
+                turn.cancellation().cancelled().await;
                 // A source that does not listen, and a second handle that somebody kept.
                 let kept = turn.clone();
                 for _ in 0..100 {
@@ -73,7 +73,7 @@ impl Worker for Actor {
         Ok(())
     }
 
-    async fn close_out(&self, (): (), farewell: Farewell) {
+    async fn close_out(&self, (): (), farewell: CloseoutContext) {
         if let Ok(permit) = self.0.closings.acquire().await {
             permit.forget();
             _ = farewell.emit(&"goodbye").await;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::context::{RequestContext, parse};
 use super::endpoints::Endpoints;
 use super::problem::Problem;
-use crate::hub::{Body, Done, NotDone, Role};
+use crate::hub::{Accepted, Author, Body, CommandError, Outcome, Role};
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 use outlive::wire::Refusable;
 
@@ -51,7 +51,7 @@ pub async fn snapshot(State(endpoints): State<Endpoints>, request: Request) -> A
     let context = RequestContext::of(&endpoints, request).await?;
     context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
-    let record = endpoints.hub.look(&session).await;
+    let record = endpoints.hub.snapshot(&session).await;
     let record = record.map_err(|why| Problem::of(Refusable::Prompt, &why))?;
     let said = json!({
         "session": session,
@@ -73,7 +73,7 @@ pub async fn ready(State(endpoints): State<Endpoints>) -> Response {
     if endpoints.hub.is_draining() {
         return Problem::draining().into_response();
     }
-    (StatusCode::OK, Json(json!({ "ready": true, "sessions": endpoints.hub.live() })))
+    (StatusCode::OK, Json(json!({ "ready": true, "sessions": endpoints.hub.loaded_sessions() })))
         .into_response()
 }
 
@@ -107,9 +107,10 @@ pub async fn prompt(State(endpoints): State<Endpoints>, request: Request) -> Ans
         }
     };
     let d = one_line(&d, most)?;
-    let done = endpoints.hub.prompt(&session, &grant.principal, &client, n, &d).await;
-    let done = done.map_err(|why| Problem::of(Refusable::Prompt, &why).prompt(n))?;
-    let Done::Accepted { n, seq, again } = done else { return Ok(taken(&done)) };
+    let author = Author { principal: &grant.principal, client: &client };
+    let accepted = endpoints.hub.session(&session).prompt(author, n, &d).await;
+    let Accepted { n, seq, again } =
+        accepted.map_err(|why| Problem::of(Refusable::Prompt, &why).prompt(n))?;
     let status = if again { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(json(status, json!({ "n": n, "seq": seq, "again": again })))
 }
@@ -144,7 +145,7 @@ pub async fn interrupt(State(endpoints): State<Endpoints>, request: Request) -> 
     let session = context.session()?;
     let body = context.body(ENVELOPE_BYTES).await?;
     let Interrupt { turn } = parse(&body, r#"{"turn":5}"#)?;
-    finish(endpoints.hub.interrupt(&session, turn).await)
+    finish(endpoints.hub.session(&session).interrupt(turn).await)
 }
 
 /// `POST /sessions/{id}/stop`: ends a session.
@@ -164,7 +165,7 @@ pub async fn stop(State(endpoints): State<Endpoints>, request: Request) -> Answe
         [] => StopBody::default(),
         body => parse(body, r#"{"incarnation":1}, or nothing"#)?,
     };
-    finish(endpoints.hub.stop(&session, incarnation).await)
+    finish(endpoints.hub.session(&session).stop(incarnation).await)
 }
 
 /// `POST /sessions/{id}/suspend`: a viewer goes to the background. Its connection may be lost already.
@@ -187,9 +188,9 @@ pub async fn suspend(State(endpoints): State<Endpoints>, request: Request) -> An
     let connection = u64::from_str_radix(&connection, 16)
         .map_err(|why| Problem::malformed(why.to_string()).at("connection", "as in the welcome"))?;
     let connection = ConnectionId(connection);
-    let told = endpoints.hub.suspend(&session, &grant.principal, &client, connection, seen);
-    told.map_err(|why| Problem::of(Refusable::Prompt, &why))?;
-    Ok(taken(&Done::Taken))
+    let author = Author { principal: &grant.principal, client: &client };
+    let told = endpoints.hub.session(&session).suspend(author, connection, seen);
+    finish(told.map(|()| Outcome::Taken))
 }
 
 /// `POST /sessions/{id}/asks/{seq}`: an answer to an ask.
@@ -209,21 +210,22 @@ pub async fn answer(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let body = context.body(most.saturating_add(ENVELOPE_BYTES)).await?;
     let AnswerBody { client, d } = parse(&body, r#"{"client":"laptop","d":…}"#)?;
     let d = one_line(&d, most)?;
-    let done = endpoints.hub.answer(&session, &grant.principal, &client, ask, &d).await;
-    let done = done.map_err(|why| Problem::of(Refusable::Answer, &why).ask(ask))?;
-    Ok(taken(&done))
+    let author = Author { principal: &grant.principal, client: &client };
+    let answered = endpoints.hub.session(&session).answer(author, ask, &d).await;
+    answered.map_err(|why| Problem::of(Refusable::Answer, &why).ask(ask))?;
+    Ok(taken(Outcome::Taken))
 }
 
-fn finish(done: Result<Done, NotDone>) -> Answered {
-    done.map(|done| taken(&done)).map_err(|why| Problem::of(Refusable::Prompt, &why))
+fn finish(outcome: Result<Outcome, CommandError>) -> Answered {
+    outcome.map(taken).map_err(|why| Problem::of(Refusable::Prompt, &why))
 }
 
 /// The effect of a command is in the log; a command that came too late has none.
-fn taken(done: &Done) -> Response {
-    match done {
-        Done::Ignored(reason) => {
+fn taken(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::Ignored(reason) => {
             json(StatusCode::OK, json!({ "ignored": reason, "message": reason.meaning() }))
         }
-        Done::Taken | Done::Accepted { .. } => json(StatusCode::ACCEPTED, json!({})),
+        Outcome::Taken => json(StatusCode::ACCEPTED, json!({})),
     }
 }

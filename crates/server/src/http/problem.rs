@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::authorize::AuthError;
 use super::throttle::LimitExceeded;
-use crate::hub::{COME_BACK_MS, NotDone};
+use crate::hub::{COME_BACK_MS, CommandError};
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
@@ -62,7 +62,7 @@ impl Problem {
 
     /// There is no such session, or the principal may not see it.
     pub(super) fn not_found() -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", NotDone::NotFound.to_string())
+        Problem::new(StatusCode::NOT_FOUND, "not_found", CommandError::NotFound.to_string())
     }
 
     pub(super) fn forbidden(right: &'static str) -> Problem {
@@ -99,7 +99,7 @@ impl Problem {
     }
 
     pub(super) fn draining() -> Problem {
-        let message = NotDone::Draining.to_string();
+        let message = CommandError::Draining.to_string();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
         Problem { retry_after: Some(COME_BACK_MS[1] / 1_000), ..problem }
     }
@@ -110,9 +110,9 @@ impl Problem {
     }
 
     /// A command of the hub failed.
-    pub(super) fn of(what: Refusable, why: &NotDone) -> Problem {
+    pub(super) fn of(what: Refusable, why: &CommandError) -> Problem {
         match why {
-            NotDone::Refused(refusal) => {
+            CommandError::Refused(refusal) => {
                 let status = if refusal.reason == Reason::Conflict {
                     StatusCode::UNPROCESSABLE_ENTITY
                 } else {
@@ -130,13 +130,15 @@ impl Problem {
                 let refused = Some(Box::new(refused));
                 Problem { message: None, refused, ..Problem::new(status, "refused", "") }
             }
-            NotDone::NotFound => Problem::not_found(),
-            NotDone::Unavailable(_) | NotDone::Moved => Problem::unavailable(why.to_string()),
-            NotDone::Damaged(_) => {
+            CommandError::NotFound => Problem::not_found(),
+            CommandError::Unavailable(_) | CommandError::Moved => {
+                Problem::unavailable(why.to_string())
+            }
+            CommandError::Damaged(_) => {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", why.to_string())
             }
-            NotDone::Draining => Problem::draining(),
-            NotDone::Invalid(_) => Problem::malformed(why.to_string()),
+            CommandError::Draining => Problem::draining(),
+            CommandError::Invalid(_) => Problem::malformed(why.to_string()),
         }
     }
 

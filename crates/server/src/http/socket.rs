@@ -197,7 +197,7 @@ impl SocketTask {
         match timeout(hello_timeout, Box::pin(admitted)).await {
             Ok(Ok((grant, permit))) => {
                 self.permit = Some(permit);
-                self.presence = Some(self.endpoints.hub.presence());
+                self.presence = Some(self.endpoints.hub.drain_guard());
                 self.fault = client_name(&client).err();
                 let cursor = ResumeFrom::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);

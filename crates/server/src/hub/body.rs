@@ -46,7 +46,7 @@ impl Body {
     ///
     /// # Errors
     /// The JSON is of another form.
-    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+    pub fn deserialize<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(&self.0)
     }
 

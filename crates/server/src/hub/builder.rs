@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::Hub;
-use super::asleep::clock;
-use super::observe::{Blind, Observer};
+use super::hibernate::clock;
+use super::observe::{NoopObserver, Observer};
 use super::recover::recover;
 use super::shared::Shared;
-use super::staff::Employing;
 use super::worker::Worker;
+use super::worker_task::WorkerSpawner;
 use crate::store::{Memory, Store, StoreError};
 use outlive::session::Machine;
 use outlive::{Limits, ZeroLimitError};
@@ -75,7 +75,7 @@ impl Builder {
             store: Arc::new(Memory::new()),
             limits: Limits::default(),
             options: Options::default(),
-            observer: Arc::new(Blind),
+            observer: Arc::new(NoopObserver),
             seed: None,
         }
     }
@@ -134,7 +134,7 @@ impl Builder {
     pub async fn build(self, worker: impl Worker) -> Result<Hub, BuildError> {
         let machine = Machine::new(self.limits)?;
         self.store.open().await?;
-        let employer = Box::new(Employing(Arc::new(worker)));
+        let employer = Box::new(WorkerSpawner(Arc::new(worker)));
         let shared =
             Shared::new(machine, self.store, self.options, self.observer, employer, self.seed);
         let shared = Arc::new(shared);

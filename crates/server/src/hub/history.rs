@@ -24,7 +24,7 @@ impl fmt::Debug for History {
 const PAGE: usize = 256 << 10;
 
 impl History {
-    /// The last entry that was trimmed, or 0: then [`read`](History::read) gives the whole conversation. What
+    /// The last entry that was trimmed, or 0: then [`entries`](History::entries) gives the whole conversation. What
     /// is read begins with the entry after it, so a worker knows where its memory is cut off.
     ///
     /// # Errors
@@ -51,18 +51,18 @@ impl History {
     /// /// Each prompt that was answered, with its answer.
     /// async fn conversation(history: &History) -> Result<Vec<(String, String)>, Failure> {
     ///     let (mut open, mut answered) = (BTreeMap::new(), Vec::new());
-    ///     for (seq, said) in history.read().await? {
+    ///     for (seq, said) in history.entries().await? {
     ///         match said {
     ///             // Read only if it was answered: a body that is no text must fail its own turn alone.
     ///             Entry::Prompt { .. } => _ = open.insert(seq, (said, String::new())),
     ///             Entry::Output { turn: Some(turn), .. } => {
     ///                 if let Some((_, answer)) = open.get_mut(&turn) {
-    ///                     answer.push_str(&said.read::<String>()?);
+    ///                     answer.push_str(&said.deserialize::<String>()?);
     ///                 }
     ///             }
     ///             Entry::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
     ///                 if let Some((prompt, answer)) = open.remove(&turn) {
-    ///                     answered.push((prompt.read()?, answer));
+    ///                     answered.push((prompt.deserialize()?, answer));
     ///                 }
     ///             }
     ///             // Turns that failed; and those that were stopped or cut off, whose beginning was seen by those
@@ -72,10 +72,10 @@ impl History {
     ///     }
     ///     Ok(answered)
     /// }
-    /// # use outlive_server::hub::{Hub, Turn};
+    /// # use outlive_server::hub::{Author, Hub, Turn};
     /// # use outlive::ids::PromptNumber;
     /// # async fn answer(turn: Turn) -> Result<(), Failure> {
-    /// #     let prompt: String = turn.prompt()?;
+    /// #     let prompt: String = turn.prompt().deserialize()?;
     /// #     let before = conversation(turn.history()).await?;
     /// #     turn.emit(&format!("{prompt} after {}", before.len())).await?;
     /// #     Ok(())
@@ -85,7 +85,7 @@ impl History {
     /// # let session = hub.create().await.unwrap();
     /// # for (n, prompt) in (1..).zip(["a", "b"]) {
     /// #     let n = PromptNumber::try_from(n).unwrap();
-    /// #     hub.prompt(&session, "ann", "laptop", n, &prompt).await.unwrap();
+    /// #     hub.session(&session).prompt(Author { principal: "ann", client: "laptop" }, n, &prompt).await.unwrap();
     /// # }
     /// # let history = hub.history(&session);
     /// # let all = loop {
@@ -99,7 +99,7 @@ impl History {
     ///
     /// # Errors
     /// The store does not answer, or holds what is no entry.
-    pub async fn read(&self) -> Result<Vec<(Seq, Entry)>, StoreError> {
+    pub async fn entries(&self) -> Result<Vec<(Seq, Entry)>, StoreError> {
         let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
         let (mut from, head) = (stored.snapshot.log.base.next(), stored.snapshot.log.head);
         let mut all = Vec::new();

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::body::Body;
 use super::queue::{Closed, Receiver, Sender, queue};
-use super::tail::Tail;
+use super::recent_frames::RecentFrames;
 use outlive::CloseCode;
 use outlive::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
 use outlive::log::ResumeFrom;
@@ -63,7 +63,7 @@ pub(super) struct Arrival {
     pub(super) connection: ConnectionId,
     pub(super) who: Who,
     pub(super) cursor: ResumeFrom,
-    pub(super) orders: Sender<Order>,
+    pub(super) orders: Sender<LinkCommand>,
 }
 
 /// Where an answer goes.
@@ -72,32 +72,51 @@ pub(super) enum Reply {
     /// To a connection, as a frame.
     Link(ConnectionId),
     /// To a caller.
-    Caller(oneshot::Sender<Result<Done, NotDone>>),
+    Caller(oneshot::Sender<Result<Handled, CommandError>>),
 }
 
-/// What became of a command that was not refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An accepted prompt: it is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Done {
-    /// A prompt is in the log.
-    Accepted {
-        /// The client's number for it.
-        n: PromptNumber,
-        /// Its place, which names its turn; none for an earlier prompt than the client's latest.
-        seq: Option<Seq>,
-        /// Whether it was there before.
-        again: bool,
-    },
+pub struct Accepted {
+    /// The client's number for it.
+    pub n: PromptNumber,
+    /// Its place in the log, which names its turn. `None` for an earlier prompt than the client's latest.
+    pub seq: Option<Seq>,
+    /// Whether it was accepted before.
+    pub again: bool,
+}
+
+/// The effect of an interrupt or a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
     /// It was taken.
     Taken,
     /// It came too late to matter, and changed nothing.
     Ignored(outlive::Reason),
 }
 
+impl From<Handled> for Outcome {
+    fn from(outcome: Handled) -> Outcome {
+        match outcome {
+            Handled::Ignored(reason) => Outcome::Ignored(reason),
+            Handled::Taken | Handled::Accepted(_) => Outcome::Taken,
+        }
+    }
+}
+
+/// What became of any command that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Handled {
+    Accepted(Accepted),
+    Taken,
+    Ignored(outlive::Reason),
+}
+
 /// Why a command was not carried out. It changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotDone {
+pub enum CommandError {
     /// The table says no.
     #[error(transparent)]
     Refused(#[from] session::Refusal),
@@ -121,24 +140,24 @@ pub enum NotDone {
     Invalid(String),
 }
 
-impl NotDone {
+impl CommandError {
     /// The sentence for people who see no tables; rule and reason are told beside it.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            NotDone::Refused(refusal) => refusal.reason.meaning().into(),
-            NotDone::NotFound
-            | NotDone::Unavailable(_)
-            | NotDone::Damaged(_)
-            | NotDone::Moved
-            | NotDone::Draining
-            | NotDone::Invalid(_) => self.to_string(),
+            CommandError::Refused(refusal) => refusal.reason.meaning().into(),
+            CommandError::NotFound
+            | CommandError::Unavailable(_)
+            | CommandError::Damaged(_)
+            | CommandError::Moved
+            | CommandError::Draining
+            | CommandError::Invalid(_) => self.to_string(),
         }
     }
 }
 
 /// What happened. It cannot be refused.
 #[derive(Debug)]
-pub(super) enum Fact {
+pub(super) enum Notification {
     Arrived(Box<Arrival>),
     Written {
         connection: ConnectionId,
@@ -166,12 +185,12 @@ pub(super) enum Fact {
     /// Begin nothing new, and end when no turn runs and nobody watches: what waits is in the record.
     Drain,
     /// Nothing; look whether anything is left to do.
-    Nudge,
+    Wake,
 }
 
 /// What a link is told.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum LinkCommand {
     Welcome(Box<wire::Welcome>),
     Send { from: Seq, to: Seq },
     Say(Box<wire::ToClient>),
@@ -181,19 +200,19 @@ pub(super) enum Order {
 /// Commands that wait for a driver before their senders do.
 const COMMANDS: usize = 64;
 
-/// The way to a session's driver. The driver goes away only when nobody [uses](Visitor) it.
+/// The way to a session's driver. The driver goes away only when nobody [uses](DriverRef) it.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     commands: Sender<Box<Command>>,
-    facts: Sender<Fact>,
-    pub(super) tail: Tail,
+    facts: Sender<Notification>,
+    pub(super) tail: RecentFrames,
     /// How far the log goes by now, as its driver knows it.
     head: AtomicU64,
     visitors: AtomicUsize,
 }
 
 impl Mailbox {
-    pub(super) fn new(tail: Tail) -> (Mailbox, Inbox) {
+    pub(super) fn new(tail: RecentFrames) -> (Mailbox, Inbox) {
         let (commands, asked) = queue(COMMANDS);
         let (facts, news) = queue(0);
         let (head, visitors) = (AtomicU64::new(0), AtomicUsize::new(0));
@@ -201,7 +220,7 @@ impl Mailbox {
         (mailbox, Inbox { commands: asked, facts: news, kept: VecDeque::new() })
     }
 
-    pub(super) fn tell(&self, fact: Fact) {
+    pub(super) fn tell(&self, fact: Notification) {
         // A driver that is gone has no use for news.
         _ = self.facts.send(fact);
     }
@@ -215,7 +234,7 @@ impl Mailbox {
     /// A viewer has what it was sent. If that is all there is, nobody is woken for it: the driver hears of
     /// it before it feeds the output that is next.
     pub(super) fn written(&self, connection: ConnectionId, through: Seq) {
-        self.facts.leave(Fact::Written { connection, through });
+        self.facts.leave(Notification::Written { connection, through });
         // The queue's lock is between this and what the driver does: if it has not seen the fact when it
         // looks for the last time before it sleeps, its head is seen here.
         if self.head.load(Ordering::Relaxed) > through.0 {
@@ -235,16 +254,16 @@ impl Mailbox {
 
 /// Somebody who keeps a driver from going away.
 #[derive(Debug)]
-pub(super) struct Visitor(Arc<Mailbox>);
+pub(super) struct DriverRef(Arc<Mailbox>);
 
-impl Visitor {
-    pub(super) fn new(mailbox: &Arc<Mailbox>) -> Visitor {
+impl DriverRef {
+    pub(super) fn new(mailbox: &Arc<Mailbox>) -> DriverRef {
         mailbox.visitors.fetch_add(1, Ordering::AcqRel);
-        Visitor(Arc::clone(mailbox))
+        DriverRef(Arc::clone(mailbox))
     }
 }
 
-impl core::ops::Deref for Visitor {
+impl core::ops::Deref for DriverRef {
     type Target = Mailbox;
 
     fn deref(&self) -> &Mailbox {
@@ -252,10 +271,10 @@ impl core::ops::Deref for Visitor {
     }
 }
 
-impl Drop for Visitor {
+impl Drop for DriverRef {
     fn drop(&mut self) {
         if self.0.visitors.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.tell(Fact::Nudge);
+            self.0.tell(Notification::Wake);
         }
     }
 }
@@ -264,9 +283,9 @@ impl Drop for Visitor {
 #[derive(Debug)]
 pub(super) struct Inbox {
     commands: Receiver<Box<Command>>,
-    facts: Receiver<Fact>,
+    facts: Receiver<Notification>,
     /// Facts that came while nothing could be fed: before all others.
-    kept: VecDeque<Fact>,
+    kept: VecDeque<Notification>,
 }
 
 impl Inbox {
@@ -292,12 +311,15 @@ impl Inbox {
     }
 
     /// The next fact, if one waits.
-    pub(super) fn fact(&mut self) -> Option<Fact> {
+    pub(super) fn fact(&mut self) -> Option<Notification> {
         self.kept.pop_front().or_else(|| self.facts.pop())
     }
 
     /// Either, facts first.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fact, Box<Command>>> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Notification, Box<Command>>> {
         if let Some(fact) = self.kept.pop_front() {
             return Poll::Ready(Ok(fact));
         }
@@ -323,7 +345,7 @@ impl Inbox {
     pub(super) async fn refusable(&mut self) -> Result<Box<Arrival>, Box<Command>> {
         core::future::poll_fn(|cx| {
             while let Poll::Ready(Some(fact)) = self.facts.poll(cx) {
-                if let Fact::Arrived(arrival) = fact {
+                if let Notification::Arrived(arrival) = fact {
                     return Poll::Ready(Ok(arrival));
                 }
                 self.kept.push_back(fact);

@@ -5,11 +5,11 @@
 //! endpoints, or a [`Link`] per transport does it.
 //!
 //! ```
-//! use outlive_server::hub::{Done, Failure, Hub, Turn};
+//! use outlive_server::hub::{Handled, Failure, Hub, Turn};
 //! use outlive::ids::PromptNumber;
 //!
 //! async fn answer(turn: Turn) -> Result<(), Failure> {
-//!     let prompt: String = turn.prompt()?;
+//!     let prompt: String = turn.prompt().deserialize()?;
 //!     turn.emit(&format!("you said {prompt}")).await?;
 //!     Ok(())
 //! }
@@ -18,8 +18,8 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let hub = Hub::builder().build(answer).await?;
 //! let session = hub.create().await?;
-//! let done = hub.prompt(&session, "ann", "laptop", PromptNumber::MIN, &"hello").await?;
-//! assert!(matches!(done, Done::Accepted { again: false, .. }));
+//! let done = hub.session(&session).prompt(Author { principal: "ann", client: "laptop" }, PromptNumber::MIN, &"hello").await?;
+//! assert!(matches!(done, Handled::Accepted { again: false, .. }));
 //! # Ok(())
 //! # }
 //! ```
@@ -49,25 +49,25 @@
 //! session answers no prompt, no interrupt and no look-up. Give such work to `tokio::task::spawn_blocking`, or wrap
 //! it in `tokio::task::block_in_place`.
 
-mod asleep;
 mod backoff;
 mod body;
 mod builder;
 mod driver;
+mod hibernate;
 mod history;
 mod link;
-mod look;
 mod mailbox;
-mod mouth;
 mod observe;
-mod pieces;
+mod output_batch;
+mod output_sender;
 mod queue;
+mod recent_frames;
 mod recover;
 mod registry;
 mod shared;
-mod staff;
-mod tail;
+mod snapshot;
 mod worker;
+mod worker_task;
 
 use std::sync::Arc;
 
@@ -80,16 +80,16 @@ pub use body::Body;
 pub use builder::{BuildError, Builder, Options};
 pub use history::History;
 pub use link::{Entries, Frame, Hello, Link, Role};
-pub use mailbox::{Done, NotDone};
-pub use observe::{Blind, Observer};
-pub use worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
+pub use mailbox::{Accepted, CommandError, Outcome};
+pub use observe::{NoopObserver, Observer};
+pub use worker::{AskAnswer, CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 
 use self::body::client_id;
 pub(crate) use self::body::client_name;
-use self::driver::Birth;
 #[cfg(feature = "http")]
 pub(crate) use self::driver::COME_BACK_MS;
-use self::mailbox::{Command, Fact, Reply, Who};
+use self::driver::SpawnMode;
+use self::mailbox::{Command, Handled, Notification, Reply, Who};
 use self::shared::Shared;
 use crate::store::SessionId;
 use outlive::CloseCode;
@@ -125,10 +125,10 @@ impl Hub {
     ///
     /// # Errors
     /// The store does not take it, or the hub is draining.
-    pub async fn create(&self) -> Result<SessionId, NotDone> {
+    pub async fn create(&self) -> Result<SessionId, CommandError> {
         let bits = u128::from(self.shared.random()) << 64 | u128::from(self.shared.random());
         let id = SessionId::from_random(bits);
-        self.command(&id, Birth::Create, |reply| Command::Visit { reply }).await?;
+        self.command(&id, SpawnMode::Create, |reply| Command::Visit { reply }).await?;
         Ok(id)
     }
 
@@ -137,77 +137,9 @@ impl Hub {
         Link::new(Arc::clone(&self.shared))
     }
 
-    /// A prompt that does not come over a link. `n` counts from 1 for each client of each principal: the
-    /// same prompt, sent again, has the same number, and runs once.
-    ///
-    /// # Errors
-    /// It was not accepted, and changed nothing.
-    pub async fn prompt(
-        &self,
-        session: &SessionId,
-        principal: &str,
-        client: &str,
-        n: PromptNumber,
-        body: &impl Serialize,
-    ) -> Result<Done, NotDone> {
-        let (who, body) = (who(principal, client)?, self.body(body)?);
-        self.command(session, Birth::Load, |reply| Command::Prompt { who, n, body, reply }).await
-    }
-
-    /// An answer to an ask.
-    ///
-    /// # Errors
-    /// It is not the first valid one, and changed nothing.
-    pub async fn answer(
-        &self,
-        session: &SessionId,
-        principal: &str,
-        client: &str,
-        ask: Seq,
-        body: &impl Serialize,
-    ) -> Result<Done, NotDone> {
-        let (who, body) = (who(principal, client)?, self.body(body)?);
-        self.command(session, Birth::Load, |reply| Command::Answer { who, ask, body, reply }).await
-    }
-
-    /// Stops a turn, or takes a waiting prompt back; the session goes on.
-    ///
-    /// # Errors
-    /// It could not be committed, and changed nothing.
-    pub async fn interrupt(&self, session: &SessionId, turn: Seq) -> Result<Done, NotDone> {
-        self.command(session, Birth::Load, |reply| Command::Interrupt { turn, reply }).await
-    }
-
-    /// Ends a session. Without an incarnation it is the one that is there when the command arrives.
-    ///
-    /// # Errors
-    /// It could not be committed, and changed nothing.
-    pub async fn stop(
-        &self,
-        session: &SessionId,
-        incarnation: Option<Incarnation>,
-    ) -> Result<Done, NotDone> {
-        self.command(session, Birth::Load, |reply| Command::Stop { incarnation, reply }).await
-    }
-
-    /// A suspend notice that does not come over its connection: that one may be gone already. One about
-    /// a connection of somebody else, or of long ago, changes nothing.
-    ///
-    /// # Errors
-    /// The client's name is none.
-    pub fn suspend(
-        &self,
-        session: &SessionId,
-        principal: &str,
-        client: &str,
-        connection: ConnectionId,
-        seen: Seq,
-    ) -> Result<(), NotDone> {
-        let who = who(principal, client)?.id;
-        if let Some(mailbox) = self.shared.registry.find(session) {
-            mailbox.tell(Fact::Suspend { connection, who, seen });
-        }
-        Ok(())
+    /// Commands to a session that do not come over a link.
+    pub fn session<'a>(&'a self, id: &'a SessionId) -> SessionHandle<'a> {
+        SessionHandle { hub: self, id }
     }
 
     /// Forgets a session and its log. Its worker is aborted, its connections are closed. It is no error if
@@ -215,8 +147,8 @@ impl Hub {
     ///
     /// # Errors
     /// The store does not do it, and nothing has changed.
-    pub async fn forget(&self, session: &SessionId) -> Result<(), NotDone> {
-        self.command(session, Birth::Load, |reply| Command::Forget { reply }).await.map(drop)
+    pub async fn forget(&self, session: &SessionId) -> Result<(), CommandError> {
+        self.command(session, SpawnMode::Load, |reply| Command::Forget { reply }).await.map(drop)
     }
 
     /// What is retained of a session's log.
@@ -225,7 +157,7 @@ impl Hub {
     }
 
     /// Sessions in memory.
-    pub fn live(&self) -> usize {
+    pub fn loaded_sessions(&self) -> usize {
         self.shared.registry.len()
     }
 
@@ -258,7 +190,7 @@ impl Hub {
 
     /// Leaves in good order: new attaches are refused with a hint when to come back, connections are told, and
     /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
-    /// session is fed [`Event::Drain`](outlive::session::Event::Hold). A prompt that waits, or still comes to a
+    /// session is fed [`Event::Drain`](outlive::session::Event::Drain). A prompt that waits, or still comes to a
     /// session that is here, is kept, and the next process answers it. What remains is recovered by that
     /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
     /// comes to an `await`.
@@ -270,9 +202,9 @@ impl Hub {
         shared.leave_sleepers();
         let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
         for mailbox in &mailboxes {
-            mailbox.tell(Fact::Goaway([window, window.saturating_add(5_000)]));
+            mailbox.tell(Notification::Goaway([window, window.saturating_add(5_000)]));
             // All at once: what is begun later has less time before the deadline.
-            mailbox.tell(Fact::Drain);
+            mailbox.tell(Notification::Drain);
         }
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
         let pause = drain.window.min(drain.deadline) / count;
@@ -280,7 +212,7 @@ impl Hub {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            mailbox.tell(Fact::Close(CloseCode::Restart));
+            mailbox.tell(Notification::Close(CloseCode::Restart));
         }
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
@@ -297,15 +229,17 @@ impl Hub {
 
     /// While it is held, a [drain](Hub::drain) waits for its holder, as it does for workers.
     #[cfg(feature = "http")]
-    pub(crate) fn presence(&self) -> TaskTrackerToken {
+    pub(crate) fn drain_guard(&self) -> TaskTrackerToken {
         self.shared.tasks.token()
     }
 
-    fn body(&self, body: &impl Serialize) -> Result<Body, NotDone> {
-        let body = Body::of(body).map_err(|why| NotDone::Invalid(why.to_string()))?;
+    fn body(&self, body: &impl Serialize) -> Result<Body, CommandError> {
+        let body = Body::of(body).map_err(|why| CommandError::Invalid(why.to_string()))?;
         let (size, most) = (body.size(), self.shared.options.body_bytes);
         if size > most {
-            return Err(NotDone::Invalid(format!("{size} bytes, and at most {most} are taken")));
+            return Err(CommandError::Invalid(format!(
+                "{size} bytes, and at most {most} are taken"
+            )));
         }
         Ok(body)
     }
@@ -313,20 +247,115 @@ impl Hub {
     async fn command(
         &self,
         session: &SessionId,
-        birth: Birth,
+        birth: SpawnMode,
         command: impl FnOnce(Reply) -> Command,
-    ) -> Result<Done, NotDone> {
+    ) -> Result<Handled, CommandError> {
         let visitor = self.shared.enter(session, birth)?;
         let (reply, done) = oneshot::channel();
         if visitor.ask(command(Reply::Caller(reply))).await.is_err() {
-            return Err(self.shared.nobody());
+            return Err(self.shared.shutdown_error());
         }
         // A driver that is gone drops the reply.
-        done.await.unwrap_or_else(|_| Err(self.shared.nobody()))
+        done.await.unwrap_or_else(|_| Err(self.shared.shutdown_error()))
     }
 }
 
-fn who(principal: &str, client: &str) -> Result<Who, NotDone> {
-    let name = client_name(client).map_err(NotDone::Invalid)?;
-    Ok(Who { id: client_id(principal, name), name: name.into() })
+/// Who prompts or answers: a client of a principal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Author<'a> {
+    /// Who was authorised, such as a user's name.
+    pub principal: &'a str,
+    /// The client's own name: one tab, one phone. Two principals may use the same.
+    pub client: &'a str,
+}
+
+impl Author<'_> {
+    fn resolve(self) -> Result<Who, CommandError> {
+        let name = client_name(self.client).map_err(CommandError::Invalid)?;
+        Ok(Who { id: client_id(self.principal, name), name: name.into() })
+    }
+}
+
+/// Commands to one session: see [`Hub::session`]. Each returns when its effect is durable. A future that is dropped
+/// before may have had its effect all the same: send a prompt again under its number, and it runs once.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionHandle<'a> {
+    hub: &'a Hub,
+    id: &'a SessionId,
+}
+
+impl SessionHandle<'_> {
+    /// Prompts. `n` counts from 1 for each client of each principal: the same prompt, sent again, has the same number,
+    /// and runs once.
+    ///
+    /// # Errors
+    /// The prompt was not accepted, and nothing has changed.
+    pub async fn prompt(
+        self,
+        author: Author<'_>,
+        n: PromptNumber,
+        body: &impl Serialize,
+    ) -> Result<Accepted, CommandError> {
+        let (who, body) = (author.resolve()?, self.hub.body(body)?);
+        match self.command(|reply| Command::Prompt { who, n, body, reply }).await? {
+            Handled::Accepted(accepted) => Ok(accepted),
+            // The table answers a prompt with an acceptance or a refusal (law `no_prompt_is_swallowed`).
+            Handled::Taken | Handled::Ignored(_) => unreachable!("a prompt is accepted or refused"),
+        }
+    }
+
+    /// Answers an ask.
+    ///
+    /// # Errors
+    /// The answer is not the first valid one, and nothing has changed.
+    pub async fn answer(
+        self,
+        author: Author<'_>,
+        ask: Seq,
+        body: &impl Serialize,
+    ) -> Result<(), CommandError> {
+        let (who, body) = (author.resolve()?, self.hub.body(body)?);
+        self.command(|reply| Command::Answer { who, ask, body, reply }).await.map(drop)
+    }
+
+    /// Stops a turn, or takes a waiting prompt back; the session goes on.
+    ///
+    /// # Errors
+    /// It could not be committed, and nothing has changed.
+    pub async fn interrupt(self, turn: Seq) -> Result<Outcome, CommandError> {
+        self.command(|reply| Command::Interrupt { turn, reply }).await.map(Outcome::from)
+    }
+
+    /// Ends the session. Without an incarnation it is the one that is there when the command arrives.
+    ///
+    /// # Errors
+    /// It could not be committed, and nothing has changed.
+    pub async fn stop(self, incarnation: Option<Incarnation>) -> Result<Outcome, CommandError> {
+        self.command(|reply| Command::Stop { incarnation, reply }).await.map(Outcome::from)
+    }
+
+    /// A suspend notice that does not come over its connection, which may be gone already. A notice about a connection
+    /// of somebody else, or of long ago, changes nothing.
+    ///
+    /// # Errors
+    /// The client's name is not a valid one.
+    pub fn suspend(
+        self,
+        author: Author<'_>,
+        connection: ConnectionId,
+        seen: Seq,
+    ) -> Result<(), CommandError> {
+        let who = author.resolve()?.id;
+        if let Some(mailbox) = self.hub.shared.registry.find(self.id) {
+            mailbox.tell(Notification::Suspend { connection, who, seen });
+        }
+        Ok(())
+    }
+
+    async fn command(
+        self,
+        command: impl FnOnce(Reply) -> Command,
+    ) -> Result<Handled, CommandError> {
+        self.hub.command(self.id, SpawnMode::Load, command).await
+    }
 }

@@ -12,29 +12,35 @@ use outlive::session::{Event, Snapshot, Step};
 /// Everything is a default method that does nothing.
 pub trait Observer: Send + Sync + 'static {
     /// A session is in memory from here on: new, or read back from the store as `snapshot`.
-    fn began(&self, session: &SessionId, limits: &Limits, log: LogId, snapshot: Option<&Snapshot>) {
+    fn on_load(
+        &self,
+        session: &SessionId,
+        limits: &Limits,
+        log: LogId,
+        snapshot: Option<&Snapshot>,
+    ) {
         _ = (session, limits, log, snapshot);
     }
 
     /// A step was adopted, or refused. [`Step::rules`] says which rows were taken, and
     /// [`Step::verdict`] what became of the event. [`Step::next`] is the session after it.
-    fn stepped(&self, session: &SessionId, event: &Event, step: &Step) {
+    fn on_step(&self, session: &SessionId, event: &Event, step: &Step) {
         _ = (session, event, step);
     }
 
     /// A commit was answered.
-    fn committed(&self, session: &SessionId, entries: usize, took: Duration, kept: bool) {
+    fn on_commit(&self, session: &SessionId, entries: usize, took: Duration, kept: bool) {
         _ = (session, entries, took, kept);
     }
 
     /// A session left memory; its record is in the store.
-    fn left(&self, session: &SessionId) {
+    fn on_unload(&self, session: &SessionId) {
         _ = session;
     }
 }
 
 /// Sees nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Blind;
+pub struct NoopObserver;
 
-impl Observer for Blind {}
+impl Observer for NoopObserver {}

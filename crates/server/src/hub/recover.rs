@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::backoff::Backoff;
-use super::mailbox::{Command, NotDone, Reply};
+use super::mailbox::{Command, CommandError, Reply};
 use super::shared::Shared;
 use crate::store::{PageToken, SessionId};
 
@@ -42,7 +42,7 @@ async fn recover_all(shared: &Arc<Shared>) {
                 tokio::select! {
                     biased;
                     () = shared.leaves() => {}
-                    () = visit(&shared, &id) => {}
+                    () = get_or_spawn(&shared, &id) => {}
                 }
                 drop(permit);
             });
@@ -58,17 +58,17 @@ async fn recover_all(shared: &Arc<Shared>) {
 
 /// To have a session in memory is to have it recovered. A store that does not answer is asked again: the
 /// session's waiting prompts have nobody else.
-async fn visit(shared: &Arc<Shared>, id: &SessionId) {
+async fn get_or_spawn(shared: &Arc<Shared>, id: &SessionId) {
     let mut patience = Backoff::default();
     loop {
-        let Ok(visitor) = shared.visit(id) else { return };
+        let Ok(visitor) = shared.get_or_spawn(id) else { return };
         let (reply, done) = oneshot::channel();
         let visit = Command::Visit { reply: Reply::Caller(reply) };
         // A driver that is gone drops the reply.
         _ = visitor.ask(visit).await;
-        let done = done.await.unwrap_or_else(|_| Err(shared.nobody()));
+        let done = done.await.unwrap_or_else(|_| Err(shared.shutdown_error()));
         drop(visitor);
-        let Err(NotDone::Unavailable(_)) = done else { return };
+        let Err(CommandError::Unavailable(_)) = done else { return };
         patience.wait().await;
     }
 }

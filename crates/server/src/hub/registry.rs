@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::asleep::{Alarms, Sleeper};
-use super::driver::{Birth, Driver};
-use super::mailbox::{Inbox, Mailbox, NotDone, Visitor};
+use super::driver::{Driver, SpawnMode};
+use super::hibernate::{Hibernated, TimerQueue};
+use super::mailbox::{CommandError, DriverRef, Inbox, Mailbox};
+use super::recent_frames::RecentFrames;
 use super::shared::Shared;
-use super::tail::Tail;
 use crate::store::SessionId;
 
 /// Every session that is in memory.
@@ -23,7 +23,7 @@ pub(super) struct Registry {
 struct Sessions {
     /// In order, so that a run of the same events is the same run.
     places: BTreeMap<SessionId, Place>,
-    alarms: Alarms,
+    alarms: TimerQueue,
 }
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ enum Place {
     /// It has a driver.
     Awake(Arc<Mailbox>),
     /// It has none.
-    Asleep(Box<Sleeper>),
+    Asleep(Box<Hibernated>),
 }
 
 impl Sessions {
@@ -44,7 +44,7 @@ impl Sessions {
     }
 
     /// Gives the session a driver. Returns what it is woken with.
-    fn wake(&mut self, id: &SessionId, mailbox: Arc<Mailbox>) -> Option<Box<Sleeper>> {
+    fn wake(&mut self, id: &SessionId, mailbox: Arc<Mailbox>) -> Option<Box<Hibernated>> {
         match self.places.insert(id.clone(), Place::Awake(mailbox))? {
             Place::Awake(_) => None,
             Place::Asleep(sleeper) => {
@@ -84,7 +84,7 @@ impl Registry {
         id: &SessionId,
         mailbox: &Arc<Mailbox>,
         idle: impl FnOnce() -> bool,
-        sleeper: impl FnOnce() -> Option<Box<Sleeper>>,
+        sleeper: impl FnOnce() -> Option<Box<Hibernated>>,
     ) -> bool {
         let mut sessions = self.lock();
         let known = sessions.awake(id).is_some_and(|known| Arc::ptr_eq(known, mailbox));
@@ -134,8 +134,11 @@ impl Registry {
 
 impl Shared {
     /// The way to a session's driver, which is started if there is none.
-    pub(super) fn visit(self: &Arc<Self>, id: &SessionId) -> Result<Visitor, NotDone> {
-        self.enter(id, Birth::Load)
+    pub(super) fn get_or_spawn(
+        self: &Arc<Self>,
+        id: &SessionId,
+    ) -> Result<DriverRef, CommandError> {
+        self.enter(id, SpawnMode::Load)
     }
 
     /// As [`visit`](Shared::visit), also for a session that is new. A hub that leaves takes nothing new in,
@@ -143,23 +146,23 @@ impl Shared {
     pub(super) fn enter(
         self: &Arc<Self>,
         id: &SessionId,
-        birth: Birth,
-    ) -> Result<Visitor, NotDone> {
+        birth: SpawnMode,
+    ) -> Result<DriverRef, CommandError> {
         let mut sessions = self.registry.lock();
         // Under the lock: who is let in here is still told of it when either begins.
         if self.is_fenced() {
-            return Err(NotDone::Moved);
+            return Err(CommandError::Moved);
         }
         if let Some(mailbox) = sessions.awake(id) {
-            return Ok(Visitor::new(mailbox));
+            return Ok(DriverRef::new(mailbox));
         }
         if self.is_draining() {
-            return Err(NotDone::Draining);
+            return Err(CommandError::Draining);
         }
-        let (mailbox, inbox) = Mailbox::new(Tail::new(self.options.tail_bytes));
+        let (mailbox, inbox) = Mailbox::new(RecentFrames::new(self.options.tail_bytes));
         let mailbox = Arc::new(mailbox);
-        let birth = sessions.wake(id, Arc::clone(&mailbox)).map_or(birth, Birth::Wake);
-        let visitor = Visitor::new(&mailbox);
+        let birth = sessions.wake(id, Arc::clone(&mailbox)).map_or(birth, SpawnMode::Wake);
+        let visitor = DriverRef::new(&mailbox);
         drop(sessions);
         let driver = Driver::new(Arc::clone(self), id.clone(), mailbox, inbox);
         self.tasks.spawn(driver.run(birth));
@@ -168,36 +171,41 @@ impl Shared {
 
     /// Takes a driver out of the registry if nobody visits it and nothing waits for it. From then on
     /// nobody can.
-    pub(super) fn retire(&self, id: &SessionId, mailbox: &Arc<Mailbox>, inbox: &Inbox) -> bool {
+    pub(super) fn remove_if_idle(
+        &self,
+        id: &SessionId,
+        mailbox: &Arc<Mailbox>,
+        inbox: &Inbox,
+    ) -> bool {
         let retired = self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || None);
         if retired {
-            self.observe(|observer| observer.left(id));
+            self.observe(|observer| observer.on_unload(id));
         }
         retired
     }
 
     /// As [`retire`](Shared::retire), but the session stays in memory: whoever comes next wakes it.
-    pub(super) fn rest(
+    pub(super) fn hibernate_if_idle(
         &self,
         id: &SessionId,
         mailbox: &Arc<Mailbox>,
         inbox: &Inbox,
-        sleeper: impl FnOnce() -> Box<Sleeper>,
+        sleeper: impl FnOnce() -> Box<Hibernated>,
     ) -> bool {
         self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || Some(sleeper()))
     }
 
     /// Takes a driver out of the registry at once: whoever comes next gets another one.
-    pub(super) fn strike(&self, id: &SessionId, mailbox: &Arc<Mailbox>) {
+    pub(super) fn remove(&self, id: &SessionId, mailbox: &Arc<Mailbox>) {
         if self.registry.remove(id, mailbox, || true, || None) {
-            self.observe(|observer| observer.left(id));
+            self.observe(|observer| observer.on_unload(id));
         }
     }
 
     /// Sessions that sleep are left to the next process. This one lets nobody in who would wake them.
     pub(super) fn leave_sleepers(&self) {
         for id in self.registry.take_sleepers() {
-            self.observe(|observer| observer.left(&id));
+            self.observe(|observer| observer.on_unload(&id));
         }
     }
 }

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::builder::Options;
-use super::mailbox::{Fact, NotDone};
+use super::mailbox::{CommandError, Notification};
 use super::observe::Observer;
 use super::registry::Registry;
-use super::staff::Employer;
+use super::worker_task::SpawnWorker;
 use crate::store::{SessionId, Store};
 use outlive::ids::ConnectionId;
 use outlive::log::LogId;
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) machine: Machine,
     pub(super) store: Arc<dyn Store>,
     pub(super) options: Options,
-    pub(super) employer: Box<dyn Employer>,
+    pub(super) employer: Box<dyn SpawnWorker>,
     pub(super) registry: Registry,
     pub(super) tasks: TaskTracker,
     /// Everything that a process before has left is recovered.
@@ -53,7 +53,7 @@ impl Shared {
         store: Arc<dyn Store>,
         options: Options,
         observer: Arc<dyn Observer>,
-        employer: Box<dyn Employer>,
+        employer: Box<dyn SpawnWorker>,
         seed: Option<u64>,
     ) -> Shared {
         let mut shared = Shared {
@@ -122,7 +122,7 @@ impl Shared {
     }
 
     /// Returns when nothing can be done here any more.
-    pub(super) async fn done(&self) {
+    pub(super) async fn shut_down(&self) {
         tokio::select! {
             biased;
             () = self.halt.cancelled() => {}
@@ -131,13 +131,13 @@ impl Shared {
     }
 
     /// What to say for a driver that is gone without a word.
-    pub(super) fn nobody(&self) -> NotDone {
+    pub(super) fn shutdown_error(&self) -> CommandError {
         if self.is_fenced() {
-            NotDone::Moved
+            CommandError::Moved
         } else if self.is_draining() {
-            NotDone::Draining
+            CommandError::Draining
         } else {
-            NotDone::Unavailable(String::from("the session's task is gone"))
+            CommandError::Unavailable(String::from("the session's task is gone"))
         }
     }
 
@@ -161,7 +161,7 @@ impl Shared {
     fn stop(&self) {
         self.over.store(true, Ordering::Release);
         for mailbox in self.registry.all() {
-            mailbox.tell(Fact::Nudge);
+            mailbox.tell(Notification::Wake);
         }
         self.leave_sleepers();
     }
@@ -175,7 +175,7 @@ impl Shared {
             let Some(hub) = shared.upgrade() else { return };
             tokio::select! {
                 biased;
-                () = hub.done() => return,
+                () = hub.shut_down() => return,
                 owner = hub.store.is_owner() => {
                     if owner == Ok(false) {
                         return hub.fence();
@@ -187,7 +187,7 @@ impl Shared {
     }
 
     pub(super) fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {
-        self.observe(|observer| observer.began(id, self.machine.limits(), log, snapshot));
+        self.observe(|observer| observer.on_load(id, self.machine.limits(), log, snapshot));
     }
 
     pub(super) fn observe_step(&self, id: &SessionId, event: &Event, step: &Step) {
@@ -197,7 +197,7 @@ impl Shared {
                 incarnation = %step.next.incarnation(),
             );
         }
-        self.observe(|observer| observer.stepped(id, event, step));
+        self.observe(|observer| observer.on_step(id, event, step));
     }
 
     /// An observer that panics is a fault of the observer, and not the session's end.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::history::History;
-use super::mouth::Mouth;
+use super::output_sender::OutputSender;
 use crate::store::SessionId;
 use outlive::ids::{Incarnation, Seq};
 
@@ -25,7 +25,7 @@ use outlive::ids::{Incarnation, Seq};
 /// use outlive_server::hub::{Failure, Turn};
 ///
 /// async fn answer(turn: Turn) -> Result<(), Failure> {
-///     let prompt: String = turn.prompt()?;
+///     let prompt: String = turn.prompt().deserialize()?;
 ///     for word in prompt.split_whitespace() {
 ///         turn.emit(&word.to_uppercase()).await?;
 ///     }
@@ -47,7 +47,10 @@ pub trait Worker: Send + Sync + 'static {
     /// # Errors
     /// The session ends with `start_failed`, and every waiting prompt with it as `failed`, with the text in
     /// the log for all to see. A later prompt tries again.
-    fn start(&self, start: Start) -> impl Future<Output = Result<Self::Run, Failure>> + Send;
+    fn start(
+        &self,
+        start: WorkerContext,
+    ) -> impl Future<Output = Result<Self::Run, Failure>> + Send;
 
     /// Answers a prompt. `Ok` ends the turn as `completed`, or `empty` if nothing was emitted.
     ///
@@ -66,8 +69,12 @@ pub trait Worker: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// The session is closing: commit, summarise, say goodbye. What it emits is the last output.
-    fn close_out(&self, run: Self::Run, farewell: Farewell) -> impl Future<Output = ()> + Send {
-        async move { drop((run, farewell)) }
+    fn close_out(
+        &self,
+        run: Self::Run,
+        context: CloseoutContext,
+    ) -> impl Future<Output = ()> + Send {
+        async move { drop((run, context)) }
     }
 }
 
@@ -78,7 +85,7 @@ where
 {
     type Run = ();
 
-    async fn start(&self, _: Start) -> Result<(), Failure> {
+    async fn start(&self, _: WorkerContext) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -93,7 +100,7 @@ where
 /// use outlive_server::hub::{Failure, Turn};
 ///
 /// async fn answer(turn: Turn) -> Result<(), Failure> {
-///     let prompt: String = turn.prompt()?; // any error, and a failure of this turn alone
+///     let prompt: String = turn.prompt().deserialize()?; // any error, and a failure of this turn alone
 ///     if prompt.is_empty() {
 ///         return Err("say something".into()); // as this is
 ///     }
@@ -151,7 +158,7 @@ pub enum TurnError {
 
 /// What a worker is told when it starts.
 #[derive(Clone, Debug)]
-pub struct Start {
+pub struct WorkerContext {
     pub(super) session: SessionId,
     pub(super) incarnation: Incarnation,
     pub(super) resume: bool,
@@ -159,7 +166,7 @@ pub struct Start {
     pub(super) leave: CancellationToken,
 }
 
-impl Start {
+impl WorkerContext {
     /// Which session.
     pub fn session(&self) -> &SessionId {
         &self.session
@@ -176,13 +183,13 @@ impl Start {
     }
 
     /// The log so far. It also has the prompt that this start is for, and others that wait: see
-    /// [`History::read`].
+    /// [`History::entries`].
     pub fn history(&self) -> &History {
         &self.history
     }
 
     /// Cancelled when the worker is to leave, or was aborted.
-    pub fn stopped(&self) -> &CancellationToken {
+    pub fn cancellation(&self) -> &CancellationToken {
         &self.leave
     }
 }
@@ -191,19 +198,19 @@ impl Start {
 /// longer than the turn says nothing any more, and disturbs nobody.
 #[derive(Clone, Debug)]
 pub struct Turn {
-    pub(super) start: Start,
+    pub(super) context: WorkerContext,
     pub(super) id: Seq,
     pub(super) client: Arc<str>,
     pub(super) prompt: Body,
     pub(super) token: CancellationToken,
-    pub(super) mouth: Arc<Mouth>,
+    pub(super) output: Arc<OutputSender>,
     pub(super) emitted: Arc<AtomicU64>,
 }
 
 impl Turn {
     /// Which session.
     pub fn session(&self) -> &SessionId {
-        &self.start.session
+        &self.context.session
     }
 
     /// The turn's name: the place of its prompt in the log.
@@ -212,8 +219,8 @@ impl Turn {
     }
 
     /// What the worker was started with.
-    pub fn start(&self) -> &Start {
-        &self.start
+    pub fn context(&self) -> &WorkerContext {
+        &self.context
     }
 
     /// The client that prompted, by the name that it gave itself: it is no proof of who that is.
@@ -221,31 +228,23 @@ impl Turn {
         &self.client
     }
 
-    /// The prompt.
-    ///
-    /// # Errors
-    /// It is of another form.
-    pub fn prompt<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        self.prompt.read()
-    }
-
-    /// The prompt as it came.
-    pub fn body(&self) -> &Body {
+    /// The prompt: `turn.prompt().deserialize::<String>()?` is its text.
+    pub fn prompt(&self) -> &Body {
         &self.prompt
     }
 
-    /// The log so far. It also has this turn's prompt, and those that wait behind it: see [`History::read`].
+    /// The log so far. It also has this turn's prompt, and those that wait behind it: see [`History::entries`].
     pub fn history(&self) -> &History {
-        &self.start.history
+        &self.context.history
     }
 
     /// Cancelled when the turn is asked to stop, or is over.
-    pub fn stopped(&self) -> &CancellationToken {
+    pub fn cancellation(&self) -> &CancellationToken {
         &self.token
     }
 
     /// Appends a piece of the answer to the log; whoever watches is sent it. Waits while the store is
-    /// slower than the worker. Pieces are logged in the order in which `emit` was called, many at once
+    /// slower than the worker. OutputBatch are logged in the order in which `emit` was called, many at once
     /// when they come fast.
     ///
     /// Cancel-safe: dropped while it waits, it has said nothing. What blocks its thread right after it
@@ -260,7 +259,7 @@ impl Turn {
         }
         tokio::select! {
             biased;
-            said = self.mouth.output(Some(self.id), piece) => said?,
+            said = self.output.output(Some(self.id), piece) => said?,
             () = self.token.cancelled() => return Err(TurnError::Stopped),
         }
         self.emitted.fetch_add(1, Ordering::Relaxed);
@@ -273,12 +272,12 @@ impl Turn {
     ///
     /// # Errors
     /// As [`emit`](Turn::emit), or [`TurnError::TooManyAsks`].
-    pub async fn ask(&self, question: &impl Serialize) -> Result<Answer, TurnError> {
+    pub async fn ask(&self, question: &impl Serialize) -> Result<AskAnswer, TurnError> {
         let (reply, answer) = oneshot::channel();
         tokio::select! {
             biased;
             () = self.token.cancelled() => return Err(TurnError::Stopped),
-            said = self.mouth.ask(self.id, question, reply) => said?,
+            said = self.output.ask(self.id, question, reply) => said?,
         }
         self.emitted.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
@@ -291,7 +290,7 @@ impl Turn {
 
 /// The answer to an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct AskAnswer {
     /// Who answered, by the name that the client gave itself: it is no proof of who that is. Where several people
     /// may answer, the server notes in its own records whom it authorised.
     pub client: Arc<str>,
@@ -299,27 +298,27 @@ pub struct Answer {
     pub body: Body,
 }
 
-impl Answer {
+impl AskAnswer {
     /// The answer's value.
     ///
     /// # Errors
     /// It is of another form.
-    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        self.body.read()
+    pub fn deserialize<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        self.body.deserialize()
     }
 }
 
 /// The handle of a [closeout](Worker::close_out).
 #[derive(Clone, Debug)]
-pub struct Farewell {
-    pub(super) start: Start,
-    pub(super) mouth: Arc<Mouth>,
+pub struct CloseoutContext {
+    pub(super) context: WorkerContext,
+    pub(super) output: Arc<OutputSender>,
 }
 
-impl Farewell {
+impl CloseoutContext {
     /// What the worker was started with.
-    pub fn start(&self) -> &Start {
-        &self.start
+    pub fn context(&self) -> &WorkerContext {
+        &self.context
     }
 
     /// Appends last words to the log, as [`Turn::emit`] does.
@@ -328,6 +327,6 @@ impl Farewell {
     /// [`TurnError::Stopped`] if the closeout took too long, or a prompt superseded it;
     /// [`TurnError::Body`] if the value cannot be logged.
     pub async fn emit(&self, piece: &impl Serialize) -> Result<(), TurnError> {
-        self.mouth.output(None, piece).await
+        self.output.output(None, piece).await
     }
 }

@@ -26,7 +26,7 @@ async fn a_reader_of_events_that_is_gone_is_released_in_bounded_time() {
     let _frozen = freeze();
     // Nobody reads any more, and little is sent: the socket takes it all.
     let mut seconds = 0;
-    while server.hub.look(&id).await.unwrap().state != outlive::State::Detached {
+    while server.hub.snapshot(&id).await.unwrap().state != outlive::State::Detached {
         assert!(seconds <= 310, "it lives for ever");
         tokio::time::advance(Duration::from_secs(5)).await;
         seconds += 5;
@@ -120,7 +120,7 @@ async fn who_is_silent_for_two_intervals_is_lost_to_its_session() {
     // Nobody reads the socket, so nobody answers.
     loop {
         tokio::time::advance(Duration::from_secs(5)).await;
-        if server.hub.look(&id).await.unwrap().state == outlive::State::Detached {
+        if server.hub.snapshot(&id).await.unwrap().state == outlive::State::Detached {
             break;
         }
     }
@@ -147,7 +147,7 @@ async fn who_does_not_take_what_it_is_sent_is_silent_too() {
         tokio::time::advance(Duration::from_secs(5)).await;
         // It speaks, and does not listen.
         socket.say(&json!({ "t": "pong" })).await;
-        if server.hub.look(&id).await.unwrap().state == outlive::State::Detached {
+        if server.hub.snapshot(&id).await.unwrap().state == outlive::State::Detached {
             break;
         }
     }

@@ -33,7 +33,7 @@ async fn a_session_that_waits_for_its_first_prompt_has_no_task() {
         stage.session().await;
     }
     settle().await;
-    assert_eq!((stage.hub.live(), tasks()), (50, before));
+    assert_eq!((stage.hub.loaded_sessions(), tasks()), (50, before));
     stage.done();
 }
 
@@ -47,9 +47,9 @@ async fn each_ends_when_its_own_time_is_up() {
     assert_eq!(state(&stage, &first).await, State::Created);
     pass(2 * SECOND).await;
     assert_eq!(state(&stage, &first).await, State::Ended);
-    assert_eq!((state(&stage, &second).await, stage.hub.live()), (State::Created, 1));
+    assert_eq!((state(&stage, &second).await, stage.hub.loaded_sessions()), (State::Created, 1));
     pass(3 * SECOND).await;
-    assert_eq!((state(&stage, &second).await, stage.hub.live()), (State::Ended, 0));
+    assert_eq!((state(&stage, &second).await, stage.hub.loaded_sessions()), (State::Ended, 0));
     stage.done();
 }
 
@@ -62,10 +62,10 @@ async fn one_that_was_woken_is_not_woken_by_the_alarm_of_before() {
     let mut viewer = stage.view(&session, "laptop");
     viewer.ended(1, TurnOutcome::Completed).await;
     assert_eq!(outputs(&viewer.applied, 1), ["1"]);
-    stage.hub.stop(&session, None).await.unwrap();
+    stage.hub.session(&session).stop(None).await.unwrap();
     drop(viewer);
     settle().await;
-    assert_eq!((state(&stage, &session).await, stage.hub.live()), (State::Ended, 0));
+    assert_eq!((state(&stage, &session).await, stage.hub.loaded_sessions()), (State::Ended, 0));
     let story = stage.watch.story();
     pass(idle(&stage)).await;
     assert_eq!(stage.watch.story(), story);
@@ -82,12 +82,12 @@ async fn whoever_looks_and_leaves_lets_it_sleep_again() {
     viewer.welcomed().await;
     drop(viewer);
     settle().await;
-    assert_eq!((stage.hub.live(), tasks()), (1, asleep));
-    stage.hub.look(&session).await.unwrap();
+    assert_eq!((stage.hub.loaded_sessions(), tasks()), (1, asleep));
+    stage.hub.snapshot(&session).await.unwrap();
     settle().await;
-    assert_eq!((stage.hub.live(), tasks()), (1, asleep));
+    assert_eq!((stage.hub.loaded_sessions(), tasks()), (1, asleep));
     pass(idle(&stage)).await;
-    assert_eq!((state(&stage, &session).await, stage.hub.live()), (State::Ended, 0));
+    assert_eq!((state(&stage, &session).await, stage.hub.loaded_sessions()), (State::Ended, 0));
     stage.done();
 }
 
@@ -98,11 +98,11 @@ async fn a_drain_leaves_it_to_the_next_process() {
     settle().await;
     let drain = Drain { window: SECOND, deadline: SECOND };
     soon(stage.hub.drain(drain)).await;
-    assert_eq!((state(&stage, &session).await, stage.hub.live()), (State::Created, 0));
+    assert_eq!((state(&stage, &session).await, stage.hub.loaded_sessions()), (State::Created, 0));
     pass(2 * idle(&stage)).await;
     assert_eq!(state(&stage, &session).await, State::Created);
     let next = stage.another().await;
-    assert_eq!((state(&next, &session).await, next.hub.live()), (State::Ended, 0));
+    assert_eq!((state(&next, &session).await, next.hub.loaded_sessions()), (State::Ended, 0));
     stage.done();
     next.done();
 }

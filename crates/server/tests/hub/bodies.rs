@@ -2,7 +2,9 @@
 
 use outlive::Limits;
 use outlive::ids::Seq;
-use outlive_server::hub::{Done, Failure, Hub, NotDone, Options, Start, Turn, Worker};
+use outlive_server::hub::{
+    Accepted, Author, CommandError, Failure, Hub, Options, Turn, Worker, WorkerContext,
+};
 use outlive_server::store::Store as _;
 use serde_json::value::RawValue;
 
@@ -14,15 +16,15 @@ struct Mirror;
 impl Worker for Mirror {
     type Run = usize;
 
-    async fn start(&self, start: Start) -> Result<usize, Failure> {
-        Ok(start.history().read().await?.len())
+    async fn start(&self, start: WorkerContext) -> Result<usize, Failure> {
+        Ok(start.history().entries().await?.len())
     }
 
     async fn answer(&self, _: &mut usize, turn: Turn) -> Result<(), Failure> {
-        let prompt: Option<u32> = turn.prompt()?;
+        let prompt: Option<u32> = turn.prompt().deserialize()?;
         turn.emit(&prompt).await?;
         let answer = turn.ask(&()).await?;
-        turn.emit(&answer.read::<Option<u32>>()?).await?;
+        turn.emit(&answer.deserialize::<Option<u32>>()?).await?;
         Ok(())
     }
 }
@@ -34,18 +36,25 @@ async fn null_is_a_prompt_an_output_a_question_and_an_answer_and_the_session_goe
     let none: Option<u32> = None;
     let mut turn = Seq(1);
     for number in 1..=2 {
-        let accepted = hub.prompt(&session, "ann", "post", n(number), &none).await.unwrap();
-        let Done::Accepted { seq: Some(seq), .. } = accepted else { panic!("{accepted:?}") };
+        let accepted = hub
+            .session(&session)
+            .prompt(Author { principal: "ann", client: "post" }, n(number), &none)
+            .await
+            .unwrap();
+        let Accepted { seq: Some(seq), .. } = accepted else { panic!("{accepted:?}") };
         settle().await;
         let ask = Seq(seq.0 + 2);
-        hub.answer(&session, "ann", "post", ask, &none).await.unwrap();
+        hub.session(&session)
+            .answer(Author { principal: "ann", client: "post" }, ask, &none)
+            .await
+            .unwrap();
         settle().await;
         // The next incarnation reads all of it before it starts.
-        hub.stop(&session, None).await.unwrap();
+        hub.session(&session).stop(None).await.unwrap();
         settle().await;
         turn = seq;
     }
-    let last: Vec<_> = hub.history(&session).read().await.unwrap();
+    let last: Vec<_> = hub.history(&session).entries().await.unwrap();
     let last = last.iter().filter(|(seq, _)| *seq >= turn);
     let last: Vec<_> = last.map(|(_, said)| serde_json::to_value(said).unwrap()).collect();
     let kinds: Vec<_> = last.iter().map(|said| said["entry"].as_str().unwrap()).collect();
@@ -70,7 +79,7 @@ async fn a_history_says_where_it_begins() {
     assert_eq!(history.base().await, Ok(Seq(0)), "four entries are retained");
     stage.prompt(&session, 2, &Scene::Say(3)).await.unwrap();
     settle().await;
-    let places: Vec<_> = history.read().await.unwrap().iter().map(|(seq, _)| seq.0).collect();
+    let places: Vec<_> = history.entries().await.unwrap().iter().map(|(seq, _)| seq.0).collect();
     assert_eq!((history.base().await, places), (Ok(Seq(5)), vec![6, 7, 8, 9]));
     stage.hub.forget(&session).await.unwrap();
     assert_eq!(history.base().await, Ok(Seq(0)), "there is no such session");
@@ -84,7 +93,11 @@ async fn a_prompt_is_the_same_whatever_space_is_between_its_tokens() {
     let session = stage.session().await;
     let raw = |text: &str| RawValue::from_string(text.into()).unwrap();
     let send = async |number: u64, text: &str| {
-        stage.hub.prompt(&session, "ann", "post", n(number), &raw(text)).await
+        stage
+            .hub
+            .session(&session)
+            .prompt(Author { principal: "ann", client: "post" }, n(number), &raw(text))
+            .await
     };
     assert!(send(1, r#"{"a":"b c"}"#).await.is_ok());
     let stored = stage.memory.load(&session).await.unwrap().unwrap();
@@ -95,10 +108,10 @@ async fn a_prompt_is_the_same_whatever_space_is_between_its_tokens() {
     );
     for same in ["{ \"a\" : \"b c\" }", "\t{\r\n\"a\":\n\"b c\"\n}\n"] {
         let again = send(1, same).await.unwrap();
-        assert!(matches!(again, Done::Accepted { again: true, .. }), "{same}");
+        assert!(matches!(again, Accepted { again: true, .. }), "{same}");
     }
     for other in [r#"{"a":"bc"}"#, r#"{"a":"b  c"}"#, r#"{"a":"b\tc"}"#] {
-        assert!(matches!(send(1, other).await, Err(NotDone::Refused(_))), "{other}");
+        assert!(matches!(send(1, other).await, Err(CommandError::Refused(_))), "{other}");
     }
     // A quote, or a backslash before one, that stands in a string.
     assert!(send(2, r#"["\" a","\\", 1]"#).await.is_ok());

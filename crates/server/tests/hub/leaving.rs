@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use outlive::wire::{Entry, ToClient};
 use outlive::{CloseCode, TurnOutcome};
-use outlive_server::hub::{Done, Drain, NotDone};
+use outlive_server::hub::{Accepted, Author, CommandError, Drain};
 use tokio::task::JoinHandle;
 
 use outlive_testkit::hub::{
@@ -35,11 +35,11 @@ async fn a_drain_tells_everybody_and_lets_turns_finish() {
         assert_eq!(late.is_closed().await, CloseCode::Restart);
         assert_eq!(late.heard, [ToClient::Goaway { retry_after_ms: [1_000, 5_000] }]);
     }
-    assert_eq!(stage.hub.create().await, Err(NotDone::Draining));
+    assert_eq!(stage.hub.create().await, Err(CommandError::Draining));
     drop(viewer);
     stage.actor.cues.add_permits(2);
     soon(drained).await.unwrap();
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     // The next process finds a whole answer.
     let next = stage.another().await;
     let mut viewer = next.view(&session, "laptop");
@@ -76,8 +76,8 @@ async fn a_turn_that_still_runs_at_the_deadline_is_left() {
     stage.prompt(&session, 2, &Scene::Say(1)).await.unwrap();
     settle().await;
     soon(stage.hub.drain(DRAIN)).await;
-    assert_eq!(stage.hub.live(), 0);
-    assert_eq!(stage.prompt(&session, 3, &Scene::Say(1)).await, Err(NotDone::Draining));
+    assert_eq!(stage.hub.loaded_sessions(), 0);
+    assert_eq!(stage.prompt(&session, 3, &Scene::Say(1)).await, Err(CommandError::Draining));
     let next = stage.another().await;
     let mut viewer = next.view(&session, "laptop");
     viewer.answered(2, TurnOutcome::Completed).await;
@@ -109,7 +109,7 @@ async fn a_prompt_that_waits_is_not_begun_and_the_next_process_answers_it_once()
     assert!(!drained.is_finished(), "the turn that runs may finish");
     stage.actor.cues.add_permits(2);
     soon(drained).await.unwrap();
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     assert_eq!(turns(&stage), ["turn 1 of post"], "the one that waits is not begun");
     let next = stage.another().await;
     let mut viewer = next.view(&session, "laptop");
@@ -137,7 +137,7 @@ async fn a_prompt_that_comes_while_the_hub_drains_is_kept_for_the_next_process()
     let drained = leaves(&stage);
     settle().await;
     let done = stage.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
-    assert!(matches!(done, Done::Accepted { again: false, .. }), "{done:?}");
+    assert!(matches!(done, Accepted { again: false, .. }), "{done:?}");
     stage.actor.cues.add_permits(1);
     viewer.is_closed().await;
     drop(viewer);
@@ -149,7 +149,7 @@ async fn a_prompt_that_comes_while_the_hub_drains_is_kept_for_the_next_process()
     assert_eq!((outputs(&viewer.applied, turn).len(), accepted(&viewer, 2)), (2, 1));
     // Sent again by who does not know: it is the same prompt.
     let done = next.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
-    assert!(matches!(done, Done::Accepted { again: true, .. }), "{done:?}");
+    assert!(matches!(done, Accepted { again: true, .. }), "{done:?}");
     pass(Duration::from_secs(10)).await;
     assert_eq!(turns(&stage).len(), 2);
     stage.done();
@@ -194,7 +194,9 @@ async fn a_session_that_is_still_read_when_the_drain_begins_begins_nothing() {
     let stage = Stage::on(store.clone(), memory, first.limits, first.options.clone()).await;
     let hub = stage.hub.clone();
     let (to, scene) = (session.clone(), Scene::Say(1));
-    let prompted = tokio::spawn(async move { hub.prompt(&to, "ann", "post", n(3), &scene).await });
+    let prompted = tokio::spawn(async move {
+        hub.session(&to).prompt(Author { principal: "ann", client: "post" }, n(3), &scene).await
+    });
     let mut viewer = stage.view(&session, "laptop");
     settle().await;
     let drained = leaves(&stage);
@@ -206,7 +208,7 @@ async fn a_session_that_is_still_read_when_the_drain_begins_begins_nothing() {
     drop(viewer);
     soon(drained).await.unwrap();
     assert_eq!(stage.actor.ledger(), Vec::<String>::new(), "a hub that leaves starts no worker");
-    assert_eq!(prompted, Err(NotDone::Draining));
+    assert_eq!(prompted, Err(CommandError::Draining));
     let next = stage.another().await;
     let mut viewer = next.view(&session, "laptop");
     let turn = viewer.answered(2, TurnOutcome::Completed).await;
@@ -265,6 +267,6 @@ async fn an_idle_hub_drains_at_once() {
     let viewer = stage.view(&session, "gone");
     drop(viewer);
     soon(stage.hub.drain(DRAIN)).await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     stage.done();
 }

@@ -4,7 +4,7 @@ use outlive::ids::{Incarnation, Seq};
 use outlive::log::ResumeFrom;
 use outlive::wire::{EndpointReason, Entry, Refusable, ToClient, ToServer, Why};
 use outlive::{Limits, Reason, TurnOutcome};
-use outlive_server::hub::{Done, NotDone, Options, Role};
+use outlive_server::hub::{Accepted, Author, CommandError, Options, Role};
 
 use outlive_testkit::hub::{Part, Scene, Stage, n, outputs, soon};
 
@@ -116,8 +116,13 @@ async fn a_body_over_the_limit_is_refused_as_too_big() {
     assert_eq!((refused.what, refused.n, refused.reason), (Refusable::Prompt, Some(n(1)), why));
     viewer.answer(1, &"x".repeat(15)).await;
     assert_eq!(viewer.refused().await.what, Refusable::Answer);
-    let done = soon(stage.hub.prompt(&session, "ann", "post", n(1), &"x".repeat(15))).await;
-    assert!(matches!(done, Err(NotDone::Invalid(_))), "{done:?}");
+    let done = soon(stage.hub.session(&session).prompt(
+        Author { principal: "ann", client: "post" },
+        n(1),
+        &"x".repeat(15),
+    ))
+    .await;
+    assert!(matches!(done, Err(CommandError::Invalid(_))), "{done:?}");
     // The connection stays, and what fits is taken.
     viewer.prompt(1, &Scene::Say(1)).await;
     viewer.ended(1, TurnOutcome::Completed).await;
@@ -203,12 +208,12 @@ async fn a_queued_prompt_is_taken_back() {
 async fn nobody_prompts_what_is_not_there() {
     let stage = Stage::new().await;
     let nowhere = "s_nowhere".parse().unwrap();
-    assert_eq!(stage.prompt(&nowhere, 1, &Scene::Say(1)).await, Err(NotDone::NotFound));
+    assert_eq!(stage.prompt(&nowhere, 1, &Scene::Say(1)).await, Err(CommandError::NotFound));
     let mut viewer = stage.view(&nowhere, "laptop");
     assert_eq!(viewer.is_closed().await, outlive::CloseCode::NotFound);
     drop(viewer);
     outlive_testkit::hub::settle().await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     stage.done();
 }
 
@@ -220,7 +225,7 @@ async fn a_prompt_is_answered_also_when_the_log_keeps_one_entry() {
     let session = stage.session().await;
     for number in 1..=4 {
         let done = stage.prompt(&session, number, &Scene::Say(2)).await.unwrap();
-        assert!(matches!(done, Done::Accepted { again: false, .. }));
+        assert!(matches!(done, Accepted { again: false, .. }));
     }
     outlive_testkit::hub::settle().await;
     assert_eq!(stage.actor.ledger().len(), 5);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use outlive::wire::{EndpointReason, Entry, ToClient, Why};
 use outlive::{CloseCode, TurnOutcome};
-use outlive_server::hub::{Done, NotDone};
+use outlive_server::hub::{Accepted, CommandError};
 
 use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
 
@@ -79,13 +79,13 @@ async fn a_commit_of_which_nobody_knows_is_found_out() {
         store.reads([Fault::Fails, Fault::Fails]);
         let done = stage.prompt(&session, 1, &Scene::Say(2)).await;
         if fault == Fault::UnknownKept {
-            assert!(matches!(done, Ok(Done::Accepted { again: false, .. })));
+            assert!(matches!(done, Ok(Accepted { again: false, .. })));
         } else {
-            assert!(matches!(done, Err(NotDone::Unavailable(_))));
+            assert!(matches!(done, Err(CommandError::Unavailable(_))));
         }
         let done = stage.prompt(&session, 1, &Scene::Say(2)).await.unwrap();
         let again = fault == Fault::UnknownKept;
-        assert!(matches!(done, Done::Accepted { again: it, .. } if it == again));
+        assert!(matches!(done, Accepted { again: it, .. } if it == again));
         // Facts too.
         let mut viewer = stage.view(&session, "laptop");
         viewer.welcomed().await;
@@ -134,9 +134,9 @@ async fn control_is_not_behind_a_read() {
 async fn a_session_that_cannot_be_read_now_can_be_read_later() {
     let (stage, store) = Stage::faulty().await;
     let session = stage.session().await;
-    stage.hub.stop(&session, None).await.unwrap();
+    stage.hub.session(&session).stop(None).await.unwrap();
     settle().await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     store.reads([Fault::Fails]);
     let mut early = stage.view(&session, "laptop");
     assert!(early.pull().await && early.closed == Some(CloseCode::Error));
@@ -155,11 +155,11 @@ async fn an_ended_session_leaves_memory_and_is_read_back() {
     viewer.ended(1, TurnOutcome::Completed).await;
     viewer.stop(1).await;
     viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::End { .. }))).await;
-    assert_eq!(stage.hub.live(), 1);
+    assert_eq!(stage.hub.loaded_sessions(), 1);
     let cursor = viewer.cursor();
     drop(viewer);
     settle().await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     let mut viewer = stage.come(&session, "laptop", cursor, outlive_server::hub::Role::Admin);
     let welcome = viewer.welcomed().await.welcome.clone().unwrap();
     assert_eq!(welcome.high, Some(n(1)));
@@ -179,10 +179,10 @@ async fn what_is_forgotten_is_gone_and_nobody_is_fenced_by_it() {
     viewer.until(|viewer| viewer.applied.len() > 2).await;
     soon(stage.hub.forget(&session)).await.unwrap();
     assert_eq!(viewer.is_closed().await, CloseCode::NotFound);
-    assert_eq!(stage.prompt(&session, 1, &Scene::Say(1)).await, Err(NotDone::NotFound));
+    assert_eq!(stage.prompt(&session, 1, &Scene::Say(1)).await, Err(CommandError::NotFound));
     drop(viewer);
     settle().await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     soon(stage.hub.forget(&session)).await.unwrap();
     let other = stage.session().await;
     assert!(stage.prompt(&other, 1, &Scene::Say(1)).await.is_ok());
@@ -196,7 +196,7 @@ async fn a_session_is_forgotten_also_if_the_store_does_not_say_so() {
         let session = stage.session().await;
         store.commits([fault]);
         assert_eq!(soon(stage.hub.forget(&session)).await.is_ok(), done);
-        let there = stage.prompt(&session, 1, &Scene::Say(1)).await != Err(NotDone::NotFound);
+        let there = stage.prompt(&session, 1, &Scene::Say(1)).await != Err(CommandError::NotFound);
         assert_eq!(there, !done);
         stage.done();
     }
@@ -230,7 +230,7 @@ async fn a_second_process_fences_the_first() {
     let mut viewer = stage.view(&busy, "laptop");
     viewer.prompt(1, &Scene::OnCue(2)).await;
     viewer.until(|viewer| viewer.applied.len() == 1).await;
-    stage.hub.stop(&idle, None).await.unwrap();
+    stage.hub.session(&idle).stop(None).await.unwrap();
     let mut watcher = stage.view(&idle, "laptop");
     watcher.welcomed().await;
     let next = stage.another().await;
@@ -242,10 +242,10 @@ async fn a_second_process_fences_the_first() {
     watcher.until(|watcher| watcher.closed.is_some()).await;
     assert_eq!(watcher.closed, Some(CloseCode::Moved));
     assert!(!viewer.has(|said| matches!(said, Entry::Output { .. })));
-    assert_eq!(stage.prompt(&busy, 2, &Scene::Say(1)).await, Err(NotDone::Moved));
+    assert_eq!(stage.prompt(&busy, 2, &Scene::Say(1)).await, Err(CommandError::Moved));
     assert_eq!(stage.view(&busy, "laptop").is_closed().await, CloseCode::Moved);
     settle().await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     stage.done();
     next.done();
 }
@@ -255,7 +255,7 @@ async fn a_second_process_fences_the_first() {
 async fn a_process_that_only_watches_notices_too_that_it_is_fenced() {
     let stage = Stage::new().await;
     let session = stage.session().await;
-    stage.hub.stop(&session, None).await.unwrap();
+    stage.hub.session(&session).stop(None).await.unwrap();
     let mut watcher = stage.view(&session, "laptop");
     watcher.welcomed().await;
     let next = stage.another().await;

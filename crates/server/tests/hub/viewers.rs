@@ -7,7 +7,7 @@ use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, ResetReason, ResumeFrom};
 use outlive::wire::Entry;
 use outlive::{CloseCode, Limits, State, TurnOutcome};
-use outlive_server::hub::{Frame, Options, Role};
+use outlive_server::hub::{Author, Frame, Options, Role};
 
 use outlive_testkit::hub::{Scene, Stage, ended, outputs, pass, settle, soon};
 
@@ -277,10 +277,18 @@ async fn a_posted_suspend_notice_may_come_after_the_loss() {
     drop(phone);
     settle().await;
     // Of somebody else: nothing.
-    stage.hub.suspend(&session, "eve", "phone", id, Seq(1)).unwrap();
+    stage
+        .hub
+        .session(&session)
+        .suspend(Author { principal: "eve", client: "phone" }, id, Seq(1))
+        .unwrap();
     settle().await;
     assert!(!stage.watch.took("D2"));
-    stage.hub.suspend(&session, "ann", "phone", id, Seq(1)).unwrap();
+    stage
+        .hub
+        .session(&session)
+        .suspend(Author { principal: "ann", client: "phone" }, id, Seq(1))
+        .unwrap();
     settle().await;
     assert!(stage.watch.took("D2"));
     stage.done();

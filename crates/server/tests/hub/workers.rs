@@ -388,9 +388,9 @@ async fn a_session_that_nobody_wants_is_closed_out_and_leaves_memory() {
     let session = stage.session().await;
     stage.prompt(&session, 1, &Scene::Say(1)).await.unwrap();
     settle().await;
-    assert_eq!(stage.hub.live(), 1);
+    assert_eq!(stage.hub.loaded_sessions(), 1);
     pass(Duration::from_millis(u64::from(stage.limits.detach_ms))).await;
-    assert_eq!(stage.hub.live(), 0);
+    assert_eq!(stage.hub.loaded_sessions(), 0);
     assert_eq!(stage.actor.ledger().last().unwrap(), "close out 1");
     stage.done();
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::{Arc, Condvar, Mutex};
 
-use outlive_server::hub::{Failure, Farewell, Start, Turn, TurnError, Worker};
+use outlive_server::hub::{CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -119,7 +119,7 @@ impl Actor {
 impl Worker for Actor {
     type Run = Run;
 
-    async fn start(&self, start: Start) -> Result<Run, Failure> {
+    async fn start(&self, start: WorkerContext) -> Result<Run, Failure> {
         let part = self.inner.lock().unwrap().starts.pop_front().unwrap_or(Part::Well);
         self.note(format!(
             "start {}{}",
@@ -140,13 +140,13 @@ impl Worker for Actor {
     }
 
     async fn answer(&self, _: &mut Run, turn: Turn) -> Result<(), Failure> {
-        let scene: Scene = turn.prompt()?;
+        let scene: Scene = turn.prompt().deserialize()?;
         self.note(format!("turn {} of {}", turn.id(), turn.client()));
         match scene {
             Scene::Say(pieces) => say(&turn, pieces).await?,
             Scene::SayThenWait(pieces) => {
                 say(&turn, pieces).await?;
-                turn.stopped().cancelled().await;
+                turn.cancellation().cancelled().await;
                 Err(TurnError::Stopped)?;
             }
             Scene::OnCue(pieces) => {
@@ -168,7 +168,7 @@ impl Worker for Actor {
             Scene::Fatal(why) => return Err(Failure::fatal(why)),
             Scene::Ask(what) => {
                 let answer = turn.ask(&what).await?;
-                let said: String = answer.read()?;
+                let said: String = answer.deserialize()?;
                 turn.emit(&format!("{} said {said}", answer.client)).await?;
             }
             Scene::Nothing => {}
@@ -186,21 +186,21 @@ impl Worker for Actor {
                 let refused = tokio::select! { _ = pending => unreachable!(), it = refused => it };
                 turn.emit(&refused.unwrap_err().to_string()).await?;
             }
-            Scene::Recall => turn.emit(&turn.history().read().await?.len()).await?,
+            Scene::Recall => turn.emit(&turn.history().entries().await?.len()).await?,
         }
         Ok(())
     }
 
-    async fn close_out(&self, run: Run, farewell: Farewell) {
+    async fn close_out(&self, run: Run, context: CloseoutContext) {
         let part = self.inner.lock().unwrap().closeouts.pop_front().unwrap_or(Part::Well);
-        self.note(format!("close out {}", farewell.start().incarnation()));
+        self.note(format!("close out {}", context.context().incarnation()));
         match part {
             Part::Well => {}
             Part::Hangs => pending().await,
             Part::Panics | Part::Fails => panic!("no closeout"),
-            Part::Speaks => _ = farewell.emit(&"goodbye").await,
+            Part::Speaks => _ = context.emit(&"goodbye").await,
             Part::SpeaksThenHangs => {
-                _ = farewell.emit(&"goodbye").await;
+                _ = context.emit(&"goodbye").await;
                 pending::<()>().await;
             }
         }

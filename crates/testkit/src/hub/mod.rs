@@ -13,7 +13,7 @@ use std::time::Duration;
 use outlive::Limits;
 use outlive::ids::PromptNumber;
 use outlive::log::ResumeFrom;
-use outlive_server::hub::{Done, Hub, NotDone, Observer, Options, Role};
+use outlive_server::hub::{Accepted, Author, CommandError, Hub, Observer, Options, Role};
 use outlive_server::store::{Memory, SessionId, Store};
 
 pub use actor::{Actor, Part, Scene};
@@ -120,8 +120,13 @@ impl Stage {
         session: &SessionId,
         number: u64,
         scene: &Scene,
-    ) -> Result<Done, NotDone> {
-        soon(self.hub.prompt(session, "ann", "post", n(number), scene)).await
+    ) -> Result<Accepted, CommandError> {
+        soon(self.hub.session(session).prompt(
+            Author { principal: "ann", client: "post" },
+            n(number),
+            scene,
+        ))
+        .await
     }
 
     /// Ends the story: every step of every session was what the table and the laws say.

@@ -94,7 +94,7 @@ impl Watch {
 }
 
 impl Observer for Watch {
-    fn began(&self, id: &SessionId, limits: &Limits, log: LogId, snapshot: Option<&Snapshot>) {
+    fn on_load(&self, id: &SessionId, limits: &Limits, log: LogId, snapshot: Option<&Snapshot>) {
         let session = match snapshot {
             None => Machine::new(*limits).unwrap().create(log).next,
             Some(snapshot) => Session::restore(snapshot.clone()).unwrap(),
@@ -120,7 +120,7 @@ impl Observer for Watch {
         }
     }
 
-    fn stepped(&self, id: &SessionId, event: &Event, step: &Step) {
+    fn on_step(&self, id: &SessionId, event: &Event, step: &Step) {
         let mut guard = self.0.lock().unwrap();
         let Seen { lives, rules, wrong, .. } = &mut *guard;
         rules.extend(step.rules().map(|row| row.id));
@@ -140,7 +140,7 @@ impl Observer for Watch {
         life.session.clone_from(&step.next);
     }
 
-    fn left(&self, id: &SessionId) {
+    fn on_unload(&self, id: &SessionId) {
         let mut seen = self.0.lock().unwrap();
         if let Some(life) = seen.lives.remove(id) {
             seen.past.push((id.clone(), life));

@@ -1,7 +1,7 @@
 //! Commands: through the routing table, then to the session; and the answer to whoever waits for it.
 
-use super::super::mailbox::{Arrival, Command, Done, NotDone, Order, Reply};
-use super::commit::Payload;
+use super::super::mailbox::{Arrival, Command, CommandError, Handled, LinkCommand, Reply};
+use super::encode::Payload;
 use super::{Driver, Viewer, effects, turn_back};
 use outlive::routing::{self, Durable, Runtime};
 use outlive::session::{Event, Session};
@@ -9,7 +9,7 @@ use outlive::wire::ToClient;
 
 impl Driver {
     /// Reconciles what is durable with what runs, as the routing table says.
-    async fn reconcile(&mut self) -> Result<(), NotDone> {
+    async fn reconcile(&mut self) -> Result<(), CommandError> {
         if let Some(why) = self.over.clone() {
             return Err(why);
         }
@@ -19,12 +19,12 @@ impl Driver {
         let row = routing::rule(durable, Runtime::of(incarnation, running));
         for op in row.ops {
             match op {
-                routing::Op::Abort => self.dismiss(),
+                routing::Op::Abort => self.abort_worker(),
                 routing::Op::Recover => {
                     self.feed_fact(Event::Restarted { renew: None }, Payload::None).await;
                 }
                 routing::Op::Proceed => {}
-                routing::Op::NotFound => return Err(NotDone::NotFound),
+                routing::Op::NotFound => return Err(CommandError::NotFound),
             }
         }
         self.over.clone().map_or(Ok(()), Err)
@@ -36,7 +36,7 @@ impl Driver {
                 Some(why) => Err(why),
                 None => self.forget().await,
             };
-            return answer(reply, done.map(|()| Done::Taken));
+            return answer(reply, done.map(|()| Handled::Taken));
         }
         if let Err(why) = self.reconcile().await {
             return self.turn_away(command, why);
@@ -46,7 +46,7 @@ impl Driver {
                 let event = Event::Prompt { client: who.id, n, digest: body.digest() };
                 let fed = self.feed(event, Payload::Body(who, body), connection(&reply)).await;
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
-                    self.tell(*to, Order::Say(Box::new(effects::refused_prompt(n, why))));
+                    self.tell(*to, LinkCommand::Say(Box::new(effects::refused_prompt(n, why))));
                 }
                 answer(reply, fed);
             }
@@ -54,7 +54,7 @@ impl Driver {
                 let event = Event::Answer { client: who.id, ask };
                 let fed = self.feed(event, Payload::Body(who, body), None).await;
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
-                    self.tell(*to, Order::Say(Box::new(effects::refused_answer(ask, why))));
+                    self.tell(*to, LinkCommand::Say(Box::new(effects::refused_answer(ask, why))));
                 }
                 answer(reply, fed);
             }
@@ -67,7 +67,7 @@ impl Driver {
                 self.control(Event::Stop { incarnation }, reply).await;
             }
             Command::Visit { reply } | Command::Forget { reply } => {
-                answer(reply, Ok(Done::Taken));
+                answer(reply, Ok(Handled::Taken));
             }
         }
     }
@@ -85,7 +85,7 @@ impl Driver {
     pub(super) async fn arrive(&mut self, arrival: Arrival) {
         let Arrival { connection, who, cursor, orders } = arrival;
         if self.session.as_ref().is_some_and(Session::is_draining) {
-            return turn_back(&orders, &NotDone::Draining);
+            return turn_back(&orders, &CommandError::Draining);
         }
         if let Err(why) = self.reconcile().await {
             return turn_back(&orders, &why);
@@ -100,13 +100,13 @@ impl Driver {
     }
 
     /// Says no for a reason that is not in the session's table.
-    pub(super) fn turn_away(&self, command: Command, why: NotDone) {
+    pub(super) fn turn_away(&self, command: Command, why: CommandError) {
         let (reply, order) = match command {
             Command::Prompt { reply, n, .. } => {
-                (reply, Order::Say(Box::new(effects::refused_prompt(n, &why))))
+                (reply, LinkCommand::Say(Box::new(effects::refused_prompt(n, &why))))
             }
             Command::Answer { reply, ask, .. } => {
-                (reply, Order::Say(Box::new(effects::refused_answer(ask, &why))))
+                (reply, LinkCommand::Say(Box::new(effects::refused_answer(ask, &why))))
             }
             Command::Interrupt { reply, .. }
             | Command::Stop { reply, .. }
@@ -121,7 +121,7 @@ impl Driver {
 }
 
 /// The answer to a caller. One who does not wait any more is no loss: the effect is in the log.
-fn answer(reply: Reply, done: Result<Done, NotDone>) {
+fn answer(reply: Reply, done: Result<Handled, CommandError>) {
     if let Reply::Caller(caller) = reply {
         _ = caller.send(done);
     }
@@ -135,6 +135,6 @@ fn connection(reply: &Reply) -> Option<outlive::ids::ConnectionId> {
     }
 }
 
-fn complaint(why: &NotDone) -> Order {
-    Order::Say(Box::new(ToClient::Error { message: why.sentence() }))
+fn complaint(why: &CommandError) -> LinkCommand {
+    LinkCommand::Say(Box::new(ToClient::Error { message: why.sentence() }))
 }

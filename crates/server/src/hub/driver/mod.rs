@@ -7,12 +7,12 @@
 //! However a driver ends, be it by a panic, it leaves the registry, and its worker is aborted: whoever
 //! comes next gets a fresh driver, which finds in the store what this one has committed.
 
-mod birth;
 mod command;
-mod commit;
 mod effects;
-mod fact;
-mod feed;
+mod encode;
+mod notification;
+mod spawn;
+mod step;
 mod work;
 
 use core::future::poll_fn;
@@ -20,32 +20,33 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
-use super::asleep::Sleeper;
-use super::mailbox::{Command, Fact, Inbox, Mailbox, NotDone, Order};
+use super::hibernate::Hibernated;
+use super::mailbox::{Command, CommandError, Inbox, LinkCommand, Mailbox, Notification};
 use super::queue::Sender;
 use super::shared::Shared;
-use super::staff::{Asked, Employee, Errand, Said, Seat};
+use super::worker_task::{Asked, WorkerHandle, WorkerMessage, WorkerSlot};
 use crate::store::{SessionId, Version};
 use outlive::ids::{ClientId, ConnectionId, Generation, Seq};
 use outlive::session::{Session, Step, TurnState};
 use outlive::wire::ToClient;
-use outlive::{CloseCode, State};
+use outlive::{CloseCode, State, Timer};
 
 /// Commands that are taken before output is looked at again.
 const COMMANDS_AT_ONCE: usize = 16;
 
-/// What a driver is born for.
+const TIMERS: usize = <Timer as strum::EnumCount>::COUNT;
+
+/// How a driver comes by its session.
 #[derive(Debug)]
-pub(super) enum Birth {
+pub(super) enum SpawnMode {
     /// A new session.
     Create,
     /// One that the store may know.
     Load,
     /// One that slept.
-    Wake(Box<Sleeper>),
+    Wake(Box<Hibernated>),
 }
 
 /// A connection that is listed in the session.
@@ -53,7 +54,7 @@ pub(super) enum Birth {
 struct Viewer {
     id: ConnectionId,
     client: ClientId,
-    orders: Sender<Order>,
+    orders: Sender<LinkCommand>,
 }
 
 /// The driver.
@@ -66,22 +67,18 @@ pub(super) struct Driver {
     session: Option<Session>,
     version: Version,
     /// Why this driver ends, whatever the session is at.
-    over: Option<NotDone>,
+    over: Option<CommandError>,
     step: Box<Step>,
-    /// What is new in the log with the step that is being kept, as frames, if anybody watches.
-    frames: Vec<Bytes>,
-    /// The prompt that the step dispatches.
-    errand: Option<Box<Errand>>,
     viewers: Vec<Viewer>,
     /// Whose connection was lost last: its suspend notice may still come.
     left: Option<(ConnectionId, ClientId)>,
-    worker: Option<Employee>,
-    seat: Seat,
+    worker: Option<WorkerHandle>,
+    seat: WorkerSlot,
     /// A worker was aborted, or has left, and its task may not be gone yet.
     leaving: bool,
     /// Asks that the worker waits for.
     asks: Vec<(Seq, Asked)>,
-    timers: [Option<(Instant, Generation)>; 7],
+    timers: [Option<(Instant, Generation)>; TIMERS],
     /// Rings when the first timer is due, or before: it is set anew only when it rings too late.
     alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -89,17 +86,17 @@ pub(super) struct Driver {
 /// However it ends, nobody is sent to it any more.
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.shared.strike(&self.id, &self.mailbox);
+        self.shared.remove(&self.id, &self.mailbox);
     }
 }
 
 /// What the loop waits for.
 enum Next {
-    Fact(Fact),
+    Notification(Notification),
     Timer,
     Command(Box<Command>),
     /// The worker said something, or never will again.
-    Heard(Option<Said>),
+    Heard(Option<WorkerMessage>),
     /// A worker's task is gone.
     Gone,
 }
@@ -120,25 +117,23 @@ impl Driver {
             version: Version::NONE,
             over: None,
             step: Box::default(),
-            frames: Vec::new(),
-            errand: None,
             viewers: Vec::new(),
             left: None,
             worker: None,
-            seat: Seat::new(),
+            seat: WorkerSlot::new(),
             leaving: false,
             asks: Vec::new(),
-            timers: [None; 7],
+            timers: [None; TIMERS],
             alarm: None,
         })
     }
 
     /// Runs until nobody needs the session in memory. In a box, or its task would have room for it twice.
-    pub(super) async fn run(mut self: Box<Self>, birth: Birth) {
+    pub(super) async fn run(mut self: Box<Self>, birth: SpawnMode) {
         let born = match birth {
-            Birth::Create => self.create().await,
-            Birth::Load => self.load().await,
-            Birth::Wake(sleeper) => {
+            SpawnMode::Create => self.create().await,
+            SpawnMode::Load => self.load().await,
+            SpawnMode::Wake(sleeper) => {
                 self.wake(*sleeper);
                 Ok(())
             }
@@ -158,7 +153,7 @@ impl Driver {
     /// Once around: what is there of each kind, or else the first that comes.
     async fn round(&mut self) {
         if self.shared.is_over() {
-            return self.end(self.shared.nobody());
+            return self.end(self.shared.shutdown_error());
         }
         // Counted together: a connection's arrival is fed before what it asks.
         let commands = self.inbox.requests().min(COMMANDS_AT_ONCE);
@@ -170,12 +165,12 @@ impl Driver {
                 self.command(*command).await;
             }
         }
-        idle &= !self.overhear().await;
+        idle &= !self.hear_what_is_there().await;
         if !idle || self.over.is_some() {
             return;
         }
         match self.wait().await {
-            Next::Fact(fact) => self.fact(fact).await,
+            Next::Notification(fact) => self.fact(fact).await,
             Next::Timer => {}
             Next::Command(command) => {
                 self.catch_up().await;
@@ -212,7 +207,7 @@ impl Driver {
     /// What comes first.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         match self.inbox.poll(cx) {
-            Poll::Ready(Ok(fact)) => return Poll::Ready(Next::Fact(fact)),
+            Poll::Ready(Ok(fact)) => return Poll::Ready(Next::Notification(fact)),
             Poll::Ready(Err(command)) => return Poll::Ready(Next::Command(command)),
             Poll::Pending => {}
         }
@@ -252,28 +247,32 @@ impl Driver {
         if !self.viewers.is_empty() || self.leaving {
             return false;
         }
-        if busy { self.sleep() } else { self.shared.retire(&self.id, &self.mailbox, &self.inbox) }
+        if busy {
+            self.sleep()
+        } else {
+            self.shared.remove_if_idle(&self.id, &self.mailbox, &self.inbox)
+        }
     }
 
     /// From here on nothing is fed any more. The first reason counts.
-    fn end(&mut self, why: NotDone) {
+    fn end(&mut self, why: CommandError) {
         if self.over.is_none() {
             tracing::debug!(session = %self.id, %why, "the session's driver ends");
             self.over = Some(why);
         }
         self.session = None;
-        self.timers = [None; 7];
+        self.timers = [None; TIMERS];
     }
 
     /// Nobody comes any more, whoever waits is told why, and the worker goes.
     fn leave(&mut self) {
-        self.shared.strike(&self.id, &self.mailbox);
-        self.dismiss();
+        self.shared.remove(&self.id, &self.mailbox);
+        self.abort_worker();
         self.inbox.close();
-        let why = self.over.clone().unwrap_or_else(|| self.shared.nobody());
+        let why = self.over.clone().unwrap_or_else(|| self.shared.shutdown_error());
         self.close_all(code(&why));
         while let Some(fact) = self.inbox.fact() {
-            if let Fact::Arrived(arrival) = fact {
+            if let Notification::Arrived(arrival) = fact {
                 turn_back(&arrival.orders, &why);
             }
         }
@@ -282,7 +281,7 @@ impl Driver {
         }
     }
 
-    fn tell_all(&self, order: impl Fn() -> Order) {
+    fn tell_all(&self, order: impl Fn() -> LinkCommand) {
         for viewer in &self.viewers {
             // A link that is gone says so by itself.
             _ = viewer.orders.send(order());
@@ -290,7 +289,7 @@ impl Driver {
     }
 
     fn close_all(&mut self, code: CloseCode) {
-        self.tell_all(|| Order::Close(code));
+        self.tell_all(|| LinkCommand::Close(code));
         self.viewers.clear();
     }
 
@@ -305,20 +304,21 @@ pub(crate) const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
 
 /// Who may not watch is closed, and told why by the code; and, if there will be another server soon, when to come
 /// back.
-pub(super) fn turn_back(orders: &Sender<Order>, why: &NotDone) {
+pub(super) fn turn_back(orders: &Sender<LinkCommand>, why: &CommandError) {
     // A link that is gone needs neither.
-    if *why == NotDone::Draining {
-        _ = orders.send(Order::Say(Box::new(ToClient::Goaway { retry_after_ms: COME_BACK_MS })));
+    if *why == CommandError::Draining {
+        _ = orders
+            .send(LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms: COME_BACK_MS })));
     }
-    _ = orders.send(Order::Close(code(why)));
+    _ = orders.send(LinkCommand::Close(code(why)));
 }
 
-fn code(why: &NotDone) -> CloseCode {
+fn code(why: &CommandError) -> CloseCode {
     match why {
-        NotDone::NotFound => CloseCode::NotFound,
-        NotDone::Moved => CloseCode::Moved,
-        NotDone::Draining => CloseCode::Restart,
-        NotDone::Refused(_) | NotDone::Invalid(_) => CloseCode::Limit,
-        NotDone::Unavailable(_) | NotDone::Damaged(_) => CloseCode::Error,
+        CommandError::NotFound => CloseCode::NotFound,
+        CommandError::Moved => CloseCode::Moved,
+        CommandError::Draining => CloseCode::Restart,
+        CommandError::Refused(_) | CommandError::Invalid(_) => CloseCode::Limit,
+        CommandError::Unavailable(_) | CommandError::Damaged(_) => CloseCode::Error,
     }
 }

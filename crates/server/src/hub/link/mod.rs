@@ -15,7 +15,9 @@ use tokio::time::{Duration, Instant};
 use super::backoff::Backoff;
 use super::body::{Body, client_id, client_name};
 use super::driver::turn_back;
-use super::mailbox::{Arrival, Command, Fact, NotDone, Order, Reply, Visitor, Who};
+use super::mailbox::{
+    Arrival, Command, CommandError, DriverRef, LinkCommand, Notification, Reply, Who,
+};
 use super::queue::{Receiver, queue};
 use super::shared::Shared;
 use crate::store::SessionId;
@@ -92,7 +94,7 @@ pub struct Link {
     /// None: not yet, not any more, or it was turned back.
     session: Option<Attached>,
     /// What the session says, or who turned it back. None: nothing any more.
-    orders: Option<Receiver<Order>>,
+    orders: Option<Receiver<LinkCommand>>,
     /// What this end has to say itself.
     own: VecDeque<Frame>,
     /// What is to be read from the log and written.
@@ -105,7 +107,7 @@ pub struct Link {
 
 #[derive(Debug)]
 struct Attached {
-    mailbox: Visitor,
+    mailbox: DriverRef,
     id: SessionId,
     who: Who,
     role: Role,
@@ -157,10 +159,10 @@ impl Link {
         }
         let mailbox = match (client_name(&client), self.shared.is_draining()) {
             (Err(_), _) => return self.close(CloseCode::Protocol),
-            (Ok(_), true) => Err(NotDone::Draining),
-            (Ok(_), false) => self.shared.visit(&id),
+            (Ok(_), true) => Err(CommandError::Draining),
+            (Ok(_), false) => self.shared.get_or_spawn(&id),
         };
-        if matches!(mailbox, Err(NotDone::Moved)) {
+        if matches!(mailbox, Err(CommandError::Moved)) {
             return self.close(CloseCode::Moved);
         }
         if !self.step(Trigger::Hello, CloseCode::Normal) {
@@ -175,7 +177,7 @@ impl Link {
         let who = Who { id: client_id(&principal, &client), name: client.into() };
         let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };
         // A driver that is gone drops the sender, and `next` sees it.
-        mailbox.tell(Fact::Arrived(Box::new(arrival)));
+        mailbox.tell(Notification::Arrived(Box::new(arrival)));
         self.session = Some(Attached { mailbox, id, who, role, log: LogId(0) });
     }
 
@@ -220,12 +222,12 @@ impl Link {
             }
             ToServer::Suspend { seen } => {
                 if let Some((who, _)) = self.asks(Trigger::Control, Role::View) {
-                    self.tell(Fact::Suspend { connection: self.id, who: who.id, seen });
+                    self.tell(Notification::Suspend { connection: self.id, who: who.id, seen });
                 }
             }
             ToServer::Resume => {
                 if self.asks(Trigger::Control, Role::View).is_some() {
-                    self.tell(Fact::Resume { connection: self.id });
+                    self.tell(Notification::Resume { connection: self.id });
                 }
             }
             ToServer::Ping => self.say(ToClient::Pong),
@@ -287,7 +289,7 @@ impl Link {
                     let wait = Duration::from_millis(u64::from(self.shared.options.close_ms));
                     self.deadline = Some(Instant::now() + wait);
                 }
-                Op::Gone => self.tell(Fact::Lost { connection: self.id }),
+                Op::Gone => self.tell(Notification::Lost { connection: self.id }),
                 Op::Release => {
                     self.session = None;
                     self.orders = None;
@@ -299,7 +301,7 @@ impl Link {
         passes
     }
 
-    fn tell(&self, fact: Fact) {
+    fn tell(&self, fact: Notification) {
         if let Some(session) = &self.session {
             session.mailbox.tell(fact);
         }

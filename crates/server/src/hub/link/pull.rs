@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::super::backoff::Backoff;
-use super::super::mailbox::{Fact, Order};
+use super::super::mailbox::{LinkCommand, Notification};
 use super::super::queue::Receiver;
-use super::super::tail::frames;
+use super::super::recent_frames::frames;
 use super::{Attached, Entries, Frame, Link, Range};
 use crate::store::StoreError;
 use outlive::CloseCode;
@@ -18,7 +18,7 @@ use outlive::wire::ToClient;
 
 /// What `next` waits for.
 enum Next {
-    Order(Order),
+    Order(LinkCommand),
     /// The driver is gone without a word.
     Nobody,
     TooLate,
@@ -131,15 +131,15 @@ impl Link {
         self.close(CloseCode::Error);
     }
 
-    fn take(&mut self, order: Order) {
+    fn take(&mut self, order: LinkCommand) {
         match order {
-            Order::Close(code) => self.close(code),
-            Order::Send { from, to } => {
+            LinkCommand::Close(code) => self.close(code),
+            LinkCommand::Send { from, to } => {
                 self.range = Some(Range { from, to });
                 self.patience = Backoff::default();
             }
-            Order::Say(said) => self.own.push_back(Frame::Say(*said)),
-            Order::Welcome(welcome) => {
+            LinkCommand::Say(said) => self.own.push_back(Frame::Say(*said)),
+            LinkCommand::Welcome(welcome) => {
                 if let Some(session) = &mut self.session {
                     session.log = welcome.log;
                 }
@@ -173,7 +173,7 @@ impl Link {
             }
             Err(StoreError::Trimmed) => {
                 if self.step(Trigger::Written, CloseCode::Normal) {
-                    self.tell(Fact::Missed { connection: self.id, from });
+                    self.tell(Notification::Missed { connection: self.id, from });
                 }
             }
             Err(why) => {
@@ -185,7 +185,7 @@ impl Link {
     }
 }
 
-async fn next_order(orders: Option<&mut Receiver<Order>>) -> Option<Order> {
+async fn next_order(orders: Option<&mut Receiver<LinkCommand>>) -> Option<LinkCommand> {
     match orders {
         Some(orders) => orders.next().await,
         None => core::future::pending().await,

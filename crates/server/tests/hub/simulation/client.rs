@@ -9,7 +9,7 @@ use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, ResumeFrom};
 use outlive::wire::{EndpointReason, Entry, ToClient, ToServer, Why};
 use outlive::{CloseCode, Reason};
-use outlive_server::hub::{Done, NotDone, Role};
+use outlive_server::hub::{Accepted, Author, CommandError, Role};
 use outlive_server::store::SessionId;
 use serde_json::value::to_raw_value;
 
@@ -336,7 +336,8 @@ async fn act(world: &World, me: &Shared, viewer: &mut Viewer) -> Option<End> {
                 (me.session.clone(), me.name.clone(), Seq(me.log.len() as u64))
             };
             let id = viewer.link.id();
-            world.hub().suspend(&session, "ann", &name, id, seen).unwrap();
+            let author = Author { principal: "ann", client: &name };
+            world.hub().session(&session).suspend(author, id, seen).unwrap();
         }
         _ => {}
     }
@@ -358,7 +359,8 @@ async fn self_post(world: &World, me: &Shared, number: u64, task: &Task) -> Opti
         (me.session.clone(), me.name.clone())
     };
     let post = world.hub();
-    let post = post.prompt(&session, "ann", &name, n(number), task);
+    let author = Author { principal: "ann", client: &name };
+    let post = post.session(&session).prompt(author, n(number), task);
     // A request has its time, and a client that does not wait for the answer sends again.
     let calm = world.is_healed();
     let Ok(done) = tokio::time::timeout(Duration::from_secs(60), post).await else {
@@ -366,9 +368,9 @@ async fn self_post(world: &World, me: &Shared, number: u64, task: &Task) -> Opti
         return None;
     };
     match done {
-        Ok(Done::Accepted { n, .. }) => me.lock().unwrap().accept(n.get()),
-        Err(NotDone::Refused(refusal)) => assert_eq!(refusal.reason, Reason::QueueFull),
-        Err(NotDone::Unavailable(_) | NotDone::Moved | NotDone::Draining) => {}
+        Ok(Accepted { n, .. }) => me.lock().unwrap().accept(n.get()),
+        Err(CommandError::Refused(refusal)) => assert_eq!(refusal.reason, Reason::QueueFull),
+        Err(CommandError::Unavailable(_) | CommandError::Moved | CommandError::Draining) => {}
         other => panic!("{other:?}"),
     }
     None

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use outlive_server::hub::{Failure, Farewell, Start, Turn, TurnError, Worker};
+use outlive_server::hub::{CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 use outlive_server::store::SessionId;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +93,7 @@ impl Laborer {
 impl Worker for Laborer {
     type Run = Run;
 
-    async fn start(&self, start: Start) -> Result<Run, Failure> {
+    async fn start(&self, start: WorkerContext) -> Result<Run, Failure> {
         let how = self.roll(40);
         self.watch.note(|| format!("worker {} starts, {how}", start.incarnation()));
         self.pause(if how < 10 { 500 } else { 0 }).await;
@@ -113,7 +113,7 @@ impl Worker for Laborer {
     }
 
     async fn answer(&self, _: &mut Run, turn: Turn) -> Result<(), Failure> {
-        let Task { key, does } = turn.prompt()?;
+        let Task { key, does } = turn.prompt().deserialize()?;
         self.watch.note(|| format!("turn {} is begun: {key} {does:?}", turn.id()));
         *self.ledger.lock().unwrap().begun.entry(key).or_default() += 1;
         match does {
@@ -125,10 +125,10 @@ impl Worker for Laborer {
             }
             Does::Ask => {
                 let answer = turn.ask(&"may I?").await?;
-                turn.emit(&answer.read::<String>()?).await?;
+                turn.emit(&answer.deserialize::<String>()?).await?;
             }
             Does::Wait(true) => {
-                turn.stopped().cancelled().await;
+                turn.cancellation().cancelled().await;
                 Err(TurnError::Stopped)?;
             }
             Does::Wait(false) => pending().await,
@@ -143,11 +143,11 @@ impl Worker for Laborer {
         Ok(())
     }
 
-    async fn close_out(&self, run: Run, farewell: Farewell) {
+    async fn close_out(&self, run: Run, context: CloseoutContext) {
         match self.roll(6) {
             0 => pending().await,
             1 => panic!("no closeout, by chance"),
-            2 => _ = farewell.emit(&"goodbye").await,
+            2 => _ = context.emit(&"goodbye").await,
             3 => self.pause(3_000).await,
             _ => {}
         }

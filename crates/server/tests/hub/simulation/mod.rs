@@ -206,7 +206,7 @@ fn process(world: &Arc<World>, rng: &mut Rng, clients: &mut Vec<client::Shared>,
                 };
                 let drained = tokio::time::timeout(Duration::from_secs(60), hub.drain(drain));
                 watched(&mut players, async { drained.await.expect("a drain ends") }).await;
-                assert_eq!(hub.live(), 0, "a hub that has drained holds nothing");
+                assert_eq!(hub.loaded_sessions(), 0, "a hub that has drained holds nothing");
                 world.note(|| "it has drained".into());
                 world.open(rng).await;
             }
@@ -252,7 +252,7 @@ async fn finish(world: &Arc<World>, clients: &[client::Shared], players: &mut Jo
     oracle::judge_fresh(world, &hub).await;
     let drain = Drain { window: Duration::ZERO, deadline: Duration::from_secs(30) };
     tokio::time::timeout(patience, hub.drain(drain)).await.expect("a drain ends");
-    assert_eq!(hub.live(), 0);
+    assert_eq!(hub.loaded_sessions(), 0);
 }
 
 /// Goes on until it is over; a player's panic is everybody's.

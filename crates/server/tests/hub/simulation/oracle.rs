@@ -178,7 +178,7 @@ fn judge_client(
 
 /// A viewer that comes now reads what is kept; and nothing is under way any more.
 pub(super) async fn judge_fresh(world: &World, hub: &Hub) {
-    assert_eq!(hub.live(), 0, "sessions that nobody needs are in memory");
+    assert_eq!(hub.loaded_sessions(), 0, "sessions that nobody needs are in memory");
     let sessions = world.sessions.lock().unwrap().clone();
     for session in sessions {
         let stored = world.memory.load(&session).await.unwrap().expect("it is kept").snapshot;

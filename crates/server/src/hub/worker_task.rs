@@ -20,33 +20,33 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Body;
 use super::history::History;
-use super::mouth::Mouth;
-use super::pieces::Pieces;
+use super::output_batch::OutputBatch;
+use super::output_sender::OutputSender;
 use super::queue::{Receiver, Sender, queue};
 use super::shared::Shared;
-use super::worker::{Answer, Failure, Farewell, Start, Turn, TurnError, Worker};
+use super::worker::{AskAnswer, CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 use crate::store::SessionId;
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::WorkerOutcome;
 
 /// What a worker said.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct WorkerMessage {
     pub(super) turn: Option<Seq>,
-    pub(super) what: What,
+    pub(super) event: WorkerEvent,
     /// What it takes in the queue, until it is heard.
     pub(super) room: u32,
 }
 
 /// Where the answer to an ask goes.
-pub(super) type Asked = oneshot::Sender<Result<Answer, TurnError>>;
+pub(super) type Asked = oneshot::Sender<Result<AskAnswer, TurnError>>;
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum WorkerEvent {
     Started,
     /// Why it could not start.
     StartFailed(String),
-    Output(Pieces),
+    Output(OutputBatch),
     Ask(Body, Asked),
     Ended(WorkerOutcome, Option<String>),
     /// It leaves; and why it failed, if it did, and with it its turn, if it was at one.
@@ -55,9 +55,9 @@ pub(super) enum What {
 
 /// What a worker is told.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum WorkerCommand {
     /// Answer a prompt.
-    Turn(Box<Errand>),
+    Turn(Box<DispatchedPrompt>),
     /// Stop that turn.
     Interrupt(Seq),
     /// Stop, close out and leave.
@@ -66,7 +66,7 @@ pub(super) enum Order {
 
 /// A prompt to answer. It was read before its dispatch was committed: afterwards it may be trimmed.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(super) struct DispatchedPrompt {
     pub(super) turn: Seq,
     /// Who prompted, and what; or why that cannot be told.
     pub(super) prompt: Result<(Arc<str>, Body), String>,
@@ -75,24 +75,24 @@ pub(super) struct Errand {
 /// A session's view of its worker. To drop it is to abort the worker: nothing it says counts from there
 /// on. Its task may take a moment to be gone.
 #[derive(Debug)]
-pub(super) struct Employee {
+pub(super) struct WorkerHandle {
     pub(super) incarnation: Incarnation,
-    pub(super) orders: Sender<Order>,
-    said: Receiver<Said>,
+    pub(super) orders: Sender<WorkerCommand>,
+    said: Receiver<WorkerMessage>,
     leave: CancellationToken,
     task: AbortHandle,
 }
 
-impl Employee {
+impl WorkerHandle {
     /// What it has said, if it has said anything.
-    pub(super) fn heard(&mut self) -> Option<Said> {
+    pub(super) fn heard(&mut self) -> Option<WorkerMessage> {
         let said = self.said.pop()?;
         self.said.free(said.room);
         Some(said)
     }
 
     /// What it says next; none when its task has ended and all is heard.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<WorkerMessage>> {
         let said = self.said.poll(cx);
         if let Poll::Ready(Some(said)) = &said {
             self.said.free(said.room);
@@ -101,7 +101,7 @@ impl Employee {
     }
 }
 
-impl Drop for Employee {
+impl Drop for WorkerHandle {
     fn drop(&mut self) {
         self.leave.cancel();
         self.task.abort();
@@ -111,11 +111,11 @@ impl Drop for Employee {
 /// Where the workers of a session sit, one at a time: also one that was aborted keeps the seat until its
 /// task is gone.
 #[derive(Clone, Debug)]
-pub(super) struct Seat(Arc<Semaphore>);
+pub(super) struct WorkerSlot(Arc<Semaphore>);
 
-impl Seat {
-    pub(super) fn new() -> Seat {
-        Seat(Arc::new(Semaphore::new(1)))
+impl WorkerSlot {
+    pub(super) fn new() -> WorkerSlot {
+        WorkerSlot(Arc::new(Semaphore::new(1)))
     }
 
     /// Returns when nobody sits there any more. Cancel-safe.
@@ -126,44 +126,45 @@ impl Seat {
 
 impl Shared {
     /// Starts a worker. It waits until the one before is gone.
-    pub(super) fn employ(
+    pub(super) fn spawn_worker(
         &self,
         session: &SessionId,
         incarnation: Incarnation,
         resume: bool,
-        seat: &Seat,
-    ) -> Employee {
+        seat: &WorkerSlot,
+    ) -> WorkerHandle {
         let (orders, inbox) = queue(0);
-        let (mouth, said) = Mouth::new(self.options.body_bytes, self.limits_batch());
+        let (output, said) = OutputSender::new(self.options.body_bytes, self.limits_batch());
         let leave = CancellationToken::new();
         let history = History { store: Arc::clone(&self.store), session: session.clone() };
         let session = session.clone();
-        let start = Start { session, incarnation, resume, history, leave: leave.clone() };
-        let job = Job { start, mouth: Arc::new(mouth), orders: inbox, seat: seat.clone() };
-        let task = self.tasks.spawn(self.employer.employ(job)).abort_handle();
-        Employee { incarnation, orders, said, leave, task }
+        let context = WorkerContext { session, incarnation, resume, history, leave: leave.clone() };
+        let inputs =
+            WorkerInputs { context, output: Arc::new(output), orders: inbox, seat: seat.clone() };
+        let task = self.tasks.spawn(self.employer.spawn_worker(inputs)).abort_handle();
+        WorkerHandle { incarnation, orders, said, leave, task }
     }
 }
 
 /// Starts workers, whatever their type.
-pub(super) trait Employer: Send + Sync {
-    fn employ(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) trait SpawnWorker: Send + Sync {
+    fn spawn_worker(&self, inputs: WorkerInputs) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 /// All that a worker's task needs.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) start: Start,
-    pub(super) mouth: Arc<Mouth>,
-    pub(super) orders: Receiver<Order>,
-    pub(super) seat: Seat,
+pub(super) struct WorkerInputs {
+    pub(super) context: WorkerContext,
+    pub(super) output: Arc<OutputSender>,
+    pub(super) orders: Receiver<WorkerCommand>,
+    pub(super) seat: WorkerSlot,
 }
 
-pub(super) struct Employing<W>(pub(super) Arc<W>);
+pub(super) struct WorkerSpawner<W>(pub(super) Arc<W>);
 
-impl<W: Worker> Employer for Employing<W> {
-    fn employ(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(work(Arc::clone(&self.0), job))
+impl<W: Worker> SpawnWorker for WorkerSpawner<W> {
+    fn spawn_worker(&self, inputs: WorkerInputs) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(work(Arc::clone(&self.0), inputs))
     }
 }
 
@@ -179,66 +180,67 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
     std::format!("the worker panicked: {}", text.unwrap_or_default())
 }
 
-async fn work<W: Worker>(worker: Arc<W>, mut job: Job) {
-    let seat = Arc::clone(&job.seat.0);
+async fn work<W: Worker>(worker: Arc<W>, mut inputs: WorkerInputs) {
+    let seat = Arc::clone(&inputs.seat.0);
     // It is held until everything else of this task is dropped, and no seat is ever closed.
     let Ok(_sits) = seat.acquire().await else { return };
-    let Some(mut run) = start(&*worker, &mut job).await else { return };
-    while !job.start.leave.is_cancelled() {
-        match job.orders.next().await {
+    let Some(mut run) = start(&*worker, &mut inputs).await else { return };
+    while !inputs.context.leave.is_cancelled() {
+        match inputs.orders.next().await {
             None => return,
-            Some(Order::CloseOut) => job.start.leave.cancel(),
+            Some(WorkerCommand::CloseOut) => inputs.context.leave.cancel(),
             // Late news of a turn before.
-            Some(Order::Interrupt(_)) => {}
-            Some(Order::Turn(errand)) => {
-                match answer(&*worker, &mut run, &mut job, *errand).await {
+            Some(WorkerCommand::Interrupt(_)) => {}
+            Some(WorkerCommand::Turn(prompt)) => {
+                match answer(&*worker, &mut run, &mut inputs, *prompt).await {
                     Then::Next => {}
-                    Then::Leave(why) => return say(&job, None, What::Exited(why)),
+                    Then::Leave(why) => return say(&inputs, None, WorkerEvent::Exited(why)),
                     Then::Gone => return,
                 }
             }
         }
     }
-    let farewell = Farewell { start: job.start.clone(), mouth: Arc::clone(&job.mouth) };
+    let context =
+        CloseoutContext { context: inputs.context.clone(), output: Arc::clone(&inputs.output) };
     let closing = async {
-        worker.close_out(run, farewell).await;
+        worker.close_out(run, context).await;
         Ok(())
     };
     let closed = guarded(closing).await;
     if let Err(why) = closed {
-        tracing::warn!(session = %job.start.session, %why, "the closeout failed");
+        tracing::warn!(session = %inputs.context.session, %why, "the closeout failed");
     }
-    say(&job, None, What::Exited(None));
+    say(&inputs, None, WorkerEvent::Exited(None));
 }
 
-fn say(job: &Job, turn: Option<Seq>, what: What) {
-    // Nobody listens when the worker was aborted: what it says does not count.
-    _ = job.mouth.say(turn, what);
+fn say(inputs: &WorkerInputs, turn: Option<Seq>, event: WorkerEvent) {
+    // A worker that was aborted has no listener any more, and what it says does not count.
+    _ = inputs.output.send(turn, event);
 }
 
 /// Starts the worker; none if it could not be started, or nobody wants it any more.
-async fn start<W: Worker>(worker: &W, job: &mut Job) -> Option<W::Run> {
-    let starting = guarded(worker.start(job.start.clone()));
+async fn start<W: Worker>(worker: &W, inputs: &mut WorkerInputs) -> Option<W::Run> {
+    let starting = guarded(worker.start(inputs.context.clone()));
     tokio::pin!(starting);
     let started = loop {
         tokio::select! {
             biased;
             started = &mut starting => break started,
-            order = job.orders.next() => match order {
+            order = inputs.orders.next() => match order {
                 None => return None,
-                Some(Order::CloseOut) => job.start.leave.cancel(),
-                Some(Order::Turn(_) | Order::Interrupt(_)) => {}
+                Some(WorkerCommand::CloseOut) => inputs.context.leave.cancel(),
+                Some(WorkerCommand::Turn(_) | WorkerCommand::Interrupt(_)) => {}
             },
         }
     };
     match started {
         Ok(run) => {
-            say(job, None, What::Started);
+            say(inputs, None, WorkerEvent::Started);
             Some(run)
         }
         Err(why) => {
-            tracing::warn!(session = %job.start.session, %why, "the worker could not be started");
-            say(job, None, What::StartFailed(why.to_string()));
+            tracing::warn!(session = %inputs.context.session, %why, "the worker could not be started");
+            say(inputs, None, WorkerEvent::StartFailed(why.to_string()));
             None
         }
     }
@@ -251,34 +253,39 @@ enum Then {
     Gone,
 }
 
-async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: Errand) -> Then {
-    let Errand { turn: id, prompt } = errand;
-    let token = job.start.leave.child_token();
+async fn answer<W: Worker>(
+    worker: &W,
+    run: &mut W::Run,
+    inputs: &mut WorkerInputs,
+    prompt: DispatchedPrompt,
+) -> Then {
+    let DispatchedPrompt { turn: id, prompt } = prompt;
+    let token = inputs.context.leave.child_token();
     let emitted = Arc::new(AtomicU64::new(0));
     let answering = guarded(async {
         let (client, prompt) = prompt?;
-        let (start, mouth) = (job.start.clone(), Arc::clone(&job.mouth));
+        let (context, output) = (inputs.context.clone(), Arc::clone(&inputs.output));
         let (token, emitted) = (token.clone(), Arc::clone(&emitted));
-        worker.answer(run, Turn { start, id, client, prompt, token, mouth, emitted }).await
+        worker.answer(run, Turn { context, id, client, prompt, token, output, emitted }).await
     });
     tokio::pin!(answering);
     let mut stopped = false;
     let answered = loop {
         tokio::select! {
             biased;
-            order = job.orders.next() => match order {
+            order = inputs.orders.next() => match order {
                 None => return Then::Gone,
-                Some(Order::Interrupt(turn)) if turn == id => {
+                Some(WorkerCommand::Interrupt(turn)) if turn == id => {
                     stopped = true;
                     token.cancel();
                 }
                 // Late news of a turn before.
-                Some(Order::Interrupt(_)) => {}
-                Some(Order::CloseOut) => {
+                Some(WorkerCommand::Interrupt(_)) => {}
+                Some(WorkerCommand::CloseOut) => {
                     stopped = true;
-                    job.start.leave.cancel();
+                    inputs.context.leave.cancel();
                 }
-                Some(Order::Turn(other)) => {
+                Some(WorkerCommand::Turn(other)) => {
                     tracing::error!(%id, other = %other.turn, "a turn beside another");
                 }
             },
@@ -294,7 +301,7 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
         Ok(()) if spoke => (WorkerOutcome::Completed, None),
         Ok(()) => (WorkerOutcome::Empty, None),
         Err(why) => {
-            tracing::warn!(session = %job.start.session, turn = %id, %why, "the turn failed");
+            tracing::warn!(session = %inputs.context.session, turn = %id, %why, "the turn failed");
             (WorkerOutcome::Failed, Some(why.to_string()))
         }
     };
@@ -302,6 +309,6 @@ async fn answer<W: Worker>(worker: &W, run: &mut W::Run, job: &mut Job, errand: 
         // One word for both ends: between two the turn's successor would be given to a worker that leaves.
         return Then::Leave(error);
     }
-    say(job, Some(id), What::Ended(outcome, error));
+    say(inputs, Some(id), WorkerEvent::Ended(outcome, error));
     Then::Next
 }

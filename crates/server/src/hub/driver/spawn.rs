@@ -2,10 +2,11 @@
 
 use strum::VariantArray as _;
 
-use super::super::asleep::Sleeper;
-use super::super::mailbox::NotDone;
+use super::super::hibernate::Hibernated;
+use super::super::mailbox::CommandError;
 use super::Driver;
-use super::commit::{Kept, Payload};
+use super::encode::Payload;
+use super::step::CommitOutcome;
 use crate::store::{CommitError, StoreError};
 use outlive::log::LogId;
 use outlive::routing::{self, Durable, Runtime};
@@ -13,37 +14,37 @@ use outlive::session::{Event, Session};
 use outlive::{CloseCode, Timer};
 
 impl Driver {
-    pub(super) async fn create(&mut self) -> Result<(), NotDone> {
+    pub(super) async fn create(&mut self) -> Result<(), CommandError> {
         let log = LogId(self.shared.random());
         *self.step = self.shared.machine.create(log);
-        match self.keep(None, &Payload::None).await {
-            Kept::Yes => {}
-            Kept::No(why) => return Err(NotDone::Unavailable(why)),
-            Kept::Stale => {
+        let made = match self.commit(None, &Payload::None).await {
+            CommitOutcome::Committed(made) => made,
+            CommitOutcome::Failed(why) => return Err(CommandError::Unavailable(why)),
+            CommitOutcome::Stale => {
                 self.shared.fence();
-                return Err(NotDone::Moved);
+                return Err(CommandError::Moved);
             }
-            Kept::Done => return Err(self.shared.nobody()),
-        }
+            CommitOutcome::ShutDown => return Err(self.shared.shutdown_error()),
+        };
         self.shared.observe_begin(&self.id, log, None);
-        self.adopt(None, Payload::None, None);
+        self.apply(None, Payload::None, made, None);
         Ok(())
     }
 
     /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
-    pub(super) async fn load(&mut self) -> Result<(), NotDone> {
-        let loaded = self.unless_done(self.shared.store.load(&self.id)).await;
+    pub(super) async fn load(&mut self) -> Result<(), CommandError> {
+        let loaded = self.or_shutdown(self.shared.store.load(&self.id)).await;
         if self.shared.is_draining() {
             // Its recovery may begin what waits: it is the next process's.
-            return Err(self.shared.nobody());
+            return Err(self.shared.shutdown_error());
         }
-        let stored = match loaded.ok_or_else(|| self.shared.nobody())? {
+        let stored = match loaded.ok_or_else(|| self.shared.shutdown_error())? {
             Ok(Some(stored)) => stored,
             Ok(None) => return Ok(()),
             Err(why) => return Err(unavailable(&why)),
         };
         let session = Session::restore(stored.snapshot.clone())
-            .map_err(|why| NotDone::Damaged(format!("{why}")))?;
+            .map_err(|why| CommandError::Damaged(format!("{why}")))?;
         self.shared.observe_begin(&self.id, session.log().id, Some(&stored.snapshot));
         let durable = Durable::of(Some(session.state()));
         (self.session, self.version) = (Some(session), stored.version);
@@ -58,8 +59,8 @@ impl Driver {
     }
 
     /// Goes on where the session fell asleep.
-    pub(super) fn wake(&mut self, sleeper: Sleeper) {
-        let Sleeper { session, version, timer } = sleeper;
+    pub(super) fn wake(&mut self, sleeper: Hibernated) {
+        let Hibernated { session, version, timer } = sleeper;
         if let Some((timer, at, generation)) = timer {
             self.timers[timer as usize] = Some((at, generation));
         }
@@ -77,45 +78,45 @@ impl Driver {
         let (timer, None) = (armed.next(), armed.next()) else { return false };
         // A clone has no room to spare.
         let sleeper =
-            || Box::new(Sleeper { session: session.clone(), version: self.version, timer });
-        self.shared.rest(&self.id, &self.mailbox, &self.inbox, sleeper)
+            || Box::new(Hibernated { session: session.clone(), version: self.version, timer });
+        self.shared.hibernate_if_idle(&self.id, &self.mailbox, &self.inbox, sleeper)
     }
 
     /// Forgets the session and its log. A driver without a session knows none.
-    pub(super) async fn forget(&mut self) -> Result<(), NotDone> {
-        let forgotten = self.unless_done(self.shared.store.forget(&self.id)).await;
-        match forgotten.ok_or_else(|| self.shared.nobody())? {
+    pub(super) async fn forget(&mut self) -> Result<(), CommandError> {
+        let forgotten = self.or_shutdown(self.shared.store.forget(&self.id)).await;
+        match forgotten.ok_or_else(|| self.shared.shutdown_error())? {
             Ok(()) => {}
             Err(CommitError::Stale) => {
                 self.fence_off();
-                return Err(NotDone::Moved);
+                return Err(CommandError::Moved);
             }
             Err(CommitError::Failed(why)) => return Err(unavailable(&why)),
-            Err(CommitError::Unknown(why)) => match self.look(&why.to_string()).await {
+            Err(CommitError::Unknown(why)) => match self.load_record(&why.to_string()).await {
                 Some(None) => {}
-                Some(Some(_)) => return Err(NotDone::Unavailable(why.to_string())),
-                None => return Err(self.shared.nobody()),
+                Some(Some(_)) => return Err(CommandError::Unavailable(why.to_string())),
+                None => return Err(self.shared.shutdown_error()),
             },
         }
-        self.dismiss();
+        self.abort_worker();
         self.session = None;
-        self.timers = [None; 7];
+        self.timers = [None; super::TIMERS];
         self.mailbox.tail.clear();
         self.close_all(CloseCode::NotFound);
         Ok(())
     }
 }
 
-fn unavailable(why: &StoreError) -> NotDone {
+fn unavailable(why: &StoreError) -> CommandError {
     match why {
         StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Newer(_) => {
-            NotDone::Damaged(format!("{why}"))
+            CommandError::Damaged(format!("{why}"))
         }
         StoreError::Trimmed
         | StoreError::Locked(_)
         | StoreError::Full(_)
         | StoreError::ReadOnly(_)
         | StoreError::Closed
-        | StoreError::Io(_) => NotDone::Unavailable(format!("{why}")),
+        | StoreError::Io(_) => CommandError::Unavailable(format!("{why}")),
     }
 }

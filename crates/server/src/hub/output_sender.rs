@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::Serialize;
 
 use super::body::Body;
-use super::pieces::{Pieces, with_json};
+use super::output_batch::{OutputBatch, with_json};
 use super::queue::{Closed, Receiver, Sender, queue};
-use super::staff::{Asked, Said, What};
 use super::worker::TurnError;
+use super::worker_task::{Asked, WorkerEvent, WorkerMessage};
 use outlive::ids::Seq;
 
 /// What worker handles speak through. Once the worker is aborted, nobody listens.
 #[derive(Debug)]
-pub(super) struct Mouth {
-    said: Sender<Said>,
+pub(super) struct OutputSender {
+    messages: Sender<WorkerMessage>,
     /// The largest body, in bytes.
     most: usize,
-    /// Pieces that are fed together.
+    /// OutputBatch that are fed together.
     batch: usize,
     /// About how much was said without a pause.
     spoken: AtomicU32,
@@ -28,18 +28,18 @@ const ROOM: u32 = 256 << 10;
 /// … of which each piece takes so many at least.
 const PIECE: u32 = 256;
 
-impl Mouth {
-    pub(super) fn new(most: usize, batch: usize) -> (Mouth, Receiver<Said>) {
-        let (said, heard) = queue(ROOM as usize);
-        (Mouth { said, most, batch, spoken: AtomicU32::new(0) }, heard)
+impl OutputSender {
+    pub(super) fn new(most: usize, batch: usize) -> (OutputSender, Receiver<WorkerMessage>) {
+        let (messages, heard) = queue(ROOM as usize);
+        (OutputSender { messages, most, batch, spoken: AtomicU32::new(0) }, heard)
     }
 
-    /// What needs no room: there is little of it.
-    pub(super) fn say(&self, turn: Option<Seq>, what: What) -> Result<(), Closed> {
-        self.said.send(Said { turn, what, room: 0 })
+    /// Sends what needs no room: there is little of it.
+    pub(super) fn send(&self, turn: Option<Seq>, event: WorkerEvent) -> Result<(), Closed> {
+        self.messages.send(WorkerMessage { turn, event, room: 0 })
     }
 
-    /// Says a piece of output, when there is room for it.
+    /// Sends a piece of output, when there is room for it.
     pub(super) async fn output(
         &self,
         turn: Option<Seq>,
@@ -52,7 +52,7 @@ impl Mouth {
         }
         let at_once = with_json(value, |json| {
             let room = self.room(json.len())?;
-            if self.said.has_room(room) {
+            if self.messages.has_room(room) {
                 self.put(turn, json, room).map(|()| None)
             } else {
                 Ok(Some((Vec::from(json), room)))
@@ -61,7 +61,7 @@ impl Mouth {
         match at_once.map_err(|why| TurnError::Body(why.to_string()))?? {
             None => Ok(()),
             Some((json, room)) => {
-                self.said.room(room).await?;
+                self.messages.room(room).await?;
                 self.spoken.store(0, Ordering::Relaxed);
                 self.put(turn, &json, room)
             }
@@ -70,16 +70,16 @@ impl Mouth {
 
     fn put(&self, turn: Option<Seq>, json: &[u8], room: u32) -> Result<(), TurnError> {
         self.spoken.fetch_add(room, Ordering::Relaxed);
-        self.said.join(|waiting| match waiting.back_mut() {
-            Some(Said { turn: last, what: What::Output(pieces), room: taken })
+        self.messages.join(|waiting| match waiting.back_mut() {
+            Some(WorkerMessage { turn: last, event: WorkerEvent::Output(pieces), room: taken })
                 if *last == turn && pieces.len() < self.batch =>
             {
                 pieces.push(json);
                 *taken += room;
             }
             Some(_) | None => {
-                let what = What::Output(Pieces::of(json));
-                waiting.push_back(Said { turn, what, room });
+                let event = WorkerEvent::Output(OutputBatch::of(json));
+                waiting.push_back(WorkerMessage { turn, event, room });
             }
         })?;
         Ok(())
@@ -97,7 +97,7 @@ impl Mouth {
         Ok(u32::try_from(size).unwrap_or(ROOM).clamp(PIECE, ROOM))
     }
 
-    /// Says a question, when there is room for it.
+    /// Sends a question, when there is room for it.
     pub(super) async fn ask(
         &self,
         turn: Seq,
@@ -106,9 +106,9 @@ impl Mouth {
     ) -> Result<(), TurnError> {
         let body = Body::of(question).map_err(|why| TurnError::Body(why.to_string()))?;
         let room = self.room(body.size())?;
-        self.said.room(room).await?;
-        let what = What::Ask(body, reply);
-        Ok(self.said.send(Said { turn: Some(turn), what, room })?)
+        self.messages.room(room).await?;
+        let event = WorkerEvent::Ask(body, reply);
+        Ok(self.messages.send(WorkerMessage { turn: Some(turn), event, room })?)
     }
 }
 
@@ -130,12 +130,12 @@ mod tests {
 
     /// Says small pieces until it has to wait, and returns how many were said. `listen` is called after
     /// each, as by a driver on another thread.
-    fn said_at_once(listen: impl Fn(&mut Receiver<Said>)) -> u32 {
-        let (mouth, mut heard) = Mouth::new(1_000, 1_000);
+    fn said_at_once(listen: impl Fn(&mut Receiver<WorkerMessage>)) -> u32 {
+        let (output, mut heard) = OutputSender::new(1_000, 1_000);
         let mut said = 0;
         let speaks = async {
             while said < 4 * ALL {
-                mouth.output(None, &"x").await.unwrap();
+                output.output(None, &"x").await.unwrap();
                 said += 1;
                 listen(&mut heard);
             }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_always_heard_lets_others_run() {
-        let listen = |heard: &mut Receiver<Said>| {
+        let listen = |heard: &mut Receiver<WorkerMessage>| {
             while let Some(said) = heard.pop() {
                 heard.free(said.room);
             }

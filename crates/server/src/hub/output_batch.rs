@@ -1,4 +1,4 @@
-//! Pieces of output that came together: they are fed as one event, and kept as one commit.
+//! OutputBatch of output that came together: they are fed as one event, and kept as one commit.
 
 use core::cell::Cell;
 use std::thread_local;
@@ -10,15 +10,15 @@ use super::body::one_line;
 
 /// At least one piece, as JSON, one behind the other.
 #[derive(Debug)]
-pub(super) struct Pieces {
+pub(super) struct OutputBatch {
     text: Vec<u8>,
     /// Where each begins but the first.
     edges: Vec<usize>,
 }
 
-impl Pieces {
-    pub(super) fn of(piece: &[u8]) -> Pieces {
-        Pieces { text: Vec::from(piece), edges: Vec::new() }
+impl OutputBatch {
+    pub(super) fn of(piece: &[u8]) -> OutputBatch {
+        OutputBatch { text: Vec::from(piece), edges: Vec::new() }
     }
 
     pub(super) fn push(&mut self, piece: &[u8]) {
@@ -99,12 +99,12 @@ mod tests {
 
     #[test]
     fn lines_share_their_memory_and_keep_their_edges() {
-        let mut pieces = Pieces::of(b"1");
+        let mut pieces = OutputBatch::of(b"1");
         pieces.push(b"");
         pieces.push(b"\"two\"");
         assert_eq!(pieces.lines(&[b"<", b"<"], b">!"), ["<<1>!", "<<>!", "<<\"two\">!"]);
         assert_eq!(pieces.len(), 3);
-        assert_eq!(Pieces::of(b"one").lines(&[b"<"], b">"), ["<one>"]);
+        assert_eq!(OutputBatch::of(b"one").lines(&[b"<"], b">"), ["<one>"]);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::pieces::cut;
+use super::output_batch::cut;
 use outlive::ids::Seq;
 use outlive::log::LogId;
 
 /// The newest frames of a session's log, up to a number of bytes. What is older is read from the store.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct RecentFrames {
     inner: Mutex<Inner>,
     most: usize,
 }
@@ -24,9 +24,9 @@ struct Inner {
     bytes: usize,
 }
 
-impl Tail {
-    pub(super) fn new(most: usize) -> Tail {
-        Tail { inner: Mutex::default(), most }
+impl RecentFrames {
+    pub(super) fn new(most: usize) -> RecentFrames {
+        RecentFrames { inner: Mutex::default(), most }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

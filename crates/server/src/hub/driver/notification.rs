@@ -3,53 +3,54 @@
 use strum::VariantArray as _;
 use tokio::time::Instant;
 
-use super::super::mailbox::{Fact, Order};
+use super::super::mailbox::{LinkCommand, Notification};
 use super::Driver;
-use super::commit::Payload;
+use super::encode::Payload;
 use outlive::ids::ConnectionId;
 use outlive::session::Event;
 use outlive::wire::ToClient;
 use outlive::{CloseCode, Timer};
 
 impl Driver {
-    pub(super) async fn fact(&mut self, fact: Fact) {
+    pub(super) async fn fact(&mut self, fact: Notification) {
         let event = match fact {
-            Fact::Arrived(arrival) => return self.arrive(*arrival).await,
-            Fact::Written { connection, through } => Event::Written { connection, through },
-            Fact::Missed { connection, from } => {
+            Notification::Arrived(arrival) => return self.arrive(*arrival).await,
+            Notification::Written { connection, through } => Event::Written { connection, through },
+            Notification::Missed { connection, from } => {
                 let kept = self.session.as_ref().is_some_and(|session| from > session.log().base);
                 if kept {
                     return self.contradicted(connection).await;
                 }
                 Event::Missed { connection, from }
             }
-            Fact::Suspend { connection, who, seen } => {
+            Notification::Suspend { connection, who, seen } => {
                 let listed = self.viewers.iter().any(|v| v.id == connection && v.client == who);
                 if !listed && self.left != Some((connection, who)) {
                     return;
                 }
                 Event::Suspend { connection, seen }
             }
-            Fact::Resume { connection } => Event::Resume { connection },
-            Fact::Lost { connection } => {
+            Notification::Resume { connection } => Event::Resume { connection },
+            Notification::Lost { connection } => {
                 if let Some(viewer) = self.forget_viewer(connection) {
                     self.left = Some((connection, viewer.client));
                 }
                 Event::Lost { connection }
             }
-            Fact::Close(code) => return self.tell_all(|| Order::Close(code)),
-            Fact::Goaway(retry_after_ms) => {
-                return self.tell_all(|| Order::Say(Box::new(ToClient::Goaway { retry_after_ms })));
+            Notification::Close(code) => return self.tell_all(|| LinkCommand::Close(code)),
+            Notification::Goaway(retry_after_ms) => {
+                return self
+                    .tell_all(|| LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms })));
             }
-            Fact::Drain => return self.hold().await,
-            Fact::Nudge => return,
+            Notification::Drain => return self.drain().await,
+            Notification::Wake => return,
         };
         self.feed_fact(event, Payload::None).await;
     }
 
     /// Holds the session, once, if the hub leaves. That it leaves is known before the fact comes: where
     /// something would be begun before it is heard, the session is held first.
-    pub(super) async fn hold(&mut self) {
+    pub(super) async fn drain(&mut self) {
         let holds = self.session.as_ref().is_some_and(|session| !session.is_draining());
         if holds && self.shared.is_draining() {
             self.feed_fact(Event::Drain, Payload::None).await;
@@ -59,12 +60,12 @@ impl Driver {
     /// The store has trimmed what by the session's record is retained: somebody else did it, or it is
     /// damaged. To send the same range again would go on for ever.
     async fn contradicted(&mut self, connection: ConnectionId) {
-        let owner = self.unless_done(self.shared.store.is_owner()).await;
+        let owner = self.or_shutdown(self.shared.store.is_owner()).await;
         if owner == Some(Ok(false)) {
             return self.fence_off();
         }
         tracing::error!(session = %self.id, "the store has trimmed what is retained");
-        self.tell(connection, Order::Close(CloseCode::Error));
+        self.tell(connection, LinkCommand::Close(CloseCode::Error));
     }
 
     /// Feeds every timer that is due. Returns whether there was one.

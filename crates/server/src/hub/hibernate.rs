@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::driver::Birth;
+use super::driver::SpawnMode;
 use super::shared::Shared;
 use crate::store::{SessionId, Version};
 use outlive::Timer;
@@ -16,13 +16,13 @@ use outlive::session::Session;
 
 /// A session that sleeps: all that its driver knew.
 #[derive(Debug)]
-pub(super) struct Sleeper {
+pub(super) struct Hibernated {
     pub(super) session: Session,
     pub(super) version: Version,
     pub(super) timer: Option<(Timer, Instant, Generation)>,
 }
 
-impl Sleeper {
+impl Hibernated {
     fn due(&self) -> Option<Instant> {
         self.timer.map(|(_, at, _)| at)
     }
@@ -30,19 +30,19 @@ impl Sleeper {
 
 /// When who is to be woken. The clock is rung a last time when it goes.
 #[derive(Debug, Default)]
-pub(super) struct Alarms {
+pub(super) struct TimerQueue {
     due: BTreeSet<(Instant, SessionId)>,
     sooner: Arc<Notify>,
 }
 
-impl Drop for Alarms {
+impl Drop for TimerQueue {
     fn drop(&mut self) {
         self.sooner.notify_one();
     }
 }
 
-impl Alarms {
-    pub(super) fn set(&mut self, id: &SessionId, sleeper: &Sleeper) {
+impl TimerQueue {
+    pub(super) fn set(&mut self, id: &SessionId, sleeper: &Hibernated) {
         let Some(at) = sleeper.due() else { return };
         if self.next().is_none_or(|next| at < next) {
             self.sooner.notify_one();
@@ -50,7 +50,7 @@ impl Alarms {
         self.due.insert((at, id.clone()));
     }
 
-    pub(super) fn unset(&mut self, id: &SessionId, sleeper: &Sleeper) {
+    pub(super) fn unset(&mut self, id: &SessionId, sleeper: &Hibernated) {
         if let Some(at) = sleeper.due() {
             self.due.remove(&(at, id.clone()));
         }
@@ -83,7 +83,7 @@ pub(super) async fn clock(shared: Weak<Shared>, sooner: Arc<Notify>) {
     while let Some(hub) = shared.upgrade() {
         while let Some(id) = hub.registry.ring() {
             // Awake, it looks at its timer. A hub that leaves wakes nobody.
-            drop(hub.enter(&id, Birth::Load));
+            drop(hub.enter(&id, SpawnMode::Load));
         }
         let next = hub.registry.next_alarm();
         drop(hub);

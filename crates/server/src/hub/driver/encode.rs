@@ -1,0 +1,78 @@
+//! The records of a step as lines of the log.
+
+use bytes::Bytes;
+use outlive::ids::Incarnation;
+use outlive::session::{EntryMeta, Event, Step};
+use outlive::wire::Entry;
+
+use super::super::body::Body;
+use super::super::mailbox::Who;
+use super::super::output_batch::OutputBatch;
+use super::super::worker_task::Asked;
+
+/// What an event brings that the machine does not see.
+#[derive(Debug)]
+pub(super) enum Payload {
+    None,
+    /// Of a prompt, or of an answer.
+    Body(Who, Body),
+    Output(OutputBatch),
+    Ask(Body, Asked),
+    /// Why the turn failed, or the worker with its turn, or its start with every prompt that waited for it.
+    End(Option<String>),
+}
+
+/// The lines of a step's records.
+pub(super) fn lines(
+    step: &Step,
+    of: Incarnation,
+    event: Option<&Event>,
+    payload: &Payload,
+) -> Vec<Bytes> {
+    let mut lines = Vec::new();
+    let turn = if let Some(Event::Output { turn, .. }) = event { *turn } else { None };
+    for record in &step.records {
+        match (record.entry, payload) {
+            // The commonest ones, without a detour.
+            (EntryMeta::Output { .. }, Payload::Output(pieces)) => {
+                let mut number = itoa::Buffer::new();
+                let turn = turn.map_or("null", |turn| number.format(turn.0)).as_bytes();
+                let before: [&[u8]; 3] = [b"{\"entry\":\"output\",\"turn\":", turn, b",\"d\":"];
+                lines.append(&mut pieces.lines(&before, b"}"));
+            }
+            (meta, payload) => lines.push(line(&entry(meta, of, payload))),
+        }
+    }
+    lines
+}
+
+/// An entry consists of texts, numbers and raw JSON, which always have a JSON form. Were one without, the driver
+/// would end here, before anything of the step is committed: an empty line would be a hole in the log.
+fn line(entry: &Entry) -> Bytes {
+    serde_json::to_vec(entry).expect("texts, numbers and raw JSON have a JSON form").into()
+}
+
+fn entry(meta: EntryMeta, incarnation: Incarnation, payload: &Payload) -> Entry {
+    let (client, d) = match payload {
+        Payload::Body(who, body) => (String::from(&*who.name), body.raw_value().to_owned()),
+        Payload::Ask(body, _) => (String::new(), body.raw_value().to_owned()),
+        Payload::None | Payload::Output(_) | Payload::End(_) => {
+            (String::new(), serde_json::value::RawValue::NULL.to_owned())
+        }
+    };
+    match meta {
+        EntryMeta::Prompt { n, .. } => Entry::Prompt { client, n, d },
+        EntryMeta::Output { .. } => Entry::Output { turn: None, d },
+        EntryMeta::Ask { turn } => Entry::Ask { turn, d },
+        EntryMeta::Answer { ask, .. } => Entry::Answer { ask, client, d },
+        EntryMeta::TurnEnd { turn, outcome } => {
+            let error = match payload {
+                Payload::End(error) => error.clone(),
+                Payload::None | Payload::Body(..) | Payload::Output(_) | Payload::Ask(..) => None,
+            };
+            Entry::TurnEnd { turn, outcome, error }
+        }
+        EntryMeta::Closing { why } => Entry::Closing { why, incarnation },
+        EntryMeta::End { why } => Entry::End { why, incarnation },
+    }
+}
