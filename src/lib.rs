@@ -173,3 +173,12 @@ mod words;
 
 pub use limits::{Limits, ZeroLimitError};
 pub use words::*;
+
+/// The examples of the pages are tests.
+#[cfg(all(doctest, feature = "check"))]
+mod pages {
+    #[doc = include_str!("../docs/machine.md")]
+    struct Machine;
+    #[doc = include_str!("../docs/checking.md")]
+    struct Checking;
+}

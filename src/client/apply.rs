@@ -26,8 +26,10 @@ impl Step {
                 Op::Detach => self.effects.push(Effect::SendDetach),
                 Op::HangUp => self.hang_up(),
                 Op::Release => self.next.outbox.under_way = false,
-                Op::Strike => self.next.strikes = self.next.strikes.saturating_add(1),
-                Op::ClearStrikes => self.next.strikes = 0,
+                Op::Strike => {
+                    self.next.failed_attaches = self.next.failed_attaches.saturating_add(1)
+                }
+                Op::ClearStrikes => self.next.failed_attaches = 0,
                 Op::ResetAttempts => self.next.attempts = 0,
                 Op::KeepRetry => self.next.keep_retry(event),
                 Op::ReconcileOutbox => self.reconcile_outbox(event),

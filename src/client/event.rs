@@ -23,7 +23,7 @@ pub struct Socket(pub u32);
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Ticket(pub u64);
+pub struct PromptId(pub u64);
 
 /// What a welcome says that concerns the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ pub enum Event {
     /// The application prompts.
     Prompt {
         /// A fresh name for it.
-        ticket: Ticket,
+        ticket: PromptId,
     },
     /// The application interrupts, stops the session or answers an ask.
     Command,
@@ -253,7 +253,7 @@ pub enum Wait {
 impl Wait {
     /// The time to wait, in milliseconds: `chance` is drawn anew each time, `since_dial_ms`
     /// is the time since the last dial. Both are looked at only where they matter.
-    pub fn ms(self, chance: Chance, since_dial_ms: Option<u32>) -> u32 {
+    pub fn ms(self, chance: Jitter, since_dial_ms: Option<u32>) -> u32 {
         match self {
             Wait::For { ms } | Wait::Silence { ms } => ms,
             Wait::Between { least_ms, most_ms } => {
@@ -268,7 +268,7 @@ impl Wait {
 
 /// 32 random bits: a number below 1, in steps of 2⁻³².
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chance(pub u32);
+pub struct Jitter(pub u32);
 
 /// What the driver does, in order. One that names a socket which is gone is dropped silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -321,7 +321,7 @@ pub enum Effect {
         /// Under this number.
         n: PromptNumber,
         /// Which.
-        ticket: Ticket,
+        ticket: PromptId,
     },
     /// Send the command that the event brought.
     SendCommand,
@@ -355,7 +355,7 @@ pub enum Effect {
     /// Tell the application that its prompt is accepted.
     TellAccepted {
         /// Which.
-        ticket: Ticket,
+        ticket: PromptId,
         /// Under this number.
         n: PromptNumber,
         /// Its place in the log, if the server said so.
@@ -364,7 +364,7 @@ pub enum Effect {
     /// Tell the application that its prompt failed, with what the event says of it: a refusal or a close.
     TellFailed {
         /// Which.
-        ticket: Ticket,
+        ticket: PromptId,
     },
     /// Tell the application that the server sent it away, with the event's code.
     TellClosed,
@@ -372,7 +372,7 @@ pub enum Effect {
 
 /// What outlives the process: kept and restored as one value, beside the prompts' bodies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Saved {
+pub struct LinkState {
     /// How far the application has applied the log.
     pub cursor: Option<Cursor>,
     /// The number of the first prompt that waits, or of the next one.
@@ -380,7 +380,7 @@ pub struct Saved {
     /// Whether the first of them may have been sent.
     pub tried: bool,
     /// The prompts that wait, in order.
-    pub outbox: Vec<Ticket>,
+    pub outbox: Vec<PromptId>,
 }
 
 /// The numbers of a client.
@@ -391,7 +391,7 @@ pub struct Settings {
     /// How many prompts may wait.
     pub outbox: u16,
     /// How many hellos in a row may go without a welcome before the cursor is dropped.
-    pub strikes: u8,
+    pub failed_attaches: u8,
     /// The first wait after a connection that did some good is at most this.
     pub first_ms: u32,
     /// The wait after `n` failures is at most `2^n` times this,
@@ -414,7 +414,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             outbox: 16,
-            strikes: 3,
+            failed_attaches: 3,
             first_ms: 1_000,
             step_ms: 500,
             most_ms: 30_000,

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use strum::EnumCount;
 
-use super::event::{Close, Effect, Event, Saved, Settings, Socket, Welcome};
+use super::event::{Close, Effect, Event, LinkState, Settings, Socket, Welcome};
 use super::outbox::Outbox;
 use super::table::{Row, TABLE, Table};
 use super::words::{State, Timer, Trigger};
@@ -43,7 +43,7 @@ pub struct Link {
     pub(crate) hidden: bool,
     pub(crate) offline: bool,
     pub(crate) attempts: u8,
-    pub(crate) strikes: u8,
+    pub(crate) failed_attaches: u8,
     pub(crate) retry: Option<(u32, u32)>,
     pub(crate) ping_ms: Option<u32>,
     pub(crate) armed: [Option<Generation>; Timer::COUNT],
@@ -76,11 +76,11 @@ impl Default for Link {
 impl Link {
     /// A link that was never used: STOPPED.
     pub fn new() -> Link {
-        Link::restored(&Saved::default())
+        Link::restored(&LinkState::default())
     }
 
     /// A link that goes on from what was saved: STOPPED.
-    pub fn restored(saved: &Saved) -> Link {
+    pub fn restored(saved: &LinkState) -> Link {
         let begins =
             |at: Cursor| Reading { log: at.log, delivered: at.seq, applied: at.seq, anew: false };
         Link {
@@ -89,7 +89,7 @@ impl Link {
             hidden: false,
             offline: false,
             attempts: 0,
-            strikes: 0,
+            failed_attaches: 0,
             retry: None,
             ping_ms: None,
             armed: [None; Timer::COUNT],
@@ -103,8 +103,8 @@ impl Link {
     }
 
     /// What must outlive the process.
-    pub fn saved(&self) -> Saved {
-        Saved {
+    pub fn saved(&self) -> LinkState {
+        LinkState {
             cursor: self.cursor,
             next: Some(self.outbox.first()),
             tried: self.outbox.is_tried(),
@@ -294,7 +294,9 @@ impl Machine {
     pub const fn due(&self, link: &Link) -> Option<Trigger> {
         let away = link.hidden || link.offline;
         match link.state {
-            State::BackingOff if link.strikes >= self.settings.strikes => Some(Trigger::StruckOut),
+            State::BackingOff if link.failed_attaches >= self.settings.failed_attaches => {
+                Some(Trigger::StruckOut)
+            }
             State::BackingOff if away => Some(Trigger::Sleep),
             State::Replaying | State::Live if link.hidden => Some(Trigger::Suspend),
             State::Replaying => match &link.reading {

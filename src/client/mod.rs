@@ -33,7 +33,9 @@ pub mod shape;
 pub mod table;
 mod words;
 
-pub use event::{Chance, Close, Effect, Event, Saved, Settings, Socket, Ticket, Wait, Welcome};
+pub use event::{
+    Close, Effect, Event, Jitter, LinkState, PromptId, Settings, Socket, Wait, Welcome,
+};
 pub use machine::{Link, Machine, Refusal, Step};
 pub use outbox::Outbox;
 pub use words::{State, Timer, Trigger};

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::event::{Saved, Ticket};
+use super::event::{LinkState, PromptId};
 use crate::ids::PromptNumber;
 
 /// The prompts that wait, in order. Their numbers follow one another, so the first one's is enough.
@@ -12,7 +12,7 @@ use crate::ids::PromptNumber;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outbox {
     pub(super) first: PromptNumber,
-    pub(super) tickets: VecDeque<Ticket>,
+    pub(super) tickets: VecDeque<PromptId>,
     /// The first one may have been sent, on some socket of some process: only the server knows whether it
     /// is accepted.
     pub(super) tried: bool,
@@ -32,7 +32,7 @@ impl Default for Outbox {
 }
 
 impl Outbox {
-    pub(super) fn restored(saved: &Saved) -> Outbox {
+    pub(super) fn restored(saved: &LinkState) -> Outbox {
         Outbox {
             first: saved.next.unwrap_or(PromptNumber::MIN),
             tickets: saved.outbox.iter().copied().collect(),
@@ -42,7 +42,7 @@ impl Outbox {
     }
 
     /// The prompts, in order.
-    pub fn tickets(&self) -> impl ExactSizeIterator<Item = Ticket> + '_ {
+    pub fn tickets(&self) -> impl ExactSizeIterator<Item = PromptId> + '_ {
         self.tickets.iter().copied()
     }
 
@@ -66,7 +66,7 @@ impl Outbox {
     }
 
     /// The first one is accepted: its number is used up.
-    pub(super) fn accepted(&mut self) -> Option<(Ticket, PromptNumber)> {
+    pub(super) fn accepted(&mut self) -> Option<(PromptId, PromptNumber)> {
         let n = self.first;
         let ticket = self.refused()?;
         self.first = n.saturating_add(1);
@@ -74,14 +74,14 @@ impl Outbox {
     }
 
     /// The first one is refused: the next one takes its number.
-    pub(super) fn refused(&mut self) -> Option<Ticket> {
+    pub(super) fn refused(&mut self) -> Option<PromptId> {
         (self.tried, self.under_way) = (false, false);
         self.tickets.pop_front()
     }
 
     /// The server knows this number as the highest: what waits follows it. Whether the first one, which was
     /// sent, is accepted.
-    pub(super) fn known(&mut self, high: Option<PromptNumber>) -> Option<(Ticket, PromptNumber)> {
+    pub(super) fn known(&mut self, high: Option<PromptNumber>) -> Option<(PromptId, PromptNumber)> {
         let accepted = high.is_some_and(|high| self.tried && high >= self.first);
         let told = if accepted { self.accepted() } else { None };
         self.first = high.map_or(PromptNumber::MIN, |high| high.saturating_add(1));

@@ -5,8 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::client::{
-    Close, Effect, Event, Link, Machine, Saved, Settings, Socket, State, Ticket, Timer, Trigger,
-    Welcome,
+    Close, Effect, Event, Link, LinkState, Machine, PromptId, Settings, Socket, State, Timer,
+    Trigger, Welcome,
 };
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::log::{AttachOutcome, LogId, ResetReason};
@@ -28,7 +28,7 @@ struct Vectors {
 
 #[derive(Serialize)]
 struct Walk {
-    saved: Saved,
+    saved: LinkState,
     steps: Vec<Taken>,
 }
 
@@ -41,7 +41,7 @@ struct Taken {
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Reason>,
     effects: Vec<Effect>,
-    saved: Saved,
+    saved: LinkState,
 }
 
 /// The recorded walks, as JSON, a step a line.
@@ -68,7 +68,7 @@ pub fn module(table: &str) -> String {
 
 /// Small limits, so that they are reached.
 fn settings() -> Settings {
-    Settings { outbox: 2, strikes: 2, ..Settings::default() }
+    Settings { outbox: 2, failed_attaches: 2, ..Settings::default() }
 }
 
 fn walk(machine: &Machine, seed: u64) -> Walk {
@@ -147,7 +147,7 @@ fn timer(link: &Link, timer: Timer, stale: bool) -> Event {
 
 fn page(dice: &mut Dice, ticket: &mut u64) -> Event {
     *ticket += 1;
-    let prompt = Event::Prompt { ticket: Ticket(*ticket) };
+    let prompt = Event::Prompt { ticket: PromptId(*ticket) };
     let shows = [Event::Show { silent_ms: 0 }, Event::Show { silent_ms: 1_000_000 }];
     let rare = dice.pick(&[Event::Start, Event::Stop]);
     let network = dice.pick(&[Event::Offline, Event::Online]);

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Breach, Law, ensure};
-use crate::client::{Effect, Event, Link, Settings, State, Step, Ticket, Timer, Trigger, Wait};
+use crate::client::{Effect, Event, Link, PromptId, Settings, State, Step, Timer, Trigger, Wait};
 use crate::ids::Seq;
 use crate::table::Verdict;
 use crate::words::Reason;
@@ -111,9 +111,10 @@ fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
     ensure(!(view.is() == State::BackingOff && away), || "it will dial, and nobody looks".into())?;
     let shown = matches!(view.is(), State::Replaying | State::Live) && next.is_hidden();
     ensure(!shown, || "the server was not told that the page is hidden".into())?;
-    ensure(next.strikes < view.settings.strikes || view.is() != State::BackingOff, || {
-        "a cursor that is never welcomed is kept".into()
-    })?;
+    ensure(
+        next.failed_attaches < view.settings.failed_attaches || view.is() != State::BackingOff,
+        || "a cursor that is never welcomed is kept".into(),
+    )?;
     let reading = next.reading.filter(|at| !at.anew);
     let at_head = reading.is_some_and(|at| at.applied >= next.head);
     ensure(!(view.is() == State::Replaying && at_head), || "caught up, and not said so".into())
@@ -151,12 +152,12 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     let strikes = if welcomed || anew || started {
         0
     } else if failed && !view.is().has_socket() && !asked {
-        before.strikes.saturating_add(1) % view.settings.strikes
+        before.failed_attaches.saturating_add(1) % view.settings.failed_attaches
     } else {
-        before.strikes
+        before.failed_attaches
     };
-    ensure(next.strikes == strikes, || {
-        format!("{} hellos without a welcome are {}", before.strikes, next.strikes)
+    ensure(next.failed_attaches == strikes, || {
+        format!("{} hellos without a welcome are {}", before.failed_attaches, next.failed_attaches)
     })
 }
 
@@ -343,7 +344,7 @@ fn handed_over(effect: &Effect) -> Option<(Seq, Seq)> {
 }
 
 /// The prompt that an effect settles.
-fn settled(effect: &Effect) -> Option<Ticket> {
+fn settled(effect: &Effect) -> Option<PromptId> {
     if let Effect::TellAccepted { ticket, .. } | Effect::TellFailed { ticket } = *effect {
         Some(ticket)
     } else {
@@ -386,11 +387,11 @@ fn prompts_go_in_order(view: &View<'_>) -> Result<(), String> {
 
 /// Each prompt waits, or its giver is told of it, once.
 fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
-    let mut had: Vec<Ticket> = view.before.outbox().tickets().collect();
+    let mut had: Vec<PromptId> = view.before.outbox().tickets().collect();
     if let (Event::Prompt { ticket }, true) = (view.event, view.step.refusal().is_none()) {
         had.push(*ticket);
     }
-    let mut has: Vec<Ticket> = view.step.effects.iter().filter_map(settled).collect();
+    let mut has: Vec<PromptId> = view.step.effects.iter().filter_map(settled).collect();
     let waits = has.len();
     has.extend(view.step.next.outbox().tickets());
     ensure(had == has, || format!("{had:?} became {has:?}, of which {waits} were told"))?;

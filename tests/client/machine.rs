@@ -2,7 +2,7 @@
 
 use outlive::client::table::{ROWS, Row};
 use outlive::client::{
-    Close, Effect, Event, Link, Machine, Saved, Settings, Socket, State, Ticket, Timer, Wait,
+    Close, Effect, Event, Link, LinkState, Machine, PromptId, Settings, Socket, State, Timer, Wait,
     Welcome, shape,
 };
 use outlive::ids::{PromptNumber, Seq};
@@ -89,7 +89,7 @@ impl Play {
     }
 
     fn prompt(&mut self, ticket: u64) -> &'static str {
-        self.feed(Event::Prompt { ticket: Ticket(ticket) })
+        self.feed(Event::Prompt { ticket: PromptId(ticket) })
     }
 
     fn sent(&self) -> Vec<(u64, u64)> {
@@ -231,7 +231,7 @@ fn a_refusal_uses_up_no_number() {
     play.prompt(8);
     let (socket, n) = (play.socket(), PromptNumber::MIN);
     assert_eq!(play.feed(Event::Refused { socket, n, expected: None, for_now: false }), "P8");
-    assert_eq!(play.effects[0], Effect::TellFailed { ticket: Ticket(7) });
+    assert_eq!(play.effects[0], Effect::TellFailed { ticket: PromptId(7) });
     assert_eq!(play.sent(), [(1, 8)]);
 }
 
@@ -294,7 +294,7 @@ fn what_is_refused_for_now_in_the_background_waits_for_somebody_to_look() {
 
 #[test]
 fn what_was_never_sent_is_not_taken_for_accepted() {
-    let saved = Saved { outbox: vec![Ticket(1)], ..Saved::default() };
+    let saved = LinkState { outbox: vec![PromptId(1)], ..LinkState::default() };
     let mut play = Play { link: Link::restored(&saved), ..Play::new() };
     play.feed(Event::Start);
     play.opened();
@@ -322,7 +322,7 @@ fn a_full_outbox_is_told_and_a_client_that_is_sent_away_fails_what_waits() {
         play.prompt(ticket);
     }
     assert_eq!(play.prompt(16), "P3");
-    let step = play.machine.step(&play.link, &Event::Prompt { ticket: Ticket(17) });
+    let step = play.machine.step(&play.link, &Event::Prompt { ticket: PromptId(17) });
     insta::assert_snapshot!(step.refusal().unwrap(), @"PROMPT_FULL refused in LIVE: outbox_full (rule P3)");
     assert_eq!(play.closed(4003), "L6");
     let failed = |effect: &&Effect| matches!(effect, Effect::TellFailed { .. });
@@ -435,7 +435,7 @@ fn a_prompt_that_is_too_large_is_not_sent_for_ever() {
     let mut play = Play::live(0);
     play.prompt(7);
     assert_eq!(play.closed(1009), "L5");
-    assert!(play.effects.contains(&Effect::TellFailed { ticket: Ticket(7) }));
+    assert!(play.effects.contains(&Effect::TellFailed { ticket: PromptId(7) }));
     assert_eq!(play.link.outbox().tickets().len(), 0);
 }
 
@@ -506,7 +506,7 @@ fn what_is_kept_is_one_value() {
     play.prompt(7);
     let kept = serde_json::to_string(&play.link.saved()).unwrap();
     insta::assert_snapshot!(kept, @r#"{"cursor":"9f3a.2","next":1,"tried":true,"outbox":[7]}"#);
-    let back: Saved = serde_json::from_str(&kept).unwrap();
+    let back: LinkState = serde_json::from_str(&kept).unwrap();
     assert_eq!(back, play.link.saved());
 }
 

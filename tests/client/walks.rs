@@ -2,7 +2,7 @@
 
 use outlive::Reason;
 use outlive::client::{
-    Close, Event, Link, Machine, Settings, Socket, Ticket, Timer, Trigger, Welcome,
+    Close, Event, Link, Machine, PromptId, Settings, Socket, Timer, Trigger, Welcome,
 };
 use outlive::ids::{Generation, PromptNumber, Seq};
 use outlive::log::{AttachOutcome, LogId, ResetReason};
@@ -27,7 +27,7 @@ fn event(link: &Link, what: u8, how: u8) -> Event {
         3 if how > 128 => Event::Hide,
         3 => Event::Online,
         4 if how > 200 => Event::Offline,
-        4 | 5 => Event::Prompt { ticket: Ticket(u64::from(how) << 8 | u64::from(what)) },
+        4 | 5 => Event::Prompt { ticket: PromptId(u64::from(how) << 8 | u64::from(what)) },
         6 => Event::Command,
         7 => Event::Lost { socket },
         8 if how > 100 => Event::Closed {

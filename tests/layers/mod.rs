@@ -118,8 +118,8 @@ fn the_renderers_read_tables_and_nothing_else() {
 
 /// Where the hub asks a table; everywhere else it does as it was told.
 const ASKS: &[(&str, &[&str])] = &[
-    ("machine.step", &["driver/feed.rs"]),
-    ("routing::rule(", &["driver/birth.rs", "driver/command.rs"]),
+    ("machine.step", &["driver/step.rs"]),
+    ("routing::rule(", &["driver/command.rs", "driver/spawn.rs"]),
     ("connection.step(", &["link/mod.rs"]),
 ];
 

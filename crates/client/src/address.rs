@@ -4,12 +4,12 @@ use std::string::{String, ToString};
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use super::Target;
+use super::dial::Target;
 
 /// Why a client cannot be started: nothing that time would heal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unusable {
+pub enum StartError {
     /// It is no address of a server.
     #[error("{address:?} is no address of a server, such as ws://localhost:8080: {why}")]
     Address {
@@ -48,8 +48,8 @@ pub(super) struct Address {
 }
 
 impl Address {
-    pub(super) fn read(text: &str) -> Result<Address, Unusable> {
-        let wrong = |why: &str| Unusable::Address { address: text.into(), why: why.into() };
+    pub(super) fn read(text: &str) -> Result<Address, StartError> {
+        let wrong = |why: &str| StartError::Address { address: text.into(), why: why.into() };
         let uri: Uri = text.parse().map_err(|why| wrong(&format!("{why}")))?;
         let secure = match uri.scheme_str() {
             Some("ws" | "http") => false,

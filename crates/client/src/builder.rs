@@ -7,41 +7,37 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use super::address::Address;
-use super::create::create;
+use super::address::{Address, StartError};
+use super::client::{Client, Handle};
+use super::config::{Config, Route, random};
+use super::create::{CreateError, create};
 use super::dial::{Dialer, Target};
-use super::life::Life;
+use super::incarnation::CurrentIncarnation;
 use super::task::{Ask, Task};
-use super::{Client, Handle, Kept, NotCreated, Unusable, random};
+use super::update::ClientState;
 use outlive::client::Settings;
 use outlive::log::Cursor;
 
-pub(super) type Save = Box<dyn FnMut(&Kept) + Send>;
-type Token = Box<dyn FnMut() -> Option<String> + Send>;
-
-/// A client before it is started. [`Client::connect`] makes one.
+/// A client before it is started. [`Client::builder`] makes one.
 #[must_use = "nothing happens before it is started"]
 pub struct Builder {
     url: String,
     session: String,
     dialer: Option<Dialer>,
-    pub(super) token: Token,
-    pub(super) settings: Settings,
-    pub(super) kept: Kept,
-    pub(super) save: Save,
+    config: Config,
+}
+
+impl Client {
+    /// A client of the server at this address, to be completed and started: `ws://host:port`, `wss://host`,
+    /// with what comes before `/sessions` if the endpoints are nested. Nothing is opened before it is started.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
 }
 
 impl Builder {
     pub(super) fn new(url: String) -> Builder {
-        Builder {
-            url,
-            session: String::new(),
-            dialer: None,
-            token: Box::new(|| None),
-            settings: Settings::default(),
-            kept: Kept { ticket: 1, ..Kept::default() },
-            save: Box::new(|_| {}),
-        }
+        Builder { url, session: String::new(), dialer: None, config: Config::default() }
     }
 
     /// The session, as `POST /sessions` named it. For a new one there is [`create`](Builder::create).
@@ -59,9 +55,9 @@ impl Builder {
     ///
     /// # Cancel safety
     /// Dropped, it leaves no more behind than a lost answer does.
-    pub async fn create(mut self) -> Result<Builder, NotCreated> {
-        let (address, dialer) = self.way()?;
-        let (token, settings) = ((self.token)(), self.settings);
+    pub async fn create(mut self) -> Result<Builder, CreateError> {
+        let (address, dialer) = self.route()?;
+        let (token, settings) = ((self.config.token)(), self.config.settings);
         let session = create(&address, &dialer, token.as_deref(), settings.attach_ms).await?;
         Ok(self.session(session))
     }
@@ -91,7 +87,7 @@ impl Builder {
     ///         connector.connect(name, tcp).await
     ///     }
     /// };
-    /// let client = Client::connect("wss://chat.internal").session("s_1").dialer(dial).start()?;
+    /// let client = Client::builder("wss://chat.internal").session("s_1").dialer(dial).start()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -107,14 +103,14 @@ impl Builder {
     /// The client's name for itself, kept over restarts together with its outbox; a random one if none is
     /// given. A client that lost its storage takes a new one.
     pub fn client(mut self, client: impl Into<String>) -> Builder {
-        self.kept.client = client.into();
+        self.config.state.client = client.into();
         self
     }
 
     /// Begins after this entry, which the application has applied. Given after [`restore`](Builder::restore), it
     /// counts more than the cursor there.
     pub fn cursor(mut self, cursor: Cursor) -> Builder {
-        self.kept.link.cursor = Some(cursor);
+        self.config.state.link.cursor = Some(cursor);
         self
     }
 
@@ -125,24 +121,28 @@ impl Builder {
     }
 
     /// Asks for what is shown to the server at each dial. Must not block: the client waits for it.
-    pub fn token_from(self, token: impl FnMut() -> Option<String> + Send + 'static) -> Builder {
-        Builder { token: Box::new(token), ..self }
+    pub fn token_from(mut self, token: impl FnMut() -> Option<String> + Send + 'static) -> Builder {
+        self.config.token = Box::new(token);
+        self
     }
 
     /// Goes on from what was kept: its name, its cursor and its outbox take the place of what was given before.
-    pub fn restore(self, kept: Kept) -> Builder {
-        Builder { kept, ..self }
+    pub fn restore(mut self, kept: ClientState) -> Builder {
+        self.config.state = kept;
+        self
     }
 
     /// Is called with what must outlive the process, whenever it changes and before anything is sent that
     /// depends on it. Returns when it is kept.
-    pub fn save(self, save: impl FnMut(&Kept) + Send + 'static) -> Builder {
-        Builder { save: Box::new(save), ..self }
+    pub fn save(mut self, save: impl FnMut(&ClientState) + Send + 'static) -> Builder {
+        self.config.save = Box::new(save);
+        self
     }
 
     /// The client's numbers.
-    pub fn settings(self, settings: Settings) -> Builder {
-        Builder { settings, ..self }
+    pub fn settings(mut self, settings: Settings) -> Builder {
+        self.config.settings = settings;
+        self
     }
 
     /// Starts it on the current tokio runtime. Whether the server can be reached shows later.
@@ -152,37 +152,30 @@ impl Builder {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start(mut self) -> Result<Client, Unusable> {
-        let (address, dialer) = self.way()?;
+    pub fn start(mut self) -> Result<Client, StartError> {
+        let (address, dialer) = self.route()?;
         if self.session.is_empty() {
-            return Err(Unusable::NoSession);
+            return Err(StartError::NoSession);
         }
-        if self.kept.client.is_empty() {
+        if self.config.state.client.is_empty() {
             let [high, low] = [random(), random()];
-            self.kept.client = format!("c_{high:08x}{low:08x}");
+            self.config.state.client = format!("c_{high:08x}{low:08x}");
         }
         let (asks, heard) = mpsc::unbounded_channel();
         let (out, updates) = mpsc::channel(1);
         let session = Arc::from(self.session.as_str());
-        let life = Life::default();
-        let handle = Handle { asks, session, life: life.clone() };
+        let life = CurrentIncarnation::default();
+        let handle = Handle::new(asks, session, life.clone());
         handle.ask(Ask::Start);
-        let way = Way { address: address.socket(&self.session), target: address.target, dialer };
-        tokio::spawn(Task::new(self, way, life, out).run(heard));
-        Ok(Client { handle, updates, applied: None })
+        let route =
+            Route { address: address.socket(&self.session), target: address.target, dialer };
+        tokio::spawn(Task::new(self.config, route, life, out).run(heard));
+        Ok(Client::new(handle, updates))
     }
 
-    fn way(&self) -> Result<(Address, Dialer), Unusable> {
+    fn route(&self) -> Result<(Address, Dialer), StartError> {
         let address = Address::read(&self.url)?;
         let dialer = self.dialer.clone().map_or_else(|| Dialer::of(&address, &self.url), Ok)?;
         Ok((address, dialer))
     }
-}
-
-/// The way to a session's WebSocket.
-#[derive(Clone)]
-pub(super) struct Way {
-    pub(super) address: String,
-    pub(super) target: Target,
-    pub(super) dialer: Dialer,
 }

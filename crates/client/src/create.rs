@@ -8,8 +8,9 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::address::{Address, Unusable};
+use super::address::{Address, StartError};
 use super::dial::{Dialer, Stream};
+use super::problem::Problem;
 use super::socket::{bearer, retry_after};
 
 /// An answer is not read further than this, in bytes.
@@ -18,10 +19,10 @@ const MOST: usize = 64 << 10;
 /// Why there is no new session.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotCreated {
+pub enum CreateError {
     /// What was set is of no use, however often it is tried.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    StartError(#[from] StartError),
     /// The server was not reached, or not in time, or what it answered is no HTTP.
     #[error("no session: {0}")]
     Unreached(#[from] io::Error),
@@ -43,7 +44,7 @@ pub(super) async fn create(
     dialer: &Dialer,
     token: Option<&str>,
     most_ms: u32,
-) -> Result<String, NotCreated> {
+) -> Result<String, CreateError> {
     let asking = async {
         let shown = token.map(bearer).transpose()?;
         let shown = shown.as_ref().and_then(|shown| shown.to_str().ok());
@@ -64,12 +65,6 @@ pub(super) async fn create(
     answer.session()
 }
 
-/// What a server says of a request that it refuses.
-#[derive(Deserialize)]
-pub(super) struct Problem {
-    pub(super) message: String,
-}
-
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
     status: u16,
@@ -78,7 +73,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn session(self) -> Result<String, NotCreated> {
+    fn session(self) -> Result<String, CreateError> {
         #[derive(Deserialize)]
         struct Made {
             session: String,
@@ -90,7 +85,7 @@ impl Answer {
         }
         let said = serde_json::from_slice(&body).map(|problem: Problem| problem.message);
         let message = said.unwrap_or_else(|_| "it does not say why".to_string());
-        Err(NotCreated::Refused { status, message, after_ms })
+        Err(CreateError::Refused { status, message, after_ms })
     }
 }
 

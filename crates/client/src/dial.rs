@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::address::{Address, Unusable};
+use super::address::{Address, StartError};
 
 /// Where a dialer is to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,19 +50,19 @@ impl Dialer {
     }
 
     /// That of the address's scheme.
-    pub(super) fn of(address: &Address, text: &str) -> Result<Dialer, Unusable> {
+    pub(super) fn of(address: &Address, text: &str) -> Result<Dialer, StartError> {
         if address.target.secure { Dialer::tls(text) } else { Ok(Dialer::new(tcp)) }
     }
 
     #[cfg(feature = "tls")]
-    fn tls(_: &str) -> Result<Dialer, Unusable> {
+    fn tls(_: &str) -> Result<Dialer, StartError> {
         let connector = super::tls::connector()?;
         Ok(Dialer::new(move |target| super::tls::connect(connector.clone(), target)))
     }
 
     #[cfg(not(feature = "tls"))]
-    fn tls(text: &str) -> Result<Dialer, Unusable> {
-        Err(Unusable::NoTls { address: text.into() })
+    fn tls(text: &str) -> Result<Dialer, StartError> {
+        Err(StartError::NoTls { address: text.into() })
     }
 
     pub(super) async fn dial(&self, target: &Target) -> io::Result<Stream> {

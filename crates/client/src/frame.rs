@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Entry, ServerRefusal};
+use super::update::{Entry, ServerRefusal};
 use outlive::ids::PromptNumber;
 use outlive::wire::{self, Welcome};
 

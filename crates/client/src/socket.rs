@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::builder::Way;
-use super::create::Problem;
+use super::config::Route;
 use super::dial::Stream;
+use super::problem::Problem;
 use outlive::wire::SUBPROTOCOL;
 
 /// How long a farewell may take.
@@ -46,7 +46,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Dials.
-    pub(super) fn dial(way: &Way, token: Option<String>) -> Wire {
+    pub(super) fn dial(way: &Route, token: Option<String>) -> Wire {
         let (up, queued) = mpsc::unbounded_channel();
         let (heard, down) = mpsc::channel(16);
         let way = way.clone();
@@ -70,7 +70,7 @@ impl Wire {
 
 /// Lives until either side ends it; returns how it ended.
 async fn live(
-    way: &Way,
+    way: &Route,
     token: Option<&str>,
     mut queued: mpsc::UnboundedReceiver<String>,
     heard: &mpsc::Sender<Heard>,
@@ -154,7 +154,7 @@ pub(super) fn bearer(token: &str) -> std::io::Result<HeaderValue> {
     Ok(shown)
 }
 
-async fn dial(way: &Way, token: Option<&str>) -> Result<Socket, Error> {
+async fn dial(way: &Route, token: Option<&str>) -> Result<Socket, Error> {
     let mut request = way.address.as_str().into_client_request()?;
     let headers = request.headers_mut();
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));

@@ -8,16 +8,26 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::builder::{Builder, Way};
+use super::config::{Config, Route, random};
 use super::frame::Frame;
-use super::life::Life;
+use super::incarnation::CurrentIncarnation;
 use super::socket::{Heard, Wire};
-use super::{Accepted, Entry, Failed, NEWS, ServerRefusal, Update, WAITING, key, random};
+use super::update::{Accepted, ClientError, Entry, ServerRefusal, Update};
 use outlive::client::{
-    self, Chance, Close, Effect, Event, Link, Machine, Socket, Ticket, Timer, Wait,
+    self, Close, Effect, Event, Jitter, Link, Machine, PromptId, Socket, Timer, Wait,
 };
 use outlive::ids::{Generation, PromptNumber, Seq};
 use outlive::wire::{self, ToServer, Welcome};
+
+/// How many updates that move the cursor wait for the application before the socket is read no further.
+const WAITING: usize = 64;
+/// How many updates wait before news that moves no cursor gives way to newer news.
+const NEWS: usize = 2 * WAITING;
+
+/// A ticket as a key of [`ClientState::bodies`](super::ClientState).
+const fn key(ticket: PromptId) -> u64 {
+    ticket.0
+}
 
 /// What the application asks.
 pub(super) enum Ask {
@@ -25,8 +35,8 @@ pub(super) enum Ask {
     Show,
     Close,
     Feed(Event),
-    Prompt(Value, oneshot::Sender<Result<Accepted, Failed>>),
-    Command(ToServer, oneshot::Sender<Result<(), Failed>>),
+    Prompt(Value, oneshot::Sender<Result<Accepted, ClientError>>),
+    Command(ToServer, oneshot::Sender<Result<(), ClientError>>),
 }
 
 /// An update, and what to feed when it is applied.
@@ -57,9 +67,9 @@ struct Clock {
 pub(super) struct Task {
     machine: Machine,
     link: Link,
-    builder: Builder,
-    way: Way,
-    life: Life,
+    config: Config,
+    way: Route,
+    life: CurrentIncarnation,
     out: mpsc::Sender<Handed>,
     /// Handed over, and not yet asked for.
     waiting: VecDeque<Handed>,
@@ -67,17 +77,22 @@ pub(super) struct Task {
     timers: BTreeMap<Timer, Clock>,
     heard: Instant,
     dialled: Option<Instant>,
-    prompts: BTreeMap<Ticket, oneshot::Sender<Result<Accepted, Failed>>>,
+    prompts: BTreeMap<PromptId, oneshot::Sender<Result<Accepted, ClientError>>>,
     /// The application is gone.
     gone: bool,
 }
 
 impl Task {
-    pub(super) fn new(builder: Builder, way: Way, life: Life, out: mpsc::Sender<Handed>) -> Task {
+    pub(super) fn new(
+        config: Config,
+        way: Route,
+        life: CurrentIncarnation,
+        out: mpsc::Sender<Handed>,
+    ) -> Task {
         Task {
-            machine: Machine::new(builder.settings),
-            link: Link::restored(&builder.kept.link),
-            builder,
+            machine: Machine::new(config.settings),
+            link: Link::restored(&config.state.link),
+            config,
             way,
             life,
             out,
@@ -156,15 +171,15 @@ impl Task {
         self.machine.step(&self.link, event).refusal()
     }
 
-    fn prompt(&mut self, body: Value, told: oneshot::Sender<Result<Accepted, Failed>>) {
-        let ticket = Ticket(self.builder.kept.ticket);
+    fn prompt(&mut self, body: Value, told: oneshot::Sender<Result<Accepted, ClientError>>) {
+        let ticket = PromptId(self.config.state.ticket);
         let event = Event::Prompt { ticket };
         if let Some(refusal) = self.refusal(&event) {
             _ = told.send(Err(refusal.into()));
             return;
         }
-        self.builder.kept.ticket += 1;
-        self.builder.kept.bodies.insert(key(ticket), body);
+        self.config.state.ticket += 1;
+        self.config.state.bodies.insert(key(ticket), body);
         self.prompts.insert(ticket, told);
         self.feed(event, Body::None);
     }
@@ -271,7 +286,7 @@ impl Task {
         if matches!(event, Event::Timer { timer: Timer::Attach, .. })
             && step.effects.iter().any(gave_up)
         {
-            let most = self.builder.settings.attach_ms;
+            let most = self.config.settings.attach_ms;
             self.unreached(format!("no welcome within {most} ms"));
         }
         if let Event::Timer { timer, .. } = event {
@@ -294,7 +309,7 @@ impl Task {
             Effect::Arm { timer, generation, wait } => self.arm(timer, generation, wait),
             Effect::Disarm { timer } => _ = self.timers.remove(&timer),
             Effect::Hello { cursor } => {
-                let client = self.builder.kept.client.clone();
+                let client = self.config.state.client.clone();
                 let cursor = cursor.map(|cursor| cursor.to_string());
                 self.send(&ToServer::Attach { client, cursor, token: None });
             }
@@ -311,7 +326,7 @@ impl Task {
             Effect::BeginAnew { epoch, seq } => {
                 if let Body::Welcome(welcome) = body {
                     let welcome = welcome.clone();
-                    self.deliver(Update::Anew { welcome }, epoch, seq, true);
+                    self.deliver(Update::Reset { welcome }, epoch, seq, true);
                 }
             }
             Effect::Welcomed => {
@@ -335,10 +350,10 @@ impl Task {
             }
             Effect::TellFailed { ticket } => {
                 let why = match body {
-                    Body::Refused(refusal) => Failed::Refused(refusal.clone()),
-                    Body::Closed(code, _) => Failed::Closed { code: *code },
+                    Body::Refused(refusal) => ClientError::Refused(refusal.clone()),
+                    Body::Closed(code, _) => ClientError::Closed { code: *code },
                     Body::None | Body::Welcome(_) | Body::Entry(_) | Body::Command(_) => {
-                        Failed::Gone
+                        ClientError::Gone
                     }
                 };
                 self.settle(ticket, Err(why));
@@ -353,16 +368,16 @@ impl Task {
     }
 
     fn dial(&mut self) {
-        let token = (self.builder.token)();
+        let token = (self.config.token)();
         self.wire = Some(Wire::dial(&self.way, token));
         self.heard = Instant::now();
         self.dialled = Some(self.heard);
     }
 
     fn save(&mut self) {
-        self.builder.kept.link = self.link.saved();
-        let Builder { save, kept, .. } = &mut self.builder;
-        save(kept);
+        self.config.state.link = self.link.saved();
+        let Config { save, state, .. } = &mut self.config;
+        save(state);
     }
 
     fn send(&self, frame: &ToServer) {
@@ -371,14 +386,14 @@ impl Task {
         }
     }
 
-    fn send_prompt(&self, n: PromptNumber, ticket: Ticket) {
-        let body = self.builder.kept.bodies.get(&key(ticket)).unwrap_or(&Value::Null);
+    fn send_prompt(&self, n: PromptNumber, ticket: PromptId) {
+        let body = self.config.state.bodies.get(&key(ticket)).unwrap_or(&Value::Null);
         let d = serde_json::value::to_raw_value(body).unwrap_or_default();
         self.send(&ToServer::Prompt { n, d });
     }
 
-    fn settle(&mut self, ticket: Ticket, told: Result<Accepted, Failed>) {
-        self.builder.kept.bodies.remove(&key(ticket));
+    fn settle(&mut self, ticket: PromptId, told: Result<Accepted, ClientError>) {
+        self.config.state.bodies.remove(&key(ticket));
         if let Some(waits) = self.prompts.remove(&ticket) {
             _ = waits.send(told);
         }
@@ -403,7 +418,7 @@ impl Task {
     fn arm(&mut self, timer: Timer, generation: Generation, wait: Wait) {
         let now = Instant::now();
         let since = self.dialled.map(|dialled| millis(now - dialled));
-        let time = Duration::from_millis(wait.ms(Chance(random()), since).into());
+        let time = Duration::from_millis(wait.ms(Jitter(random()), since).into());
         let silence = matches!(wait, Wait::Silence { .. }).then_some(time);
         self.timers.insert(timer, Clock { generation, at: now + time, silence });
     }

@@ -10,23 +10,23 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::Target;
-use super::address::Unusable;
+use super::address::StartError;
+use super::dial::Target;
 use super::dial::tcp;
 
 /// Reads the machine's certificates.
-pub(super) fn connector() -> Result<TlsConnector, Unusable> {
+pub(super) fn connector() -> Result<TlsConnector, StartError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // Machines have some that nobody can read.
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
         let why = found.errors.first().map_or_else(|| "none was found".into(), ToString::to_string);
-        return Err(Unusable::NoRoots { why });
+        return Err(StartError::NoRoots { why });
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|why| Unusable::NoRoots { why: format!("{why}") })?
+        .map_err(|why| StartError::NoRoots { why: format!("{why}") })?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))

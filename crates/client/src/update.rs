@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use outlive::client::{Refusal, Saved, State};
+use outlive::client::{LinkState, Refusal, State};
 use outlive::ids::{PromptNumber, Seq};
 use outlive::log::Cursor;
 use outlive::wire::{self, EndpointReason, Welcome};
@@ -17,7 +17,7 @@ use outlive::wire::{self, EndpointReason, Welcome};
 pub enum Update {
     /// What the application shows of the session is void; everything that is retained follows: what comes
     /// after the welcome's `base`.
-    Anew {
+    Reset {
         /// The welcome that says so.
         welcome: Box<Welcome>,
     },
@@ -111,7 +111,7 @@ pub struct Accepted {
 /// Why a prompt or a command came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Failed {
+pub enum ClientError {
     /// The client did not take it.
     #[error(transparent)]
     NotTaken(#[from] Refusal),
@@ -132,11 +132,11 @@ pub enum Failed {
 /// What outlives the process, as one value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Kept {
+pub struct ClientState {
     /// The client's name for itself.
     pub client: String,
     /// Its cursor and its outbox.
-    pub link: Saved,
+    pub link: LinkState,
     /// The bodies of the prompts in the outbox.
     pub bodies: BTreeMap<u64, Value>,
     /// The next ticket.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use outlive::client::{Settings, State};
 use outlive::ids::{PromptNumber, Seq};
-use outlive_client::{Builder, Client, Failed, Kept, NotCreated, Target, Update};
+use outlive_client::{Builder, Client, ClientError, ClientState, CreateError, Target, Update};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,7 +42,7 @@ impl Server {
         let mut settings = Settings::default();
         (settings.first_ms, settings.step_ms, settings.spacing_ms) = (0, 0, 0);
         let url = format!("ws://{}", self.0.local_addr().unwrap());
-        Client::connect(url).session("s_1").client("c_1").settings(settings)
+        Client::builder(url).session("s_1").client("c_1").settings(settings)
     }
 
     #[allow(clippy::result_large_err, reason = "the signature is the library's")]
@@ -106,7 +106,7 @@ impl Peer {
 async fn next(client: &mut Client) -> String {
     loop {
         let update = soon("an update", client.next()).await.expect("the client lives");
-        if let Update::Anew { .. } = update {
+        if let Update::Reset { .. } = update {
             return "anew".into();
         } else if let Update::Entry(entry) = update {
             return entry.id.to_string();
@@ -149,9 +149,9 @@ async fn it_says_who_it_is_and_reads_the_log_in_order() {
 #[tokio::test]
 async fn the_cursor_is_saved_when_the_application_asks_for_more() {
     let server = Server::new().await;
-    let kept = Arc::new(Mutex::new(Kept::default()));
+    let kept = Arc::new(Mutex::new(ClientState::default()));
     let keep = kept.clone();
-    let save = move |now: &Kept| *keep.lock().unwrap() = now.clone();
+    let save = move |now: &ClientState| *keep.lock().unwrap() = now.clone();
     let mut client = server.client().save(save).start().unwrap();
     let (mut peer, _) = server.welcome(json!({ "head": 2 })).await;
     peer.entries([1, 2]).await;
@@ -221,7 +221,7 @@ async fn a_stop_right_after_an_acceptance_is_for_the_life_that_it_named() {
     let said = json!({ "t": "accepted", "n": 1, "seq": 9, "again": false, "incarnation": 2 });
     peer.tell(said).await;
     soon("an answer", accepted).await.unwrap();
-    soon("sent", client.stop()).await.unwrap();
+    soon("sent", client.stop_session()).await.unwrap();
     assert_eq!(peer.read().await, json!({ "t": "stop", "incarnation": 2 }));
 }
 
@@ -249,11 +249,11 @@ async fn sent_away_it_stays_away_until_it_is_started() {
     let pending = client.prompt("late");
     peer.read().await;
     peer.close(4003).await;
-    assert_eq!(soon("an end", pending).await, Err(Failed::Closed { code: 4003 }));
+    assert_eq!(soon("an end", pending).await, Err(ClientError::Closed { code: 4003 }));
     while next(&mut client).await != "closed 4003 because" {}
     let refused = soon("a refusal", client.prompt("nobody listens")).await.unwrap_err();
     insta::assert_snapshot!(refused, @"PROMPT refused in STOPPED: not_started (rule P4)");
-    client.start();
+    client.handle().reconnect();
     let (_peer, _) = server.welcome(json!({})).await;
 }
 
@@ -289,7 +289,7 @@ async fn a_server_that_is_busy_is_left_alone_as_long_as_it_says() {
     }
     until_state(&mut client, State::BackingOff).await;
     // An hour, and nobody waits for it: who asks is served at once.
-    client.start();
+    client.handle().reconnect();
     let (_peer, _) = server.welcome(json!({})).await;
 }
 
@@ -321,7 +321,7 @@ async fn a_session_is_made_with_one_request() {
     assert_eq!(client.session(), "s_2");
     let (peer, _) = server.welcome(json!({})).await;
     assert_eq!(peer.path, "/sessions/s_2/ws");
-    let why = |made: Result<Builder, NotCreated>| made.err().unwrap().to_string();
+    let why = |made: Result<Builder, CreateError>| made.err().unwrap().to_string();
     let refused = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
     let (_, made) = tokio::join!(answer(refused), create());
     assert_eq!(why(made), "no session: HTTP 401: it does not say why");
@@ -332,10 +332,10 @@ async fn a_session_is_made_with_one_request() {
 #[tokio::test]
 async fn what_can_never_work_is_told_at_once() {
     let why = |client: Builder| client.start().err().unwrap().to_string();
-    insta::assert_snapshot!(why(Client::connect("localhost").session("s_1")), @r#""localhost" is no address of a server, such as ws://localhost:8080: it does not begin with ws:// or wss://"#);
-    insta::assert_snapshot!(why(Client::connect("ws://localhost")), @"no session: name one, or have one created");
+    insta::assert_snapshot!(why(Client::builder("localhost").session("s_1")), @r#""localhost" is no address of a server, such as ws://localhost:8080: it does not begin with ws:// or wss://"#);
+    insta::assert_snapshot!(why(Client::builder("ws://localhost")), @"no session: name one, or have one created");
     #[cfg(not(feature = "tls"))]
-    insta::assert_snapshot!(why(Client::connect("wss://localhost").session("s_1")), @r#""wss://localhost" needs TLS: build outlive with its feature `client-tls`, or give the client a dialer"#);
+    insta::assert_snapshot!(why(Client::builder("wss://localhost").session("s_1")), @r#""wss://localhost" needs TLS: build outlive with its feature `client-tls`, or give the client a dialer"#);
 }
 
 #[tokio::test]
@@ -355,7 +355,7 @@ async fn a_dialer_goes_another_way_and_what_it_says_is_told() {
     };
     let mut settings = Settings::default();
     (settings.first_ms, settings.step_ms, settings.spacing_ms) = (0, 0, 0);
-    let client = Client::connect("wss://nowhere.invalid").session("s_1").settings(settings);
+    let client = Client::builder("wss://nowhere.invalid").session("s_1").settings(settings);
     let mut client = client.dialer(dial).start().unwrap();
     drop(soon("a dial", server.0.accept()).await.unwrap());
     loop {
@@ -379,12 +379,12 @@ async fn news_that_nobody_asks_for_gives_way_to_newer_news() {
             Err::<TcpStream, _>(std::io::Error::other("nobody is there"))
         }
     };
-    let client = Client::connect("ws://nowhere.invalid").session("s_1").settings(settings);
+    let client = Client::builder("ws://nowhere.invalid").session("s_1").settings(settings);
     let mut client = client.dialer(dial).start().unwrap();
     for _ in 0..1_000 {
         soon("a dial", dials.recv()).await.unwrap();
     }
-    client.offline();
+    client.handle().offline();
     let mut news = 0;
     while !matches!(
         soon("news", client.next()).await,
@@ -435,9 +435,9 @@ async fn hidden_and_shown_it_keeps_its_connection() {
     let (mut peer, _) = server.welcome(json!({ "head": 1 })).await;
     peer.entries([1]).await;
     until_state(&mut client, State::Live).await;
-    client.hide();
+    client.handle().hide();
     assert_eq!(peer.read().await, json!({ "t": "suspend", "seen": 1 }));
-    client.show();
+    client.handle().show();
     assert_eq!(peer.read().await, json!({ "t": "ping" }));
     assert_eq!(peer.read().await, json!({ "t": "resume" }));
     soon("sent", client.interrupt(Seq(1))).await.unwrap();
@@ -449,7 +449,10 @@ async fn a_command_without_a_connection_is_refused() {
     let server = Server::new().await;
     let client = server.client().start().unwrap();
     let refused = soon("a refusal", client.interrupt(Seq(1))).await.unwrap_err();
-    assert!(matches!(refused, Failed::NotTaken(refusal) if refusal.rule == "P6"), "{refused:?}");
+    assert!(
+        matches!(refused, ClientError::NotTaken(refusal) if refusal.rule == "P6"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -497,15 +500,15 @@ async fn a_client_that_is_dropped_leaves() {
 #[tokio::test]
 async fn what_waits_when_the_process_dies_is_sent_by_the_next_one() {
     let server = Server::new().await;
-    let kept = Arc::new(Mutex::new(Kept::default()));
+    let kept = Arc::new(Mutex::new(ClientState::default()));
     let keep = kept.clone();
-    let save = move |now: &Kept| *keep.lock().unwrap() = now.clone();
+    let save = move |now: &ClientState| *keep.lock().unwrap() = now.clone();
     let client = server.client().save(save).start().unwrap();
     let pending = client.prompt(json!({ "text": "keep me" }));
     let (mut peer, _) = server.welcome(json!({})).await;
     peer.read().await;
     drop(client);
-    assert_eq!(soon("an end", pending).await, Err(Failed::Gone));
+    assert_eq!(soon("an end", pending).await, Err(ClientError::Gone));
     let text = serde_json::to_string(&*kept.lock().unwrap()).unwrap();
     insta::assert_snapshot!(text, @r#"{"client":"c_1","link":{"cursor":null,"next":1,"tried":true,"outbox":[1]},"bodies":{"1":{"text":"keep me"}},"ticket":2}"#);
     let _client = server.client().restore(serde_json::from_str(&text).unwrap()).start().unwrap();

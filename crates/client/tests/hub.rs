@@ -8,7 +8,7 @@ use std::time::Duration;
 use outlive::client::{Settings, State};
 use outlive::ids::{Incarnation, Seq};
 use outlive::log::LogId;
-use outlive_client::{Builder, Client, Failed, NotCreated, Update};
+use outlive_client::{Builder, Client, ClientError, CreateError, Update};
 use outlive_server::http::{Anyone, Bearer, endpoints};
 use outlive_server::hub::{Drain, Hub};
 use outlive_server::store::{Memory, SessionId, Store};
@@ -29,7 +29,7 @@ fn hasty() -> Settings {
 
 fn at(proxy: &Proxy, session: &str) -> Builder {
     let name = session.trim_start_matches("/sessions/");
-    Client::connect(proxy.url()).session(name).client("laptop").settings(hasty())
+    Client::builder(proxy.url()).session(name).client("laptop").settings(hasty())
 }
 
 fn id(session: &str) -> SessionId {
@@ -53,7 +53,7 @@ impl Shown {
     async fn next(&mut self, client: &mut Client) -> Option<Value> {
         let so_far = format!("an update after {:?}", (self.state, self.anew, self.entries.len()));
         let update = soon(&so_far, client.next()).await.expect("the client lives");
-        if let Update::Anew { welcome } = update {
+        if let Update::Reset { welcome } = update {
             self.entries.clear();
             self.log = Some(welcome.log);
             self.anew += 1;
@@ -143,7 +143,7 @@ async fn what_is_streamed_over_many_cuts_is_shown_whole_and_once() {
                 // Half-open: only a question shows it.
                 1 => {
                     proxy.hold();
-                    client.show();
+                    client.handle().show();
                 }
                 // Late, and then cut.
                 _ => {
@@ -188,9 +188,9 @@ async fn prompts_that_are_sent_while_apart_run_once_and_in_order() {
         proxy.cut();
         if n % 3 == 0 {
             // And one more, with nobody at the other end.
-            client.offline();
+            client.handle().offline();
             shown.until_state(&mut client, State::Dormant).await;
-            client.online();
+            client.handle().online();
         }
         shown.until(&mut client, "turn_end", usize::try_from(n).unwrap()).await;
     }
@@ -222,12 +222,15 @@ async fn the_newer_one_of_two_takes_over_and_the_older_one_stays_away() {
     }
     assert_eq!(of_older.closed, Some(4009));
     let refused = soon("a refusal", older.prompt("nobody listens")).await.unwrap_err();
-    assert!(matches!(refused, Failed::NotTaken(refusal) if refusal.rule == "P4"), "{refused:?}");
+    assert!(
+        matches!(refused, ClientError::NotTaken(refusal) if refusal.rule == "P4"),
+        "{refused:?}"
+    );
     soon("sent", newer.interrupt(Seq(1))).await.unwrap();
     of_newer.until(&mut newer, "turn_end", 1).await;
     assert_eq!(proxy.dials(), 2, "it did not come back");
     // Asked for, it does, and is the newer one then.
-    older.start();
+    older.handle().reconnect();
     of_older.until(&mut older, "turn_end", 1).await;
     of_older.is_the_log_of(&server.hub, &session).await;
 }
@@ -241,7 +244,7 @@ async fn a_session_that_is_stopped_ends_and_the_next_prompt_begins_it_again() {
     let mut shown = Shown::default();
     soon("an answer", client.prompt("hold")).await.unwrap();
     shown.until(&mut client, "output", 1).await;
-    soon("sent", client.stop_incarnation(Incarnation(1))).await.unwrap();
+    soon("sent", client.handle().stop_incarnation(Incarnation(1))).await.unwrap();
     // Before that it might not have arrived: a command is not sent again.
     shown.until(&mut client, "closing", 1).await;
     proxy.cut();
@@ -260,12 +263,12 @@ async fn a_stop_is_for_the_life_that_runs_also_after_another_one_on_the_same_con
     let proxy = Proxy::to(server.at).await;
     let mut client = at(&proxy, &session).start().unwrap();
     let mut shown = Shown::default();
-    assert_eq!(client.incarnation(), None);
+    assert_eq!(client.handle().incarnation(), None);
     for life in 1..=3 {
         soon("an answer", client.prompt("hold")).await.unwrap();
         shown.until(&mut client, "output", shown.count("output") + 1).await;
-        assert_eq!(client.incarnation(), Some(Incarnation(life)));
-        soon("sent", client.stop()).await.unwrap();
+        assert_eq!(client.handle().incarnation(), Some(Incarnation(life)));
+        soon("sent", client.stop_session()).await.unwrap();
         shown.until(&mut client, "end", life as usize).await;
     }
     assert_eq!(proxy.dials(), 1);
@@ -273,7 +276,7 @@ async fn a_stop_is_for_the_life_that_runs_also_after_another_one_on_the_same_con
     let mut other = at(&proxy, &session).client("phone").start().unwrap();
     let mut of_other = Shown::default();
     of_other.until(&mut other, "end", 3).await;
-    assert_eq!(other.incarnation(), Some(Incarnation(4)));
+    assert_eq!(other.handle().incarnation(), Some(Incarnation(4)));
 }
 
 #[tokio::test]
@@ -285,7 +288,7 @@ async fn hidden_it_is_suspended_and_shown_it_goes_on() {
     let mut shown = Shown::default();
     soon("an answer", client.prompt("one")).await.unwrap();
     shown.until(&mut client, "turn_end", 1).await;
-    client.hide();
+    client.handle().hide();
     shown.until_state(&mut client, State::Hidden).await;
     let state = || async { server.hub.snapshot(&id(&session)).await.unwrap().state };
     soon("a suspended session", async {
@@ -297,7 +300,7 @@ async fn hidden_it_is_suspended_and_shown_it_goes_on() {
     server
         .post(&format!("{session}/prompts"), &json!({ "client": "b", "n": 1, "d": "meanwhile" }))
         .await;
-    client.show();
+    client.handle().show();
     shown.until(&mut client, "turn_end", 2).await;
     assert_eq!(state().await, outlive::State::Active);
     shown.is_the_log_of(&server.hub, &session).await;
@@ -308,16 +311,16 @@ async fn a_token_makes_a_session_and_a_wrong_one_is_told_at_once() {
     let hub = Hub::builder().build(Words).await.unwrap();
     let server = Server::of(hub.clone(), endpoints(hub).authorize(Bearer::new("secret"))).await;
     let url = format!("ws://{}", server.at);
-    let made = soon("an answer", Client::connect(&url).token("wrong").create()).await;
-    assert!(matches!(made.err(), Some(NotCreated::Refused { status: 401, message, .. })
+    let made = soon("an answer", Client::builder(&url).token("wrong").create()).await;
+    assert!(matches!(made.err(), Some(CreateError::Refused { status: 401, message, .. })
         if message == "you are not known as who you say you are"));
-    let made = soon("an answer", Client::connect(&url).token("secret").create()).await.unwrap();
+    let made = soon("an answer", Client::builder(&url).token("secret").create()).await.unwrap();
     let mut client = made.start().unwrap();
     soon("an answer", client.prompt("hello")).await.unwrap();
     let mut shown = Shown::default();
     shown.until(&mut client, "turn_end", 1).await;
     let session = client.session().to_owned();
-    let mut stranger = Client::connect(&url).session(session).token("wrong").start().unwrap();
+    let mut stranger = Client::builder(&url).session(session).token("wrong").start().unwrap();
     let mut of_stranger = Shown::default();
     while of_stranger.closed.is_none() {
         of_stranger.next(&mut stranger).await;
@@ -333,7 +336,7 @@ async fn a_prompt_outlasts_a_token_that_is_not_good_any_more() {
     let proxy = Proxy::to(server.at).await;
     let token = Arc::new(Mutex::new("secret"));
     let current = Arc::clone(&token);
-    let made = Client::connect(proxy.url()).token("secret").create().await.unwrap();
+    let made = Client::builder(proxy.url()).token("secret").create().await.unwrap();
     let client = made.client("laptop").settings(hasty());
     let mut client =
         client.token_from(move || Some((*current.lock().unwrap()).into())).start().unwrap();
@@ -348,7 +351,7 @@ async fn a_prompt_outlasts_a_token_that_is_not_good_any_more() {
     assert_eq!(shown.closed, Some(4001));
     assert!(tokio::time::timeout(Duration::ZERO, &mut typed).await.is_err(), "it waits");
     *token.lock().unwrap() = "secret";
-    client.start();
+    client.handle().reconnect();
     assert_eq!(soon("an answer", typed).await.unwrap().n.get(), 1);
     shown.until(&mut client, "turn_end", 1).await;
     assert_eq!(shown.anew, 1);
@@ -411,7 +414,7 @@ async fn refused_by_a_server_that_leaves((commit, look): (Fault, Fault)) {
     shown.until_state(&mut client, State::BackingOff).await;
     let next = on(memory).await;
     proxy.lead(Some(next.at));
-    client.start();
+    client.handle().reconnect();
     for (n, answer) in [(1, one), (2, two)] {
         assert_eq!(soon("an answer", answer).await.map(|accepted| accepted.n.get()), Ok(n));
     }
@@ -451,7 +454,7 @@ mod restarts {
             (server, store) = open(&place, Durability::Full).await;
             proxy.lead(Some(server.at));
             // A user does not wait.
-            client.start();
+            client.handle().reconnect();
             soon("an answer", answer).await.unwrap();
             shown.until(&mut client, "turn_end", 1 + deploy).await;
         }
@@ -476,7 +479,7 @@ mod restarts {
         let (server, _store) = open(&place, Durability::Full).await;
         proxy.lead(Some(server.at));
         shown.until_state(&mut client, State::BackingOff).await;
-        client.start();
+        client.handle().reconnect();
         shown.until(&mut client, "turn_end", 2).await;
         let outcomes: Vec<&Value> =
             shown.entries.values().filter(|entry| entry["entry"] == "turn_end").collect();

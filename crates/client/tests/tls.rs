@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::serve::Listener;
-use outlive_client::{Client, NotCreated, Target, Update};
+use outlive_client::{Client, CreateError, Target, Update};
 use outlive_server::http::{Anyone, endpoints};
 use outlive_server::hub::Hub;
 use tokio::net::{TcpListener, TcpStream};
@@ -115,7 +115,7 @@ async fn talk(mut client: Client) -> String {
 #[tokio::test]
 async fn a_dialer_brings_certificates_of_its_own() {
     let server = Server::new().await;
-    let client = Client::connect(&server.url).dialer(server.dialer());
+    let client = Client::builder(&server.url).dialer(server.dialer());
     let client = soon("a session", client.create()).await.unwrap().start().unwrap();
     assert!(talk(client).await.contains("hello"));
 }
@@ -124,11 +124,11 @@ async fn a_dialer_brings_certificates_of_its_own() {
 async fn a_certificate_that_the_machine_does_not_trust_is_told() {
     let server = Server::new().await;
     // A machine without any says so at once.
-    let Err(made) = soon("an answer", Client::connect(&server.url).create()).await else {
+    let Err(made) = soon("an answer", Client::builder(&server.url).create()).await else {
         panic!("nobody signed it");
     };
-    assert!(matches!(made, NotCreated::Unreached(_) | NotCreated::Unusable(_)), "{made}");
-    let Ok(mut client) = Client::connect(&server.url).session("s_1").start() else { return };
+    assert!(matches!(made, CreateError::Unreached(_) | CreateError::StartError(_)), "{made}");
+    let Ok(mut client) = Client::builder(&server.url).session("s_1").start() else { return };
     loop {
         if let Some(Update::Unreached { why }) = soon("an update", client.next()).await {
             assert!(why.contains("certificate"), "{why}");
@@ -155,7 +155,7 @@ async fn what_the_machine_trusts_is_trusted() {
 #[tokio::test]
 async fn with_the_roots_that_the_machine_has() {
     let Ok(url) = std::env::var(CHILD) else { return };
-    let client = soon("a session", Client::connect(url).create()).await.unwrap();
+    let client = soon("a session", Client::builder(url).create()).await.unwrap();
     if talk(client.start().unwrap()).await.contains("hello") {
         println!("said hello");
     }

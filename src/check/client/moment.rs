@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::client::{Link, Saved, Ticket, Welcome};
+use crate::client::{Link, LinkState, PromptId, Welcome};
 use crate::ids::{PromptNumber, Seq};
 use crate::log::{Cursor, Log, LogId, ResumeFrom};
 
@@ -47,7 +47,7 @@ pub enum Up {
     /// The hello.
     Hello(Option<Cursor>),
     /// A prompt.
-    Prompt(PromptNumber, Ticket),
+    Prompt(PromptNumber, PromptId),
     /// The suspend notice.
     Suspend,
     /// It is back.
@@ -151,7 +151,7 @@ pub struct Server {
     /// Its log.
     pub log: Log,
     /// The prompts that it accepted, in order.
-    pub accepted: Vec<(Ticket, Seq)>,
+    pub accepted: Vec<(PromptId, Seq)>,
 }
 
 impl Server {
@@ -184,7 +184,7 @@ pub struct Moment {
     /// The machine under test.
     pub link: Link,
     /// What its driver saved.
-    pub stored: Saved,
+    pub stored: LinkState,
     /// What waits for the application.
     pub handed: VecDeque<Handed>,
     /// What the application shows: everything up to here.
@@ -194,7 +194,7 @@ pub struct Moment {
     /// The connection.
     pub wire: Option<Wire>,
     /// A prompt that is still in flight on the connection before.
-    pub stray: Option<(PromptNumber, Ticket)>,
+    pub stray: Option<(PromptNumber, PromptId)>,
     /// The server.
     pub server: Server,
     /// How often something may still happen.

@@ -3,7 +3,7 @@
 use super::action::{Action, Late};
 use super::moment::{Down, Fate, Handed, Moment, Phase, Up, What, Wire};
 use super::{Evidence, World};
-use crate::client::{Close, Effect, Event, Link, Socket, Step, Ticket, Timer, Welcome};
+use crate::client::{Close, Effect, Event, Link, PromptId, Socket, Step, Timer, Welcome};
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::laws::{self, Breach, Law};
 use crate::log::{AttachOutcome, Cursor, LogId};
@@ -223,7 +223,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn settle(&mut self, Ticket(ticket): Ticket, fate: Fate) {
+    fn settle(&mut self, PromptId(ticket): PromptId, fate: Fate) {
         let is = usize::try_from(ticket).ok().and_then(|place| self.now.prompts.get_mut(place));
         match is {
             Some(is @ Fate::Waits) => *is = fate,
@@ -278,7 +278,7 @@ impl<'a> Play<'a> {
     }
 
     /// A prompt comes to the server.
-    fn accepts(&mut self, n: PromptNumber, ticket: Ticket) -> Down {
+    fn accepts(&mut self, n: PromptNumber, ticket: PromptId) -> Down {
         let server = &mut self.now.server;
         let expected = server.high().map_or(PromptNumber::MIN, |high| high.saturating_add(1));
         if n > expected {
@@ -360,7 +360,7 @@ impl<'a> Play<'a> {
     }
 
     fn prompt(&mut self) {
-        let ticket = Ticket(self.now.prompts.len() as u64);
+        let ticket = PromptId(self.now.prompts.len() as u64);
         self.now.prompts.push(Fate::Waits);
         let event = Event::Prompt { ticket };
         let refused = self.world.machine.step_unjudged(&self.now.link, &event).refusal().is_some();
@@ -403,7 +403,7 @@ impl<'a> Play<'a> {
             }
         }
         for (place, fate) in prompts.iter().enumerate() {
-            let kept = |mut tickets: Box<dyn Iterator<Item = Ticket> + '_>| {
+            let kept = |mut tickets: Box<dyn Iterator<Item = PromptId> + '_>| {
                 tickets.any(|ticket| ticket.0 == place as u64)
             };
             let waits = kept(Box::new(link.outbox().tickets()));

@@ -21,7 +21,7 @@ pub struct Scope {
 
 impl Scope {
     pub(super) fn settings(&self) -> Settings {
-        Settings { outbox: self.outbox, strikes: 2, ..Settings::default() }
+        Settings { outbox: self.outbox, failed_attaches: 2, ..Settings::default() }
     }
 }
 

@@ -17,7 +17,7 @@ async fn the_rust_client_outlives_servers_that_are_killed() {
     let at = server.site.at.to_string();
     let mut settings = Settings::default();
     (settings.first_ms, settings.step_ms, settings.spacing_ms) = (0, 50, 0);
-    let client = Client::connect(format!("ws://{at}")).settings(settings);
+    let client = Client::builder(format!("ws://{at}")).settings(settings);
     let mut client = guard("a session", client.create()).await.unwrap().start().unwrap();
     let (mut shown, mut log): (BTreeMap<u64, Value>, _) = (BTreeMap::new(), None);
     let (mut kills, session) = (0, client.session().to_string());
@@ -29,7 +29,7 @@ async fn the_rust_client_outlives_servers_that_are_killed() {
     while count(&shown, "turn_end") < 8 || head(&server, &session).await != shown.len() {
         let update = guard("an update", client.next()).await.expect("the client lives");
         assert!(!matches!(update, Update::Gap { .. } | Update::Closed { .. }), "{update:?}");
-        if let Update::Anew { welcome } = update {
+        if let Update::Reset { welcome } = update {
             assert_eq!(log.replace(welcome.log), None, "nothing is lost, so nothing begins anew");
         } else if let Update::Entry(entry) = update {
             let seq = entry.id.seq.0;

@@ -2,13 +2,11 @@
 //! one clock for all of them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::driver::SpawnMode;
-use super::shared::Shared;
 use crate::store::{SessionId, Version};
 use outlive::Timer;
 use outlive::ids::Generation;
@@ -62,7 +60,7 @@ impl TimerQueue {
     }
 
     /// The first, if it is due.
-    pub(super) fn ring(&mut self) -> Option<SessionId> {
+    pub(super) fn pop_due(&mut self) -> Option<SessionId> {
         self.next().filter(|at| *at <= Instant::now())?;
         self.due.pop_first().map(|(_, id)| id)
     }
@@ -75,28 +73,5 @@ impl TimerQueue {
     /// Notified when the first is due sooner than it was.
     pub(super) fn sooner(&self) -> Arc<Notify> {
         Arc::clone(&self.sooner)
-    }
-}
-
-/// Wakes whoever is due, for as long as there is a hub.
-pub(super) async fn clock(shared: Weak<Shared>, sooner: Arc<Notify>) {
-    while let Some(hub) = shared.upgrade() {
-        while let Some(id) = hub.registry.ring() {
-            // Awake, it looks at its timer. A hub that leaves wakes nobody.
-            drop(hub.enter(&id, SpawnMode::Load));
-        }
-        let next = hub.registry.next_alarm();
-        drop(hub);
-        tokio::select! {
-            () = sooner.notified() => {}
-            () = until(next) => {}
-        }
-    }
-}
-
-async fn until(next: Option<Instant>) {
-    match next {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => core::future::pending().await,
     }
 }

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 
+use super::ask::TurnError;
 use super::body::Body;
 use super::output_batch::{OutputBatch, with_json};
 use super::queue::{Closed, Receiver, Sender, queue};
-use super::worker::TurnError;
-use super::worker_task::{Asked, WorkerEvent, WorkerMessage};
+use super::worker_message::{Asked, WorkerEvent, WorkerMessage};
 use outlive::ids::Seq;
 
 /// What worker handles speak through. Once the worker is aborted, nobody listens.

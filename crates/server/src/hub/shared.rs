@@ -8,9 +8,10 @@ use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::builder::Options;
-use super::mailbox::{CommandError, Notification};
+use super::hibernate::Hibernated;
+use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
 use super::observe::Observer;
+use super::options::Options;
 use super::registry::Registry;
 use super::worker_task::SpawnWorker;
 use crate::store::{SessionId, Store};
@@ -207,4 +208,50 @@ impl Shared {
             tracing::error!("an observer panicked");
         }
     }
+}
+
+impl Shared {
+    /// Takes a driver out of the registry if nobody visits it and nothing waits for it. From then on
+    /// nobody can.
+    pub(super) fn remove_if_idle(
+        &self,
+        id: &SessionId,
+        mailbox: &Arc<Mailbox>,
+        inbox: &Inbox,
+    ) -> bool {
+        let retired = self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || None);
+        if retired {
+            self.observe(|observer| observer.on_unload(id));
+        }
+        retired
+    }
+
+    /// As [`remove_if_idle`](Shared::remove_if_idle), but the session stays in memory: whoever comes next wakes it.
+    pub(super) fn hibernate_if_idle(
+        &self,
+        id: &SessionId,
+        mailbox: &Arc<Mailbox>,
+        inbox: &Inbox,
+        sleeper: impl FnOnce() -> Box<Hibernated>,
+    ) -> bool {
+        self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || Some(sleeper()))
+    }
+
+    /// Takes a driver out of the registry at once: whoever comes next gets another one.
+    pub(super) fn remove(&self, id: &SessionId, mailbox: &Arc<Mailbox>) {
+        if self.registry.remove(id, mailbox, || true, || None) {
+            self.observe(|observer| observer.on_unload(id));
+        }
+    }
+
+    /// Sessions that sleep are left to the next process. This one lets nobody in who would wake them.
+    pub(super) fn leave_sleepers(&self) {
+        for id in self.registry.take_sleepers() {
+            self.observe(|observer| observer.on_unload(&id));
+        }
+    }
+}
+
+fn is_idle(mailbox: &Mailbox, inbox: &Inbox) -> bool {
+    !mailbox.is_visited() && inbox.is_empty()
 }

@@ -1,7 +1,7 @@
 //! Looking at a session without a connection.
 
-use super::Hub;
 use super::driver::SpawnMode;
+use super::handle::Hub;
 use super::mailbox::{Command, CommandError};
 use crate::store::SessionId;
 use outlive::session::Snapshot;

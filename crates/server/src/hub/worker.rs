@@ -6,10 +6,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::{AskAnswer, TurnError};
 use super::body::Body;
 use super::history::History;
 use super::output_sender::OutputSender;
@@ -142,20 +143,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Why nothing can be said in a turn.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TurnError {
-    /// The turn is over or was asked to stop. No error to report: come to an end.
-    #[error("the turn was stopped")]
-    Stopped,
-    /// The value has no JSON form, or is larger than the hub takes.
-    #[error("this cannot be said: {0}")]
-    Body(String),
-    /// As many asks are pending as the limits allow.
-    #[error("too many asks are pending")]
-    TooManyAsks,
-}
-
 /// What a worker is told when it starts.
 #[derive(Clone, Debug)]
 pub struct WorkerContext {
@@ -285,26 +272,6 @@ impl Turn {
             () = self.token.cancelled() => Err(TurnError::Stopped),
             answer = answer => answer.unwrap_or(Err(TurnError::Stopped)),
         }
-    }
-}
-
-/// The answer to an ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AskAnswer {
-    /// Who answered, by the name that the client gave itself: it is no proof of who that is. Where several people
-    /// may answer, the server notes in its own records whom it authorised.
-    pub client: Arc<str>,
-    /// What.
-    pub body: Body,
-}
-
-impl AskAnswer {
-    /// The answer's value.
-    ///
-    /// # Errors
-    /// It is of another form.
-    pub fn deserialize<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        self.body.deserialize()
     }
 }
 

@@ -14,63 +14,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::body::Body;
-use super::history::History;
-use super::output_batch::OutputBatch;
 use super::output_sender::OutputSender;
-use super::queue::{Receiver, Sender, queue};
-use super::shared::Shared;
-use super::worker::{AskAnswer, CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
-use crate::store::SessionId;
+use super::queue::{Receiver, Sender};
+use super::worker::{CloseoutContext, Failure, Turn, Worker, WorkerContext};
+use super::worker_message::{DispatchedPrompt, WorkerCommand, WorkerEvent, WorkerMessage};
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::WorkerOutcome;
-
-/// What a worker said.
-#[derive(Debug)]
-pub(super) struct WorkerMessage {
-    pub(super) turn: Option<Seq>,
-    pub(super) event: WorkerEvent,
-    /// What it takes in the queue, until it is heard.
-    pub(super) room: u32,
-}
-
-/// Where the answer to an ask goes.
-pub(super) type Asked = oneshot::Sender<Result<AskAnswer, TurnError>>;
-
-#[derive(Debug)]
-pub(super) enum WorkerEvent {
-    Started,
-    /// Why it could not start.
-    StartFailed(String),
-    Output(OutputBatch),
-    Ask(Body, Asked),
-    Ended(WorkerOutcome, Option<String>),
-    /// It leaves; and why it failed, if it did, and with it its turn, if it was at one.
-    Exited(Option<String>),
-}
-
-/// What a worker is told.
-#[derive(Debug)]
-pub(super) enum WorkerCommand {
-    /// Answer a prompt.
-    Turn(Box<DispatchedPrompt>),
-    /// Stop that turn.
-    Interrupt(Seq),
-    /// Stop, close out and leave.
-    CloseOut,
-}
-
-/// A prompt to answer. It was read before its dispatch was committed: afterwards it may be trimmed.
-#[derive(Debug)]
-pub(super) struct DispatchedPrompt {
-    pub(super) turn: Seq,
-    /// Who prompted, and what; or why that cannot be told.
-    pub(super) prompt: Result<(Arc<str>, Body), String>,
-}
 
 /// A session's view of its worker. To drop it is to abort the worker: nothing it says counts from there
 /// on. Its task may take a moment to be gone.
@@ -78,9 +31,9 @@ pub(super) struct DispatchedPrompt {
 pub(super) struct WorkerHandle {
     pub(super) incarnation: Incarnation,
     pub(super) orders: Sender<WorkerCommand>,
-    said: Receiver<WorkerMessage>,
-    leave: CancellationToken,
-    task: AbortHandle,
+    pub(super) said: Receiver<WorkerMessage>,
+    pub(super) leave: CancellationToken,
+    pub(super) task: AbortHandle,
 }
 
 impl WorkerHandle {
@@ -121,28 +74,6 @@ impl WorkerSlot {
     /// Returns when nobody sits there any more. Cancel-safe.
     pub(super) async fn is_free(&self) {
         _ = self.0.acquire().await;
-    }
-}
-
-impl Shared {
-    /// Starts a worker. It waits until the one before is gone.
-    pub(super) fn spawn_worker(
-        &self,
-        session: &SessionId,
-        incarnation: Incarnation,
-        resume: bool,
-        seat: &WorkerSlot,
-    ) -> WorkerHandle {
-        let (orders, inbox) = queue(0);
-        let (output, said) = OutputSender::new(self.options.body_bytes, self.limits_batch());
-        let leave = CancellationToken::new();
-        let history = History { store: Arc::clone(&self.store), session: session.clone() };
-        let session = session.clone();
-        let context = WorkerContext { session, incarnation, resume, history, leave: leave.clone() };
-        let inputs =
-            WorkerInputs { context, output: Arc::new(output), orders: inbox, seat: seat.clone() };
-        let task = self.tasks.spawn(self.employer.spawn_worker(inputs)).abort_handle();
-        WorkerHandle { incarnation, orders, said, leave, task }
     }
 }
 

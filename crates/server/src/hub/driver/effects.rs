@@ -2,9 +2,9 @@
 
 use tokio::time::{Duration, Instant};
 
+use super::super::ask::AskAnswer;
 use super::super::mailbox::{Accepted, CommandError, Handled, LinkCommand};
-use super::super::worker::AskAnswer;
-use super::super::worker_task;
+use super::super::worker_message::WorkerCommand;
 use super::Driver;
 use super::encode::Payload;
 use super::step::Committed;
@@ -32,15 +32,13 @@ impl Driver {
             Effect::Disarm { timer } => self.timers[timer as usize] = None,
             Effect::DisarmAll => self.timers = [None; super::TIMERS],
             Effect::Start { incarnation, resume } => self.spawn_worker(incarnation, resume),
-            Effect::CloseOut { .. } => self.order(worker_task::WorkerCommand::CloseOut),
+            Effect::CloseOut { .. } => self.order(WorkerCommand::CloseOut),
             Effect::Dispatch { .. } => {
                 if let Some(prompt) = committed.prompt.take() {
-                    self.order(worker_task::WorkerCommand::Turn(prompt));
+                    self.order(WorkerCommand::Turn(prompt));
                 }
             }
-            Effect::Interrupt { turn, .. } => {
-                self.order(worker_task::WorkerCommand::Interrupt(turn))
-            }
+            Effect::Interrupt { turn, .. } => self.order(WorkerCommand::Interrupt(turn)),
             Effect::Deliver { ask, .. } => self.deliver(ask, payload),
             Effect::Accepted { n, seq, again, .. } => {
                 if let (Some(session), Some(connection)) = (&self.session, via) {

@@ -8,7 +8,7 @@ use outlive::wire::Entry;
 use super::super::body::Body;
 use super::super::mailbox::Who;
 use super::super::output_batch::OutputBatch;
-use super::super::worker_task::Asked;
+use super::super::worker_message::Asked;
 
 /// What an event brings that the machine does not see.
 #[derive(Debug)]

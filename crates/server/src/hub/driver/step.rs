@@ -13,13 +13,13 @@ use outlive::table::Verdict;
 use outlive::wire::Entry;
 use tokio::time::{Duration, Instant};
 
+use super::super::ask::TurnError;
 use super::super::backoff::Backoff;
 use super::super::body::Body;
 use super::super::history;
 use super::super::mailbox::{CommandError, Handled};
 use super::super::recent_frames::frames;
-use super::super::worker::TurnError;
-use super::super::worker_task::DispatchedPrompt;
+use super::super::worker_message::DispatchedPrompt;
 use super::encode::{self, Payload};
 use super::{Driver, turn_back};
 use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};

@@ -1,18 +1,41 @@
 //! The worker: what it says becomes events, under the incarnation that said it.
 
 use core::num::NonZeroU32;
+use std::sync::Arc;
 
-use super::super::worker_task::{self, WorkerEvent, WorkerHandle, WorkerMessage};
+use tokio_util::sync::CancellationToken;
+
+use super::super::history::History;
+use super::super::output_sender::OutputSender;
+use super::super::queue::queue;
+use super::super::worker::WorkerContext;
+use super::super::worker_message::{WorkerCommand, WorkerEvent, WorkerMessage};
+use super::super::worker_task::{WorkerHandle, WorkerInputs};
 use super::Driver;
 use super::encode::Payload;
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::Event;
 
 impl Driver {
+    /// Starts a worker, which waits until the one before is gone.
     pub(super) fn spawn_worker(&mut self, incarnation: Incarnation, resume: bool) {
         self.abort_worker();
-        self.worker = Some(self.shared.spawn_worker(&self.id, incarnation, resume, &self.seat));
-        // It waits for the seat itself.
+        let shared = &self.shared;
+        let (orders, inbox) = queue(0);
+        let (output, said) = OutputSender::new(shared.options.body_bytes, shared.limits_batch());
+        let leave = CancellationToken::new();
+        let history = History { store: Arc::clone(&shared.store), session: self.id.clone() };
+        let session = self.id.clone();
+        let context = WorkerContext { session, incarnation, resume, history, leave: leave.clone() };
+        let inputs = WorkerInputs {
+            context,
+            output: Arc::new(output),
+            orders: inbox,
+            seat: self.seat.clone(),
+        };
+        let task = shared.tasks.spawn(shared.employer.spawn_worker(inputs)).abort_handle();
+        self.worker = Some(WorkerHandle { incarnation, orders, said, leave, task });
+        // The new worker waits for the slot itself.
         self.leaving = false;
     }
 
@@ -24,7 +47,7 @@ impl Driver {
         }
     }
 
-    pub(super) fn order(&self, order: worker_task::WorkerCommand) {
+    pub(super) fn order(&self, order: WorkerCommand) {
         if let Some(worker) = &self.worker {
             // A worker that is gone says so by itself.
             _ = worker.orders.send(order);

@@ -7,10 +7,10 @@ use outlive::ids::Incarnation;
 use outlive::wire::{Entry, Welcome};
 
 /// The current incarnation, as far as the client has heard; 0 before the first welcome.
-#[derive(Clone, Default)]
-pub(super) struct Life(Arc<AtomicU32>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct CurrentIncarnation(Arc<AtomicU32>);
 
-impl Life {
+impl CurrentIncarnation {
     pub(super) fn get(&self) -> Option<Incarnation> {
         let number = self.0.load(Ordering::Relaxed);
         (number > 0).then_some(Incarnation(number))

@@ -1,0 +1,278 @@
+//! The hub's handle: what a server calls.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+#[cfg(feature = "http")]
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::body::{Body, client_id, client_name};
+use super::driver::SpawnMode;
+use super::history::History;
+use super::link::Link;
+use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
+use super::options::Options;
+use super::shared::Shared;
+use crate::store::SessionId;
+use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
+use outlive::{CloseCode, Limits};
+
+/// How long a drain takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// Connections are closed over this time, so that they do not all come back at once: those of one session
+    /// after those of another, evenly, and the last ones at its end. Until then they watch; what a turn says
+    /// afterwards they see in the next process.
+    pub window: core::time::Duration,
+    /// Turns that still run then are left as they are: the next process finds them `ambiguous`. So is one that
+    /// waits for an answer to an [ask](Turn::ask): nobody is connected any more who could give it, except by a
+    /// request, and the drain lasts until this.
+    pub deadline: core::time::Duration,
+}
+
+/// The hub. Clones are the same hub.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Hub {
+    /// A new session, CREATED.
+    ///
+    /// # Errors
+    /// The store does not take it, or the hub is draining.
+    pub async fn create(&self) -> Result<SessionId, CommandError> {
+        let bits = u128::from(self.shared.random()) << 64 | u128::from(self.shared.random());
+        let id = SessionId::from_random(bits);
+        self.command(&id, SpawnMode::Create, |reply| Command::Visit { reply }).await?;
+        Ok(id)
+    }
+
+    /// The server's side of a new transport, CONNECTING.
+    pub fn link(&self) -> Link {
+        Link::new(Arc::clone(&self.shared))
+    }
+
+    /// Commands to a session that do not come over a link.
+    pub fn session<'a>(&'a self, id: &'a SessionId) -> SessionHandle<'a> {
+        SessionHandle { hub: self, id }
+    }
+
+    /// Forgets a session and its log. Its worker is aborted, its connections are closed. It is no error if
+    /// there is none.
+    ///
+    /// # Errors
+    /// The store does not do it, and nothing has changed.
+    pub async fn forget(&self, session: &SessionId) -> Result<(), CommandError> {
+        self.command(session, SpawnMode::Load, |reply| Command::Forget { reply }).await.map(drop)
+    }
+
+    /// What is retained of a session's log.
+    pub fn history(&self, session: &SessionId) -> History {
+        History { store: Arc::clone(&self.shared.store), session: session.clone() }
+    }
+
+    /// Sessions in memory.
+    pub fn loaded_sessions(&self) -> usize {
+        self.shared.registry.len()
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        self.shared.machine.limits()
+    }
+
+    /// The options.
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Whether the hub is about to leave.
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining()
+    }
+
+    /// Returns when everything that a process before has left is recovered; or, if this hub drains or is
+    /// fenced before, never.
+    pub async fn recovered(&self) {
+        self.shared.recovered.cancelled().await;
+    }
+
+    /// Returns when another process has opened the store: whoever did so last owns it. This hub cannot
+    /// commit any more, has aborted its workers and told its connections to go elsewhere.
+    pub async fn fenced(&self) {
+        self.shared.fenced.cancelled().await;
+    }
+
+    /// Leaves in good order: new attaches are refused with a hint when to come back, connections are told, and
+    /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
+    /// session is fed [`Event::Drain`](outlive::session::Event::Drain). A prompt that waits, or still comes to a
+    /// session that is here, is kept, and the next process answers it. What remains is recovered by that
+    /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
+    /// comes to an `await`.
+    pub async fn drain(&self, drain: Drain) {
+        let shared = &self.shared;
+        shared.draining.cancel();
+        let until = tokio::time::Instant::now() + drain.deadline;
+        let mailboxes = shared.registry.all();
+        shared.leave_sleepers();
+        let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
+        for mailbox in &mailboxes {
+            mailbox.tell(Notification::Goaway([window, window.saturating_add(5_000)]));
+            // All at once: what is begun later has less time before the deadline.
+            mailbox.tell(Notification::Drain);
+        }
+        let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
+        let pause = drain.window.min(drain.deadline) / count;
+        for mailbox in mailboxes {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            mailbox.tell(Notification::Close(CloseCode::Restart));
+        }
+        shared.tasks.close();
+        if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
+            shared.halt();
+            let patience = u64::from(shared.options.close_ms);
+            let patience = core::time::Duration::from_millis(patience);
+            if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
+                tracing::warn!(
+                    "a worker does not come to an `await`, or a peer to a close: leaving without it"
+                );
+            }
+        }
+    }
+
+    /// While it is held, a [drain](Hub::drain) waits for its holder, as it does for workers.
+    #[cfg(feature = "http")]
+    pub(crate) fn drain_guard(&self) -> TaskTrackerToken {
+        self.shared.tasks.token()
+    }
+
+    fn body(&self, body: &impl Serialize) -> Result<Body, CommandError> {
+        let body = Body::of(body).map_err(|why| CommandError::Invalid(why.to_string()))?;
+        let (size, most) = (body.size(), self.shared.options.body_bytes);
+        if size > most {
+            return Err(CommandError::Invalid(format!(
+                "{size} bytes, and at most {most} are taken"
+            )));
+        }
+        Ok(body)
+    }
+
+    pub(super) async fn command(
+        &self,
+        session: &SessionId,
+        birth: SpawnMode,
+        command: impl FnOnce(Reply) -> Command,
+    ) -> Result<Handled, CommandError> {
+        let visitor = self.shared.enter(session, birth)?;
+        let (reply, done) = oneshot::channel();
+        if visitor.ask(command(Reply::Caller(reply))).await.is_err() {
+            return Err(self.shared.shutdown_error());
+        }
+        // A driver that is gone drops the reply.
+        done.await.unwrap_or_else(|_| Err(self.shared.shutdown_error()))
+    }
+}
+
+/// Who prompts or answers: a client of a principal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Author<'a> {
+    /// Who was authorised, such as a user's name.
+    pub principal: &'a str,
+    /// The client's own name: one tab, one phone. Two principals may use the same.
+    pub client: &'a str,
+}
+
+impl Author<'_> {
+    fn resolve(self) -> Result<Who, CommandError> {
+        let name = client_name(self.client).map_err(CommandError::Invalid)?;
+        Ok(Who { id: client_id(self.principal, name), name: name.into() })
+    }
+}
+
+/// Commands to one session: see [`Hub::session`]. Each returns when its effect is durable. A future that is dropped
+/// before may have had its effect all the same: send a prompt again under its number, and it runs once.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionHandle<'a> {
+    hub: &'a Hub,
+    id: &'a SessionId,
+}
+
+impl SessionHandle<'_> {
+    /// Prompts. `n` counts from 1 for each client of each principal: the same prompt, sent again, has the same number,
+    /// and runs once.
+    ///
+    /// # Errors
+    /// The prompt was not accepted, and nothing has changed.
+    pub async fn prompt(
+        self,
+        author: Author<'_>,
+        n: PromptNumber,
+        body: &impl Serialize,
+    ) -> Result<Accepted, CommandError> {
+        let (who, body) = (author.resolve()?, self.hub.body(body)?);
+        match self.command(|reply| Command::Prompt { who, n, body, reply }).await? {
+            Handled::Accepted(accepted) => Ok(accepted),
+            // The table answers a prompt with an acceptance or a refusal (law `no_prompt_is_swallowed`).
+            Handled::Taken | Handled::Ignored(_) => unreachable!("a prompt is accepted or refused"),
+        }
+    }
+
+    /// Answers an ask.
+    ///
+    /// # Errors
+    /// The answer is not the first valid one, and nothing has changed.
+    pub async fn answer(
+        self,
+        author: Author<'_>,
+        ask: Seq,
+        body: &impl Serialize,
+    ) -> Result<(), CommandError> {
+        let (who, body) = (author.resolve()?, self.hub.body(body)?);
+        self.command(|reply| Command::Answer { who, ask, body, reply }).await.map(drop)
+    }
+
+    /// Stops a turn, or takes a waiting prompt back; the session goes on.
+    ///
+    /// # Errors
+    /// It could not be committed, and nothing has changed.
+    pub async fn interrupt(self, turn: Seq) -> Result<Outcome, CommandError> {
+        self.command(|reply| Command::Interrupt { turn, reply }).await.map(Outcome::from)
+    }
+
+    /// Ends the session. Without an incarnation it is the one that is there when the command arrives.
+    ///
+    /// # Errors
+    /// It could not be committed, and nothing has changed.
+    pub async fn stop(self, incarnation: Option<Incarnation>) -> Result<Outcome, CommandError> {
+        self.command(|reply| Command::Stop { incarnation, reply }).await.map(Outcome::from)
+    }
+
+    /// A suspend notice that does not come over its connection, which may be gone already. A notice about a connection
+    /// of somebody else, or of long ago, changes nothing.
+    ///
+    /// # Errors
+    /// The client's name is not a valid one.
+    pub fn suspend(
+        self,
+        author: Author<'_>,
+        connection: ConnectionId,
+        seen: Seq,
+    ) -> Result<(), CommandError> {
+        let who = author.resolve()?.id;
+        if let Some(mailbox) = self.hub.shared.registry.find(self.id) {
+            mailbox.tell(Notification::Suspend { connection, who, seen });
+        }
+        Ok(())
+    }
+
+    async fn command(
+        self,
+        command: impl FnOnce(Reply) -> Command,
+    ) -> Result<Handled, CommandError> {
+        self.hub.command(self.id, SpawnMode::Load, command).await
+    }
+}
