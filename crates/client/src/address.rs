@@ -20,7 +20,7 @@ pub enum StartError {
     },
     /// It is an address with TLS, and nobody here speaks it.
     #[error(
-        "{address:?} needs TLS: build outlive with its feature `client-tls`, or give the client a dialer"
+        "{address:?} needs TLS: build outlive-client with its feature `tls`, or give the client a dialer"
     )]
     NoTls {
         /// What was given.

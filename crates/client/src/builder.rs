@@ -66,7 +66,7 @@ impl Builder {
     /// certificates of your own, to a Unix socket. It is asked for each dial, and dropped when a dial takes
     /// longer than [`Settings::attach_ms`] allows; an error of it is a dial that came to nothing.
     ///
-    /// Without one it is TCP, and for `wss` the TLS of feature `client-tls`.
+    /// Without one it is TCP, and for `wss` the TLS of feature `tls`.
     ///
     /// ```no_run
     /// use std::sync::Arc;

@@ -40,7 +40,7 @@
 //! ```
 //!
 //! # TLS, proxies, other sockets
-//! `wss://` needs the feature `client-tls`, which trusts what the machine trusts; without it
+//! `wss://` needs the feature `tls`, which trusts what the machine trusts; without it
 //! [`Builder::start`] says so. With certificates of your own, through a proxy or over a Unix socket: give it a
 //! [dialer](Builder::dialer), a function that returns any stream of bytes. That needs no feature.
 //!
