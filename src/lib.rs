@@ -142,11 +142,12 @@
 //! | [`client`] | the other end: one client's link to one session, with its own table |
 //! | [`table`](mod@table) | the form of all tables, and the proof that one is total |
 //! | [`ids`] | ids and fences |
-//! | `check` (feature) | the model checker, the world that drivers live in, and the replay of traces |
+//! | `wire` (feature) | frames and log entries as JSON, for servers and clients |
+//! | `check` (feature) | the worlds that the tables are checked in, and the replay of traces |
 //! | `docs` (feature) | the tables as Markdown, Mermaid, Graphviz, SVG and JSON |
 //!
-//! Features only add: `check`, `docs`, and `cli` for the program `outlive`. The default library is
-//! `no_std` with `alloc`, and has no `unsafe` code.
+//! Features only add. Without any, the crate is `no_std` with `alloc`; it has no `unsafe` code. Servers take
+//! `outlive-server`, clients `outlive-client`, models of their own `outlive-checker`.
 #![cfg_attr(not(any(feature = "check", feature = "docs", feature = "wire")), no_std)]
 #![forbid(unsafe_code)]
 

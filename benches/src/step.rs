@@ -5,7 +5,7 @@ use std::mem::swap;
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
 use outlive::log::{LogId, ResumeFrom};
-use outlive::session::{Connection, Event, Machine, Session, Step, Turn, WorkerOutcome};
+use outlive::session::{Connection, Event, Machine, Session, Step, TurnState, WorkerOutcome};
 use outlive::{Limits, State, Timer};
 
 use crate::allocations::{allocations, held};
@@ -132,7 +132,7 @@ fn some_event(
     let connection = one.map_or(ConnectionId(0), |one| one.id);
     let running = session.turn().id().unwrap_or(Seq(0));
     let mut ask = || {
-        let n = session.high(ClientId(client as u64)).map_or(1, |high| high.get() + 1);
+        let n = session.last_accepted(ClientId(client as u64)).map_or(1, |high| high.get() + 1);
         numbers[client] = n;
         prompt(client as u64, n)
     };
@@ -140,7 +140,7 @@ fn some_event(
         (State::Created | State::Ended, ..) => ask(),
         (State::Starting, ..) => Event::Started { incarnation },
         (State::Closing, ..) => Event::Exited { incarnation },
-        (_, Turn::Idle, 0..500) => ask(),
+        (_, TurnState::Idle, 0..500) => ask(),
         (_, _, 0..430) => output(session),
         (_, _, 430..850) => one.as_ref().and_then(written).unwrap_or_else(|| output(session)),
         (_, _, 850..880) => {

@@ -8,7 +8,7 @@ const rows = new Map(table.rows.map((row) => [row.id, row]));
 const TIMERS = ["backoff", "attach", "watchdog", "stable"];
 
 export const DEFAULTS = Object.freeze({
-  outbox: 16, strikes: 3, first_ms: 1000, step_ms: 500, most_ms: 30000, spacing_ms: 1000,
+  outbox: 16, failed_attaches: 3, first_ms: 1000, step_ms: 500, most_ms: 30000, spacing_ms: 1000,
   attach_ms: 15000, stable_ms: 10000, probe_ms: 5000, ping_ms: 25000,
 });
 
@@ -56,7 +56,7 @@ export class Link {
     this.state = table.initial;
     this.socket = 0;
     this.hidden = this.offline = false;
-    this.attempts = this.strikes = 0;
+    this.attempts = this.failed_attaches = 0;
     this.retry = null;
     this.pingMs = null;
     this.armed = {};
@@ -122,7 +122,7 @@ export class Link {
   /** The follow-up that is due, if one is. */
   due() {
     const { state, reading } = this;
-    if (state === "BACKING_OFF" && this.strikes >= this.settings.strikes) return "STRUCK_OUT";
+    if (state === "BACKING_OFF" && this.failed_attaches >= this.settings.failed_attaches) return "STRUCK_OUT";
     if (state === "BACKING_OFF" && (this.hidden || this.offline)) return "SLEEP";
     if ((state === "REPLAYING" || state === "LIVE") && this.hidden) return "SUSPEND";
     const read = reading && !reading.anew && reading.applied >= this.head;
@@ -250,8 +250,8 @@ const OPS = {
     effects.push({ effect: "hang_up", socket: link.socket });
   },
   release: (link) => { link.underWay = false; },
-  strike: (link) => { link.strikes = Math.min(255, link.strikes + 1); },
-  clear_strikes: (link) => { link.strikes = 0; },
+  strike: (link) => { link.failed_attaches = Math.min(255, link.failed_attaches + 1); },
+  clear_strikes: (link) => { link.failed_attaches = 0; },
   reset_attempts: (link) => { link.attempts = 0; },
   keep_retry: (link, event) => { link.retry = [event.least_ms, event.most_ms]; },
   reconcile_outbox: (link, event, effects) => {

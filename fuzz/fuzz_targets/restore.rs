@@ -54,7 +54,7 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
     let prompter = |input: &mut Unstructured<'_>| {
         Ok(ClientRecord {
             client: ClientId(number(input)?),
-            high: positive(input)?,
+            last_accepted: positive(input)?,
             seq: seq(input)?,
             digest: Digest(number(input)?),
         })
@@ -67,7 +67,7 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
         queue: seqs(input)?,
         asks: seqs(input)?,
         clients: (0..input.int_in_range(0..=2)?)
-            .map(|_| client_record(input))
+            .map(|_| prompter(input))
             .collect::<Result<_>>()?,
     })
 }
@@ -142,7 +142,7 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
         4 => Event::Resume { connection },
         5 => Event::Lost { connection },
         6 | 7 => {
-            let next = session.high(client).map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
+            let next = session.last_accepted(client).map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
             let n = if near { next } else { positive(input)? };
             Event::Prompt { client, n, digest: Digest(number(input)?) }
         }

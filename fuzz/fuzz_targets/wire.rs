@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         let (log, seq) = (LogId(0x9f3a), Seq(43));
         let frame = outlive::wire::frame(log, seq, &line);
         let event: LogEntry = serde_json::from_slice(&frame).expect("it is an event");
-        assert_eq!(event.id, Cursor { log, seq });
+        assert_eq!(event.cursor, Cursor { log, seq });
         assert_eq!(serde_json::to_vec(&event.entry).expect("an entry has a JSON form"), line);
     }
     let _ = serde_json::from_slice::<LogEntry>(bytes);

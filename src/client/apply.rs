@@ -27,7 +27,7 @@ impl Step {
                 Op::HangUp => self.hang_up(),
                 Op::Release => self.next.outbox.under_way = false,
                 Op::Strike => {
-                    self.next.failed_attaches = self.next.failed_attaches.saturating_add(1)
+                    self.next.failed_attaches = self.next.failed_attaches.saturating_add(1);
                 }
                 Op::ClearStrikes => self.next.failed_attaches = 0,
                 Op::ResetAttempts => self.next.attempts = 0,

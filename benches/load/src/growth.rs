@@ -183,7 +183,7 @@ pub async fn sleeping(effort: Effort) {
             count.to_string(),
             show(opened.as_secs_f64() * 1e3),
             show(prompted.as_secs_f64() * 1e3),
-            hub.live().to_string(),
+            hub.loaded_sessions().to_string(),
         ]);
     }
 }

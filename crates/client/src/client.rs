@@ -110,7 +110,7 @@ impl Handle {
 
     /// Prompts, now or when there is a connection. It is on its way whether or not the future is awaited;
     /// the future says what became of it: accepted by the server, and durable there, or why not. A server that
-    /// [only cannot take it now](ServerRefusal::is_for_now) is no reason why not: the prompt waits, and is sent
+    /// [only cannot take it now](super::ServerRefusal::is_for_now) is no reason why not: the prompt waits, and is sent
     /// again. So does one that waits while the server sends the client away because of its token or a limit, until
     /// the next [reconnect](Handle::reconnect). The answer of the worker comes as entries of the log.
     pub fn prompt(&self, body: impl Into<Value>) -> Pending<Accepted> {

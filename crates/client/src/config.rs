@@ -4,6 +4,11 @@ use super::dial::{Dialer, Target};
 use super::update::ClientState;
 use outlive::client::Settings;
 
+/// How many updates that move the cursor wait for the application before the socket is read no further.
+pub(super) const WAITING: usize = 64;
+/// How many updates wait before news that moves no cursor gives way to newer news.
+pub(super) const NEWS: usize = 2 * WAITING;
+
 /// What a client was built with.
 pub(super) struct Config {
     pub(super) token: Box<dyn FnMut() -> Option<String> + Send>,

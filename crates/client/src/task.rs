@@ -8,26 +8,16 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::config::{Config, Route, random};
+use super::config::{Config, NEWS, Route, WAITING, random};
 use super::frame::Frame;
 use super::incarnation::CurrentIncarnation;
 use super::socket::{Heard, Wire};
-use super::update::{Accepted, ClientError, Entry, ServerRefusal, Update};
+use super::update::{Accepted, ClientError, Entry, ServerRefusal, Update, key};
 use outlive::client::{
     self, Close, Effect, Event, Jitter, Link, Machine, PromptId, Socket, Timer, Wait,
 };
 use outlive::ids::{Generation, PromptNumber, Seq};
 use outlive::wire::{self, ToServer, Welcome};
-
-/// How many updates that move the cursor wait for the application before the socket is read no further.
-const WAITING: usize = 64;
-/// How many updates wait before news that moves no cursor gives way to newer news.
-const NEWS: usize = 2 * WAITING;
-
-/// A ticket as a key of [`ClientState::bodies`](super::ClientState).
-const fn key(ticket: PromptId) -> u64 {
-    ticket.0
-}
 
 /// What the application asks.
 pub(super) enum Ask {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use outlive::client::{LinkState, Refusal, State};
+use outlive::client::{LinkState, PromptId, Refusal, State};
 use outlive::ids::{PromptNumber, Seq};
 use outlive::log::Cursor;
 use outlive::wire::{self, EndpointReason, Welcome};
@@ -54,7 +54,7 @@ pub enum Update {
         message: String,
     },
     /// The server sent the client away: it comes back only when it is started again. Its
-    /// [rule](crate::ClientRule) says whether the prompts that wait have failed, or are kept for that.
+    /// [rule](outlive::ClientRule) says whether the prompts that wait have failed, or are kept for that.
     Closed {
         /// The close code.
         code: u16,
@@ -141,4 +141,9 @@ pub struct ClientState {
     pub bodies: BTreeMap<u64, Value>,
     /// The next ticket.
     pub ticket: u64,
+}
+
+/// A prompt's id as a key of [`ClientState::bodies`].
+pub(super) const fn key(id: PromptId) -> u64 {
+    id.0
 }

@@ -26,7 +26,7 @@ pub struct Drain {
     /// afterwards they see in the next process.
     pub window: core::time::Duration,
     /// Turns that still run then are left as they are: the next process finds them `ambiguous`. So is one that
-    /// waits for an answer to an [ask](Turn::ask): nobody is connected any more who could give it, except by a
+    /// waits for an answer to an [ask](super::Turn::ask): nobody is connected any more who could give it, except by a
     /// request, and the drain lasts until this.
     pub deadline: core::time::Duration,
 }

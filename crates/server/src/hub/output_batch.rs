@@ -1,4 +1,4 @@
-//! OutputBatch of output that came together: they are fed as one event, and kept as one commit.
+//! Pieces of output that came together: they are fed as one event, and committed as one.
 
 use core::cell::Cell;
 use std::thread_local;

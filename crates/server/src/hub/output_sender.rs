@@ -17,7 +17,7 @@ pub(super) struct OutputSender {
     messages: Sender<WorkerMessage>,
     /// The largest body, in bytes.
     most: usize,
-    /// OutputBatch that are fed together.
+    /// Pieces that are fed together.
     batch: usize,
     /// About how much was said without a pause.
     spoken: AtomicU32,

@@ -42,7 +42,7 @@ pub trait Worker: Send + Sync + 'static {
     /// What lives as long as one incarnation: a process, a model's context, nothing.
     type Run: Send + 'static;
 
-    /// Starts a session's worker. [`Start::resume`] says whether the conversation had one before; its
+    /// Starts a session's worker. [`WorkerContext::resume`] says whether the conversation had one before; its
     /// log is the history to go on from.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ pub trait Worker: Send + Sync + 'static {
 
     /// Answers a prompt. `Ok` ends the turn as `completed`, or `empty` if nothing was emitted.
     ///
-    /// An interrupt cancels [`Turn::stopped`], and every `emit` fails with
+    /// An interrupt cancels [`Turn::cancellation`], and every `emit` fails with
     /// [`TurnError::Stopped`] from then on: come to an end, with `?` for instance. A worker that does
     /// not, in the time that the limits give it, is dropped at its next `await`.
     ///
@@ -231,7 +231,7 @@ impl Turn {
     }
 
     /// Appends a piece of the answer to the log; whoever watches is sent it. Waits while the store is
-    /// slower than the worker. OutputBatch are logged in the order in which `emit` was called, many at once
+    /// slower than the worker. Pieces are logged in the order in which `emit` was called, many at once
     /// when they come fast.
     ///
     /// Cancel-safe: dropped while it waits, it has said nothing. What blocks its thread right after it
