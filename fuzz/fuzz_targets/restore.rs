@@ -66,9 +66,7 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
         log: Log { id: LogId(number(input)?), base: seq(input)?, head: seq(input)? },
         queue: seqs(input)?,
         asks: seqs(input)?,
-        clients: (0..input.int_in_range(0..=2)?)
-            .map(|_| prompter(input))
-            .collect::<Result<_>>()?,
+        clients: (0..input.int_in_range(0..=2)?).map(|_| prompter(input)).collect::<Result<_>>()?,
     })
 }
 
@@ -142,7 +140,8 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
         4 => Event::Resume { connection },
         5 => Event::Lost { connection },
         6 | 7 => {
-            let next = session.last_accepted(client).map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
+            let next =
+                session.last_accepted(client).map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
             let n = if near { next } else { positive(input)? };
             Event::Prompt { client, n, digest: Digest(number(input)?) }
         }

@@ -4,6 +4,7 @@
 use outlive::check::trace::{self, Bound, Options, Recorder, Unsettled};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use serde_json::Value;
 
 use super::walk;
 
@@ -39,6 +40,22 @@ fn text(picks: &[Index]) -> Vec<u8> {
     recorder.into_inner()
 }
 
+/// Puts a field that nobody knows into the `pick`th object of a value. Returns how many objects there are.
+fn put(value: &mut Value, pick: Option<usize>, seen: &mut usize) {
+    match value {
+        Value::Object(fields) => {
+            let here = pick == Some(*seen);
+            *seen += 1;
+            fields.values_mut().for_each(|value| put(value, pick, seen));
+            if here {
+                fields.insert("nobody_knows_this".into(), 9.into());
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| put(value, pick, seen)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 const LIKE_A_LINE: &str =
     "(\\{\"(event|outlive|expect)\":[\\[\\]{}a-z0-9\",:. -]{0,60}\\}\n?){1,4}";
 
@@ -48,6 +65,25 @@ proptest! {
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         exercise(&bytes)?;
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_at_every_depth(
+        picks in prop::collection::vec(any::<Index>(), 1..12), line in any::<Index>(), place in any::<Index>(),
+    ) {
+        let text = String::from_utf8(text(&picks)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let line = *line.get(&lines);
+        prop_assert!(trace::parse(line.as_bytes()).is_ok(), "{line}");
+        let mut value: Value = serde_json::from_str(line).unwrap();
+        let mut objects = 0;
+        put(&mut value, None, &mut objects);
+        put(&mut value, Some(place.index(objects)), &mut 0);
+        let refused = trace::parse(value.to_string().as_bytes()).map(drop).map_err(|why| why.to_string());
+        let refused = refused.expect_err(&value.to_string());
+        // Beside the name of a variant serde refuses any other field.
+        let named = ["nobody_knows_this", "map with a single key"].iter().any(|it| refused.contains(it));
+        prop_assert!(named, "{refused}");
     }
 
     #[test]

@@ -31,7 +31,11 @@ const BAD: &[(&str, &str)] = &[
     (r#"{"event":"lost","connection":1,"expect":{"state":"active"}}"#, "expected one of `CREATED`"),
     (
         r#"{"event":"lost","connection":1,"expect":{"effects":[{"effect":"commit","now":true}]}}"#,
-        "unknown field in the effect",
+        "unknown field `effects[0].now`",
+    ),
+    (
+        r#"{"event":"lost","connection":1,"expect":{"effects":[{"effect":"welcome","connection":1,"outcome":{"gap":{"lost_from":1,"lost_to":2,"resume_at":9}}}]}}"#,
+        "unknown field `effects[0].outcome.gap.resume_at`, expected one of `lost_from`, `lost_to`",
     ),
     (r#"{"outlive":2}"#, "version 2"),
     (r#"{"outlive":1,"limits":{"queued":0}}"#, "the limit `queued` is 0, and must be at least 1"),

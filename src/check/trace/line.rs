@@ -188,26 +188,40 @@ fn fed(mut fields: Map<String, Value>) -> Result<Fed, Flaw> {
     }
 }
 
-/// An effect without fields would take any: what is read must be spelled as it was.
 fn expect(value: Value) -> Result<Expect, Flaw> {
-    let spelled = value.get("effects").cloned();
-    let expect: Expect = typed(value).map_err(Flaw::Expect)?;
-    let again = expect.effects.as_ref().and_then(|effects| serde_json::to_value(effects).ok());
-    let extra = |spelled: &Value, again: &Value| {
-        let length = |it: &Value| it.as_object().map_or(0, Map::len);
-        length(spelled) > length(again)
-    };
-    if let (Some(Value::Array(spelled)), Some(Value::Array(again))) = (spelled, again) {
-        let odd = spelled.iter().zip(&again).find(|(one, two)| extra(one, two));
-        if let Some((odd, _)) = odd {
-            return Err(Flaw::Expect(format!("unknown field in the effect {odd}")));
-        }
-    }
-    Ok(expect)
+    typed(value).map_err(Flaw::Expect)
 }
 
-fn typed<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|error| error.to_string())
+/// Reads a value, and holds it against the form that it is spelled in: at every depth, also where the type itself
+/// takes any field (an effect without fields, a variant that clients must read with fields of a later version).
+fn typed<T: for<'de> Deserialize<'de> + Serialize>(value: Value) -> Result<T, String> {
+    let typed: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+    let known = serde_json::to_value(&typed).map_err(|error| error.to_string())?;
+    unknown_field(&value, &known, "").map_or(Ok(typed), Err)
+}
+
+/// The first field of `given` that is not in `known`, with its path and what is known there.
+fn unknown_field(given: &Value, known: &Value, path: &str) -> Option<String> {
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| {
+            let path = format!("{path}{}{name}", if path.is_empty() { "" } else { "." });
+            match known.get(name) {
+                Some(known) => unknown_field(value, known, &path),
+                // Left out and null are the same.
+                None if value.is_null() => None,
+                None => {
+                    let names: Vec<String> = known.keys().map(|name| format!("`{name}`")).collect();
+                    Some(format!("unknown field `{path}`, expected one of {}", names.join(", ")))
+                }
+            }
+        }),
+        (Value::Array(given), Value::Array(known)) => {
+            given.iter().zip(known).enumerate().find_map(|(place, (given, known))| {
+                unknown_field(given, known, &format!("{path}[{place}]"))
+            })
+        }
+        _ => None,
+    }
 }
 
 fn not_json(error: &serde_json::Error) -> Flaw {
