@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use outlive::check::client::{World, mutants, scopes};
-use outlive::check::world::mutants::Fate;
+use outlive::check::world::mutants::MutantOutcome;
 use outlive::check::{Report, Search};
 
 fn explore(scope: &scopes::Scope) -> Report {
@@ -46,7 +46,7 @@ fn a_changed_row_is_noticed_by_its_law() {
     ] {
         let mutant = all.iter().find(|mutant| mutant.name == name).expect(name);
         let fate = mutant.fate(&worlds, 1);
-        let Fate::Killed { law: by, .. } = &fate else { panic!("{name}: {fate:?}") };
+        let MutantOutcome::Killed { law: by, .. } = &fate else { panic!("{name}: {fate:?}") };
         assert_eq!(by, law, "{name}");
     }
     let by_shape = all.iter().filter(|mutant| mutant.shape_error().is_some()).count();

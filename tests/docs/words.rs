@@ -29,14 +29,14 @@ fn the_laws_over_steps_are_those_that_are_asked() {
 fn every_law_beyond_shape_is_listed_by_a_world() {
     let mut listed = BTreeSet::new();
     for scope in world::scopes::DEFAULT {
-        let laws = world::World::new(scope.clone()).expect("limits").laws();
+        let laws = world::World::new(scope.clone()).expect("limits").properties();
         listed.extend(laws.state.iter().map(|law| law.name));
         listed.extend(laws.step.iter().map(|law| law.name));
         listed.extend(laws.leads_to.iter().map(|law| law.name));
         listed.extend(laws.sometimes.iter().map(|law| law.name));
     }
     for scope in client::scopes::DEFAULT {
-        let laws = client::World::new(scope.clone()).laws();
+        let laws = client::World::new(scope.clone()).properties();
         listed.extend(laws.step.iter().map(|law| law.name));
         listed.extend(laws.leads_to.iter().map(|law| law.name));
     }

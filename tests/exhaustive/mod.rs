@@ -133,6 +133,6 @@ fn a_changed_row_is_noticed_by_shape_or_by_a_law() {
     for name in ["session T5: without LogAnswer", "session S1: go ACTIVE → go DETACHED"] {
         let mutant = all.iter().find(|mutant| mutant.name == name).expect(name);
         let fate = mutant.fate(&world, 1);
-        assert!(matches!(fate, mutants::Fate::Killed { .. }), "{name}: {fate:?}");
+        assert!(matches!(fate, mutants::MutantOutcome::Killed { .. }), "{name}: {fate:?}");
     }
 }

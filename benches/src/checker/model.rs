@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use outlive::check::{Encoding, Judgement, Laws, Model, ensure};
+use outlive::check::{Encoding, Judgement, Model, Properties, ensure};
 
 /// Entries that the log can hold.
 const HEAD: u8 = 7;
@@ -283,7 +283,7 @@ pub struct World;
 impl Model for World {
     type State = Moment;
     type Action = Action;
-    type Evidence = ();
+    type StepTrace = ();
 
     fn initial(&self) -> Vec<Moment> {
         vec![Moment::first()]
@@ -297,8 +297,8 @@ impl Model for World {
         Some((state.after(*action), ()))
     }
 
-    fn laws(&self) -> Laws<World> {
-        Laws::<World>::new()
+    fn properties(&self) -> Properties<World> {
+        Properties::<World>::new()
             .always("nobody_is_ahead", "nobody is ahead of the log", |_, state| -> Judgement {
                 ensure(state.nobody_is_ahead(), "somebody is")
             })

@@ -10,11 +10,11 @@ use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use std::{mem, thread};
 
-use super::intake::{Known, take_in};
 use super::limits::{Limits, PROGRESS_INTERVAL, Progress};
+use super::merge::{Known, take_in};
 use super::model::{Encoding, Model};
-use super::store::{Id, NO_STATE, SHARDS, Spot, Store};
-use super::worker::{Context, LawIndex, Mode, Tally, Worker};
+use super::store::{HashSlot, Id, NO_STATE, SHARDS, Store};
+use super::worker::{Context, Counts, LawIndex, Mode, Worker};
 
 /// States expanded between two looks at the limits.
 const ROUND: usize = 1 << 14;
@@ -28,7 +28,7 @@ pub(super) struct Explored<K> {
     pub(super) store: Store<K>,
     /// By law: the state in which it was first found violated.
     pub(super) found: Vec<Option<Id>>,
-    pub(super) tally: Tally,
+    pub(super) tally: Counts,
     pub(super) depth: u32,
     /// Why the search ended before the last state, if it did.
     pub(super) stopped: Option<Stop>,
@@ -80,7 +80,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
 
     pub(super) fn run(mut self) -> Explored<E::Key> {
         let stopped = self.start().or_else(|| self.levels());
-        let mut tally = Tally::new(self.context.model, self.context.laws);
+        let mut tally = Counts::new(self.context.model, self.context.laws);
         for worker in &self.workers {
             tally.add(&worker.tally);
         }
@@ -103,7 +103,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
                 }
             }
             let key = self.context.encoding.pack_owned(state);
-            let spot = Spot::of(&key);
+            let spot = HashSlot::of(&key);
             let heap = |key: &E::Key| self.context.encoding.heap_bytes(key);
             self.frontier.extend(self.store.insert(key, spot, NO_STATE, heap));
         }

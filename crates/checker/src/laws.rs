@@ -1,4 +1,4 @@
-//! Laws: named values with a sentence, so that a verdict can say what it is about.
+//! Properties: named values with a sentence, so that a verdict can say what it is about.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ pub fn ensure(holds: bool, detail: impl Into<String>) -> Judgement {
     if holds { Ok(()) } else { Err(detail.into()) }
 }
 
-/// The laws of a model, collected by [`Model::laws`](super::Model::laws).
-pub struct Laws<M: Model> {
+/// The laws of a model, collected by [`Model::properties`](super::Model::properties).
+pub struct Properties<M: Model> {
     /// What must hold in every state.
     pub state: Vec<StateLaw<M>>,
     /// What must hold of every step.
@@ -31,13 +31,13 @@ pub struct Laws<M: Model> {
     pub sometimes: Vec<Sometimes<M>>,
 }
 
-impl<M: Model> Default for Laws<M> {
+impl<M: Model> Default for Properties<M> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<M: Model> Laws<M> {
+impl<M: Model> Properties<M> {
     /// No laws yet.
     pub fn new() -> Self {
         Self {

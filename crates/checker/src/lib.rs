@@ -5,10 +5,10 @@
 //! - Three outcomes: verified, violated, incomplete. An unfinished search is no pass ([`Outcome`]).
 //! - A counterexample is a shortest one, whatever the number of threads. It comes as a story, as a
 //!   sequence diagram, as JSON Lines and as a `#[test]` ([`Violation`]).
-//! - What must come to pass ([`Laws::leads_to`]) is judged under weak and strong [`Fairness`] of
+//! - What must come to pass ([`Properties::leads_to`]) is judged under weak and strong [`Fairness`] of
 //!   named classes of actions, and the assumptions are printed with the verdict. A counterexample
 //!   is a behaviour of real steps which ends in a loop, or where nothing happens any more.
-//! - Classes of actions, counters and [`Laws::sometimes`] guard against vacuous passes.
+//! - Classes of actions, counters and [`Properties::sometimes`] guard against vacuous passes.
 //! - [`walk`] takes random walks through the same model, for property tests.
 //!
 //! # A model of a lock
@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use std::fmt;
-//! use outlive_checker::{Encoding, Fairness, Laws, Model, Outcome, Search, ensure};
+//! use outlive_checker::{Encoding, Fairness, Properties, Model, Outcome, Search, ensure};
 //!
 //! #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 //! enum Client { Idle, SawItFree, Holds }
@@ -42,7 +42,7 @@
 //! impl Model for Lock {
 //!     type State = [Client; 2];
 //!     type Action = Action;
-//!     type Evidence = ();
+//!     type StepTrace = ();
 //!
 //!     fn initial(&self) -> Vec<[Client; 2]> {
 //!         vec![[Idle, Idle]]
@@ -71,8 +71,8 @@
 //!         Some((after, ()))
 //!     }
 //!
-//!     fn laws(&self) -> Laws<Self> {
-//!         Laws::<Self>::new()
+//!     fn properties(&self) -> Properties<Self> {
+//!         Properties::<Self>::new()
 //!             .always("one_holder", "at most one client holds the lock", |_, state| {
 //!                 ensure(*state != [Holds, Holds], "both hold it")
 //!             })
@@ -144,11 +144,11 @@ mod components;
 mod explorer;
 mod graph;
 mod hash;
-mod intake;
 mod lasso;
 mod laws;
 mod limits;
 mod liveness;
+mod merge;
 mod model;
 mod obligation;
 mod path;
@@ -161,7 +161,7 @@ mod verdict;
 mod walk;
 mod worker;
 
-pub use laws::{Fairness, Judgement, Laws, LeadsTo, Sometimes, StateLaw, StepLaw, ensure};
+pub use laws::{Fairness, Judgement, LeadsTo, Properties, Sometimes, StateLaw, StepLaw, ensure};
 pub use limits::Progress;
 pub use model::{Encoding, Model, Plain, Step};
 pub use path::{Path, Replay, Taken, Trace, replay};

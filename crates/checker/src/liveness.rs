@@ -1,4 +1,4 @@
-//! Laws about what must come to pass, judged on the graph of all states.
+//! Properties about what must come to pass, judged on the graph of all states.
 //!
 //! A counterexample to "`from` leads to `to`" is a behaviour which comes to a state where `from`
 //! holds, never again to one where `to` holds, and is fair. Where such a behaviour ends up is a

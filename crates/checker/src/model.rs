@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
-use super::laws::Laws;
+use super::laws::Properties;
 use super::path::Trace;
 
 /// A transition system: its states, what can happen in each, and the laws it must obey.
@@ -16,7 +16,7 @@ pub trait Model: Sized + Sync {
     /// Something that can happen in a state. Its `Display` names it in stories and tests.
     type Action: Clone + Display + Send + Sync;
     /// What a step did: judged by step laws, counted by coverage. `()` if there is nothing to say.
-    type Evidence;
+    type StepTrace;
 
     /// The states in which a behaviour may begin.
     fn initial(&self) -> Vec<Self::State>;
@@ -29,10 +29,10 @@ pub trait Model: Sized + Sync {
         &self,
         state: &Self::State,
         action: &Self::Action,
-    ) -> Option<(Self::State, Self::Evidence)>;
+    ) -> Option<(Self::State, Self::StepTrace)>;
 
     /// What must hold.
-    fn laws(&self) -> Laws<Self>;
+    fn properties(&self) -> Properties<Self>;
 
     /// The name of the model in reports.
     fn name(&self) -> String {
@@ -56,7 +56,7 @@ pub trait Model: Sized + Sync {
     }
 
     /// Calls `hit` with the index in [`counters`](Model::counters) of everything a step exercised.
-    fn count(&self, _evidence: &Self::Evidence, _hit: &mut dyn FnMut(usize)) {}
+    fn count(&self, _evidence: &Self::StepTrace, _hit: &mut dyn FnMut(usize)) {}
 
     /// Whether nothing need happen in `state`. A state without any step which is not declared
     /// terminal is a deadlock.
@@ -70,7 +70,7 @@ pub trait Model: Sized + Sync {
     }
 
     /// One representative for all states which differ only in the order of interchangeable parts.
-    /// Laws must not tell those states apart. Sound for safety only.
+    /// Properties must not tell those states apart. Sound for safety only.
     fn canonical(&self, state: Self::State) -> Self::State {
         state
     }
@@ -114,7 +114,7 @@ pub struct Step<'a, M: Model> {
     /// What happened.
     pub action: &'a M::Action,
     /// What it did.
-    pub evidence: &'a M::Evidence,
+    pub evidence: &'a M::StepTrace,
     /// The state it led to.
     pub after: &'a M::State,
 }

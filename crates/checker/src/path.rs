@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::laws::Laws;
+use super::laws::Properties;
 use super::model::{Model, Step};
 use super::report::{Kind, Violation};
 
@@ -27,7 +27,7 @@ pub struct Taken<M: Model> {
     /// What happened.
     pub action: M::Action,
     /// What it did.
-    pub evidence: M::Evidence,
+    pub evidence: M::StepTrace,
     /// The state it led to.
     pub after: M::State,
 }
@@ -107,7 +107,7 @@ impl<M: Model> Trace<M> {
     }
 
     /// The first state law which the last state breaks.
-    pub(super) fn judge_state(&self, model: &M, laws: &Laws<M>) -> Option<Violation> {
+    pub(super) fn judge_state(&self, model: &M, laws: &Properties<M>) -> Option<Violation> {
         laws.state.iter().find_map(|law| {
             let detail = (law.check)(model, self.last()).err()?;
             Some(Violation::new(Kind::State, law.name, law.sentence, detail, self))
@@ -115,7 +115,7 @@ impl<M: Model> Trace<M> {
     }
 
     /// The first step law which the last step breaks.
-    pub(super) fn judge_step(&self, model: &M, laws: &Laws<M>) -> Option<Violation> {
+    pub(super) fn judge_step(&self, model: &M, laws: &Properties<M>) -> Option<Violation> {
         let step = self.step(self.steps.len().checked_sub(1)?);
         laws.step.iter().find_map(|law| {
             let detail = (law.check)(model, &step).err()?;
@@ -179,7 +179,7 @@ impl<M: Model> Replay<M> {
 /// # Panics
 /// If the model has no such initial state.
 pub fn replay<M: Model>(model: &M, initial: usize, actions: &[&str]) -> Replay<M> {
-    let laws = model.laws();
+    let laws = model.properties();
     let mut trace = Trace::begin(model, initial).expect("the model has this initial state");
     let mut violation = trace.judge_state(model, &laws);
     let mut missing = None;

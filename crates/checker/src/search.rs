@@ -108,7 +108,7 @@ impl<'a, M: Model, E: Encoding<M>> Search<'a, M, E> {
     /// Runs the search.
     pub fn run(mut self) -> Report {
         self.limits.started = Instant::now();
-        let laws = self.model.laws();
+        let laws = self.model.properties();
         let context = Context {
             model: self.model,
             encoding: &self.encoding,

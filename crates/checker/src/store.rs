@@ -60,7 +60,7 @@ impl<K: Eq + Hash> Store<K> {
     }
 
     pub(super) fn find(&self, key: &K) -> Option<Id> {
-        let spot = Spot::of(key);
+        let spot = HashSlot::of(key);
         let place = self.shards[spot.shard()].find(key, spot.hash())?;
         Some(id_of(spot.shard(), place))
     }
@@ -69,7 +69,7 @@ impl<K: Eq + Hash> Store<K> {
     pub(super) fn insert(
         &mut self,
         key: K,
-        spot: Spot,
+        spot: HashSlot,
         parent: Id,
         heap_bytes: impl FnOnce(&K) -> usize,
     ) -> Option<Id> {
@@ -83,7 +83,7 @@ impl<K: Eq + Hash> Store<K> {
     /// for a key. Here no look depends on another one, so that the processor waits for many at once.
     pub(super) fn known<'k>(
         &self,
-        batch: impl Iterator<Item = (&'k K, Spot)> + Clone,
+        batch: impl Iterator<Item = (&'k K, HashSlot)> + Clone,
     ) -> [bool; BATCH]
     where
         K: 'k,
@@ -168,7 +168,7 @@ impl<K: Eq + Hash> Shard<K> {
 
     /// Reads the slots of what is going to be inserted: no look depends on another one, so that the
     /// processor waits for many at once.
-    pub(super) fn fetch(&self, spots: impl Iterator<Item = Spot>) {
+    pub(super) fn fetch(&self, spots: impl Iterator<Item = HashSlot>) {
         black_box(spots.fold(0, |all, spot| all ^ self.head(spot.hash())));
     }
 
@@ -223,7 +223,7 @@ impl<K: Eq + Hash> Shard<K> {
         self.slots = Vec::new();
         self.slots.resize(len, 0);
         for (place, key) in self.keys.iter().enumerate() {
-            let hash = Spot::of(key).hash();
+            let hash = HashSlot::of(key).hash();
             let mut slot = home(hash, len);
             while self.slots[slot] != 0 {
                 slot = if slot + 1 == len { 0 } else { slot + 1 };
@@ -243,9 +243,9 @@ fn push_tight<T>(vec: &mut Vec<T>, value: T) {
 
 /// Where a key belongs.
 #[derive(Clone, Copy)]
-pub(super) struct Spot(u64);
+pub(super) struct HashSlot(u64);
 
-impl Spot {
+impl HashSlot {
     pub(super) fn of<K: Hash>(key: &K) -> Self {
         Self(hash_of(key))
     }

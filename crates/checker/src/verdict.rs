@@ -1,7 +1,7 @@
 //! From what was explored to a verdict.
 
 use super::explorer::{Explored, Explorer, Stop};
-use super::laws::Laws;
+use super::laws::Properties;
 use super::limits::Limits;
 use super::liveness;
 use super::model::{Encoding, Model};
@@ -10,7 +10,7 @@ use super::report::{
 };
 use super::retrace;
 use super::store::Id;
-use super::worker::{Context, LawIndex, Tally};
+use super::worker::{Context, Counts, LawIndex};
 
 const CLASSES: &str = "every class of actions is seen";
 const COUNTERS: &str = "everything counted is exercised";
@@ -77,7 +77,7 @@ struct Judged {
     liveness: bool,
 }
 
-fn settle_standings(report: &mut Report, judged: Judged, tally: &Tally) {
+fn settle_standings(report: &mut Report, judged: Judged, tally: &Counts) {
     let mut witnesses = tally.sometimes.iter().copied();
     for law in &mut report.laws {
         let (kind, name) = (law.kind, &law.law);
@@ -114,7 +114,7 @@ fn count<M: Model, K: Eq + std::hash::Hash>(
 fn coverage<M: Model, E: Encoding<M>>(
     context: Context<'_, M, E>,
     limits: &Limits<'_>,
-    tally: &Tally,
+    tally: &Counts,
     violations: &mut Vec<Violation>,
 ) {
     for (law, &count) in context.laws.sometimes.iter().zip(&tally.sometimes) {
@@ -181,7 +181,7 @@ fn safety_violation<M: Model, E: Encoding<M>>(
     Ok(Violation::new(Kind::Step, law.name, law.sentence, detail, &trace))
 }
 
-fn list_laws<M: Model>(laws: &Laws<M>) -> Vec<LawReport> {
+fn list_laws<M: Model>(laws: &Properties<M>) -> Vec<LawReport> {
     let entry = |kind, law: &str, sentence: &str| LawReport {
         law: law.to_owned(),
         sentence: sentence.to_owned(),

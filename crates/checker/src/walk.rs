@@ -39,7 +39,7 @@ pub fn walk_weighted<M: Model>(
     picks: impl IntoIterator<Item = u32>,
     weight: impl Fn(&M::Action) -> u32,
 ) -> Walk<M> {
-    let laws = model.laws();
+    let laws = model.properties();
     let mut picks = picks.into_iter();
     let initials = model.initial().len();
     let first = if initials > 1 { picks.next().unwrap_or_default() as usize % initials } else { 0 };

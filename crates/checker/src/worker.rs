@@ -2,10 +2,10 @@
 
 use std::mem;
 
-use super::intake::{Candidate, Known};
-use super::laws::Laws;
+use super::laws::Properties;
+use super::merge::{Candidate, Known};
 use super::model::{Encoding, Model, Step};
-use super::store::{BATCH, Id, SHARDS, Spot};
+use super::store::{BATCH, HashSlot, Id, SHARDS};
 
 /// The bytes in which a worker remembers keys that it reached: what the first cache holds.
 const RECENT_BYTES: usize = 1 << 15;
@@ -14,7 +14,7 @@ const RECENT_BYTES: usize = 1 << 15;
 pub(super) struct Context<'a, M: Model, E: Encoding<M>> {
     pub(super) model: &'a M,
     pub(super) encoding: &'a E,
-    pub(super) laws: &'a Laws<M>,
+    pub(super) laws: &'a Properties<M>,
     pub(super) verify_encoding: bool,
     pub(super) symmetric: bool,
 }
@@ -49,7 +49,7 @@ pub(super) struct LawIndex {
 }
 
 impl LawIndex {
-    pub(super) fn of<M: Model>(laws: &Laws<M>) -> Self {
+    pub(super) fn of<M: Model>(laws: &Properties<M>) -> Self {
         Self { state: laws.state.len(), step: laws.step.len() }
     }
 
@@ -80,7 +80,7 @@ pub(super) struct Worker<M: Model, K> {
     pub(super) reached_count: u32,
     /// By law: the state in which it was first found violated.
     pub(super) found: Vec<Option<Id>>,
-    pub(super) tally: Tally,
+    pub(super) tally: Counts,
     pub(super) fault: Option<String>,
     actions: Vec<M::Action>,
     /// What was reached, before it is looked up.
@@ -92,15 +92,15 @@ pub(super) struct Worker<M: Model, K> {
 
 /// Counts, which add up over workers.
 #[derive(Clone)]
-pub(super) struct Tally {
+pub(super) struct Counts {
     pub(super) transitions: u64,
     pub(super) classes: Vec<u64>,
     pub(super) counters: Vec<u64>,
     pub(super) sometimes: Vec<u64>,
 }
 
-impl Tally {
-    pub(super) fn new<M: Model>(model: &M, laws: &Laws<M>) -> Self {
+impl Counts {
+    pub(super) fn new<M: Model>(model: &M, laws: &Properties<M>) -> Self {
         Self {
             transitions: 0,
             classes: vec![0; model.classes().len()],
@@ -125,12 +125,12 @@ impl Tally {
 }
 
 impl<M: Model, K> Worker<M, K> {
-    pub(super) fn new(model: &M, laws: &Laws<M>) -> Self {
+    pub(super) fn new(model: &M, laws: &Properties<M>) -> Self {
         Self {
             reached: (0..SHARDS).map(|_| Vec::new()).collect(),
             reached_count: 0,
             found: vec![None; LawIndex::of(laws).count()],
-            tally: Tally::new(model, laws),
+            tally: Counts::new(model, laws),
             fault: None,
             actions: Vec::new(),
             batch: Vec::with_capacity(BATCH),
@@ -164,7 +164,7 @@ impl<M: Model, K> Worker<M, K> {
                 self.found[deadlock].get_or_insert(id);
             }
         }
-        self.sift(&context, known);
+        self.dedup(&context, known);
     }
 
     fn judge<E: Encoding<M, Key = K>>(
@@ -262,7 +262,7 @@ impl<M: Model, K> Worker<M, K> {
     ) where
         K: Clone + Eq + std::hash::Hash,
     {
-        let spot = Spot::of(&key);
+        let spot = HashSlot::of(&key);
         if !self.recent.is_empty() {
             let place = spot.any(self.recent.len());
             if self.recent[place] == key {
@@ -272,7 +272,7 @@ impl<M: Model, K> Worker<M, K> {
         }
         self.batch.push(Candidate { key, spot, parent, order: 0 });
         if self.batch.len() == BATCH {
-            self.sift(context, known);
+            self.dedup(context, known);
         }
     }
 
@@ -295,7 +295,7 @@ impl<M: Model, K> Worker<M, K> {
     }
 
     /// Adds those of the batch that are not known, or hands them on.
-    fn sift<E: Encoding<M, Key = K>>(
+    fn dedup<E: Encoding<M, Key = K>>(
         &mut self,
         context: &Context<'_, M, E>,
         known: &mut Known<'_, K>,

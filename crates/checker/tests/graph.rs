@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use outlive_checker::{Encoding, Fairness, Laws, Model, ensure};
+use outlive_checker::{Encoding, Fairness, Model, Properties, ensure};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -87,7 +87,7 @@ impl fmt::Display for Follow {
 impl Model for Graph {
     type State = u8;
     type Action = Follow;
-    type Evidence = usize;
+    type StepTrace = usize;
 
     fn initial(&self) -> Vec<u8> {
         self.initial.clone()
@@ -102,8 +102,8 @@ impl Model for Graph {
         Some((action.to, action.arrow))
     }
 
-    fn laws(&self) -> Laws<Self> {
-        Laws::<Self>::new()
+    fn properties(&self) -> Properties<Self> {
+        Properties::<Self>::new()
             .always("good_states", "no state is bad", |graph, state| {
                 ensure(!graph.bad[usize::from(*state)], "a bad state")
             })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use outlive_checker::{Encoding, Fairness, Laws, Model, Step, ensure};
+use outlive_checker::{Encoding, Fairness, Model, Properties, Step, ensure};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Client {
@@ -47,7 +47,7 @@ pub(crate) const CARELESS: Lock = Lock { careful: false, ..CAREFUL };
 impl Model for Lock {
     type State = Vec<Client>;
     type Action = Action;
-    type Evidence = Client;
+    type StepTrace = Client;
 
     fn name(&self) -> String {
         format!("lock of {} clients", self.clients)
@@ -79,8 +79,8 @@ impl Model for Lock {
         Some((after, next))
     }
 
-    fn laws(&self) -> Laws<Self> {
-        let laws = Laws::<Self>::new()
+    fn properties(&self) -> Properties<Self> {
+        let laws = Properties::<Self>::new()
             .always("one_holder", "at most one client holds the lock", |_, state| {
                 let holders = state.iter().filter(|client| **client == Holds).count();
                 ensure(holders <= 1, format!("{holders} hold it"))

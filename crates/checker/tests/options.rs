@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use outlive_checker::{Fairness, Kind, Laws, Model, Outcome, Search, Standing, ensure};
+use outlive_checker::{Fairness, Kind, Model, Outcome, Properties, Search, Standing, ensure};
 
 use super::lock::{CAREFUL, CARELESS, Lock, Lossy};
 use super::ring::{Packed, Ring};
@@ -60,7 +60,7 @@ fn leads_to_obeys_the_bound_on_memory() {
     impl Model for Count {
         type State = u16;
         type Action = &'static str;
-        type Evidence = ();
+        type StepTrace = ();
         fn initial(&self) -> Vec<u16> {
             vec![0]
         }
@@ -70,9 +70,9 @@ fn leads_to_obeys_the_bound_on_memory() {
         fn step(&self, state: &u16, _: &&'static str) -> Option<(u16, ())> {
             (*state < 5000).then(|| (state + 1, ()))
         }
-        fn laws(&self) -> Laws<Self> {
+        fn properties(&self) -> Properties<Self> {
             let fairness = [Fairness::Weak("step")];
-            let laws = Laws::<Self>::new();
+            let laws = Properties::<Self>::new();
             laws.leads_to("ends", "it ends", |_, at| *at == 0, |_, at| *at == 5000, fairness)
         }
         fn terminal(&self, state: &u16) -> bool {
@@ -93,7 +93,7 @@ fn what_is_never_seen_is_an_error_unless_allowed() {
     impl Model for Timid {
         type State = u8;
         type Action = &'static str;
-        type Evidence = ();
+        type StepTrace = ();
         fn initial(&self) -> Vec<u8> {
             vec![0]
         }
@@ -103,8 +103,8 @@ fn what_is_never_seen_is_an_error_unless_allowed() {
         fn step(&self, _: &u8, _: &&'static str) -> Option<(u8, ())> {
             None
         }
-        fn laws(&self) -> Laws<Self> {
-            Laws::<Self>::new().sometimes("moved", "it moves", |_, at| *at > 0)
+        fn properties(&self) -> Properties<Self> {
+            Properties::<Self>::new().sometimes("moved", "it moves", |_, at| *at > 0)
         }
         fn counters(&self) -> Vec<String> {
             self.0.counters()
@@ -184,7 +184,7 @@ fn a_symmetry_which_is_none_is_no_pass() {
     impl Model for Confused {
         type State = u8;
         type Action = u8;
-        type Evidence = ();
+        type StepTrace = ();
         fn initial(&self) -> Vec<u8> {
             vec![0]
         }
@@ -194,8 +194,8 @@ fn a_symmetry_which_is_none_is_no_pass() {
         fn step(&self, state: &u8, more: &u8) -> Option<(u8, ())> {
             (state + more <= 4).then(|| (state + more, ()))
         }
-        fn laws(&self) -> Laws<Self> {
-            Laws::<Self>::new()
+        fn properties(&self) -> Properties<Self> {
+            Properties::<Self>::new()
                 .always("small", "it is small", |_, state| ensure(*state < 4, "it is large"))
         }
         fn symmetric(&self) -> bool {
@@ -224,7 +224,7 @@ fn a_model_without_an_initial_state_is_no_pass() {
     impl Model for Nothing {
         type State = ();
         type Action = u8;
-        type Evidence = ();
+        type StepTrace = ();
         fn initial(&self) -> Vec<()> {
             vec![]
         }
@@ -232,8 +232,8 @@ fn a_model_without_an_initial_state_is_no_pass() {
         fn step(&self, (): &(), _: &u8) -> Option<((), ())> {
             None
         }
-        fn laws(&self) -> Laws<Self> {
-            Laws::new()
+        fn properties(&self) -> Properties<Self> {
+            Properties::new()
         }
     }
     assert_eq!(why(&Search::new(&Nothing).run().outcome), "the model has no initial state");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use outlive_checker::{Encoding, Laws, Model, ensure};
+use outlive_checker::{Encoding, Model, Properties, ensure};
 
 pub(crate) struct Ring {
     pub cells: u8,
@@ -48,7 +48,7 @@ impl Ring {
 impl Model for Ring {
     type State = Cells;
     type Action = CountOn;
-    type Evidence = ();
+    type StepTrace = ();
 
     fn initial(&self) -> Vec<Cells> {
         vec![Cells { counts: 0, still: [0; 7] }]
@@ -68,8 +68,8 @@ impl Model for Ring {
         Some((Cells { counts: state.counts ^ counted, still: state.still }, ()))
     }
 
-    fn laws(&self) -> Laws<Self> {
-        Laws::<Self>::new()
+    fn properties(&self) -> Properties<Self> {
+        Properties::<Self>::new()
             .always("still", "what should not change does not", |_, state| {
                 ensure(state.still == [0; 7], "something changed")
             })

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use outlive::check::client;
-use outlive::check::world::mutants::{self, Fate};
+use outlive::check::world::mutants::{self, MutantOutcome};
 use outlive::check::world::races::{self, RACES};
 use outlive::check::world::{Bytes, Scope, World, scopes};
 use outlive::check::{Encoding, Model, Outcome, Plain, Progress, Report, Search};
 use serde_json::json;
 
 use crate::Exit;
-use crate::found::{Explored, Found};
-use crate::output::{complain, say};
+use crate::output::{fail, say};
+use crate::summary::{Explored, Summary};
 
 /// Explore the worlds completely and hold every law against them.
 #[derive(Args)]
@@ -97,7 +97,7 @@ impl Check {
             return if self.races {
                 say(&races::page(), Exit::Holds)
             } else {
-                complain("`--format markdown` goes with `--races`")
+                fail("`--format markdown` goes with `--races`")
             };
         }
         if self.races {
@@ -105,14 +105,14 @@ impl Check {
         }
         match self.scopes() {
             Ok((scopes, clients)) => told(|| self.worlds(&scopes, &clients)),
-            Err(unknown) => complain(&unknown),
+            Err(unknown) => fail(&unknown),
         }
     }
 
     /// Says which worlds there are.
     fn list(&self) -> Exit {
         if let Err(unknown) = self.scopes() {
-            return complain(&unknown);
+            return fail(&unknown);
         }
         let clients = client::scopes::DEFAULT.iter().map(|scope| (scope.name, scope.about));
         let of = |scopes: &'static [Scope]| scopes.iter().map(|scope| (scope.name, scope.about));
@@ -170,13 +170,13 @@ impl Check {
 
     fn worlds(&self, scopes: &[Scope], clients: &[client::Scope]) -> Exit {
         if let Some(path) = self.files().find(|path| !path.parent().is_none_or(is_folder)) {
-            return complain(&format!("{}: there is no such folder", path.display()));
+            return fail(&format!("{}: there is no such folder", path.display()));
         }
-        let mut found = Found::default();
+        let mut found = Summary::default();
         for scope in scopes {
             let world = match World::new(scope.clone()) {
                 Ok(world) => world,
-                Err(zero) => return complain(&format!("world {}: {zero}", scope.name)),
+                Err(zero) => return fail(&format!("world {}: {zero}", scope.name)),
             };
             let write = |report: &Report| self.write_counterexample(&world, report, Some(&world));
             if let Err(exit) = self.explore(&world, Bytes, &mut found, write) {
@@ -204,7 +204,7 @@ impl Check {
         &self,
         world: &W,
         encoding: E,
-        found: &mut Found,
+        found: &mut Summary,
         write: impl Fn(&Report) -> Result<(), String>,
     ) -> Result<(), Exit> {
         let report = self.search(world, encoding);
@@ -214,7 +214,7 @@ impl Check {
                 return Err(Exit::Unusable);
             }
         }
-        write(&report).map_err(|error| complain(&error))?;
+        write(&report).map_err(|error| fail(&error))?;
         found.take(world, &report);
         Ok(())
     }
@@ -273,7 +273,7 @@ impl Check {
             (Some(world), trace) => write(trace, &|| world.recorded(violation))?,
             (None, Some(path)) => {
                 let why = "a trace is a session's, and this counterexample a client's";
-                complain(&format!("{} is not written: {why}", path.display()));
+                fail(&format!("{} is not written: {why}", path.display()));
             }
             (None, None) => {}
         }
@@ -287,20 +287,23 @@ impl Check {
                 let _ = write!(io::stderr(), "\r{done} of {total} mutants ");
             }
         };
-        let sessions = mutants::survey(self.threads(), show);
-        let clients = client::mutants::survey(self.threads(), show);
-        let survey: Vec<(String, Fate)> = (sessions.into_iter())
+        let sessions = mutants::run_all(self.threads(), show);
+        let clients = client::mutants::run_all(self.threads(), show);
+        let run_all: Vec<(String, MutantOutcome)> = (sessions.into_iter())
             .map(|(mutant, fate)| (mutant.name, fate))
             .chain(clients.into_iter().map(|(mutant, fate)| (mutant.name, fate)))
             .collect();
-        let of = |wanted: fn(&Fate) -> bool| survey.iter().filter(|(_, fate)| wanted(fate)).count();
-        let killed = of(|fate| matches!(fate, Fate::Killed { .. }));
-        let by_shape = of(|fate| matches!(fate, Fate::Killed { world: None, .. }));
-        let equivalent = of(|fate| matches!(fate, Fate::Equivalent { .. }));
-        let survivor =
-            |(name, fate): &(String, Fate)| (*fate == Fate::Survived).then(|| name.clone());
-        let survived: Vec<String> = survey.iter().filter_map(survivor).collect();
-        let total = survey.len();
+        let of = |wanted: fn(&MutantOutcome) -> bool| {
+            run_all.iter().filter(|(_, fate)| wanted(fate)).count()
+        };
+        let killed = of(|fate| matches!(fate, MutantOutcome::Killed { .. }));
+        let by_shape = of(|fate| matches!(fate, MutantOutcome::Killed { world: None, .. }));
+        let equivalent = of(|fate| matches!(fate, MutantOutcome::Equivalent { .. }));
+        let survivor = |(name, fate): &(String, MutantOutcome)| {
+            (*fate == MutantOutcome::Survived).then(|| name.clone())
+        };
+        let survived: Vec<String> = run_all.iter().filter_map(survivor).collect();
+        let total = run_all.len();
         let exit = if survived.is_empty() { Exit::Holds } else { Exit::Violated };
         if self.format == Format::Json {
             let told = json!({ "worlds": [], "violations": [], "mutants": {
@@ -317,11 +320,13 @@ impl Check {
             survived.len(),
             began.elapsed().as_secs_f64(),
         );
-        for (name, fate) in &survey {
+        for (name, fate) in &run_all {
             match fate {
-                Fate::Equivalent { why } => _ = writeln!(text, "equivalent: {name}: {why}"),
-                Fate::Survived => _ = writeln!(text, "SURVIVED: {name}"),
-                Fate::Killed { .. } => {}
+                MutantOutcome::Equivalent { why } => {
+                    _ = writeln!(text, "equivalent: {name}: {why}");
+                }
+                MutantOutcome::Survived => _ = writeln!(text, "SURVIVED: {name}"),
+                MutantOutcome::Killed { .. } => {}
             }
         }
         say(&text, exit)
@@ -364,9 +369,7 @@ fn told(search: impl FnOnce() -> Exit) -> Exit {
         Ok(exit) => exit,
         Err(why) if cfg!(debug_assertions) => {
             drop(why);
-            complain(
-                "a step broke a law, as told above; a build with --release tells the whole story",
-            );
+            fail("a step broke a law, as told above; a build with --release tells the whole story");
             Exit::Violated
         }
         Err(why) => panic::resume_unwind(why),

@@ -9,7 +9,7 @@ use clap::Args;
 use outlive::docs::{Page, REFRESH, clients, pages};
 
 use crate::Exit;
-use crate::output::{complain, say};
+use crate::output::{fail, say};
 
 const DIR: &str = "docs/generated";
 /// Beside the pages; what else is in it is written by hand.
@@ -41,7 +41,7 @@ impl Docs {
         } else {
             self.write(&pages)
         };
-        done.unwrap_or_else(|(path, error)| complain(&format!("{}: {error}", path.display())))
+        done.unwrap_or_else(|(path, error)| fail(&format!("{}: {error}", path.display())))
     }
 
     fn write(&self, pages: &[Page]) -> Result<Exit, (PathBuf, io::Error)> {

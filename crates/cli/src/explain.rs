@@ -9,7 +9,7 @@ use outlive::table::Verdict;
 use serde_json::{Value, json};
 
 use crate::Exit;
-use crate::output::{complain, say};
+use crate::output::{fail, say};
 use crate::table::Which;
 
 /// Say what happens in a state on a trigger, and why; or what a rule says.
@@ -64,13 +64,13 @@ impl Explain {
             [rule] => return self.rule(rule, None),
             [table, rule] if Which::from_str(table, true).is_ok() => {
                 return named(table)
-                    .map_or_else(|wrong| complain(&wrong), |of| self.rule(rule, Some(of)));
+                    .map_or_else(|wrong| fail(&wrong), |of| self.rule(rule, Some(of)));
             }
             _ => {}
         }
         let (table, state, trigger) = match self.cell() {
             Ok(cell) => cell,
-            Err(wrong) => return complain(&wrong),
+            Err(wrong) => return fail(&wrong),
         };
         let (sheet, words) = (table.sheet(), (state, trigger));
         let state = find(table, state, |sheet| (sheet.state, &sheet.states));
@@ -89,14 +89,14 @@ impl Explain {
                     && is_known(table, words.0, |sheet| &sheet.triggers);
                 if swapped {
                     let (trigger, state) = words;
-                    return complain(&format!(
+                    return fail(&format!(
                         "the state comes first: `outlive explain {state} {trigger}`"
                     ));
                 }
-                complain(&no_state);
-                complain(&no_trigger)
+                fail(&no_state);
+                fail(&no_trigger)
             }
-            (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => complain(&wrong),
+            (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => fail(&wrong),
         }
     }
 
@@ -109,7 +109,7 @@ impl Explain {
         let rows = sheets.iter().flat_map(|sheet| sheet.rows.iter().map(move |row| (sheet, row)));
         let found: Vec<_> = rows.filter(|(_, row)| row.id == id).collect();
         if found.is_empty() {
-            return complain(&format!(
+            return fail(&format!(
                 "there is no rule `{id}`; `outlive table` has all of them. A cell is a state and a trigger"
             ));
         }

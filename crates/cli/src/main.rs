@@ -3,11 +3,11 @@
 mod check;
 mod docs;
 mod explain;
-mod found;
 mod output;
 mod replay;
 #[cfg(feature = "serve")]
 mod serve;
+mod summary;
 mod table;
 
 use std::process::ExitCode;

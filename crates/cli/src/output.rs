@@ -9,14 +9,14 @@ pub(crate) fn say(text: &str, exit: Exit) -> Exit {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            complain(&format!("the answer cannot be written: {error}"))
+            fail(&format!("the answer cannot be written: {error}"))
         }
         Ok(()) | Err(_) => exit,
     }
 }
 
 /// Prints what was wrong with the input, and what would be right.
-pub(crate) fn complain(text: &str) -> Exit {
+pub(crate) fn fail(text: &str) -> Exit {
     // Nobody is left to be told that the complaint could not be written.
     let _ = writeln!(io::stderr(), "error: {text}");
     Exit::Unusable

@@ -103,7 +103,7 @@ impl Replay {
     fn file(&self, path: &Path) -> Exit {
         if path.is_dir() {
             let (name, all) = (path.display(), path.join("*.jsonl"));
-            complain(&format!("error: {name} is a folder; name its files: {}", all.display()));
+            fail(&format!("error: {name} is a folder; name its files: {}", all.display()));
             return Exit::Unusable;
         }
         let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
@@ -113,7 +113,7 @@ impl Replay {
             match File::open(path) {
                 Ok(file) => self.source(&name, BufReader::new(file)),
                 Err(error) => {
-                    complain(&format!("error: {name}: {error}"));
+                    fail(&format!("error: {name}: {error}"));
                     return Exit::Unusable;
                 }
             }
@@ -291,26 +291,26 @@ impl Failure {
     fn report(self, name: &str) -> Exit {
         match self {
             Failure::Unreadable(bad) => {
-                complain(&format!("error: {name}:{}: {}", bad.line, bad.flaw));
-                complain(&format!("  found: {}", bad.found));
+                fail(&format!("error: {name}:{}: {}", bad.line, bad.flaw));
+                fail(&format!("  found: {}", bad.found));
                 Exit::Unusable
             }
             Failure::Diverges(divergence) => {
                 let of = of(divergence.session.as_deref());
-                complain(&format!("{name}:{}: {of}{}", divergence.line, divergence.why));
+                fail(&format!("{name}:{}: {of}{}", divergence.line, divergence.why));
                 if let Some(taken) = divergence.taken {
-                    complain(step(&taken).trim_end());
+                    fail(step(&taken).trim_end());
                 }
                 Exit::Violated
             }
             Failure::Empty => {
-                complain(&format!("error: {name}: no line of a trace in it"));
+                fail(&format!("error: {name}: no line of a trace in it"));
                 Exit::Unusable
             }
             Failure::Unsettled(unsettled) => unsettled_exit(name, &unsettled),
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Holds,
             Failure::Output(error) => {
-                complain(&format!("cannot write: {error}"));
+                fail(&format!("cannot write: {error}"));
                 Exit::Unusable
             }
         }
@@ -325,20 +325,20 @@ fn of(session: Option<&str>) -> String {
 fn unsettled_exit(name: &str, unsettled: &Unsettled) -> Exit {
     match unsettled {
         Unsettled::Unexplained(nothing) => {
-            complain(&unexplained(name, nothing));
+            fail(&unexplained(name, nothing));
             Exit::Violated
         }
         Unsettled::Incomplete { line, session, bound } => {
             let of = of(session.as_deref());
-            complain(&format!("{name}:{line}: {of}incomplete: {bound}"));
+            fail(&format!("{name}:{line}: {of}incomplete: {bound}"));
             Exit::Incomplete
         }
         Unsettled::Unfit { line, session, why } => {
-            complain(&format!("{name}:{line}: {}{why}", of(session.as_deref())));
+            fail(&format!("{name}:{line}: {}{why}", of(session.as_deref())));
             Exit::Violated
         }
         other => {
-            complain(&format!("{name}: {other}"));
+            fail(&format!("{name}: {other}"));
             Exit::Violated
         }
     }
@@ -362,6 +362,6 @@ fn unexplained(name: &str, nothing: &Unexplained) -> String {
 }
 
 /// To the standard error; nobody may be listening there either.
-fn complain(text: &str) {
+fn fail(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

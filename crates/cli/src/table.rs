@@ -5,7 +5,7 @@ use outlive::docs::{Sheet, dot, json, markdown, mermaid};
 use outlive::table::Verdict;
 
 use crate::Exit;
-use crate::output::{complain, say};
+use crate::output::{fail, say};
 
 /// Print a table: legend, rows, and every cell.
 #[derive(Args)]
@@ -72,7 +72,7 @@ impl Table {
         let sheet = self.which.or(self.named).unwrap_or_default().sheet();
         let goes = sheet.rows.iter().any(|row| matches!(row.verdict, Verdict::Go(_)));
         if !goes && matches!(self.format, Format::Mermaid | Format::Dot) {
-            return complain(&format!(
+            return fail(&format!(
                 "the {} table has no diagram, for it goes nowhere; there are --format markdown and json",
                 sheet.name
             ));

@@ -5,7 +5,7 @@ use std::fmt;
 use strum::VariantArray;
 
 use super::World;
-use super::moment::{Down, Moment, Phase, Up};
+use super::world_state::{Down, Phase, Up, WorldState};
 use crate::client::{State, Timer};
 use crate::words::CloseCode;
 
@@ -186,7 +186,7 @@ impl fmt::Display for Action {
 const IN_FLIGHT: usize = 3;
 
 /// What can happen now.
-pub(super) fn enabled(world: &World, now: &Moment, out: &mut Vec<Action>) {
+pub(super) fn enabled(world: &World, now: &WorldState, out: &mut Vec<Action>) {
     wire(world, now, out);
     let left = &now.left;
     for timer in Timer::VARIANTS.iter().copied() {
@@ -224,7 +224,7 @@ pub(super) fn enabled(world: &World, now: &Moment, out: &mut Vec<Action>) {
     }
 }
 
-fn wire(world: &World, now: &Moment, out: &mut Vec<Action>) {
+fn wire(world: &World, now: &WorldState, out: &mut Vec<Action>) {
     let Some(wire) = &now.wire else { return };
     let left = &now.left;
     let open = wire.phase == Phase::Open;
@@ -270,7 +270,7 @@ fn wire(world: &World, now: &Moment, out: &mut Vec<Action>) {
     }
 }
 
-fn page(now: &Moment, out: &mut Vec<Action>) {
+fn page(now: &WorldState, out: &mut Vec<Action>) {
     let (left, link) = (&now.left, &now.link);
     if left.hides > 0 {
         out.push(Action::Hide);

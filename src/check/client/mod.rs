@@ -6,20 +6,22 @@
 //! [worlds](crate::check::world) are about.
 
 mod action;
-mod moment;
 pub mod mutants;
 mod play;
 pub mod scopes;
+mod world_state;
 
 use std::collections::VecDeque;
 
 pub use action::{Action, CLASSES, Late};
-pub use moment::{Budget, Down, Fate, Handed, Moment, Phase, Server, Up, What, Wire};
 pub use scopes::Scope;
+pub use world_state::{
+    Budget, Down, Handed, MutantOutcome, Phase, Server, Up, What, Wire, WorldState,
+};
 
 use crate::check::world::mutants::rules;
 use crate::check::world::names;
-use crate::check::{Fairness, Judgement, Laws, Model, Step};
+use crate::check::{Fairness, Judgement, Model, Properties, Step};
 use crate::client::table::{Row, Table};
 use crate::client::{Link, Machine, State};
 use crate::laws::{Breach, Law};
@@ -34,7 +36,7 @@ pub struct World {
 
 /// What a step did: the rows it took, and the first law it broke.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub struct StepTrace {
     rows: Vec<usize>,
     breach: Option<Breach>,
 }
@@ -66,9 +68,9 @@ impl World {
         rows.iter().position(|other| core::ptr::eq(other, row)).unwrap_or_default()
     }
 
-    fn first(&self) -> Moment {
+    fn first(&self) -> WorldState {
         let link = Link::new();
-        Moment {
+        WorldState {
             stored: link.saved(),
             link,
             handed: VecDeque::new(),
@@ -97,12 +99,12 @@ macro_rules! judged {
 }
 
 /// Somebody wants the session, looks, and has a network.
-fn wanted(now: &Moment) -> bool {
+fn wanted(now: &WorldState) -> bool {
     let link = &now.link;
     link.state() != State::Stopped && !link.is_hidden() && !link.is_offline()
 }
 
-fn has_head(now: &Moment) -> bool {
+fn has_head(now: &WorldState) -> bool {
     let log = now.server.log;
     now.shown.is_some_and(|shown| shown.log == log.id && shown.seq >= log.head)
         && now.stored.cursor == now.shown
@@ -118,28 +120,28 @@ const FAIR: [Fairness; 4] = [
 ];
 
 impl Model for World {
-    type State = Moment;
+    type State = WorldState;
     type Action = Action;
-    type Evidence = Evidence;
+    type StepTrace = StepTrace;
 
     fn name(&self) -> String {
         self.scope.name.into()
     }
 
-    fn initial(&self) -> Vec<Moment> {
+    fn initial(&self) -> Vec<WorldState> {
         vec![self.first()]
     }
 
-    fn actions(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn actions(&self, now: &WorldState, out: &mut Vec<Action>) {
         action::enabled(self, now, out);
     }
 
-    fn step(&self, now: &Moment, action: &Action) -> Option<(Moment, Evidence)> {
-        play::Play::new(self, now).play(*action)
+    fn step(&self, now: &WorldState, action: &Action) -> Option<(WorldState, StepTrace)> {
+        play::Transition::new(self, now).play(*action)
     }
 
-    fn laws(&self) -> Laws<World> {
-        let laws = Laws::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
+    fn properties(&self) -> Properties<World> {
+        let laws = Properties::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
         let laws = judged!(laws,
             ImpossibleNeverHappens RefusedChangesNothing StaleChangesNothing NothingDueIsLeft
             StoppedStaysStopped FailuresCount LiveMeansCaughtUp SingleFlight WaitingStatesHaveATimer NewsIsTaken CursorOnlyAdvances
@@ -185,16 +187,16 @@ impl Model for World {
         names("client", self.machine.table().rows).collect()
     }
 
-    fn count(&self, evidence: &Evidence, hit: &mut dyn FnMut(usize)) {
+    fn count(&self, evidence: &StepTrace, hit: &mut dyn FnMut(usize)) {
         evidence.rows.iter().for_each(|row| hit(*row));
     }
 
-    fn terminal(&self, now: &Moment) -> bool {
+    fn terminal(&self, now: &WorldState) -> bool {
         let at_rest = now.link.state() == State::Live && has_head(now);
         at_rest && now.link.outbox().tickets().len() == 0
     }
 
-    fn describe(&self, now: &Moment) -> String {
+    fn describe(&self, now: &WorldState) -> String {
         let link = &now.link;
         let cursor =
             |at: Option<crate::log::Cursor>| at.map_or("nothing".into(), |at| format!("{at}"));

@@ -5,7 +5,7 @@
 use strum::VariantArray;
 
 use super::{Scope, World, scopes};
-use crate::check::world::mutants::{Fate, changes, replaced, rules};
+use crate::check::world::mutants::{MutantOutcome, changes, replaced, rules};
 use crate::check::{Report, Search};
 use crate::client::table::{ROWS, Row, TABLE};
 use crate::client::{State, shape};
@@ -67,28 +67,31 @@ impl Mutant {
 
     /// Looks for a law that notices: by shape, then in each of the worlds, up to twice as many states as
     /// the shipped table has there. A changed row may make a world endless.
-    pub fn fate(&self, worlds: &[(&'static Scope, u64)], threads: usize) -> Fate {
+    pub fn fate(&self, worlds: &[(&'static Scope, u64)], threads: usize) -> MutantOutcome {
         if let Some(law) = self.shape_error() {
-            return Fate::Killed { law: law.to_string(), world: None };
+            return MutantOutcome::Killed { law: law.to_string(), world: None };
         }
         for (scope, states) in worlds {
             let world = self.in_world(World::new((*scope).clone()));
             let search = Search::new(&world).threads(threads).max_states(2 * states + 1_000);
             let report = search.allow_idle_classes().allow_idle_counters().run();
             if let Some(violation) = report.violations.first() {
-                return Fate::Killed { law: violation.law.clone(), world: Some(scope.name) };
+                return MutantOutcome::Killed {
+                    law: violation.law.clone(),
+                    world: Some(scope.name),
+                };
             }
         }
         match EQUIVALENT.iter().find(|(name, _)| self.name.starts_with(name)) {
-            Some((_, why)) => Fate::Equivalent { why },
-            None => Fate::Survived,
+            Some((_, why)) => MutantOutcome::Equivalent { why },
+            None => MutantOutcome::Survived,
         }
     }
 }
 
 /// What becomes of every mutant. Each is looked for in the worlds that take its row, the smallest first.
 /// `progress` is told how many are done, and of how many.
-pub fn survey(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, Fate)> {
+pub fn run_all(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, MutantOutcome)> {
     let explored = scopes::SMALL.iter().chain(scopes::DEFAULT).map(|scope| {
         let world = World::new(scope.clone());
         let search = Search::new(&world).threads(threads);

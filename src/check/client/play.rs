@@ -1,26 +1,26 @@
 //! An honest driver, an honest server, and everything that goes wrong between them.
 
 use super::action::{Action, Late};
-use super::moment::{Down, Fate, Handed, Moment, Phase, Up, What, Wire};
-use super::{Evidence, World};
+use super::world_state::{Down, Handed, MutantOutcome, Phase, Up, What, Wire, WorldState};
+use super::{StepTrace, World};
 use crate::client::{Close, Effect, Event, Link, PromptId, Socket, Step, Timer, Welcome};
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::laws::{self, Breach, Law};
 use crate::log::{AttachOutcome, Cursor, LogId};
 
 /// One step of the world.
-pub(super) struct Play<'a> {
+pub(super) struct Transition<'a> {
     world: &'a World,
-    now: Moment,
-    evidence: Evidence,
+    now: WorldState,
+    evidence: StepTrace,
 }
 
-impl<'a> Play<'a> {
-    pub(super) fn new(world: &'a World, now: &Moment) -> Play<'a> {
-        Play { world, now: now.clone(), evidence: Evidence::default() }
+impl<'a> Transition<'a> {
+    pub(super) fn new(world: &'a World, now: &WorldState) -> Transition<'a> {
+        Transition { world, now: now.clone(), evidence: StepTrace::default() }
     }
 
-    pub(super) fn play(mut self, action: Action) -> Option<(Moment, Evidence)> {
+    pub(super) fn play(mut self, action: Action) -> Option<(WorldState, StepTrace)> {
         self.spend(action);
         self.act(action)?;
         self.judge();
@@ -198,8 +198,8 @@ impl<'a> Play<'a> {
             Effect::DeliverGap { epoch, lost_from, lost_to } => {
                 self.hand_over(epoch, What::Gap(lost_from, lost_to));
             }
-            Effect::TellAccepted { ticket, .. } => self.settle(ticket, Fate::Accepted),
-            Effect::TellFailed { ticket } => self.settle(ticket, Fate::Failed),
+            Effect::TellAccepted { ticket, .. } => self.settle(ticket, MutantOutcome::Accepted),
+            Effect::TellFailed { ticket } => self.settle(ticket, MutantOutcome::Failed),
             // Whoever is gone is noticed; timers are in the link; the rest only informs.
             Effect::SendDetach
             | Effect::Arm { .. }
@@ -223,17 +223,17 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn settle(&mut self, PromptId(ticket): PromptId, fate: Fate) {
+    fn settle(&mut self, PromptId(ticket): PromptId, fate: MutantOutcome) {
         let is = usize::try_from(ticket).ok().and_then(|place| self.now.prompts.get_mut(place));
         match is {
-            Some(is @ Fate::Waits) => *is = fate,
+            Some(is @ MutantOutcome::Waits) => *is = fate,
             Some(_) | None => {
                 self.breach(Law::PromptsGoInOrder, format!("prompt {ticket} is settled twice"));
             }
         }
         let kept = self.now.server.accepted.iter().any(|(kept, _)| kept.0 == ticket);
         // A server that loses its log has lost what it accepted.
-        if fate == Fate::Accepted && !kept && self.world.scope().budget.losses == 0 {
+        if fate == MutantOutcome::Accepted && !kept && self.world.scope().budget.losses == 0 {
             self.breach(Law::AcceptedIsKept, format!("prompt {ticket} is not in the log"));
         }
     }
@@ -361,12 +361,12 @@ impl<'a> Play<'a> {
 
     fn prompt(&mut self) {
         let ticket = PromptId(self.now.prompts.len() as u64);
-        self.now.prompts.push(Fate::Waits);
+        self.now.prompts.push(MutantOutcome::Waits);
         let event = Event::Prompt { ticket };
         let refused = self.world.machine.step_unjudged(&self.now.link, &event).refusal().is_some();
         self.feed(event);
         if refused {
-            self.now.prompts[usize::try_from(ticket.0).unwrap_or_default()] = Fate::Failed;
+            self.now.prompts[usize::try_from(ticket.0).unwrap_or_default()] = MutantOutcome::Failed;
         }
     }
 
@@ -394,7 +394,7 @@ impl<'a> Play<'a> {
 
     /// What the moment shows, whatever step led to it.
     fn judge(&mut self) {
-        let Moment { link, stored, shown, prompts, server, .. } = &self.now;
+        let WorldState { link, stored, shown, prompts, server, .. } = &self.now;
         let mut wrong = None;
         if let (Some(cursor), Some(shown)) = (stored.cursor, shown) {
             if cursor.log == shown.log && cursor.seq > shown.seq {
@@ -408,7 +408,7 @@ impl<'a> Play<'a> {
             };
             let waits = kept(Box::new(link.outbox().tickets()));
             let saved = kept(Box::new(stored.outbox.iter().copied()));
-            if (*fate == Fate::Waits) != waits || waits != saved {
+            if (*fate == MutantOutcome::Waits) != waits || waits != saved {
                 let told =
                     format!("prompt {place} {fate:?}, in the outbox: {waits}, saved: {saved}");
                 wrong = Some((Law::NoPromptIsSwallowed, told));
@@ -427,7 +427,7 @@ impl<'a> Play<'a> {
 
 /// Counters that only matter in relation to each other are brought to their least values, so that moments
 /// with the same future are the same.
-fn normalise(now: &mut Moment) {
+fn normalise(now: &mut WorldState) {
     let link = &mut now.link;
     link.socket = Socket(u32::from(link.socket.0 > 0));
     for (timer, armed) in (1..).zip(&mut link.armed) {

@@ -1,6 +1,6 @@
 //! The worlds of a client, as data.
 
-use super::moment::Budget;
+use super::world_state::Budget;
 use crate::client::Settings;
 use crate::words::CloseCode;
 

@@ -152,7 +152,7 @@ fn begin(fields: Map<String, Value>) -> Result<Begin, Flaw> {
     if let Some(version) = fields.get("outlive").filter(|it| **it != VERSION) {
         return Err(Flaw::Version(version.to_string()));
     }
-    let spelled: Spelled = typed(Value::Object(fields)).map_err(Flaw::Begin)?;
+    let spelled: Spelled = typed(&Value::Object(fields)).map_err(Flaw::Begin)?;
     if let (Some(_), Some(_)) = (&spelled.start, spelled.log) {
         let both = "`log` beside `start`: the snapshot has its own";
         return Err(Flaw::Begin(both.into()));
@@ -172,14 +172,14 @@ fn begin(fields: Map<String, Value>) -> Result<Begin, Flaw> {
 }
 
 fn fed(mut fields: Map<String, Value>) -> Result<Fed, Flaw> {
-    let expect = fields.remove("expect").map(expect).transpose()?;
+    let expect = fields.remove("expect").as_ref().map(expect).transpose()?;
     let mut text = |name: &str| match fields.remove(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => Err(Flaw::Event(format!("the {name} is no text: {other}"))),
     };
     let (session, note) = (text("session")?, text("note")?);
-    let event = typed(Value::Object(fields)).map_err(Flaw::Event)?;
+    let event = typed(&Value::Object(fields)).map_err(Flaw::Event)?;
     match largest(&event) {
         Some(seq) if seq > Seq::MAX => {
             Err(Flaw::Event(format!("{seq} is no place in a log: the largest is {}", Seq::MAX)))
@@ -188,16 +188,16 @@ fn fed(mut fields: Map<String, Value>) -> Result<Fed, Flaw> {
     }
 }
 
-fn expect(value: Value) -> Result<Expect, Flaw> {
+fn expect(value: &Value) -> Result<Expect, Flaw> {
     typed(value).map_err(Flaw::Expect)
 }
 
 /// Reads a value, and holds it against the form that it is spelled in: at every depth, also where the type itself
 /// takes any field (an effect without fields, a variant that clients must read with fields of a later version).
-fn typed<T: for<'de> Deserialize<'de> + Serialize>(value: Value) -> Result<T, String> {
-    let typed: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+fn typed<T: for<'de> Deserialize<'de> + Serialize>(value: &Value) -> Result<T, String> {
+    let typed = T::deserialize(value).map_err(|error| error.to_string())?;
     let known = serde_json::to_value(&typed).map_err(|error| error.to_string())?;
-    unknown_field(&value, &known, "").map_or(Ok(typed), Err)
+    unknown_field(value, &known, "").map_or(Ok(typed), Err)
 }
 
 /// The first field of `given` that is not in `known`, with its path and what is known there.

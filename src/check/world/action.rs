@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::moment::{Post, Word};
+use super::world_state::{Request, Word};
 use crate::connection::Trigger;
 use crate::words::Timer;
 
@@ -60,9 +60,9 @@ pub enum Action {
     /// A client comes to the foreground on the connection it has.
     Show(usize),
     /// Somebody sends a request of its own.
-    Send(Post),
+    Send(Request),
     /// A request arrives.
-    Arrive(Post),
+    Arrive(Request),
     /// A worker takes in what it was told.
     Obey(usize),
     /// A worker says something.
@@ -199,13 +199,13 @@ impl fmt::Display for Action {
     }
 }
 
-impl fmt::Display for Post {
+impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Post::Stop { incarnation } => write!(f, "stop of incarnation {incarnation}"),
-            Post::Interrupt { turn } => write!(f, "interrupt of turn {turn}"),
-            Post::Answer { client, ask } => write!(f, "client {client}'s answer to ask {ask}"),
-            Post::Suspend { link, seen } => {
+            Request::Stop { incarnation } => write!(f, "stop of incarnation {incarnation}"),
+            Request::Interrupt { turn } => write!(f, "interrupt of turn {turn}"),
+            Request::Answer { client, ask } => write!(f, "client {client}'s answer to ask {ask}"),
+            Request::Suspend { link, seen } => {
                 write!(f, "connection {link} is suspended, {seen} seen")
             }
         }

@@ -2,7 +2,7 @@
 
 use strum::VariantArray;
 
-use super::moment::{Gone, Link, Message, Moment, Node, Phase, Post, Word};
+use super::world_state::{Gone, Link, Message, Node, Phase, Request, Word, WorldState};
 use super::{Action, World};
 use crate::connection::{self, Trigger};
 use crate::ids::Seq;
@@ -11,7 +11,7 @@ use crate::session::WorkerOutcome;
 
 impl World {
     /// Appends what may happen. An action that turns out not to be possible is harmless.
-    pub(super) fn enabled(&self, now: &Moment, out: &mut Vec<Action>) {
+    pub(super) fn enabled(&self, now: &WorldState, out: &mut Vec<Action>) {
         self.links_may(now, out);
         self.clients_may(now, out);
         self.posts_may(now, out);
@@ -20,7 +20,7 @@ impl World {
         self.processes_may(now, out);
     }
 
-    fn links_may(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn links_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         for link in &now.links {
             let id = link.id;
             let phase = link.server.phase();
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    fn handshakes_may(now: &Moment, id: u8, phase: connection::Phase, out: &mut Vec<Action>) {
+    fn handshakes_may(now: &WorldState, id: u8, phase: connection::Phase, out: &mut Vec<Action>) {
         match phase {
             connection::Phase::Connecting => {
                 if now.left.late > 0 {
@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    fn clients_may(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn clients_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         for (place, client) in now.clients.iter().enumerate() {
             let reachable = now.nodes.iter().any(|node| node.up);
             if client.link.is_none() && now.left.dials > 0 && reachable {
@@ -109,7 +109,7 @@ impl World {
             }
             if now.left.hides > 0 && client.cursor.is_some() {
                 out.push(Action::Hide { client: place, posted: false });
-                if self.scope.beacons && now.posts.len() < 2 {
+                if self.scope.suspend_requests && now.posts.len() < 2 {
                     out.push(Action::Hide { client: place, posted: true });
                 }
             }
@@ -119,41 +119,41 @@ impl World {
         }
     }
 
-    fn posts_may(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn posts_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         let serving = now.nodes.iter().position(|node| node.up);
         let answers = serving.is_some_and(|node| Self::may_own(now, node));
-        let arrives = |post: &&Post| answers || matches!(post, Post::Suspend { .. });
+        let arrives = |post: &&Request| answers || matches!(post, Request::Suspend { .. });
         out.extend(now.posts.iter().filter(arrives).map(|post| Action::Arrive(*post)));
         let session = now.nodes.iter().find_map(|node| node.session.as_ref());
         let Some(session) = session.filter(|_| now.left.posts > 0 && now.posts.len() < 2) else {
             return;
         };
-        let mut post = |post: Post| {
+        let mut post = |post: Request| {
             if !now.posts.contains(&post) {
                 out.push(Action::Send(post));
             }
         };
         if self.scope.stops {
-            post(Post::Stop {
+            post(Request::Stop {
                 incarnation: u8::try_from(session.incarnation.0).unwrap_or(u8::MAX),
             });
         }
         if self.scope.interrupts {
             if let Some(turn) = session.turn.id() {
-                post(Post::Interrupt { turn });
+                post(Request::Interrupt { turn });
             }
             if let Some(turn) = session.queue.last() {
-                post(Post::Interrupt { turn: *turn });
+                post(Request::Interrupt { turn: *turn });
             }
         }
         for ask in &session.asks {
             for client in 0..now.clients.len() {
-                post(Post::Answer { client, ask: *ask });
+                post(Request::Answer { client, ask: *ask });
             }
         }
     }
 
-    fn workers_may(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn workers_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         for (place, worker) in now.workers.iter().enumerate() {
             if worker.said.is_some() && now.nodes[worker.node].up {
                 out.push(Action::Listen(place));
@@ -192,7 +192,7 @@ impl World {
                 Phase::Leaving => say(Word::Exited),
                 Phase::Idle | Phase::Dead => {}
             }
-            if self.scope.asides && left.outputs > 0 {
+            if self.scope.output_outside_turns && left.outputs > 0 {
                 say(Word::Output { turn: None });
             }
             if left.exits > 0 && !matches!(worker.phase, Phase::Leaving | Phase::Booting) {
@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    fn timers_may(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn timers_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.session.is_some())
         {
             for timer in self.scope.timers {
@@ -222,7 +222,7 @@ impl World {
         }
     }
 
-    fn processes_may(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn processes_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         let up = now.nodes.iter().any(|node| node.up);
         if up && now.left.crashes > 0 {
             out.push(Action::Crash { lossy: false });
@@ -232,7 +232,7 @@ impl World {
         }
         if !up {
             out.push(Action::Open { eager: true });
-            if self.scope.lazy {
+            if self.scope.lazy_recovery {
                 out.push(Action::Open { eager: false });
             }
         }
@@ -263,13 +263,13 @@ impl World {
     }
 
     /// Whether a node's commits count, or would once it opened the store again.
-    fn may_own(now: &Moment, node: usize) -> bool {
+    fn may_own(now: &WorldState, node: usize) -> bool {
         now.owner == node || now.left.takeovers > 0
     }
 
     /// Whether a node answers a message. One whose commits do not count answers commands only by opening
     /// the store again: whoever does so owns the session. If it may not, it is going to be fenced off.
-    fn answers(now: &Moment, node: usize, message: &Message) -> bool {
+    fn answers(now: &WorldState, node: usize, message: &Message) -> bool {
         match message {
             Message::Hello(_) | Message::Prompt { .. } => Self::may_own(now, node),
             Message::Subscribe | Message::Suspend { .. } | Message::Resume | Message::Bye => true,
@@ -277,7 +277,7 @@ impl World {
     }
 
     /// What a client shows when it connects.
-    pub(super) fn claim(now: &Moment, client: usize, forged: bool) -> ResumeFrom {
+    pub(super) fn claim(now: &WorldState, client: usize, forged: bool) -> ResumeFrom {
         match (now.clients[client].cursor, forged) {
             (Some((log, seq)), false) => ResumeFrom::At(Cursor { log, seq }),
             (None, false) => ResumeFrom::Nothing,

@@ -1,21 +1,21 @@
 //! The laws over moments: what no single step can show.
 
 use super::World;
-use super::moment::{self, Moment, Phase};
+use super::world_state::{self, Phase, WorldState};
 use crate::check::Judgement;
 use crate::connection;
 use crate::words::State;
 
-fn session(now: &Moment) -> Option<&crate::session::Session> {
+fn session(now: &WorldState) -> Option<&crate::session::Session> {
     now.nodes.get(now.owner).and_then(|node| node.session.as_ref())
 }
 
-pub(super) fn is(now: &Moment, state: State) -> bool {
+pub(super) fn is(now: &WorldState, state: State) -> bool {
     session(now).is_some_and(|session| session.state() == state)
 }
 
 /// Somebody watches, or wants to, and does not have the whole log.
-pub(super) fn behind(now: &Moment) -> bool {
+pub(super) fn behind(now: &WorldState) -> bool {
     let Some(head) = now.store.as_ref().map(|session| session.log().head) else { return false };
     now.clients.iter().any(|client| {
         let wants = client.link.is_some() && !client.hidden && !client.away;
@@ -25,7 +25,7 @@ pub(super) fn behind(now: &Moment) -> bool {
 
 /// An accepted prompt has no turn end yet. What waits in a process that is about to leave is owed by the
 /// next one.
-pub(super) fn owed(now: &Moment) -> bool {
+pub(super) fn owed(now: &WorldState) -> bool {
     if session(now).is_some_and(|session| session.draining) {
         return false;
     }
@@ -43,24 +43,25 @@ pub(super) const fn counts_on_a_worker(state: State) -> bool {
 }
 
 /// Work went on while nobody was connected, and who came back has what it was.
-pub(super) fn outlived(_: &World, now: &Moment) -> bool {
-    let has = |client: &moment::Client, alone| client.cursor.is_some_and(|(_, seq)| seq >= alone);
+pub(super) fn outlived(_: &World, now: &WorldState) -> bool {
+    let has =
+        |client: &world_state::Client, alone| client.cursor.is_some_and(|(_, seq)| seq >= alone);
     now.alone
         .is_some_and(|alone| now.clients.iter().any(|client| client.resumed && has(client, alone)))
 }
 
 /// Who came back lacking something has everything.
-pub(super) fn caught_up(_: &World, now: &Moment) -> bool {
+pub(super) fn caught_up(_: &World, now: &WorldState) -> bool {
     let head = now.store.as_ref().map(|session| session.log().head);
     now.clients.iter().any(|client| client.resumed && client.cursor.map(|(_, seq)| seq) == head)
 }
 
 /// An answer reached the worker that asked.
-pub(super) fn answered(_: &World, now: &Moment) -> bool {
+pub(super) fn answered(_: &World, now: &WorldState) -> bool {
     now.workers.iter().any(|worker| !worker.answered.is_empty())
 }
 
-pub(super) fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
+pub(super) fn accepted_is_kept(_: &World, now: &WorldState) -> Judgement {
     let Some(store) = now.store.as_ref().filter(|_| now.history == 0) else { return Ok(()) };
     for (place, client) in now.clients.iter().enumerate() {
         let who = crate::ids::ClientId(place as u64);
@@ -73,7 +74,7 @@ pub(super) fn accepted_is_kept(_: &World, now: &Moment) -> Judgement {
     Ok(())
 }
 
-pub(super) fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
+pub(super) fn stop_aborts_the_worker(_: &World, now: &WorldState) -> Judgement {
     for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
         let here = now.workers.iter().filter(|worker| worker.node == place);
         let state = node.session.as_ref().map(crate::session::Session::state);
@@ -89,19 +90,19 @@ pub(super) fn stop_aborts_the_worker(_: &World, now: &Moment) -> Judgement {
     Ok(())
 }
 
-pub(super) fn listed_means_open(_: &World, now: &Moment) -> Judgement {
+pub(super) fn listed_means_open(_: &World, now: &WorldState) -> Judgement {
     for (place, node) in now.nodes.iter().enumerate() {
         let Some(session) = &node.session else { continue };
-        let open = |link: &moment::Link| link.server.phase() == connection::Phase::Open;
+        let open = |link: &world_state::Link| link.server.phase() == connection::Phase::Open;
         let listed = |id: u8| session.connections().iter().any(|one| one.id.0 == u64::from(id));
         for one in session.connections() {
             let link = now.links.iter().find(|link| u64::from(link.id) == one.id.0);
-            if !link.is_some_and(|link| open(link) || link.gone == moment::Gone::Untold) {
+            if !link.is_some_and(|link| open(link) || link.gone == world_state::Gone::Untold) {
                 return Err(std::format!("connection {} is listed and not open", one.id));
             }
         }
         for link in now.links.iter().filter(|link| link.node == place && open(link)) {
-            if !listed(link.id) && !link.up.contains(&moment::Message::Subscribe) {
+            if !listed(link.id) && !link.up.contains(&world_state::Message::Subscribe) {
                 return Err(std::format!("connection {} is open and not listed", link.id));
             }
         }

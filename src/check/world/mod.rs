@@ -8,7 +8,6 @@
 mod action;
 mod enabled;
 mod judge;
-mod moment;
 pub mod mutants;
 mod narrate;
 mod packed;
@@ -16,14 +15,15 @@ mod play;
 pub mod races;
 pub mod scopes;
 mod symmetry;
+mod world_state;
 
 use strum::EnumCount;
 
 pub use action::{Action, CLASSES};
-pub use moment::{Budget, Moment, Post, Word};
 pub use packed::Bytes;
+pub use world_state::{Budget, Request, Word, WorldState};
 
-use crate::check::{Fairness, Judgement, Laws, Model, Step};
+use crate::check::{Fairness, Judgement, Model, Properties, Step};
 use crate::connection;
 use crate::ids::Generation;
 use crate::laws::{Breach, Law, Witness};
@@ -34,8 +34,8 @@ use crate::table::Row;
 use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
 use judge::{accepted_is_kept, behind, is, listed_means_open, owed, stop_aborts_the_worker};
-use moment::{Client, Clock, Node};
 use mutants::rules;
+use world_state::{Client, Clock, Node};
 
 /// The generation that armed timers have in every moment: all that can matter is whether one is current.
 pub(super) const CURRENT: Generation = Generation(2);
@@ -81,7 +81,7 @@ pub struct Scope {
     /// Close handshakes, pings and hellos may fail.
     pub handshakes: bool,
     /// Suspend notices may go their own way.
-    pub beacons: bool,
+    pub suspend_requests: bool,
     /// There are stops.
     pub stops: bool,
     /// There are interrupts.
@@ -89,13 +89,13 @@ pub struct Scope {
     /// Timers may be heard of late.
     pub late_timers: bool,
     /// Workers speak outside turns.
-    pub asides: bool,
+    pub output_outside_turns: bool,
     /// The store may fail.
     pub failing_store: bool,
     /// A new process may recover a session only when somebody asks for it.
-    pub lazy: bool,
+    pub lazy_recovery: bool,
     /// It is remembered whether work went on while nobody was connected, and who came back to it.
-    pub sequels: bool,
+    pub track_resumption: bool,
     /// Clients are interchangeable: look at one of several alike.
     pub symmetric: bool,
     /// Ask also what must come to pass.
@@ -114,7 +114,7 @@ pub struct World {
 
 /// What a step did.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub struct StepTrace {
     rows: Vec<u16>,
     breach: Option<Breach>,
     events: Vec<(usize, crate::session::Event)>,
@@ -126,7 +126,7 @@ fn place<R>(rows: &'static [R], row: &'static R) -> usize {
     distance / size_of::<R>()
 }
 
-impl Evidence {
+impl StepTrace {
     fn take(&mut self, place: usize) {
         self.rows.extend(u16::try_from(place));
     }
@@ -207,9 +207,9 @@ impl World {
     }
 
     /// What must happen somewhere, in the worlds in which it can: or the other laws could hold for nothing.
-    fn sometimes(&self, mut laws: Laws<World>) -> Laws<World> {
+    fn sometimes(&self, mut laws: Properties<World>) -> Properties<World> {
         let law = |law: Law| (law.into_str(), law.meaning());
-        if self.scope.sequels {
+        if self.scope.track_resumption {
             let (name, meaning) = law(Law::SessionsOutliveConnections);
             laws = laws.sometimes(name, meaning, judge::outlived);
             let (name, meaning) = law(Law::ResumedViewersCatchUp);
@@ -222,7 +222,7 @@ impl World {
         laws
     }
 
-    fn first(&self) -> Moment {
+    fn first(&self) -> WorldState {
         let created = self.machine.create(play::log_id(0)).next;
         let mut timers = [Clock::default(); Timer::COUNT];
         timers[Timer::Idle as usize].armed = true;
@@ -246,7 +246,7 @@ impl World {
             resumed: false,
             fence: (0, 0),
         };
-        Moment {
+        WorldState {
             store,
             older: None,
             history: 0,
@@ -279,28 +279,28 @@ macro_rules! judged {
 }
 
 impl Model for World {
-    type State = Moment;
+    type State = WorldState;
     type Action = Action;
-    type Evidence = Evidence;
+    type StepTrace = StepTrace;
 
     fn name(&self) -> String {
         self.scope.name.into()
     }
 
-    fn initial(&self) -> Vec<Moment> {
+    fn initial(&self) -> Vec<WorldState> {
         vec![self.first()]
     }
 
-    fn actions(&self, now: &Moment, out: &mut Vec<Action>) {
+    fn actions(&self, now: &WorldState, out: &mut Vec<Action>) {
         self.enabled(now, out);
     }
 
-    fn step(&self, now: &Moment, action: &Action) -> Option<(Moment, Evidence)> {
-        play::Play::new(self, now).play(action)
+    fn step(&self, now: &WorldState, action: &Action) -> Option<(WorldState, StepTrace)> {
+        play::Transition::new(self, now).play(action)
     }
 
-    fn laws(&self) -> Laws<World> {
-        let laws = Laws::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
+    fn properties(&self) -> Properties<World> {
+        let laws = Properties::<World>::new().suspecting(|_, step| step.evidence.breach.is_some());
         let laws = judged!(laws,
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft DrainBeginsNothing
@@ -363,11 +363,11 @@ impl Model for World {
         session.chain(connection).chain(names("routing", self.routes.rows)).collect()
     }
 
-    fn count(&self, evidence: &Evidence, hit: &mut dyn FnMut(usize)) {
+    fn count(&self, evidence: &StepTrace, hit: &mut dyn FnMut(usize)) {
         evidence.rows.iter().for_each(|row| hit(usize::from(*row)));
     }
 
-    fn terminal(&self, now: &Moment) -> bool {
+    fn terminal(&self, now: &WorldState) -> bool {
         now.nodes.iter().any(|node| node.up)
     }
 
@@ -375,11 +375,11 @@ impl Model for World {
         self.scope.symmetric && symmetry::interchangeable(self.scope.prompts)
     }
 
-    fn canonical(&self, moment: Moment) -> Moment {
+    fn canonical(&self, moment: WorldState) -> WorldState {
         symmetry::representative(moment)
     }
 
-    fn describe(&self, now: &Moment) -> String {
+    fn describe(&self, now: &WorldState) -> String {
         now.to_string().trim_end_matches("; ").to_owned()
     }
 

@@ -31,7 +31,7 @@ enum Change {
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum MutantOutcome {
     /// A law noticed.
     Killed {
         /// Which one.
@@ -227,9 +227,9 @@ impl Mutant {
 
     /// Looks for a law that notices: by shape, then in each of the worlds, up to twice as many states as
     /// the shipped table has there. A changed row may make a world endless.
-    pub fn fate(&self, worlds: &[(&'static Scope, u64)], threads: usize) -> Fate {
+    pub fn fate(&self, worlds: &[(&'static Scope, u64)], threads: usize) -> MutantOutcome {
         if let Some(law) = self.shape_error() {
-            return Fate::Killed { law: law.to_string(), world: None };
+            return MutantOutcome::Killed { law: law.to_string(), world: None };
         }
         for (scope, states) in worlds {
             let world = World::new((*scope).clone()).expect("the scopes' limits are not 0");
@@ -238,12 +238,15 @@ impl Mutant {
                 Search::packed(&world, Bytes).threads(threads).max_states(2 * states + 1_000);
             let report = search.allow_idle_classes().allow_idle_counters().run();
             if let Some(violation) = report.violations.first() {
-                return Fate::Killed { law: violation.law.clone(), world: Some(scope.name) };
+                return MutantOutcome::Killed {
+                    law: violation.law.clone(),
+                    world: Some(scope.name),
+                };
             }
         }
         match EQUIVALENT.iter().find(|(name, _)| self.name.starts_with(name)) {
-            Some((_, why)) => Fate::Equivalent { why },
-            None => Fate::Survived,
+            Some((_, why)) => MutantOutcome::Equivalent { why },
+            None => MutantOutcome::Survived,
         }
     }
 
@@ -256,7 +259,7 @@ impl Mutant {
 
 /// What becomes of every mutant. Each is looked for in the small worlds that take its row, the smallest
 /// first. `progress` is told how many are done, and of how many.
-pub fn survey(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, Fate)> {
+pub fn run_all(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, MutantOutcome)> {
     let explored = scopes::SMALL_WORLDS.iter().map(|scope| {
         let world = World::new(scope.clone()).expect("the scopes' limits are not 0");
         let search = Search::packed(&world, Bytes).threads(threads);

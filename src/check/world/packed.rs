@@ -10,9 +10,9 @@ use std::thread_local;
 use strum::{EnumCount, VariantArray};
 
 use super::World;
-use super::moment::{
-    Budget, Client, Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word,
-    Worker,
+use super::world_state::{
+    Budget, Client, Clock, Frame, Gone, Key, Link, Message, Node, Order, Phase, Request, Word,
+    Worker, WorldState,
 };
 use crate::check::Encoding;
 use crate::connection;
@@ -34,7 +34,7 @@ pub struct Bytes;
 impl Encoding<World> for Bytes {
     type Key = Box<[u8]>;
 
-    fn pack(&self, moment: &Moment) -> Box<[u8]> {
+    fn pack(&self, moment: &WorldState) -> Box<[u8]> {
         ROOM.with_borrow_mut(|room| {
             room.clear();
             moment.put(room);
@@ -42,8 +42,8 @@ impl Encoding<World> for Bytes {
         })
     }
 
-    fn unpack(&self, key: &Box<[u8]>) -> Moment {
-        Moment::get(&mut &key[..])
+    fn unpack(&self, key: &Box<[u8]>) -> WorldState {
+        WorldState::get(&mut &key[..])
     }
 
     fn heap_bytes(&self, key: &Box<[u8]>) -> usize {
@@ -220,7 +220,7 @@ variants! {
         0 => Hello(claim), 1 => Subscribe, 2 => Prompt { n, digest }, 3 => Suspend { seen },
         4 => Resume, 5 => Bye,
     }
-    Post {
+    Request {
         0 => Stop { incarnation }, 1 => Interrupt { turn }, 2 => Answer { client, ask },
         3 => Suspend { link, seen },
     }
@@ -367,9 +367,9 @@ impl Code for [u8; 4] {
     }
 }
 
-impl Code for Moment {
+impl Code for WorldState {
     fn put(&self, to: &mut Vec<u8>) {
-        let Moment {
+        let WorldState {
             store,
             older,
             history,
@@ -405,7 +405,7 @@ impl Code for Moment {
         alone.put(to);
     }
 
-    fn get(from: &mut &[u8]) -> Moment {
+    fn get(from: &mut &[u8]) -> WorldState {
         let nodes = Vec::<Node>::get(from);
         let owner: usize = Code::get(from);
         let store = if bool::get(from) {
@@ -413,7 +413,7 @@ impl Code for Moment {
         } else {
             Code::get(from)
         };
-        Moment {
+        WorldState {
             nodes,
             owner,
             store,

@@ -3,7 +3,7 @@
 
 use super::Bytes;
 use super::World;
-use super::moment::{Moment, Post};
+use super::world_state::{Request, WorldState};
 use crate::check::Encoding;
 use crate::ids::ClientId;
 use crate::session::Session;
@@ -14,13 +14,13 @@ pub(super) fn interchangeable(prompts: &[u8]) -> bool {
 }
 
 /// The lesser of the moment and the one with its two clients swapped.
-pub(super) fn representative(moment: Moment) -> Moment {
+pub(super) fn representative(moment: WorldState) -> WorldState {
     let swapped = swapped(&moment);
-    let key = |moment: &Moment| Encoding::<World>::pack(&Bytes, moment);
+    let key = |moment: &WorldState| Encoding::<World>::pack(&Bytes, moment);
     if key(&swapped) < key(&moment) { swapped } else { moment }
 }
 
-fn swapped(moment: &Moment) -> Moment {
+fn swapped(moment: &WorldState) -> WorldState {
     let mut other = moment.clone();
     other.clients.reverse();
     let sessions = other.nodes.iter_mut().filter_map(|node| node.session.as_mut());
@@ -32,7 +32,7 @@ fn swapped(moment: &Moment) -> Moment {
         key.client = twin(key.client);
     }
     for post in &mut other.posts {
-        if let Post::Answer { client, .. } = post {
+        if let Request::Answer { client, .. } = post {
             *client = 1 - *client;
         }
     }

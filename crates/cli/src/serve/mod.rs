@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::watch::{Watch, Watching};
 use crate::Exit;
-use crate::output::complain;
+use crate::output::fail;
 
 /// Serve sessions, and a page to break their connections with.
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Serve {
     pub(crate) fn run(&self) -> Exit {
         if !self.listen.ip().is_loopback() && self.token.is_none() {
-            return complain(&format!(
+            return fail(&format!(
                 "{} can be reached from other machines, and everybody there could do everything: \
                  say who may with --token, or listen on 127.0.0.1",
                 self.listen
@@ -91,9 +91,9 @@ impl Serve {
         match runtime {
             Ok(runtime) => match runtime.block_on(self.serve()) {
                 Ok(()) => Exit::Holds,
-                Err(why) => complain(&why),
+                Err(why) => fail(&why),
             },
-            Err(why) => complain(&format!("no threads to run on: {why}")),
+            Err(why) => fail(&format!("no threads to run on: {why}")),
         }
     }
 

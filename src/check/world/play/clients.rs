@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play<'_> {
+impl Transition<'_> {
     pub(super) fn dial(&mut self, client: usize, forged: bool) {
         let cursor = World::claim(&self.now, client, forged);
         let id = self.now.free_id();
@@ -53,7 +53,7 @@ impl Play<'_> {
         who.posted |= posted;
         let (link, (_, seen)) = (who.link?, who.cursor?);
         if posted {
-            self.now.posts.push(Post::Suspend { link, seen });
+            self.now.posts.push(Request::Suspend { link, seen });
             self.now.posts.sort_unstable();
             Some(())
         } else {
@@ -133,7 +133,7 @@ impl Play<'_> {
         }
         let head = self.now.store.as_ref().map_or(Seq(0), |session| session.log().head);
         let lacks = matches!(outcome, AttachOutcome::Resumed { from } if from <= head);
-        who.resumed = lacks && self.world.scope.sequels;
+        who.resumed = lacks && self.world.scope.track_resumption;
         who.cursor = Some((log, seq));
         if !declared {
             self.breach(Law::InOrderWithoutSilentGaps, format!("{outcome:?} for {cursor:?}"));

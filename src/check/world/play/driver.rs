@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play<'_> {
+impl Transition<'_> {
     /// Feeds an event to a node's session: one step, one commit, effects in order.
     pub(super) fn feed(&mut self, node: usize, event: Event) {
         let Some(session) = self.now.nodes[node].session.take() else { return };
@@ -14,7 +14,7 @@ impl Play<'_> {
         if step.commits() && self.now.owner == node {
             self.commit(&step);
         }
-        if self.world.scope.sequels && session.connections().is_empty() {
+        if self.world.scope.track_resumption && session.connections().is_empty() {
             let output = |entry: &EntryMeta| matches!(entry, EntryMeta::Output { .. });
             let first = step.records.iter().find(|record| output(&record.entry));
             self.now.alone = self.now.alone.or(first.map(|record| record.seq));

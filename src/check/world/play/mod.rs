@@ -14,10 +14,10 @@ use core::num::{NonZeroU32, NonZeroU64};
 use strum::EnumCount;
 
 use super::action::Action;
-use super::moment::{
-    Clock, Frame, Gone, Key, Link, Message, Moment, Node, Order, Phase, Post, Word, Worker,
+use super::world_state::{
+    Clock, Frame, Gone, Key, Link, Message, Node, Order, Phase, Request, Word, Worker, WorldState,
 };
-use super::{Bug, CURRENT, Evidence, OLD, World, judge};
+use super::{Bug, CURRENT, OLD, StepTrace, World, judge};
 use crate::connection::{self, Connection, Trigger};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
 use crate::laws::{self, Breach, Law, Witness};
@@ -27,21 +27,21 @@ use crate::session::{Effect, EntryMeta, Event, Session, Step};
 use crate::words::{ClientRule, CloseCode, Timer};
 
 /// One action being played.
-pub(super) struct Play<'a> {
+pub(super) struct Transition<'a> {
     world: &'a World,
-    pub(super) now: Moment,
-    pub(super) evidence: Evidence,
+    pub(super) now: WorldState,
+    pub(super) evidence: StepTrace,
     /// The link whose message is being answered.
     via: Option<u8>,
 }
 
-impl<'a> Play<'a> {
-    pub(super) fn new(world: &'a World, now: &Moment) -> Play<'a> {
-        Play { world, now: now.clone(), evidence: Evidence::default(), via: None }
+impl<'a> Transition<'a> {
+    pub(super) fn new(world: &'a World, now: &WorldState) -> Transition<'a> {
+        Transition { world, now: now.clone(), evidence: StepTrace::default(), via: None }
     }
 
     /// Plays the action; none if it is not possible.
-    pub(super) fn play(mut self, action: &Action) -> Option<(Moment, Evidence)> {
+    pub(super) fn play(mut self, action: &Action) -> Option<(WorldState, StepTrace)> {
         match *action {
             Action::Dial { client, forged } => self.dial(client, forged),
             Action::Hear(link) => self.hear(link)?,

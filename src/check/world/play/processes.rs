@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play<'_> {
+impl Transition<'_> {
     pub(super) fn late(&mut self, node: usize, timer: Timer, stale: bool) {
         let clock = self.now.nodes[node].clock(timer);
         if stale {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play<'_> {
+impl Transition<'_> {
     pub(super) fn hear(&mut self, id: u8) -> Option<()> {
         let link = self.link(id)?;
         let (node, client, message) = (link.node, link.client, link.up.remove(0));
@@ -73,21 +73,21 @@ impl Play<'_> {
         Some(())
     }
 
-    pub(super) fn arrive(&mut self, post: Post) -> Option<()> {
+    pub(super) fn arrive(&mut self, post: Request) -> Option<()> {
         let place = self.now.posts.iter().position(|other| *other == post)?;
         let node = self.now.nodes.iter().position(|node| node.up)?;
         self.now.posts.remove(place);
         match post {
-            Post::Stop { incarnation } => {
+            Request::Stop { incarnation } => {
                 let incarnation = Incarnation(u32::from(incarnation));
                 self.command(node, Some(Event::Stop { incarnation }));
             }
-            Post::Interrupt { turn } => self.command(node, Some(Event::Interrupt { turn })),
-            Post::Answer { client, ask } => {
+            Request::Interrupt { turn } => self.command(node, Some(Event::Interrupt { turn })),
+            Request::Answer { client, ask } => {
                 let client = ClientId(client as u64);
                 self.command(node, Some(Event::Answer { client, ask }));
             }
-            Post::Suspend { link, seen } => {
+            Request::Suspend { link, seen } => {
                 self.feed(node, Event::Suspend { connection: fence(link), seen });
             }
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play<'_> {
+impl Transition<'_> {
     pub(super) fn cut(&mut self, id: u8) -> Option<()> {
         self.now.left.cuts -= 1;
         let link = self.link(id)?;

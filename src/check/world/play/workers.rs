@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play<'_> {
+impl Transition<'_> {
     pub(super) fn start(&mut self, node: usize, incarnation: Incarnation) {
         if self.now.worker_on(node).is_some() {
             let detail = format!("worker {incarnation} is started beside another");

@@ -56,14 +56,14 @@ const QUIET: Scope = Scope {
     pipe: 2,
     quick_wire: false,
     handshakes: false,
-    beacons: false,
+    suspend_requests: false,
     stops: false,
     interrupts: false,
     late_timers: false,
-    asides: false,
+    output_outside_turns: false,
     failing_store: false,
-    lazy: false,
-    sequels: false,
+    lazy_recovery: false,
+    track_resumption: false,
     symmetric: false,
     live: false,
 };
@@ -135,7 +135,7 @@ pub const RECONNECTS: Scope = Scope {
     about: "connections break half-way and come back; the log is trimmed under slow viewers",
     budget: Budget { dials: 2, outputs: 4, cuts: 1, ..NOTHING },
     timers: &[Timer::Detach],
-    sequels: true,
+    track_resumption: true,
     live: true,
     ..QUIET
 };
@@ -148,7 +148,7 @@ pub const SUSPENDS: Scope = Scope {
     timers: &[Timer::Detach, Timer::Grace],
     quick_wire: true,
     late_timers: true,
-    beacons: true,
+    suspend_requests: true,
     live: true,
     ..QUIET
 };
@@ -190,7 +190,7 @@ pub const CLOSING: Scope = Scope {
     quick_wire: true,
     stops: true,
     late_timers: true,
-    asides: true,
+    output_outside_turns: true,
     ..QUIET
 };
 
@@ -203,7 +203,7 @@ pub const ENDINGS: Scope = Scope {
     timers: &[Timer::Start, Timer::Turn, Timer::Interrupt, Timer::Detach, Timer::Closeout],
     interrupts: true,
     late_timers: false,
-    asides: false,
+    output_outside_turns: false,
     live: true,
     ..CLOSING
 };
@@ -216,7 +216,7 @@ pub const CRASHES: Scope = Scope {
     budget: Budget { dials: 3, outputs: 0, crashes: 1, ..NOTHING },
     timers: &[Timer::Start, Timer::Detach],
     failing_store: true,
-    lazy: true,
+    lazy_recovery: true,
     live: true,
     ..QUIET
 };
@@ -229,7 +229,7 @@ pub const LOSSES: Scope = Scope {
     budget: Budget { dials: 2, outputs: 1, crashes: 1, losses: 1, ..NOTHING },
     timers: &[Timer::Idle],
     quick_wire: false,
-    lazy: true,
+    lazy_recovery: true,
     ..QUIET
 };
 
@@ -341,7 +341,7 @@ pub const EVERYTHING: Scope = Scope {
         Timer::Closeout,
     ],
     quick_wire: true,
-    beacons: true,
+    suspend_requests: true,
     stops: true,
     interrupts: true,
     late_timers: true,

@@ -9,7 +9,7 @@ pub const NIGHTLY: &[Scope] = &[
     Scope {
         name: "nightly_reconnects",
         budget: Budget { dials: 3, ..RECONNECTS.budget },
-        sequels: false,
+        track_resumption: false,
         live: false,
         ..RECONNECTS
     },

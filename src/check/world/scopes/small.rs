@@ -25,7 +25,7 @@ pub const SMALL_WORLDS: &[Scope] = &[
         name: "small_turns",
         prompts: &[2],
         budget: Budget { dials: 1, outputs: 1, posts: 1, exits: 1, ..NOTHING },
-        asides: true,
+        output_outside_turns: true,
         late_timers: false,
         failing_store: false,
         live: false,
@@ -86,7 +86,7 @@ pub const SMALL_WORLDS: &[Scope] = &[
         timers: &[Timer::Closeout],
         interrupts: true,
         stops: true,
-        beacons: false,
+        suspend_requests: false,
         late_timers: false,
         live: false,
         ..SUSPENDS

@@ -13,7 +13,7 @@ use crate::words::{CloseCode, Timer};
 
 /// One state of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Moment {
+pub struct WorldState {
     /// What the store holds of the session; none if it was purged.
     pub(super) store: Option<Session>,
     /// What a store that loses its last commit falls back to. Kept only where that can happen.
@@ -31,7 +31,7 @@ pub struct Moment {
     /// The workers that are alive, and the dead whose last words are not heard yet.
     pub(super) workers: Vec<Worker>,
     /// Requests outside any connection, on their way.
-    pub(super) posts: Vec<Post>,
+    pub(super) posts: Vec<Request>,
     /// What is left of the scope's budget.
     pub(super) left: Budget,
     /// The prompts in the log, by key, and whether they ever ran.
@@ -135,7 +135,7 @@ pub(super) enum Message {
 
 /// A request of its own, such as an HTTP POST: it may arrive at any time later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Post {
+pub enum Request {
     /// A stop.
     Stop {
         /// Of this incarnation.
@@ -303,7 +303,7 @@ pub struct Budget {
 }
 
 /// One line of a story: what matters to a reader, not everything.
-impl fmt::Display for Moment {
+impl fmt::Display for WorldState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.up) {
             let owner = if place == self.owner { "" } else { ", not the owner" };
@@ -360,7 +360,7 @@ fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("; ")
 }
 
-impl Moment {
+impl WorldState {
     pub(super) fn link(&self, id: u8) -> Option<&Link> {
         self.links.iter().find(|link| link.id == id)
     }
@@ -374,7 +374,8 @@ impl Moment {
                 session.last_lost == Some(fence)
                     || session.connections.iter().any(|c| c.id == fence)
             });
-            let posted = |post: &Post| matches!(post, Post::Suspend { link, .. } if *link == id);
+            let posted =
+                |post: &Request| matches!(post, Request::Suspend { link, .. } if *link == id);
             let fenced = |client: &Client| client.fence.0 == id || client.fence.1 == id;
             self.link(id).is_some()
                 || known.any(|known| known)

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::model::{Encoding, Model};
-use super::store::{Id, Shard, Spot, Store, id_of};
+use super::store::{HashSlot, Id, Shard, Store, id_of};
 
 /// A state reached and not known, on its way to the shard it belongs to.
 pub(super) struct Candidate<K> {
     pub(super) key: K,
-    pub(super) spot: Spot,
+    pub(super) spot: HashSlot,
     pub(super) parent: Id,
     /// Its number among those of this worker in this round.
     pub(super) order: u32,

@@ -169,7 +169,7 @@ impl Server {
 
 /// How a prompt fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fate {
+pub enum MutantOutcome {
     /// Nobody said anything yet.
     Waits,
     /// Its giver was told that it is accepted.
@@ -180,7 +180,7 @@ pub enum Fate {
 
 /// One state of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Moment {
+pub struct WorldState {
     /// The machine under test.
     pub link: Link,
     /// What its driver saved.
@@ -190,7 +190,7 @@ pub struct Moment {
     /// What the application shows: everything up to here.
     pub shown: Option<Cursor>,
     /// How each prompt fares, in the order in which they were given.
-    pub prompts: Vec<Fate>,
+    pub prompts: Vec<MutantOutcome>,
     /// The connection.
     pub wire: Option<Wire>,
     /// A prompt that is still in flight on the connection before.

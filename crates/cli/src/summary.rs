@@ -11,7 +11,7 @@ use crate::check::thousands;
 
 /// What all worlds together showed.
 #[derive(Default)]
-pub(crate) struct Found {
+pub(crate) struct Summary {
     worlds: Vec<Value>,
     violations: Vec<Value>,
     /// Every rule of the tables, and those that were taken.
@@ -65,7 +65,7 @@ impl Explored for client::World {
         (client::scopes::PINNED, "src/check/client/scopes.rs");
 }
 
-impl Found {
+impl Summary {
     pub(crate) fn take<W: Explored>(&mut self, world: &W, report: &Report) {
         let rules = world.rules();
         let (name, about) = world.told();
