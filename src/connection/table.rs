@@ -47,13 +47,13 @@ pub const RULES: &[Rule<Phase, Op, Reason>] = &[
     // CONNECTING
     rule("K1").go(Open, &[Admit]).because("the hello names the session; from here on it is a viewer"),
     rule("K2").go(Closing, &[Code(IdleTimeout)])
-        .because("a connection without a hello is closed, never taken for another protocol (F-97)"),
+        .because("a connection without a hello is closed, never taken for another protocol"),
     rule("K3").go(Closing, &[Code(Protocol)])
         .because("nothing is heard from a connection that has not said who it is"),
     rule("K4").go(Closing, &[CodeAsAsked]).because("refused before it was open: limits, rights, drain"),
-    rule("K5").go(Closed, &[]).because("gone before it was open: no session ever knew it (F-63)"),
+    rule("K5").go(Closed, &[]).because("gone before it was open: no session ever knew it"),
     // OPEN
-    rule("O1").ignore(Stale).because("said already: one connection, one place in the session (F-47)"),
+    rule("O1").ignore(Stale).because("said already: one connection, one place in the session"),
     rule("O2").stay(&[Pass]).because("the session decides"),
     rule("O3").stay(&[Write]).because("the only row that writes data"),
     rule("O4").stay(&[Pass]).because("credit for the next range"),
@@ -69,11 +69,11 @@ pub const RULES: &[Rule<Phase, Op, Reason>] = &[
                   key, by turn or by incarnation"),
     rule("L2").ignore(AlreadyClosing).because("the first close code wins"),
     rule("L3").go(Closed, &[]).because("closed, cut or not answered in time: over"),
-    rule("L4").ignore(NotOpen).because("a hello after its time is not heard (F-97)"),
+    rule("L4").ignore(NotOpen).because("a hello after its time is not heard"),
     // no writing unless OPEN
     rule("N1").ignore(NotOpen)
         .because("nothing is written before the hello or after the close, whoever still holds the connection \
-                  (F-01 to F-09, race R9)"),
+                  (race R9)"),
     rule("N2").ignore(NotOpen).because("credit is of no use to a connection that is not open"),
     // timers that fired before they were disarmed
     rule("N3").ignore(TooLate).because("the hello, or the close, was there first"),

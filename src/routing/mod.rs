@@ -1,7 +1,7 @@
 //! Before any command: hold the durable state against what this process has, and reconcile the two.
 //!
 //! There is one such decision in a server. Send, interrupt, switch, reconnect and stop all go through
-//! it; no handler keeps a copy (incidents F-17 to F-20).
+//! it; no handler keeps a copy.
 
 pub mod table;
 

@@ -50,12 +50,12 @@ pub const RULES: &[Rule<Durable, Op, Reason>] = &[
     rule("Q1").stay(&[NotFound])
         .because("an unknown session is not a state; unknown and forbidden look the same"),
     rule("Q2").stay(&[Abort, NotFound])
-        .because("nobody will ever ask for its work: a zombie is aborted, not forgotten (F-14)"),
+        .because("nobody will ever ask for its work: a zombie is aborted, not forgotten"),
     rule("Q3").stay(&[Proceed]).because("no worker is expected, and none is there"),
     rule("Q4").stay(&[Abort, Proceed])
-        .because("the record says that no worker is up: what runs is a zombie (F-17, F-19)"),
-    rule("Q5").stay(&[Recover, Proceed]).because("the record counts on a worker that is gone (F-26)"),
-    rule("Q6").stay(&[Proceed]).because("the two agree, and the healthy run is left alone (F-17)"),
+        .because("the record says that no worker is up: what runs is a zombie"),
+    rule("Q5").stay(&[Recover, Proceed]).because("the record counts on a worker that is gone"),
+    rule("Q6").stay(&[Proceed]).because("the two agree, and the healthy run is left alone"),
     rule("Q7").stay(&[Abort, Recover, Proceed]).because("what runs is not what the record counts on"),
     rule("Q8").stay(&[Recover, Proceed])
         .because("what is read back from the store has no worker, no viewer and no timer, whatever its record \

@@ -211,7 +211,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("T14").ignore(AlreadyStarted).because("the start was reported, or is not wanted any more"),
     rule("T15").ignore(AlreadyStarted).because("the start was reported, or is not wanted any more"),
     rule("T16").go(Ended, &[EndTurn(Interrupted), LogEnd(Exited)])
-        .because("a worker that leaves because it was interrupted is no failure (F-93)"),
+        .because("a worker that leaves because it was interrupted is no failure"),
     // CREATED
     rule("C1").go(Ended, &[EndQueue(Cancelled), LogEnd(Stopped)])
         .because("there is no worker to close out; what waited, where the session is draining, never runs"),
@@ -225,7 +225,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("S4").go(Ended, &[EndQueue(Failed), LogEnd(StartFailed)])
         .because("every accepted prompt gets its end; starting again by itself could go on for ever"),
     rule("S5").go(Ended, &[Abort, EndQueue(Failed), LogEnd(StartTimeout)])
-        .because("a worker that is late must not come later (F-88)"),
+        .because("a worker that is late must not come later"),
     // ACTIVE
     rule("A1").go(Detached, &[Unlist]).because("outliving the connection is the point"),
     rule("A2").go(Suspended, &[Unlist]).because("those that remain announced that they will be back"),

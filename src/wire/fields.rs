@@ -66,7 +66,7 @@ fn need<T>(kind: &'static str, field: &'static str, value: Option<T>) -> Result<
 
 /// That the field `field` holds `found`, which is not one of `known`.
 fn unknown(field: &'static str, found: Option<String>, known: &'static str) -> FrameError {
-    let found = found.map_or_else(|| "missing".into(), |found| std::format!("{found:?}"));
+    let found = found.map_or_else(|| "missing".into(), |found| format!("{found:?}"));
     FrameError::Unknown { field, found, known }
 }
 

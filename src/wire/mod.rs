@@ -316,7 +316,7 @@ pub enum FrameError {
 
 /// The frame of an entry: its place, then the line that the store keeps.
 pub fn frame(log: LogId, seq: Seq, line: &[u8]) -> Vec<u8> {
-    let mut frame = std::format!("{{\"t\":\"ev\",\"id\":\"{log}.{seq}\",").into_bytes();
+    let mut frame = format!("{{\"t\":\"ev\",\"id\":\"{log}.{seq}\",").into_bytes();
     frame.extend_from_slice(line.get(1..).unwrap_or_default());
     frame
 }

@@ -31,9 +31,7 @@ impl FairClasses {
         for fairness in context.laws.leads_to.iter().flat_map(|law| &law.fairness) {
             let name = fairness.class();
             let Some(class) = classes.iter().position(|class| *class == name) else {
-                return Err(std::format!(
-                    "fairness speaks of {name}, which is no class of actions"
-                ));
+                return Err(format!("fairness speaks of {name}, which is no class of actions"));
             };
             if numbers[class].is_none() {
                 numbers[class] = Some(next);

@@ -1,7 +1,5 @@
 //! Where a server is.
 
-use std::string::{String, ToString};
-
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::dial::Target;

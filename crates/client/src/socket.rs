@@ -1,7 +1,6 @@
 //! One socket, from its dial to its end, in a task of its own: a peer that does not read must not keep the
 //! client from noticing.
 
-use std::string::{String, ToString};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};

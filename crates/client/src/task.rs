@@ -1,7 +1,6 @@
 //! The client's one task: it feeds the machine one event at a time and performs what it says.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::string::{String, ToString};
 use std::time::Duration;
 
 use serde_json::Value;

@@ -1,7 +1,5 @@
 //! What a line says must have come of its event.
 
-use std::string::{String, ToString};
-
 use serde::{Deserialize, Serialize};
 
 use crate::ids::PromptNumber;

@@ -1,7 +1,5 @@
 //! A line of a trace: a beginning, or an event with what is expected of it.
 
-use std::string::{String, ToString};
-
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,7 +1,6 @@
 //! Reads a trace line by line; memory is bounded by the longest line that is allowed.
 
 use std::io::{BufRead, Read};
-use std::string::{String, ToString};
 
 use super::line::Line;
 

@@ -68,7 +68,7 @@ pub(super) fn accepted_is_kept(_: &World, now: &WorldState) -> Judgement {
         let high = store.last_accepted(who).map_or(0, core::num::NonZeroU64::get);
         if high < u64::from(client.heard) {
             let heard = client.heard;
-            return Err(std::format!("client {place} heard {heard}, the store knows {high}"));
+            return Err(format!("client {place} heard {heard}, the store knows {high}"));
         }
     }
     Ok(())
@@ -81,10 +81,10 @@ pub(super) fn stop_aborts_the_worker(_: &World, now: &WorldState) -> Judgement {
         let alive = here.clone().any(|worker| worker.phase != Phase::Dead);
         let counts_on = state.is_some_and(counts_on_a_worker);
         if alive && !counts_on {
-            return Err(std::format!("{} with a living worker", named(state)));
+            return Err(format!("{} with a living worker", named(state)));
         }
         if counts_on && here.count() == 0 {
-            return Err(std::format!("{}, and no worker", named(state)));
+            return Err(format!("{}, and no worker", named(state)));
         }
     }
     Ok(())
@@ -98,12 +98,12 @@ pub(super) fn listed_means_open(_: &World, now: &WorldState) -> Judgement {
         for one in session.connections() {
             let link = now.links.iter().find(|link| u64::from(link.id) == one.id.0);
             if !link.is_some_and(|link| open(link) || link.gone == world_state::Gone::Untold) {
-                return Err(std::format!("connection {} is listed and not open", one.id));
+                return Err(format!("connection {} is listed and not open", one.id));
             }
         }
         for link in now.links.iter().filter(|link| link.node == place && open(link)) {
             if !listed(link.id) && !link.up.contains(&world_state::Message::Subscribe) {
-                return Err(std::format!("connection {} is open and not listed", link.id));
+                return Err(format!("connection {} is open and not listed", link.id));
             }
         }
     }

@@ -198,7 +198,7 @@ impl World {
         let connection = rules(self.connections.rows).map(|(_, rows)| ("connection", rows[0].id));
         let routing = rules(self.routes.rows).map(|(_, rows)| ("routing", rows[0].id));
         let all = session.chain(connection).chain(routing);
-        all.map(|(table, id)| std::format!("{table} {id}")).collect()
+        all.map(|(table, id)| format!("{table} {id}")).collect()
     }
 
     /// A counterexample as a trace for the replay: what the first node's session was fed.
@@ -405,7 +405,7 @@ pub(in crate::check) fn names<S: crate::table::Word, T, O, R>(
     rows.iter().enumerate().map(move |(place, row)| {
         let again = place > 0 && rows[place - 1].id == row.id;
         let states: Vec<&str> = row.from.iter().map(|state| state.name()).collect();
-        let states = if again { std::format!(" ({})", states.join(", ")) } else { String::new() };
-        std::format!("{table} {}{states}", row.id)
+        let states = if again { format!(" ({})", states.join(", ")) } else { String::new() };
+        format!("{table} {}{states}", row.id)
     })
 }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::stage::{Stage, cursor, numbers, place, until_number};
 use outlive_testkit::endpoints::{entry, outputs};
 
-/// (a), F-44: resuming after event 2 delivered event 2 again.
+/// (a): resuming after event 2 delivered event 2 again.
 #[tokio::test]
 async fn a_a_stream_resumes_after_what_was_read() {
     let stage = Stage::new(Limits::default()).await;
@@ -32,7 +32,7 @@ async fn a_a_stream_resumes_after_what_was_read() {
     stage.is_quiet();
 }
 
-/// (b), F-45: 40 events while away, 16 are kept: resume said it was fine, and 24 were gone.
+/// (b): 40 events while away, 16 are kept: resume said it was fine, and 24 were gone.
 #[tokio::test]
 async fn b_what_is_lost_is_said_to_be_lost() {
     let stage = Stage::new(Limits { retention: 16, ..Limits::default() }).await;
@@ -55,7 +55,7 @@ async fn b_what_is_lost_is_said_to_be_lost() {
     stage.is_quiet();
 }
 
-/// (c), F-56, F-58: while the old connection was half-open the newcomer got a stream on which nothing came.
+/// (c): while the old connection was half-open the newcomer got a stream on which nothing came.
 #[tokio::test]
 async fn c_the_newcomer_has_the_stream_while_the_old_connection_is_half_open() {
     let stage = Stage::new(Limits::default()).await;
@@ -141,7 +141,7 @@ async fn d_a_hundred_others_read_to_the_end_beside_one_that_never_reads() {
     stage.is_quiet();
 }
 
-/// (e), F-20, F-37: the final answer, produced while nobody was connected, was lost.
+/// (e): the final answer, produced while nobody was connected, was lost.
 #[tokio::test]
 async fn e_the_final_answer_waits_for_whoever_comes() {
     let stage = Stage::new(Limits::default()).await;

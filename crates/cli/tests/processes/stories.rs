@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::stage::{Stage, cursor, ends, numbers, until_number};
 use outlive_testkit::endpoints::{entry, outputs};
 
-/// D, F-01, F-02, F-65, F-93: a stop in mid-stream closes the socket, and about 8,700 frames were sent on it
+/// D: a stop in mid-stream closes the socket, and about 8,700 frames were sent on it
 /// afterwards, with an error each.
 #[tokio::test]
 async fn d_nothing_is_sent_after_a_stop_in_mid_stream_and_nobody_complains() {
@@ -47,7 +47,7 @@ async fn d_nothing_is_sent_after_a_stop_in_mid_stream_and_nobody_complains() {
     stage.is_quiet();
 }
 
-/// M, F-17: the session has ended, its page is still open. The first message after that was swallowed, the
+/// M: the session has ended, its page is still open. The first message after that was swallowed, the
 /// second one woke the agent.
 #[tokio::test]
 async fn m_the_first_message_to_a_session_that_has_ended_is_answered() {
@@ -61,7 +61,7 @@ async fn m_the_first_message_to_a_session_that_has_ended_is_answered() {
     let read = cursor(&frames);
     drop(socket);
     let (mut socket, welcome) = stage.attach(&session, "browser", Some(&read)).await;
-    // F-19: what has ended is not shown as running.
+    // What has ended is not shown as running.
     assert_eq!((&welcome["state"], &welcome["turn"]), (&json!("ENDED"), &json!(null)));
     socket.prompt(2, "after").await;
     let frames = socket.until(entry("turn_end")).await;
@@ -70,7 +70,7 @@ async fn m_the_first_message_to_a_session_that_has_ended_is_answered() {
     stage.is_quiet();
 }
 
-/// M, F-18, F-25: a message to a session that is closing raced the closeout. It is for the next worker, and
+/// M: a message to a session that is closing raced the closeout. It is for the next worker, and
 /// the zombie is aborted.
 #[tokio::test]
 async fn m_a_message_to_a_closing_session_is_answered_once_by_the_next_worker() {
@@ -93,7 +93,7 @@ async fn m_a_message_to_a_closing_session_is_answered_once_by_the_next_worker() 
     stage.is_quiet();
 }
 
-/// P, F-10, F-13: a phone in the pocket killed the run. Here its notice comes after its connection is gone.
+/// P: a phone in the pocket killed the run. Here its notice comes after its connection is gone.
 #[tokio::test]
 async fn p_a_phone_in_the_pocket_finds_the_rest_and_can_still_interrupt() {
     let stage = Stage::new(Limits::default()).await;
@@ -123,7 +123,7 @@ async fn p_a_phone_in_the_pocket_finds_the_rest_and_can_still_interrupt() {
     stage.is_quiet();
 }
 
-/// S, F-03, F-50, F-51: a task kept the socket it started with. Twenty refreshes, and one answer.
+/// S: a task kept the socket it started with. Twenty refreshes, and one answer.
 #[tokio::test]
 async fn s_twenty_refreshes_in_a_running_turn_give_one_answer() {
     let stage = Stage::new(Limits::default()).await;
@@ -153,7 +153,7 @@ async fn s_twenty_refreshes_in_a_running_turn_give_one_answer() {
     stage.is_quiet();
 }
 
-/// A, F-05, F-55, F-76: the window is closed in mid-answer; and an answer that is empty was not stored, so
+/// A: the window is closed in mid-answer; and an answer that is empty was not stored, so
 /// that the next one was taken for it.
 #[tokio::test]
 async fn a_the_answer_is_whole_and_an_empty_one_has_its_own_end() {

@@ -1,7 +1,6 @@
 //! What goes to a session's driver, and what it sends to links.
 
 use std::collections::VecDeque;
-use std::string::{String, ToString as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};

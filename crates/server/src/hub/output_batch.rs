@@ -59,7 +59,7 @@ pub(super) fn cut(text: Vec<u8>, sizes: impl Iterator<Item = usize>) -> Vec<Byte
     for size in sizes {
         let end = start + size;
         if start == 0 && end == text.len() {
-            return std::vec![text];
+            return vec![text];
         }
         parts.push(text.slice(start..end));
         start = end;
@@ -116,7 +116,7 @@ mod tests {
                 to.serialize_bytes(&inner?)
             }
         }
-        let inner = std::format!("{:?}", b"\"inner\"").replace(' ', "");
+        let inner = format!("{:?}", b"\"inner\"").replace(' ', "");
         let outer =
             with_json(&Outer, |json| std::string::String::from_utf8_lossy(json).into_owned());
         assert_eq!(outer.unwrap(), inner);

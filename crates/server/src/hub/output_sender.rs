@@ -90,9 +90,7 @@ impl OutputSender {
     fn room(&self, size: usize) -> Result<u32, TurnError> {
         if size > self.most {
             let most = self.most;
-            return Err(TurnError::Body(std::format!(
-                "{size} bytes, and at most {most} are taken"
-            )));
+            return Err(TurnError::Body(format!("{size} bytes, and at most {most} are taken")));
         }
         Ok(u32::try_from(size).unwrap_or(ROOM).clamp(PIECE, ROOM))
     }

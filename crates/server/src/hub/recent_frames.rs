@@ -69,7 +69,7 @@ impl RecentFrames {
 
 /// The [frames](outlive::wire::frame) of entries from `first` on, in one piece of memory.
 pub(super) fn frames(log: LogId, first: Seq, lines: &[Bytes]) -> Vec<Bytes> {
-    let before = std::format!("{{\"t\":\"ev\",\"id\":\"{log}.");
+    let before = format!("{{\"t\":\"ev\",\"id\":\"{log}.");
     let behind = "\",";
     let size = |(line, seq): (&Bytes, u64)| {
         let digits = seq.checked_ilog10().unwrap_or_default() as usize + 1;

@@ -8,7 +8,6 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::string::{String, ToString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -108,7 +107,7 @@ async fn guarded<T>(act: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    std::format!("the worker panicked: {}", text.unwrap_or_default())
+    format!("the worker panicked: {}", text.unwrap_or_default())
 }
 
 async fn work<W: Worker>(worker: Arc<W>, mut inputs: WorkerInputs) {

@@ -23,7 +23,7 @@ async fn an_answer_that_nobody_saw_is_there_for_whoever_comes_back() {
     stage.done();
 }
 
-/// Incident M: the first message after coming back was swallowed, the second one woke the agent (F-17).
+/// Incident M: the first message after coming back was swallowed, the second one woke the agent.
 #[tokio::test(start_paused = true)]
 async fn the_first_message_after_coming_back_is_answered() {
     let stage = Stage::new().await;
@@ -40,7 +40,7 @@ async fn the_first_message_after_coming_back_is_answered() {
     stage.done();
 }
 
-/// F-77: two senders interleaved in one history.
+/// Two senders interleaved in one history.
 #[tokio::test(start_paused = true)]
 async fn two_senders_are_answered_one_after_the_other() {
     let stage = Stage::new().await;
@@ -63,7 +63,7 @@ async fn two_senders_are_answered_one_after_the_other() {
     stage.done();
 }
 
-/// F-47: said twice on one socket, everything came twice.
+/// Said twice on one socket, everything came twice.
 #[tokio::test(start_paused = true)]
 async fn a_second_hello_on_the_same_connection_changes_nothing() {
     let stage = Stage::new().await;

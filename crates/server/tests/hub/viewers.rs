@@ -11,7 +11,7 @@ use outlive_server::hub::{Author, Frame, Options, Role};
 
 use outlive_testkit::hub::{Scene, Stage, ended, outputs, pass, settle, soon};
 
-/// Incident S: after a refresh every update went to the old socket (F-03, F-50).
+/// Incident S: after a refresh every update went to the old socket.
 #[tokio::test(start_paused = true)]
 async fn twenty_refreshes_in_a_running_turn_give_one_whole_answer() {
     let stage = Stage::new().await;
@@ -182,7 +182,7 @@ async fn a_slow_viewer_is_told_what_it_has_lost() {
     stage.done();
 }
 
-/// Resuming after event 2 delivered event 2 again (rmcp a, F-44).
+/// Resuming after event 2 delivered event 2 again (rmcp a).
 #[tokio::test(start_paused = true)]
 async fn a_resume_goes_on_after_the_cursor() {
     let stage = Stage::new().await;
@@ -212,7 +212,7 @@ fn at(viewer: &outlive_testkit::hub::Viewer, seq: u64) -> ResumeFrom {
     ResumeFrom::At(outlive::log::Cursor { seq: Seq(seq), ..cursor })
 }
 
-/// Incident P: the phone in the pocket killed the running agent (F-10, F-13).
+/// Incident P: the phone in the pocket killed the running agent.
 #[tokio::test(start_paused = true)]
 async fn a_phone_in_the_pocket_misses_nothing() {
     let limits = Limits { retention: 2, ..Limits::default() };
@@ -265,7 +265,7 @@ async fn a_promise_to_come_back_that_is_not_kept_closes_the_connection() {
     stage.done();
 }
 
-/// A notice that was posted on the way out, and came after the loss (F-13).
+/// A notice that was posted on the way out, and came after the loss.
 #[tokio::test(start_paused = true)]
 async fn a_posted_suspend_notice_may_come_after_the_loss() {
     let stage = Stage::new().await;
@@ -294,7 +294,7 @@ async fn a_posted_suspend_notice_may_come_after_the_loss() {
     stage.done();
 }
 
-/// The loss overtook the arrival, and left a ghost that was watched by nobody (F-63).
+/// The loss overtook the arrival, and left a ghost that was watched by nobody.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_lost_at_once_leaves_no_ghost() {
     let stage = Stage::new().await;
@@ -330,7 +330,7 @@ async fn connections_are_bounded() {
     stage.done();
 }
 
-/// F-97: a connection without a hello is closed, and its late hello is not heard.
+/// A connection without a hello is closed, and its late hello is not heard.
 #[tokio::test(start_paused = true)]
 async fn a_transport_without_a_hello_is_closed() {
     let stage = Stage::new().await;

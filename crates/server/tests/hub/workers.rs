@@ -110,7 +110,7 @@ impl tracing::Subscriber for Told {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-/// Incident D: about 8,700 sends into a closing socket (F-01).
+/// Incident D: about 8,700 sends into a closing socket.
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_mid_stream_sends_nothing_after_the_close() {
     let (errors, _logs) = Told::from(tracing::Level::ERROR);
@@ -267,7 +267,7 @@ async fn a_start_that_fails_or_panics_ends_what_waits_and_is_not_repeated() {
     stage.done();
 }
 
-/// F-88: the provider never yields.
+/// The provider never yields.
 #[tokio::test(start_paused = true)]
 async fn a_start_that_hangs_is_given_up() {
     let stage = Stage::new().await;
@@ -282,7 +282,7 @@ async fn a_start_that_hangs_is_given_up() {
     stage.done();
 }
 
-/// F-62: a stop before it is up.
+/// A stop before it is up.
 #[tokio::test(start_paused = true)]
 async fn a_stop_while_it_starts_is_obeyed_when_it_is_up_or_never_is() {
     let stage = Stage::new().await;
@@ -317,7 +317,7 @@ async fn a_closeout_has_the_last_word_also_if_it_panics_or_hangs() {
     stage.done();
 }
 
-/// Race R7: neither swallowed nor given to the closing worker (F-18).
+/// Race R7: neither swallowed nor given to the closing worker.
 #[tokio::test(start_paused = true)]
 async fn a_prompt_supersedes_a_closeout() {
     let stage = Stage::new().await;
@@ -364,7 +364,7 @@ async fn two_workers_of_a_session_are_never_up_at_once() {
     stage.done();
 }
 
-/// A handle that is kept longer than its turn disturbs nobody (F-65, race R9).
+/// A handle that is kept longer than its turn disturbs nobody (race R9).
 #[tokio::test(start_paused = true)]
 async fn a_leaked_turn_says_nothing_any_more() {
     let stage = Stage::new().await;

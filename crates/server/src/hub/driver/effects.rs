@@ -100,7 +100,7 @@ fn welcome(
     ping_ms: u32,
 ) -> Welcome {
     Welcome {
-        connection: std::format!("{:x}", connection.0),
+        connection: format!("{:x}", connection.0),
         log: session.log().id,
         base: session.log().base,
         head: session.log().head,
