@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use futures_util::{SinkExt as _, StreamExt as _};
 use outlive::Limits;
 use outlive_server::http::{Anyone, Endpoints, endpoints};
-use outlive_server::hub::{CloseoutContext, Failure, Hub, Options, Turn, Worker, WorkerContext};
+use outlive_server::hub::{CloseoutContext, Failure, Hub, HubOptions, Turn, Worker, WorkerContext};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,10 +79,10 @@ pub struct Site {
 
 impl Server {
     pub async fn new() -> Server {
-        Server::with(Options::default(), |endpoints| endpoints).await
+        Server::with(HubOptions::default(), |endpoints| endpoints).await
     }
 
-    pub async fn with(options: Options, set: impl FnOnce(Endpoints) -> Endpoints) -> Server {
+    pub async fn with(options: HubOptions, set: impl FnOnce(Endpoints) -> Endpoints) -> Server {
         let hub = Hub::builder().options(options).limits(Limits::default());
         let hub = hub.build(Words).await.unwrap();
         Server::of(hub.clone(), set(endpoints(hub).authorize(Anyone))).await

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use outlive::Limits;
 use outlive_server::http::{Anyone, EndpointLimits, endpoints};
-use outlive_server::hub::{CloseoutContext, Failure, Hub, Options, Turn, Worker, WorkerContext};
+use outlive_server::hub::{CloseoutContext, Failure, Hub, HubOptions, Turn, Worker, WorkerContext};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
@@ -112,9 +112,8 @@ impl Stage {
             late: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
         });
-        let mut options = Options::default();
         // Nobody is taken for gone because this machine is busy.
-        options.ping_ms = 3_600_000;
+        let options = HubOptions::default().ping_interval(std::time::Duration::from_secs(3_600));
         let hub = Hub::builder().limits(limits).options(options);
         let hub = hub.build(Actor(Arc::clone(&cues))).await.unwrap();
         let limits = EndpointLimits::default().connections(1_000).attach_burst(1_000);

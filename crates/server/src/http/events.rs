@@ -64,8 +64,8 @@ pub async fn events(
     }
     let (sender, mut receiver) = mpsc::channel::<Bytes>(1);
     let options = endpoints.hub.options();
-    let ping_interval = Duration::from_millis(u64::from(options.ping_ms.max(1)));
-    let close_timeout = Duration::from_millis(u64::from(options.close_ms));
+    let ping_interval = options.ping_interval.max(Duration::from_millis(1));
+    let close_timeout = options.close_timeout;
     let first = sse::welcome(endpoints.limits.retry_delay, &welcome);
     let stop = until.map(|until| (until, welcome.head));
     let empty = sse::position(&welcome) >= welcome.head;

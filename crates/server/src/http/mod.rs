@@ -72,7 +72,7 @@
 //! | what | at most | set by | beyond it |
 //! |---|---|---|---|
 //! | a frame of a WebSocket, with all that is in it | 256 KiB | [`EndpointLimits::frame_bytes`] | close 1009 |
-//! | the body of a prompt or an answer, over HTTP | 4 MiB | [`Options::body_bytes`](crate::hub::Options::body_bytes) | 413 `too_big` |
+//! | the body of a prompt or an answer, over HTTP | 4 MiB | [`HubOptions::body_bytes`](crate::hub::HubOptions::body_bytes) | 413 `too_big` |
 //! | a piece of output, a question | 4 MiB | the same | [`TurnError::Body`](crate::hub::TurnError::Body) |
 //! | what stands around a body over HTTP | 1 KiB | | 413 |
 //! | a client's name | 64 bytes | | close 4002, 400 |
@@ -81,7 +81,7 @@
 //! prompt by `POST`, under the client's next number.
 //!
 //! # Peers that are gone
-//! A WebSocket is pinged every [`ping_ms`](crate::hub::Options::ping_ms), and given up after two intervals
+//! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), and given up after two intervals
 //! in which nothing came. The reader of a stream of events cannot be pinged: what is sent to a reader that is gone
 //! waits in the system's buffers, and TCP may retry for a quarter of an hour if something is sent, or for ever if
 //! nothing is. So each stream ends after its [lifetime](EndpointLimits::stream_lifetime): its reader reconnects with

@@ -2,7 +2,7 @@
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
-use tokio::time::{Duration, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
@@ -47,8 +47,8 @@ enum SocketEvent {
 pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<PendingAttach>) {
     let link = endpoints.hub.link();
     let options = endpoints.hub.options();
-    let ping_interval = Duration::from_millis(u64::from(options.ping_ms));
-    let close_timeout = Duration::from_millis(u64::from(options.close_ms));
+    let ping_interval = options.ping_interval;
+    let close_timeout = options.close_timeout;
     // Boxed, or the future of `serve` would have room for it twice.
     let mut task = Box::new(SocketTask {
         link,
@@ -191,7 +191,7 @@ impl SocketTask {
     async fn attach(&mut self, client: String, cursor: Option<String>, token: Option<String>) {
         let Some(pending) = self.pending.take() else { return };
         let session = pending.session.clone();
-        let hello_timeout = Duration::from_millis(u64::from(self.endpoints.hub.options().hello_ms));
+        let hello_timeout = self.endpoints.hub.options().hello_timeout;
         let admitted = pending.admit(&self.endpoints, token.as_deref());
         // Authorising may take long.
         match timeout(hello_timeout, Box::pin(admitted)).await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::handle::Hub;
 use super::observe::{NoopObserver, Observer};
-use super::options::Options;
+use super::options::HubOptions;
 use super::recover::recover;
 use super::shared::Shared;
 use super::spawn::clock;
@@ -29,7 +29,7 @@ pub enum BuildError {
 pub struct Builder {
     store: Arc<dyn Store>,
     limits: Limits,
-    options: Options,
+    options: HubOptions,
     observer: Arc<dyn Observer>,
     seed: Option<u64>,
 }
@@ -46,7 +46,7 @@ impl Builder {
         Builder {
             store: Arc::new(Memory::new()),
             limits: Limits::default(),
-            options: Options::default(),
+            options: HubOptions::default(),
             observer: Arc::new(NoopObserver),
             seed: None,
         }
@@ -69,13 +69,13 @@ impl Builder {
     /// What belongs to the hub itself. More of it may come, so it is made by changing the default:
     ///
     /// ```
-    /// # use outlive_server::hub::{Builder, Hub, Options};
-    /// let mut options = Options::default();
-    /// options.ping_ms = 10_000;
+    /// # use std::time::Duration;
+    /// # use outlive_server::hub::{Builder, Hub, HubOptions};
+    /// let options = HubOptions::default().ping_interval(Duration::from_secs(10));
     /// let builder: Builder = Hub::builder().options(options);
     /// ```
     #[must_use]
-    pub fn options(mut self, options: Options) -> Builder {
+    pub fn options(mut self, options: HubOptions) -> Builder {
         self.options = options;
         self
     }

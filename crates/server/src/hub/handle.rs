@@ -12,7 +12,7 @@ use super::driver::SpawnMode;
 use super::history::History;
 use super::link::Link;
 use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
-use super::options::Options;
+use super::options::HubOptions;
 use super::shared::Shared;
 use crate::store::SessionId;
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
@@ -84,7 +84,7 @@ impl Hub {
     }
 
     /// The options.
-    pub fn options(&self) -> &Options {
+    pub fn options(&self) -> &HubOptions {
         &self.shared.options
     }
 
@@ -134,8 +134,7 @@ impl Hub {
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
             shared.halt();
-            let patience = u64::from(shared.options.close_ms);
-            let patience = core::time::Duration::from_millis(patience);
+            let patience = shared.options.close_timeout;
             if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
                 tracing::warn!(
                     "a worker does not come to an `await`, or a peer to a close: leaving without it"

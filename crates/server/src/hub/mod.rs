@@ -86,5 +86,5 @@ pub use history::History;
 pub use link::{Entries, Frame, Hello, Link, Role};
 pub use mailbox::{Accepted, CommandError, Outcome};
 pub use observe::{NoopObserver, Observer};
-pub use options::Options;
+pub use options::HubOptions;
 pub use worker::{CloseoutContext, Failure, Turn, Worker, WorkerContext};

@@ -1,37 +1,77 @@
 //! What belongs to the hub itself.
 
-/// What belongs to the hub, and not to the sessions' [`Limits`](outlive::Limits).
+use std::time::Duration;
+
+/// What belongs to the hub, and not to the sessions' [`Limits`](outlive::Limits). Start from the default and set what
+/// is to differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// How long a transport may take to say hello, in milliseconds.
-    pub hello_ms: u32,
-    /// How long a peer may take to answer a close.
-    pub close_ms: u32,
-    /// How often an endpoint pings, and the hub asks whether the store is still its own. Told to clients in
-    /// the welcome.
-    pub ping_ms: u32,
-    /// The largest body of a prompt, an answer or a piece of output, in bytes.
-    pub body_bytes: usize,
-    /// How much of the log a viewer that reads back is sent at a time, in bytes, and at most
-    /// [`Limits::batch`](outlive::Limits) entries. One that is larger is sent alone.
-    pub page_bytes: usize,
-    /// How much of a watched session's newest entries is kept in memory, ready to be sent, in bytes.
-    pub tail_bytes: usize,
-    /// Sessions that are recovered at a time after a restart.
-    pub recoveries: usize,
+pub struct HubOptions {
+    pub(crate) hello_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) ping_interval: Duration,
+    pub(crate) body_bytes: usize,
+    pub(crate) page_bytes: usize,
+    pub(crate) tail_bytes: usize,
+    pub(crate) recoveries: usize,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            hello_ms: 10_000,
-            close_ms: 5_000,
-            ping_ms: 25_000,
+impl Default for HubOptions {
+    fn default() -> HubOptions {
+        HubOptions {
+            hello_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(25),
             body_bytes: 4 << 20,
             page_bytes: 256 << 10,
             tail_bytes: 256 << 10,
             recoveries: 64,
         }
+    }
+}
+
+impl HubOptions {
+    /// How long a transport may take to say hello. 10 seconds by default.
+    #[must_use]
+    pub fn hello_timeout(self, hello_timeout: Duration) -> HubOptions {
+        HubOptions { hello_timeout, ..self }
+    }
+
+    /// How long a peer may take to answer a close. 5 seconds by default.
+    #[must_use]
+    pub fn close_timeout(self, close_timeout: Duration) -> HubOptions {
+        HubOptions { close_timeout, ..self }
+    }
+
+    /// How often an endpoint pings, and the hub asks whether the store is still its own. Clients are told it in the
+    /// welcome, in milliseconds. 25 seconds by default.
+    #[must_use]
+    pub fn ping_interval(self, ping_interval: Duration) -> HubOptions {
+        HubOptions { ping_interval, ..self }
+    }
+
+    /// The largest body of a prompt, an answer or a piece of output, in bytes. 4 MiB by default.
+    #[must_use]
+    pub fn body_bytes(self, body_bytes: usize) -> HubOptions {
+        HubOptions { body_bytes, ..self }
+    }
+
+    /// How much of the log a viewer that reads back is sent at a time, in bytes, and at most
+    /// [`Limits::batch`](outlive::Limits) entries. A larger entry is sent alone. 256 KiB by default.
+    #[must_use]
+    pub fn page_bytes(self, page_bytes: usize) -> HubOptions {
+        HubOptions { page_bytes, ..self }
+    }
+
+    /// How much of a watched session's newest entries is kept in memory, ready to be sent, in bytes. 256 KiB by
+    /// default.
+    #[must_use]
+    pub fn tail_bytes(self, tail_bytes: usize) -> HubOptions {
+        HubOptions { tail_bytes, ..self }
+    }
+
+    /// How many sessions are recovered at a time after a restart. 64 by default.
+    #[must_use]
+    pub fn recoveries(self, recoveries: usize) -> HubOptions {
+        HubOptions { recoveries, ..self }
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::hibernate::Hibernated;
 use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
 use super::observe::Observer;
-use super::options::Options;
+use super::options::HubOptions;
 use super::registry::Registry;
 use super::worker_task::SpawnWorker;
 use crate::store::{SessionId, Store};
@@ -23,7 +23,7 @@ use outlive::session::{Event, Machine, Snapshot, Step};
 pub(super) struct Shared {
     pub(super) machine: Machine,
     pub(super) store: Arc<dyn Store>,
-    pub(super) options: Options,
+    pub(super) options: HubOptions,
     pub(super) employer: Box<dyn SpawnWorker>,
     pub(super) registry: Registry,
     pub(super) tasks: TaskTracker,
@@ -52,7 +52,7 @@ impl Shared {
     pub(super) fn new(
         machine: Machine,
         store: Arc<dyn Store>,
-        options: Options,
+        options: HubOptions,
         observer: Arc<dyn Observer>,
         employer: Box<dyn SpawnWorker>,
         seed: Option<u64>,
@@ -170,7 +170,7 @@ impl Shared {
     /// Asks now and then whether the store is still this hub's, for as long as there is a hub.
     pub(super) async fn guard(shared: Weak<Shared>) {
         while let Some(hub) = shared.upgrade() {
-            let pause = Duration::from_millis(u64::from(hub.options.ping_ms.max(1)));
+            let pause = hub.options.ping_interval.max(Duration::from_millis(1));
             drop(hub);
             tokio::time::sleep(pause).await;
             let Some(hub) = shared.upgrade() else { return };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outlive_server::http::{AuthError, AuthRequest, Bearer, Grant, Origins, endpoints};
-use outlive_server::hub::{Hub, Options, Role};
+use outlive_server::hub::{Hub, HubOptions, Role};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
@@ -180,12 +180,13 @@ async fn pages_of_other_origins_may_not_connect() {
 #[tokio::test]
 async fn origins_can_be_listed() {
     let only = Origins::only(["https://chat.example"]);
-    let server = Server::with(Options::default(), |endpoints| endpoints.origins(only)).await;
+    let server = Server::with(HubOptions::default(), |endpoints| endpoints.origins(only)).await;
     let session = server.session().await;
     assert!(server.dial(&session, &[("origin", "https://Chat.example")]).await.is_ok());
     let page = format!("http://{}", server.at);
     assert_eq!(server.dial(&session, &[("origin", &page)]).await.err().unwrap().0, 403);
-    let any = Server::with(Options::default(), |endpoints| endpoints.origins(Origins::any())).await;
+    let any =
+        Server::with(HubOptions::default(), |endpoints| endpoints.origins(Origins::any())).await;
     let session = any.session().await;
     assert!(any.dial(&session, &[("origin", "null")]).await.is_ok());
 }

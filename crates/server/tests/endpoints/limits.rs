@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outlive_server::http::EndpointLimits;
-use outlive_server::hub::Options;
+use outlive_server::hub::HubOptions;
 use serde_json::json;
 
 use outlive_testkit::endpoints::{Server, Socket, freeze};
@@ -11,7 +11,7 @@ use outlive_testkit::endpoints::{Server, Socket, freeze};
 #[tokio::test]
 async fn a_principal_has_so_many_connections_and_a_place_that_is_left_is_free() {
     let limits = EndpointLimits::default().connections(2);
-    let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
+    let server = Server::with(HubOptions::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (mut first, _) = server.attach(&session, "a", None).await;
     let (_second, _) = server.attach(&session, "b", None).await;
@@ -40,7 +40,7 @@ async fn thousands_of_attaches_are_as_many_as_may_come() {
     let limits = EndpointLimits::default()
         .attach_burst(20)
         .attach_interval(Duration::from_millis(u64::from(u32::MAX)));
-    let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
+    let server = Server::with(HubOptions::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (mut let_in, mut turned_away) = (0, 0);
     for _ in 0..2_000 {
@@ -59,7 +59,7 @@ async fn thousands_of_attaches_are_as_many_as_may_come() {
 #[tokio::test]
 async fn attaches_may_come_again_after_a_time() {
     let limits = EndpointLimits::default().attach_burst(1).attach_interval(Duration::from_secs(60));
-    let server = Server::with(Options::default(), |endpoints| endpoints.limits(limits)).await;
+    let server = Server::with(HubOptions::default(), |endpoints| endpoints.limits(limits)).await;
     let session = server.session().await;
     let (_first, _) = server.attach(&session, "a", None).await;
     // A page cannot read the status, and is told that it may come back.

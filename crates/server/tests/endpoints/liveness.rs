@@ -47,7 +47,7 @@ async fn a_reader_of_events_that_is_gone_is_released_in_bounded_time() {
 async fn a_stream_of_events_may_live_for_ever() {
     let limits = outlive_server::http::EndpointLimits::default().stream_lifetime(None);
     let set = |endpoints: outlive_server::http::Endpoints| endpoints.limits(limits);
-    let server = Server::with(outlive_server::hub::Options::default(), set).await;
+    let server = Server::with(outlive_server::hub::HubOptions::default(), set).await;
     let session = server.session().await;
     let mut events = server.events(&format!("{session}/events"), &[]).await;
     events.until("welcome").await;

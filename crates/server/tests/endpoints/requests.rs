@@ -125,11 +125,7 @@ async fn what_cannot_be_read_is_told_with_its_place() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_not_read() {
-    let options = {
-        let mut options = outlive_server::hub::Options::default();
-        options.body_bytes = 1_000;
-        options
-    };
+    let options = outlive_server::hub::HubOptions::default().body_bytes(1_000);
     let server = Server::with(options, |endpoints| endpoints).await;
     let session = server.session().await;
     for size in [1_000, 100_000] {

@@ -3,7 +3,7 @@
 use outlive::Limits;
 use outlive::ids::Seq;
 use outlive_server::hub::{
-    Accepted, Author, CommandError, Failure, Hub, Options, Turn, Worker, WorkerContext,
+    Accepted, Author, CommandError, Failure, Hub, HubOptions, Turn, Worker, WorkerContext,
 };
 use outlive_server::store::Store as _;
 use serde_json::value::RawValue;
@@ -70,7 +70,7 @@ async fn null_is_a_prompt_an_output_a_question_and_an_answer_and_the_session_goe
 #[tokio::test(start_paused = true)]
 async fn a_history_says_where_it_begins() {
     let limits = Limits { retention: 4, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let history = stage.hub.history(&session);
     assert_eq!(history.base().await, Ok(Seq(0)), "nothing is said yet");

@@ -4,7 +4,7 @@ use outlive::ids::{Incarnation, Seq};
 use outlive::log::ResumeFrom;
 use outlive::wire::{EndpointReason, Entry, Refusable, ToClient, ToServer, Why};
 use outlive::{Limits, Reason, TurnOutcome};
-use outlive_server::hub::{Accepted, Author, CommandError, Options, Role};
+use outlive_server::hub::{Accepted, Author, CommandError, HubOptions, Role};
 
 use outlive_testkit::hub::{Part, Scene, Stage, n, outputs, soon};
 
@@ -84,7 +84,7 @@ async fn who_is_accepted_is_told_which_life_a_stop_is_for() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_is_refused_and_takes_no_number() {
     let limits = Limits { queued: 1, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::OnCue(1)).await;
@@ -104,9 +104,8 @@ async fn a_full_queue_is_refused_and_takes_no_number() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_over_the_limit_is_refused_as_too_big() {
-    let options = Options::default();
-    let mut options = options;
-    options.body_bytes = 16;
+    let options = HubOptions::default();
+    let options = options.body_bytes(16);
     let stage = Stage::with(Limits::default(), options).await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
@@ -165,7 +164,7 @@ async fn an_ask_ends_with_its_turn() {
 #[tokio::test(start_paused = true)]
 async fn an_ask_too_many_is_refused_to_the_worker() {
     let limits = Limits { asks: 2, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::AskTooMuch(2)).await;
@@ -221,7 +220,7 @@ async fn nobody_prompts_what_is_not_there() {
 #[tokio::test(start_paused = true)]
 async fn a_prompt_is_answered_also_when_the_log_keeps_one_entry() {
     let limits = Limits { retention: 1, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     for number in 1..=4 {
         let done = stage.prompt(&session, number, &Scene::Say(2)).await.unwrap();

@@ -7,7 +7,7 @@ use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, ResetReason, ResumeFrom};
 use outlive::wire::Entry;
 use outlive::{CloseCode, Limits, State, TurnOutcome};
-use outlive_server::hub::{Author, Frame, Options, Role};
+use outlive_server::hub::{Author, Frame, HubOptions, Role};
 
 use outlive_testkit::hub::{Scene, Stage, ended, outputs, pass, settle, soon};
 
@@ -94,7 +94,7 @@ async fn a_transport_that_hangs_in_a_write_hears_of_the_close() {
 #[tokio::test(start_paused = true)]
 async fn a_viewer_that_never_reads_holds_up_nobody() {
     let limits = Limits { connections: 101, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut deaf = stage.view(&session, "deaf");
     deaf.welcomed().await;
@@ -114,7 +114,7 @@ async fn a_viewer_that_never_reads_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_viewer_that_reads_back_wakes_its_session_for_more() {
     let limits = Limits { batch: 2, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     stage.prompt(&session, 1, &Scene::Say(9)).await.unwrap();
     settle().await;
@@ -132,8 +132,7 @@ async fn a_viewer_that_reads_back_wakes_its_session_for_more() {
 /// One that reads back costs a page of memory, however many large entries its range has.
 #[tokio::test(start_paused = true)]
 async fn a_viewer_that_reads_back_is_sent_a_page_at_a_time() {
-    let mut options = Options::default();
-    options.page_bytes = 400;
+    let options = HubOptions::default().page_bytes(400);
     let stage = Stage::with(Limits::default(), options).await;
     let session = stage.session().await;
     let large = Scene::Fail("x".repeat(1_000));
@@ -163,8 +162,7 @@ async fn a_viewer_that_reads_back_is_sent_a_page_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_viewer_is_told_what_it_has_lost() {
     let limits = Limits { retention: 16, batch: 4, ..Limits::default() };
-    let mut options = Options::default();
-    options.tail_bytes = 1;
+    let options = HubOptions::default().tail_bytes(1);
     let stage = Stage::with(limits, options).await;
     let session = stage.session().await;
     let mut slow = stage.view(&session, "slow");
@@ -216,7 +214,7 @@ fn at(viewer: &outlive_testkit::hub::Viewer, seq: u64) -> ResumeFrom {
 #[tokio::test(start_paused = true)]
 async fn a_phone_in_the_pocket_misses_nothing() {
     let limits = Limits { retention: 2, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut phone = stage.view(&session, "phone");
     phone.prompt(1, &Scene::OnCue(9)).await;
@@ -322,7 +320,7 @@ async fn a_connection_that_is_lost_at_once_leaves_no_ghost() {
 #[tokio::test(start_paused = true)]
 async fn connections_are_bounded() {
     let limits = Limits { connections: 1, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut one = stage.view(&session, "one");
     one.welcomed().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use outlive::wire::Entry;
 use outlive::{CloseCode, EndReason, Limits, TurnOutcome};
-use outlive_server::hub::{Frame, Options, TurnError};
+use outlive_server::hub::{Frame, HubOptions, TurnError};
 
 use tracing::subscriber::DefaultGuard;
 
@@ -341,7 +341,7 @@ async fn a_prompt_supersedes_a_closeout() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_of_a_session_are_never_up_at_once() {
     let limits = Limits { interrupt_ms: 1, ..Limits::default() };
-    let stage = Stage::with(limits, Options::default()).await;
+    let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut viewer = stage.view(&session, "laptop");
     viewer.prompt(1, &Scene::Block).await;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use outlive::Limits;
 use outlive::ids::PromptNumber;
 use outlive::log::ResumeFrom;
-use outlive_server::hub::{Accepted, Author, CommandError, Hub, Observer, Options, Role};
+use outlive_server::hub::{Accepted, Author, CommandError, Hub, HubOptions, Observer, Role};
 use outlive_server::store::{Memory, SessionId, Store};
 
 pub use actor::{Actor, Part, Scene};
@@ -59,21 +59,26 @@ pub struct Stage {
     pub watch: Watch,
     pub memory: Memory,
     pub limits: Limits,
-    pub options: Options,
+    pub options: HubOptions,
 }
 
 impl Stage {
     pub async fn new() -> Stage {
-        Stage::with(Limits::default(), Options::default()).await
+        Stage::with(Limits::default(), HubOptions::default()).await
     }
 
-    pub async fn with(limits: Limits, options: Options) -> Stage {
+    pub async fn with(limits: Limits, options: HubOptions) -> Stage {
         let memory = Memory::new();
         Stage::on(memory.clone(), memory, limits, options).await
     }
 
     /// On a store that is `memory` in some disguise.
-    pub async fn on(store: impl Store, memory: Memory, limits: Limits, options: Options) -> Stage {
+    pub async fn on(
+        store: impl Store,
+        memory: Memory,
+        limits: Limits,
+        options: HubOptions,
+    ) -> Stage {
         let (actor, watch) = (Actor::new(), Watch::default());
         let hub = open(store, &actor, watch.clone(), limits, options.clone(), 1).await;
         Stage { hub, actor, watch, memory, limits, options }
@@ -83,7 +88,8 @@ impl Stage {
     pub async fn faulty() -> (Stage, Faulty) {
         let memory = Memory::new();
         let store = Faulty::new(memory.clone());
-        let stage = Stage::on(store.clone(), memory, Limits::default(), Options::default()).await;
+        let stage =
+            Stage::on(store.clone(), memory, Limits::default(), HubOptions::default()).await;
         (stage, store)
     }
 
@@ -157,7 +163,7 @@ async fn open(
     actor: &Actor,
     watch: impl Observer,
     limits: Limits,
-    options: Options,
+    options: HubOptions,
     seed: u64,
 ) -> Hub {
     let hub = Hub::builder().store(store).limits(limits).options(options).observer(watch);

@@ -55,7 +55,8 @@ impl Driver {
             Effect::Welcome { connection, outcome } => {
                 let client = self.client(connection);
                 if let (Some(session), Some(client)) = (&self.session, client) {
-                    let ping_ms = self.shared.options.ping_ms;
+                    let ping = self.shared.options.ping_interval.as_millis();
+                    let ping_ms = u32::try_from(ping).unwrap_or(u32::MAX);
                     let said = welcome(session, connection, client, outcome, ping_ms);
                     self.tell(connection, LinkCommand::Welcome(Box::new(said)));
                 }

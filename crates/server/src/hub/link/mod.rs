@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::body::{Body, client_id, client_name};
@@ -120,7 +120,7 @@ const PATIENCE: usize = 64;
 impl Link {
     pub(super) fn new(shared: Arc<Shared>) -> Link {
         let id = shared.next_connection();
-        let deadline = Instant::now() + Duration::from_millis(u64::from(shared.options.hello_ms));
+        let deadline = Instant::now() + shared.options.hello_timeout;
         Link {
             shared,
             connection: Connection::new(),
@@ -286,7 +286,7 @@ impl Link {
                 }
                 Op::DisarmHello | Op::DisarmClose => self.deadline = None,
                 Op::ArmClose => {
-                    let wait = Duration::from_millis(u64::from(self.shared.options.close_ms));
+                    let wait = self.shared.options.close_timeout;
                     self.deadline = Some(Instant::now() + wait);
                 }
                 Op::Gone => self.tell(Notification::Lost { connection: self.id }),

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use outlive::Limits;
-use outlive_server::hub::{Drain, Hub, Options};
+use outlive_server::hub::{Drain, Hub, HubOptions};
 use outlive_server::store::{Memory, SessionId};
 use tokio::task::JoinSet;
 
@@ -37,7 +37,7 @@ struct World {
     truth: Truth,
     ledger: Arc<Mutex<Ledger>>,
     limits: Limits,
-    options: Options,
+    options: HubOptions,
     sessions: Mutex<Vec<SessionId>>,
     healed: AtomicBool,
     rung: AtomicBool,
@@ -125,9 +125,8 @@ fn play(seed: u64) -> Result<(), String> {
 
 fn play_by(seed: u64, watch: Watch) -> Result<(), String> {
     let mut rng = Rng::new(seed);
-    let mut options = Options::default();
-    options.tail_bytes = rng.pick(&[1, 300, 256 << 10]);
-    options.page_bytes = rng.pick(&[1, 300, 256 << 10]);
+    let sizes = [1, 300, 256 << 10];
+    let options = HubOptions::default().tail_bytes(rng.pick(&sizes)).page_bytes(rng.pick(&sizes));
     let world = Arc::new(World {
         watch,
         watches: Mutex::default(),
