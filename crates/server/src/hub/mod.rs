@@ -77,6 +77,7 @@ mod worker_task;
 
 pub use ask::{AskAnswer, TurnError};
 pub use body::Body;
+#[cfg(feature = "http")]
 pub(crate) use body::client_name;
 pub use builder::{BuildError, Builder};
 #[cfg(feature = "http")]
