@@ -23,3 +23,10 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let body: String = rows.iter().map(|row| line(row)).collect();
     format!("{}{}{body}", line(&heads), line(&rule))
 }
+
+/// A number in groups of three digits.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    groups.iter().map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(" ")
+}

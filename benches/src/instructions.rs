@@ -2,23 +2,10 @@
 //!
 //! The program runs itself on the same work once and twice; the difference is the work.
 
-use std::hint::black_box;
 use std::process::Command;
 
 /// The first argument of a run that is counted.
 pub const WORD: &str = "--perform";
-
-/// Does some work a number of times: what a counted run does.
-pub fn perform(words: &[String]) {
-    let [subject, name, times] = words else { panic!("subject, name, times") };
-    let times: usize = times.parse().expect("a number");
-    let result = match subject.as_str() {
-        "machine" => crate::machine::perform(name, times),
-        "step" => crate::step::perform(name, times),
-        _ => panic!("no subject {subject}"),
-    };
-    black_box(result);
-}
 
 /// Instructions a unit of work; `None` without callgrind.
 pub fn of(subject: &str, name: &str) -> Option<f64> {

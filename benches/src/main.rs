@@ -52,7 +52,7 @@ const SECTIONS: &[Section] = &[
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| word == instructions::WORD) {
-        instructions::perform(&words[1..]);
+        perform(&words[1..]);
         return ExitCode::SUCCESS;
     }
     let short = words.iter().any(|word| word == "--short");
@@ -74,4 +74,16 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Does some work a number of times: what a counted run does.
+fn perform(words: &[String]) {
+    let [subject, name, times] = words else { panic!("subject, name, times") };
+    let times: usize = times.parse().expect("a number");
+    let result = match subject.as_str() {
+        "machine" => machine::perform(name, times),
+        "step" => step::perform(name, times),
+        _ => panic!("no subject {subject}"),
+    };
+    std::hint::black_box(result);
 }

@@ -9,9 +9,8 @@ use outlive::session::{Connection, Event, Machine, Session, Step, TurnState, Wor
 use outlive::{Limits, State, Timer};
 
 use crate::allocations::{allocations, held};
-use crate::document::table;
+use crate::document::{grouped, table};
 use crate::harness::{Random, peer, side_by_side};
-use crate::machine::grouped;
 use crate::{Effort, instructions};
 
 /// A session, and what steps it: nothing is allocated between two steps.

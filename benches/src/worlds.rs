@@ -5,9 +5,9 @@ use outlive::check::Search;
 use outlive::check::world::{Bytes, Scope, World, scopes};
 
 use crate::Effort;
+use crate::document::grouped;
 use crate::document::table;
 use crate::harness::median;
-use crate::machine::grouped;
 
 const NAMED: [&str; 4] = ["crashes", "two_clients", "takeovers", "turns"];
 

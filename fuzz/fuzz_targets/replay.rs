@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use outlive::check::trace::{self, Line, Options, Recorder, Trace};
+use outlive::check::trace::{self, ExplainOptions, Line, Recorder, Trace};
 
 fn lines(trace: Trace) -> Vec<Line> {
     trace.lines.into_iter().map(|(_, line)| line).collect()
@@ -16,10 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let holds = trace::replay(&trace).is_ok();
-    let nothing_hidden = Options { hidden: Vec::new(), late: true, ..Options::default() };
+    let nothing_hidden =
+        ExplainOptions { hidden: Vec::new(), late: true, ..ExplainOptions::default() };
     // The two ask the same when nothing may be missing.
     assert_eq!(trace::explain(&trace, &nothing_hidden).is_ok(), holds);
-    let some_hidden = Options { candidates: 20, between: 3, late: true, ..Options::default() };
+    let some_hidden =
+        ExplainOptions { candidates: 20, between: 3, late: true, ..ExplainOptions::default() };
     let _ = trace::explain(&trace, &some_hidden);
     let mut recorder = Recorder::new(Vec::new());
     for (_, line) in &trace.lines {

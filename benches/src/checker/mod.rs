@@ -11,9 +11,9 @@ use stateright::{Checker, Model as _, Property};
 
 use crate::Effort;
 use crate::allocations::peak;
+use crate::document::grouped;
 use crate::document::table;
 use crate::harness::median;
-use crate::machine::grouped;
 use model::{Action, Moment, Packed, World};
 
 /// The model for stateright.

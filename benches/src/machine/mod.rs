@@ -9,7 +9,7 @@ mod by_table;
 
 use strum::{EnumCount, VariantArray};
 
-use crate::document::table;
+use crate::document::{grouped, table};
 use crate::harness::{Random, Taken, compare, peer};
 use crate::{Effort, instructions};
 
@@ -153,12 +153,6 @@ pub fn section(effort: Effort) -> String {
     let heads =
         ["ns an event (× match)", "token stream", "uniform", &sessions, "instructions, uniform"];
     table(&heads, &rows)
-}
-
-pub fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
-    groups.iter().map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(" ")
 }
 
 /// The hand-written match, for those who do more.
