@@ -16,7 +16,7 @@ use outlive::check::{Encoding, Model, Outcome, Plain, Progress, Report, Search};
 use serde_json::json;
 
 use crate::Exit;
-use crate::output::{fail, say};
+use crate::output::{fail, say, thousands};
 use crate::summary::{Explored, Summary};
 
 /// Explore the worlds completely and hold every law against them.
@@ -404,18 +404,6 @@ fn stories<M: Model>(world: &M, report: &Report) -> String {
             let _ = write!(text, "\n{}", violation.story(world));
             told.push(&violation.path);
         }
-    }
-    text
-}
-
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(' ');
-        }
-        text.push(digit);
     }
     text
 }

@@ -21,3 +21,16 @@ pub(crate) fn fail(text: &str) -> Exit {
     let _ = writeln!(io::stderr(), "error: {text}");
     Exit::Unusable
 }
+
+/// A number in groups of three digits.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -7,7 +7,7 @@ use outlive::check::{Kind, Model, Outcome, Report, Standing, client, world};
 use serde_json::{Value, json};
 
 use crate::Exit;
-use crate::check::thousands;
+use crate::output::thousands;
 
 /// What all worlds together showed.
 #[derive(Default)]

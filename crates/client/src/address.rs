@@ -2,8 +2,6 @@
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use super::dial::Target;
-
 /// Why a client cannot be started: nothing that time would heal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +31,18 @@ pub enum StartError {
     /// No session was named, or made.
     #[error("no session: name one, or have one created")]
     NoSession,
+}
+
+/// Where a dialer is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target {
+    /// The name or the address of the host, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether the address asks for TLS (`wss`, `https`): then it is the dialer that does it.
+    pub secure: bool,
 }
 
 /// The address of a server: `ws://host:port/prefix`, or the same with `wss`, `http` or `https`.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use super::address::Target;
 use super::address::{Address, StartError};
 use super::client::{Client, Handle};
 use super::config::{Config, Route, random};
 use super::create::{CreateError, create};
-use super::dial::{Dialer, Target};
+use super::dial::Dialer;
 use super::incarnation::CurrentIncarnation;
 use super::task::{Ask, Task};
 use super::update::ClientState;

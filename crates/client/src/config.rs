@@ -1,6 +1,7 @@
 //! What a client was built with, and where it dials.
 
-use super::dial::{Dialer, Target};
+use super::address::Target;
+use super::dial::Dialer;
 use super::update::ClientState;
 use outlive::client::Settings;
 

@@ -9,19 +9,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::address::{Address, StartError};
-
-/// Where a dialer is to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Target {
-    /// The name or the address of the host, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// Whether the address asks for TLS (`wss`, `https`): then it is the dialer that does it.
-    pub secure: bool,
-}
+use super::address::{Address, StartError, Target};
 
 /// A stream of bytes to a server, whatever its type.
 pub(super) trait Bytes: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -57,7 +45,10 @@ impl Dialer {
     #[cfg(feature = "tls")]
     fn tls(_: &str) -> Result<Dialer, StartError> {
         let connector = super::tls::connector()?;
-        Ok(Dialer::new(move |target| super::tls::connect(connector.clone(), target)))
+        Ok(Dialer::new(move |target: Target| {
+            let connector = connector.clone();
+            async move { super::tls::connect(connector, &target, tcp(target.clone()).await?).await }
+        }))
     }
 
     #[cfg(not(feature = "tls"))]
@@ -70,7 +61,7 @@ impl Dialer {
     }
 }
 
-pub(super) async fn tcp(target: Target) -> io::Result<TcpStream> {
+async fn tcp(target: Target) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
     // Or a small frame waits for the answer to the one before.
     stream.set_nodelay(true)?;

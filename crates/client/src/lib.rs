@@ -88,9 +88,8 @@ mod task;
 mod tls;
 mod update;
 
-pub use address::StartError;
+pub use address::{StartError, Target};
 pub use builder::Builder;
 pub use client::{Client, Handle, Pending};
 pub use create::CreateError;
-pub use dial::Target;
 pub use update::{Accepted, ClientError, ClientState, Entry, ServerRefusal, Update};

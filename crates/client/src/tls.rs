@@ -10,9 +10,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::address::StartError;
-use super::dial::Target;
-use super::dial::tcp;
+use super::address::{StartError, Target};
 
 /// Reads the machine's certificates.
 pub(super) fn connector() -> Result<TlsConnector, StartError> {
@@ -34,9 +32,9 @@ pub(super) fn connector() -> Result<TlsConnector, StartError> {
 
 pub(super) async fn connect(
     connector: TlsConnector,
-    target: Target,
+    target: &Target,
+    stream: TcpStream,
 ) -> io::Result<TlsStream<TcpStream>> {
     let name = ServerName::try_from(target.host.clone()).map_err(io::Error::other)?;
-    let stream = tcp(target).await?;
     connector.connect(name, stream).await
 }
