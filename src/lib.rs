@@ -162,7 +162,6 @@ pub mod docs;
 pub mod ids;
 mod law;
 pub mod laws;
-mod limits;
 pub mod log;
 pub mod routing;
 pub mod session;
@@ -172,7 +171,7 @@ mod vocabulary;
 pub mod wire;
 mod words;
 
-pub use limits::{Limits, ZeroLimitError};
+pub use session::limits::{Limits, ZeroLimitError};
 pub use words::*;
 
 /// The examples of the pages are tests.

@@ -9,4 +9,8 @@ pub mod trace;
 pub mod world;
 
 #[doc(no_inline)]
-pub use outlive_checker::*;
+pub use outlive_checker::{
+    Count, Encoding, Fairness, Judgement, Kind, LawReport, LeadsTo, Model, Outcome, Path, Plain,
+    Progress, Properties, Replay, Report, Search, Sometimes, Standing, StateLaw, Step, StepLaw,
+    Taken, Trace, Violation, Walk, ensure, replay, walk, walk_weighted,
+};

@@ -28,6 +28,7 @@
 mod apply;
 mod event;
 mod machine;
+mod op;
 mod outbox;
 pub mod shape;
 pub mod table;

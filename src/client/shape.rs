@@ -1,11 +1,13 @@
 //! The laws that a client's row breaks by its shape alone. They hold at build time, and the checker asks
 //! them about every row that it changed.
 
-use super::table::{Op, Row};
+use super::op::Op;
 use super::words::{State, Trigger};
 use crate::law::Law;
 use crate::table::Verdict;
 use crate::words::Reason;
+
+type Row = crate::table::Row<State, Trigger, Op, Reason>;
 
 /// The first law that the row breaks by its shape.
 pub const fn violated_law(row: &Row) -> Option<Law> {

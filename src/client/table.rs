@@ -1,63 +1,14 @@
 //! Every rule of a client stands in [`STATES`], [`CELLS`] and [`RULES`], and nowhere else.
 
+pub use super::op::Op;
 use super::shape;
 use super::words::{State, Trigger};
 use crate::table::{Cells, Ops, Rule, StateOps, Verdict, cells, rule, state};
-use crate::vocabulary::ops;
 use crate::words::Reason;
 
 use Op::*;
 use Reason::*;
 use State::*;
-
-ops! {
-    /// What a row does, in the order in which it must be done. What is durable is what a client saves.
-    Op on Trigger {
-        NoteHidden on Hide                     = "Keep in mind that the page is hidden.",
-        NoteShown on Show | ShowSilent | Start = "Keep in mind that the page is in front.",
-        NoteOnline on Online | Start           = "Keep in mind that there is a network.",
-        NoteOffline on Offline                 = "Keep in mind that there is none.",
-        DisarmAll                              = "Disarm every timer.",
-        DisarmAttach if is_welcome             = "Disarm the timer of dial and welcome.",
-        DisarmWatchdog                         = "Disarm the watchdog.",
-        Detach                                 = "Say on the socket that the client leaves.",
-        HangUp                                 = "Drop the socket; what was under way on it is not any more.",
-        Release if ends_the_socket = "The socket is gone by itself; what was under way on it is not any more.",
-        Strike                                 = "Count a hello that was not welcomed.",
-        ClearStrikes                           = "Forgive the hellos that were not welcomed.",
-        ResetAttempts                          = "Forgive the dials that came to nothing.",
-        KeepRetry on Goaway                    = "Keep in mind when the server wants the client back.",
-        ReconcileOutbox [durable] if is_welcome = "Settle the prompts that the server has accepted, by its welcome.",
-        Accept [durable] on Accepted           = "The prompt that is under way is accepted.",
-        Reject [durable] on Refused | ClosedTooBig = "The prompt under way has failed; the next one takes its number.",
-        FailAll [durable] on ClosedStop        = "Every prompt that waits has failed.",
-        Queue [durable] on Prompt              = "Put the prompt into the outbox.",
-        ForgetCursor [durable]                 = "Forget the cursor, and what was handed over.",
-        Rebase if is_welcome                   = "Begin anew, at the base of the log that the welcome names.",
-        SkipGap on WelcomeGap | Gap            = "Skip the entries that are lost.",
-        SetTarget if is_welcome                = "Take over the head that the welcome names.",
-        Advance [durable] on Applied | AppliedNotice = "The application has applied this: the cursor is there.",
-        TakeNext [durable]                     = "The first prompt of the outbox is under way, if none is.",
-        Save                                   = "Save cursor and outbox, as one.",
-        ArmBackoff = "Arm the timer of the next dial, after a jittered wait that grows with each failure.",
-        ArmNow = "Arm the timer of the next dial: at once, but not sooner after the last one than the settings say.",
-        Dial                                   = "Open a socket, and count it.",
-        ArmAttach                              = "Arm the timer of dial and welcome.",
-        ArmStable                              = "Arm the timer after which failures are forgiven.",
-        Watch                                  = "Wind up the watchdog.",
-        Probe                                  = "Ping, and give the server only as long as a probe may take.",
-        Hello                                  = "Send who it is and what was handed over so far.",
-        SendSuspend                            = "Send that it goes to the background, and what it has seen.",
-        SendResume                             = "Send that it is back.",
-        SendPrompt                             = "Send the prompt that came under way just now, if one did.",
-        SendCommand on Command                 = "Send the command.",
-        TellWelcome if is_welcome = "Hand the welcome to the application, after a notice if it begins anew.",
-        Deliver on Entry                       = "Hand the entry to the application.",
-        TellGap on WelcomeGap | Gap            = "Tell the application what is lost to it.",
-        TellCaughtUp                           = "Tell the application that it has caught up.",
-        TellClosed on ClosedStop | ClosedPause = "Tell the application that the server sent it away.",
-    }
-}
 
 /// What a state does when it is entered from another one, whichever rule leads there.
 #[rustfmt::skip]

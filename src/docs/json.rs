@@ -10,8 +10,8 @@ use strum::VariantArray;
 use super::ops::Op;
 use super::sheet::{Named, Sheet, all, named};
 use crate::law::Law;
-use crate::limits::Limits;
 use crate::log::ResetReason;
+use crate::session::limits::Limits;
 use crate::table::Verdict;
 use crate::words::{ClientRule, CloseCode, EndReason, EndpointReason, Reason, Timer, TurnOutcome};
 

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::{Breach, Law, Place, ensure};
 use crate::ids::{Incarnation, Seq};
-use crate::limits::Limits;
+use crate::session::limits::Limits;
 use crate::session::{Effect, EntryMeta, Event, Session, Step, TurnState};
 use crate::words::{State, Timer};
 

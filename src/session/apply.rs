@@ -7,7 +7,7 @@ use super::machine::{Step, expected};
 use super::table::{Op, Row};
 use super::{ClientRecord, Connection, Session, TurnState};
 use crate::ids::{ConnectionId, Generation, Incarnation, Seq};
-use crate::limits::Limits;
+use crate::session::limits::Limits;
 use crate::table::Verdict;
 use crate::words::{CloseCode, EndReason, Reason, Timer, TurnOutcome};
 

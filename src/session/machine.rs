@@ -7,8 +7,8 @@ use super::table::{Row, TABLE, Table};
 use super::{Session, TurnState};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, PromptNumber, Seq};
 use crate::laws;
-use crate::limits::{Limits, ZeroLimitError};
 use crate::log::LogId;
+use crate::session::limits::{Limits, ZeroLimitError};
 use crate::table::Verdict;
 use crate::words::{Reason, State, Timer, Trigger};
 

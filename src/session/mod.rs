@@ -7,7 +7,9 @@
 
 mod apply;
 mod event;
+pub(crate) mod limits;
 mod machine;
+mod op;
 pub mod shape;
 mod snapshot;
 pub mod table;

@@ -1,10 +1,12 @@
 //! The laws that a row breaks by its shape alone. They hold at build time, and the checker asks them
 //! about every row that it changed.
 
-use super::table::{Op, Row};
+use super::op::Op;
 use crate::law::Law;
 use crate::table::Verdict;
 use crate::words::{Reason, State, Trigger};
+
+type Row = crate::table::Row<State, Trigger, Op, Reason>;
 
 /// The first law that the row breaks by its shape.
 pub const fn violated_law(row: &Row) -> Option<Law> {

@@ -1,7 +1,7 @@
 //! Whatever the bytes are, reading them is an answer and never a panic; and what can be read can be
 //! replayed, explained and written again.
 
-use outlive::check::trace::{self, Bound, Options, Recorder, Unsettled};
+use outlive::check::trace::{self, Bound, ExplainOptions, Recorder, Unsettled};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
@@ -13,7 +13,7 @@ fn exercise(bytes: &[u8]) -> Result<(), TestCaseError> {
         return Ok(());
     };
     let strict = trace::replay(&trace);
-    let options = Options { candidates: 50, late: true, ..Options::default() };
+    let options = ExplainOptions { candidates: 50, late: true, ..ExplainOptions::default() };
     let partial = trace::explain(&trace, &options);
     if strict.is_ok() {
         let bound = |unsettled: &Unsettled| {

@@ -2,7 +2,7 @@
 
 use outlive::State;
 use outlive::check::trace::{
-    self, Bound, Explained, Hidden, Line, Options, Replayer, Trace, Unexplained, Unsettled,
+    self, Bound, ExplainOptions, Explained, Hidden, Line, Replayer, Trace, Unexplained, Unsettled,
 };
 use outlive::session::Event;
 use proptest::prelude::*;
@@ -15,10 +15,11 @@ fn parsed(text: &str) -> Trace {
 }
 
 fn explained(text: &str) -> Explained {
-    trace::explain(&parsed(text), &Options::default()).unwrap_or_else(|why| panic!("{why:?}"))
+    trace::explain(&parsed(text), &ExplainOptions::default())
+        .unwrap_or_else(|why| panic!("{why:?}"))
 }
 
-fn refused(text: &str, options: &Options) -> Unexplained {
+fn refused(text: &str, options: &ExplainOptions) -> Unexplained {
     match trace::explain(&parsed(text), options) {
         Err(Unsettled::Unexplained(unexplained)) => *unexplained,
         other => panic!("{other:?}"),
@@ -76,7 +77,7 @@ fn a_late_suspend_notice_that_is_missing_is_found() {
 #[test]
 fn a_log_that_nothing_explains_is_refused_with_what_each_candidate_has_against_it() {
     let text = format!("{UP}{}", r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#);
-    let no = refused(&text, &Options::default());
+    let no = refused(&text, &ExplainOptions::default());
     assert_eq!((no.line, no.explained), (4, 3));
     let states: Vec<_> = no.rejected.iter().map(|one| one.session.state()).collect();
     assert_eq!(states, [State::Active, State::Detached, State::Suspended]);
@@ -89,7 +90,7 @@ fn an_expectation_that_no_candidate_meets_is_refused() {
         "{UP}{}",
         r#"{"event":"output","incarnation":1,"turn":1,"count":1,"expect":{"effects":[{"effect":"commit"},{"effect":"send","connection":1,"from":3,"to":3}]}}"#
     );
-    let no = refused(&text, &Options::default());
+    let no = refused(&text, &ExplainOptions::default());
     assert!(no.rejected.iter().all(|one| one.why.is_some()));
 }
 
@@ -99,15 +100,16 @@ fn what_cannot_be_missing_explains_nothing() {
     let text =
         format!("{UP}{}", r#"{"event":"attach","connection":2,"client":7,"expect":{"rule":"D1"}}"#);
     explained(&text);
-    let options = Options { hidden: [Hidden::Written].into(), ..Options::default() };
+    let options = ExplainOptions { hidden: [Hidden::Written].into(), ..ExplainOptions::default() };
     assert_eq!(refused(&text, &options).rejected[0].rule, "W2");
 }
 
 #[test]
 fn late_news_must_be_said_or_allowed() {
     let text = format!("{UP}{}", r#"{"event":"lost","connection":9}"#);
-    refused(&text, &Options::default());
-    trace::explain(&parsed(&text), &Options { late: true, ..Options::default() }).expect("late");
+    refused(&text, &ExplainOptions::default());
+    trace::explain(&parsed(&text), &ExplainOptions { late: true, ..ExplainOptions::default() })
+        .expect("late");
     explained(&text.replace(":9}", r#":9,"expect":{"verdict":"ignore"}}"#));
 }
 
@@ -119,14 +121,14 @@ fn a_generation_may_be_ahead_where_timers_may_have_been_armed_unseen() {
         r#"{"rule":"X3"}"#,
     );
     explained(&format!("{UP}{fired}\n{stale}"));
-    let options = Options { hidden: [Hidden::Written].into(), ..Options::default() };
+    let options = ExplainOptions { hidden: [Hidden::Written].into(), ..ExplainOptions::default() };
     let lost = r#"{"event":"lost","connection":1}"#;
     refused(&format!("{UP}{lost}\n{fired}"), &options);
 }
 
 #[test]
 fn too_many_candidates_are_no_answer() {
-    let options = Options { candidates: 2, ..Options::default() };
+    let options = ExplainOptions { candidates: 2, ..ExplainOptions::default() };
     let answer = trace::explain(&parsed(UP), &options);
     let Err(Unsettled::Incomplete { line, bound, .. }) = answer else {
         panic!("{answer:?}");
@@ -138,7 +140,7 @@ fn too_many_candidates_are_no_answer() {
 #[test]
 fn too_many_missing_events_are_no_refusal() {
     let text = format!("{UP}{}", r#"{"event":"output","incarnation":1,"turn":2,"count":1}"#);
-    let options = Options { between: 1, ..Options::default() };
+    let options = ExplainOptions { between: 1, ..ExplainOptions::default() };
     let answer = trace::explain(&parsed(&text), &options);
     let Err(Unsettled::Incomplete { line, bound, .. }) = answer else {
         panic!("{answer:?}");
@@ -164,7 +166,7 @@ fn the_incidents_are_explained_without_their_acks_timers_and_losses() {
         let mut thin = completed(&trace);
         thin.lines.retain(|(_, line)| !matches!(line, Line::Fed(fed) if hidden(&fed.event)));
         assert!(thin.lines.len() <= trace.lines.len());
-        if let Err(why) = trace::explain(&thin, &Options::default()) {
+        if let Err(why) = trace::explain(&thin, &ExplainOptions::default()) {
             panic!("{name}: {why:#?}");
         }
     }
@@ -185,7 +187,7 @@ proptest! {
             let missing = missing.next().unwrap_or_default();
             !(missing && matches!(line, Line::Fed(fed) if hidden(&fed.event)))
         });
-        let options = Options { candidates: 1_000, ..Options::default() };
+        let options = ExplainOptions { candidates: 1_000, ..ExplainOptions::default() };
         let answer = trace::explain(&trace, &options);
         let fine = matches!(answer, Ok(_) | Err(Unsettled::Incomplete { .. }));
         prop_assert!(fine, "{answer:#?}");
@@ -194,7 +196,7 @@ proptest! {
     /// A complete log is explained by itself alone.
     #[test]
     fn nothing_missing_is_one_candidate(picks in prop::collection::vec(any::<Index>(), 0..40)) {
-        let options = Options { hidden: Vec::new(), ..Options::default() };
+        let options = ExplainOptions { hidden: Vec::new(), ..ExplainOptions::default() };
         let explained = trace::explain(&walk::recorded(&picks), &options);
         let most = explained.expect("it is the run itself").most;
         prop_assert_eq!(most, usize::from(!picks.is_empty()));

@@ -1,7 +1,7 @@
 //! A server's record: many sessions, interleaved.
 
 use outlive::State;
-use outlive::check::trace::{self, Line, Options, Recorder, Replayer, Trace, Unsettled};
+use outlive::check::trace::{self, ExplainOptions, Line, Recorder, Replayer, Trace, Unsettled};
 use outlive::ids::Incarnation;
 use outlive::log::LogId;
 use outlive::session::{Event, Machine};
@@ -52,7 +52,8 @@ fn a_line_that_is_wrong_is_named_with_its_session() {
     assert_eq!((divergence.line, divergence.session.as_deref()), (7, Some("s_2")));
     let said = divergence.to_string();
     assert_eq!(said, "line 7 (session s_2): state: expected \"CLOSING\", got \"ENDED\"");
-    let nothing = trace::explain(&wrong, &Options::default()).expect_err("nothing explains it");
+    let nothing =
+        trace::explain(&wrong, &ExplainOptions::default()).expect_err("nothing explains it");
     assert!(nothing.to_string().starts_with("line 7 (session s_2): nothing explains"), "{nothing}");
 }
 
@@ -155,9 +156,9 @@ fn each_session_is_explained_by_itself_where_events_are_missing() {
         {"session":"s_1","event":"prompt","client":7,"n":1,"digest":1}
         {"session":"s_2","event":"lost","connection":1}
         {"session":"s_1","event":"started","incarnation":1,"expect":{"state":"DETACHED"}}"#;
-    let explained = trace::explain(&parsed(text), &Options::default()).expect("it can be");
+    let explained = trace::explain(&parsed(text), &ExplainOptions::default()).expect("it can be");
     assert_eq!((explained.sessions, explained.lines), (2, 5));
-    let bound = Options { candidates: 1, ..Options::default() };
+    let bound = ExplainOptions { candidates: 1, ..ExplainOptions::default() };
     let Err(Unsettled::Incomplete { session, .. }) = trace::explain(&parsed(text), &bound) else {
         panic!("one is not enough");
     };

@@ -10,9 +10,10 @@ use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use std::{mem, thread};
 
+use super::encoding::Encoding;
 use super::limits::{Limits, PROGRESS_INTERVAL, Progress};
 use super::merge::{Known, take_in};
-use super::model::{Encoding, Model};
+use super::model::Model;
 use super::store::{HashSlot, Id, NO_STATE, SHARDS, Store};
 use super::worker::{Context, Counts, LawIndex, Mode, Worker};
 

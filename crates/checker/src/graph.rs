@@ -4,7 +4,8 @@ use std::hash::Hash;
 use std::ops::Range;
 use std::thread;
 
-use super::model::{Encoding, Model};
+use super::encoding::Encoding;
+use super::model::{Fairness, LeadsTo, Model};
 use super::store::{Id, SHARDS, Shard, Store, id_of, place_of_id, shard_of_id};
 use super::worker::Context;
 
@@ -190,4 +191,27 @@ fn number_shards<K: Eq + Hash>(store: &Store<K>) -> Vec<Node> {
 #[expect(clippy::cast_possible_truncation, reason = "places in a shard fit")]
 fn node_of(firsts: &[Node], id: Id) -> Node {
     firsts[shard_of_id(id)] + place_of_id(id) as Node
+}
+
+/// What a law assumes, as sets of classes.
+#[derive(Clone, Copy)]
+pub(super) struct Assumed {
+    pub(super) weak: ClassSet,
+    pub(super) strong: ClassSet,
+}
+
+impl Assumed {
+    pub(super) fn by<M: Model>(law: &LeadsTo<M>, model: &M, classes: &FairClasses) -> Self {
+        let names = model.classes();
+        let mut assumed = Self { weak: 0, strong: 0 };
+        for fairness in &law.fairness {
+            let class = names.iter().position(|name| *name == fairness.class());
+            let set = class.map_or(0, |class| classes.set_of(class));
+            match fairness {
+                Fairness::Weak(_) => assumed.weak |= set,
+                Fairness::Strong(_) => assumed.strong |= set,
+            }
+        }
+        assumed
+    }
 }

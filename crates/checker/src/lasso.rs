@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::graph::{ClassSet, Edge, FairClasses, Graph, Node};
-use super::liveness::Assumed;
-use super::model::{Encoding, Model};
-use super::path::Trace;
+use super::encoding::Encoding;
+use super::graph::{Assumed, ClassSet, Edge, FairClasses, Graph, Node};
+use super::model::{Model, Trace};
 use super::retrace;
 use super::store::Store;
 use super::worker::Context;

@@ -141,17 +141,18 @@
 #![forbid(unsafe_code)]
 
 mod components;
+mod encoding;
 mod explorer;
 mod graph;
 mod hash;
 mod lasso;
-mod laws;
 mod limits;
 mod liveness;
 mod merge;
 mod model;
 mod obligation;
 mod path;
+mod replay;
 mod report;
 mod retrace;
 mod search;
@@ -161,10 +162,14 @@ mod verdict;
 mod walk;
 mod worker;
 
-pub use laws::{Fairness, Judgement, LeadsTo, Properties, Sometimes, StateLaw, StepLaw, ensure};
+pub use encoding::{Encoding, Plain};
 pub use limits::Progress;
-pub use model::{Encoding, Model, Plain, Step};
-pub use path::{Path, Replay, Taken, Trace, replay};
+pub use model::{
+    Fairness, Judgement, LeadsTo, Model, Properties, Sometimes, StateLaw, Step, StepLaw, Taken,
+    Trace, ensure,
+};
+pub use path::Path;
+pub use replay::{Replay, replay};
 pub use report::{Count, Kind, LawReport, Outcome, Report, Standing, Violation};
 pub use search::Search;
 pub use walk::{Walk, walk, walk_weighted};

@@ -8,11 +8,11 @@
 use std::collections::HashSet;
 
 use super::components::{Components, SetNumber};
-use super::graph::{ClassSet, FairClasses, Graph, Node};
+use super::encoding::Encoding;
+use super::graph::{Assumed, ClassSet, FairClasses, Graph, Node};
 use super::lasso::{Lasso, behaviour};
-use super::laws::{Fairness, LeadsTo};
 use super::limits::Limits;
-use super::model::{Encoding, Model};
+use super::model::{Fairness, LeadsTo, Model};
 use super::obligation::Obliged;
 use super::report::{Kind, Violation};
 use super::store::Store;
@@ -74,29 +74,6 @@ fn detail<M: Model>(law: &LeadsTo<M>, standstill: bool) -> String {
     }
     let fairness: Vec<_> = law.fairness.iter().map(Fairness::to_string).collect();
     format!("{end}, which is fair under {}", fairness.join(", "))
-}
-
-/// What a law assumes, as sets of classes.
-#[derive(Clone, Copy)]
-pub(super) struct Assumed {
-    pub(super) weak: ClassSet,
-    pub(super) strong: ClassSet,
-}
-
-impl Assumed {
-    fn by<M: Model>(law: &LeadsTo<M>, model: &M, classes: &FairClasses) -> Self {
-        let names = model.classes();
-        let mut assumed = Self { weak: 0, strong: 0 };
-        for fairness in &law.fairness {
-            let class = names.iter().position(|name| *name == fairness.class());
-            let set = class.map_or(0, |class| classes.set_of(class));
-            match fairness {
-                Fairness::Weak(_) => assumed.weak |= set,
-                Fairness::Strong(_) => assumed.strong |= set,
-            }
-        }
-        assumed
-    }
 }
 
 /// A fair behaviour which never meets its obligation, with the shortest way to where it repeats.

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::model::{Encoding, Model};
+use super::encoding::Encoding;
+use super::model::Model;
 use super::store::{HashSlot, Id, Shard, Store, id_of};
 
 /// A state reached and not known, on its way to the shard it belongs to.

@@ -1,10 +1,11 @@
-//! What a user supplies: a [`Model`], and if it should be quick an [`Encoding`] of its states.
+//! What a user supplies: a [`Model`] and its [`Properties`]; and what the engine shows of it: a [`Trace`].
+//!
+//! Properties are named values with a sentence, so that a verdict can say what it is about.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 use std::hash::Hash;
 
-use super::laws::Properties;
-use super::path::Trace;
+use serde::Serialize;
 
 /// A transition system: its states, what can happen in each, and the laws it must obey.
 ///
@@ -119,54 +120,272 @@ pub struct Step<'a, M: Model> {
     pub after: &'a M::State,
 }
 
-/// An exact encoding of states: `unpack(pack(s)) == s`.
-///
-/// The search keeps keys instead of states, so a `u64`, a `u128`, a `[u64; N]` or a `Box<[u8]>`
-/// saves memory and time. The law above is verified on every reached state in debug builds, and in
-/// release builds on request ([`Search::verify_encoding`](super::Search::verify_encoding)).
-pub trait Encoding<M: Model>: Sync {
-    /// What is kept of each state.
-    type Key: Clone + Eq + Hash + Send + Sync;
+/// A behaviour of a model, step by step.
+pub struct Trace<M: Model> {
+    /// Which of the model's initial states it begins in.
+    pub initial_index: usize,
+    /// That state.
+    pub initial: M::State,
+    /// The steps taken from there.
+    pub steps: Vec<Taken<M>>,
+    /// For a behaviour without end: the number of steps before the part which repeats for ever. If
+    /// no step follows, then nothing happens any more.
+    pub cycle: Option<usize>,
+}
 
-    /// Whether [`pack_owned`](Encoding::pack_owned) is cheaper than [`pack`](Encoding::pack),
-    /// because the state becomes part of the key.
-    const KEEPS_STATES: bool = false;
+/// A step of a [`Trace`].
+pub struct Taken<M: Model> {
+    /// The index of the action among the actions of the state.
+    pub index: usize,
+    /// What happened.
+    pub action: M::Action,
+    /// What it did.
+    pub evidence: M::StepTrace,
+    /// The state it led to.
+    pub after: M::State,
+}
 
-    /// The key of a state.
-    fn pack(&self, state: &M::State) -> Self::Key;
-
-    /// The state of a key.
-    fn unpack(&self, key: &Self::Key) -> M::State;
-
-    /// The key of a state which is no longer needed.
-    fn pack_owned(&self, state: M::State) -> Self::Key {
-        self.pack(&state)
+impl<M: Model> Trace<M> {
+    /// The behaviour which has only begun. `None` if there is no such initial state.
+    pub fn begin(model: &M, initial_index: usize) -> Option<Self> {
+        let initial = model.initial().into_iter().nth(initial_index)?;
+        Some(Self { initial_index, initial, steps: Vec::new(), cycle: None })
     }
 
-    /// The bytes `key` owns on the heap, for the bound on memory.
-    fn heap_bytes(&self, _key: &Self::Key) -> usize {
-        0
+    /// The state it has come to.
+    pub fn last(&self) -> &M::State {
+        self.state(self.steps.len())
+    }
+
+    /// The state after `steps` steps.
+    pub fn state(&self, steps: usize) -> &M::State {
+        match steps.checked_sub(1) {
+            None => &self.initial,
+            Some(last) => &self.steps[last].after,
+        }
+    }
+
+    /// The step with this number, counted from 0.
+    pub fn step(&self, number: usize) -> Step<'_, M> {
+        let taken = &self.steps[number];
+        Step {
+            before: self.state(number),
+            action: &taken.action,
+            evidence: &taken.evidence,
+            after: &taken.after,
+        }
+    }
+
+    /// Takes the first step which `wanted` accepts; whether there was one.
+    pub fn extend(&mut self, model: &M, mut wanted: impl FnMut(&Step<'_, M>) -> bool) -> bool {
+        let mut actions = Vec::new();
+        model.actions(self.last(), &mut actions);
+        for (index, action) in actions.into_iter().enumerate() {
+            let Some((after, evidence)) = model.step(self.last(), &action) else {
+                continue;
+            };
+            let step =
+                Step { before: self.last(), action: &action, evidence: &evidence, after: &after };
+            if wanted(&step) {
+                self.steps.push(Taken { index, action, evidence, after });
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the action with this index; whether it is enabled.
+    pub fn take(&mut self, model: &M, index: usize) -> bool {
+        let mut actions = Vec::new();
+        model.actions(self.last(), &mut actions);
+        if index >= actions.len() {
+            return false;
+        }
+        let action = actions.swap_remove(index);
+        let Some((after, evidence)) = model.step(self.last(), &action) else {
+            return false;
+        };
+        self.steps.push(Taken { index, action, evidence, after });
+        true
     }
 }
 
-/// No encoding: the key of a state is the state.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
+/// What a law says about one state or step: `Err` with what is wrong.
+pub type Judgement = Result<(), String>;
 
-impl<M: Model> Encoding<M> for Plain {
-    type Key = M::State;
+/// `Ok` if `holds`, otherwise `detail` as what is wrong.
+///
+/// # Errors
+/// If `holds` is false.
+pub fn ensure(holds: bool, detail: impl Into<String>) -> Judgement {
+    if holds { Ok(()) } else { Err(detail.into()) }
+}
 
-    const KEEPS_STATES: bool = true;
+/// The laws of a model, collected by [`Model::properties`](super::Model::properties).
+pub struct Properties<M: Model> {
+    /// What must hold in every state.
+    pub state: Vec<StateLaw<M>>,
+    /// What must hold of every step.
+    pub step: Vec<StepLaw<M>>,
+    /// Whether a step may break one of these: if not, none of them is asked.
+    pub suspect: Option<fn(&M, &Step<'_, M>) -> bool>,
+    /// What must come to pass.
+    pub leads_to: Vec<LeadsTo<M>>,
+    /// What must hold in at least one state.
+    pub sometimes: Vec<Sometimes<M>>,
+}
 
-    fn pack(&self, state: &M::State) -> M::State {
-        state.clone()
+impl<M: Model> Default for Properties<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: Model> Properties<M> {
+    /// No laws yet.
+    pub fn new() -> Self {
+        Self {
+            state: Vec::new(),
+            step: Vec::new(),
+            suspect: None,
+            leads_to: Vec::new(),
+            sometimes: Vec::new(),
+        }
     }
 
-    fn unpack(&self, key: &M::State) -> M::State {
-        key.clone()
+    /// Adds a law about every reachable state.
+    #[must_use]
+    pub fn always(
+        mut self,
+        name: &'static str,
+        sentence: &'static str,
+        check: fn(&M, &M::State) -> Judgement,
+    ) -> Self {
+        self.state.push(StateLaw { name, sentence, check });
+        self
     }
 
-    fn pack_owned(&self, state: M::State) -> M::State {
-        state
+    /// Adds a law about every step.
+    #[must_use]
+    pub fn every_step(
+        mut self,
+        name: &'static str,
+        sentence: &'static str,
+        check: fn(&M, &Step<'_, M>) -> Judgement,
+    ) -> Self {
+        self.step.push(StepLaw { name, sentence, check });
+        self
+    }
+
+    /// Lets the search ask the laws about steps only of steps where `suspect` is true: for models with
+    /// many of them whose evidence shows at once that all are kept. It must be true of every step that
+    /// breaks one.
+    #[must_use]
+    pub fn suspecting(mut self, suspect: fn(&M, &Step<'_, M>) -> bool) -> Self {
+        self.suspect = Some(suspect);
+        self
+    }
+
+    /// Adds a law about what follows: from every state where `from` holds, every fair behaviour
+    /// comes to a state where `to` holds.
+    #[must_use]
+    pub fn leads_to(
+        mut self,
+        name: &'static str,
+        sentence: &'static str,
+        from: fn(&M, &M::State) -> bool,
+        to: fn(&M, &M::State) -> bool,
+        fairness: impl Into<Vec<Fairness>>,
+    ) -> Self {
+        let fairness = fairness.into();
+        self.leads_to.push(LeadsTo { name, sentence, from, to, fairness });
+        self
+    }
+
+    /// Adds a guard against vacuous passes: some reachable state must satisfy `holds`.
+    #[must_use]
+    pub fn sometimes(
+        mut self,
+        name: &'static str,
+        sentence: &'static str,
+        holds: fn(&M, &M::State) -> bool,
+    ) -> Self {
+        self.sometimes.push(Sometimes { name, sentence, holds });
+        self
+    }
+}
+
+/// A law about every reachable state.
+pub struct StateLaw<M: Model> {
+    /// Its name, an identifier.
+    pub name: &'static str,
+    /// What it demands, in words.
+    pub sentence: &'static str,
+    /// Whether a state obeys it.
+    pub check: fn(&M, &M::State) -> Judgement,
+}
+
+/// A law about every step.
+pub struct StepLaw<M: Model> {
+    /// Its name, an identifier.
+    pub name: &'static str,
+    /// What it demands, in words.
+    pub sentence: &'static str,
+    /// Whether a step obeys it.
+    pub check: fn(&M, &Step<'_, M>) -> Judgement,
+}
+
+/// A law about what must come to pass, under assumptions about fairness.
+pub struct LeadsTo<M: Model> {
+    /// Its name, an identifier.
+    pub name: &'static str,
+    /// What it demands, in words.
+    pub sentence: &'static str,
+    /// The states which raise the obligation.
+    pub from: fn(&M, &M::State) -> bool,
+    /// The states which discharge it.
+    pub to: fn(&M, &M::State) -> bool,
+    /// What is assumed of the world. Without assumptions nothing at all need ever happen.
+    pub fairness: Vec<Fairness>,
+}
+
+/// A guard against vacuous passes: a state which must be reachable.
+pub struct Sometimes<M: Model> {
+    /// Its name, an identifier.
+    pub name: &'static str,
+    /// What it demands, in words.
+    pub sentence: &'static str,
+    /// Whether this is such a state.
+    pub holds: fn(&M, &M::State) -> bool,
+}
+
+/// An assumption about one class of actions (see [`Model::classes`](super::Model::classes)).
+///
+/// As in TLA+, a step which changes nothing is no step: it neither enables a class nor satisfies
+/// its fairness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fairness {
+    /// A class which stays enabled is taken at last.
+    Weak(&'static str),
+    /// A class which is enabled again and again is taken at last.
+    Strong(&'static str),
+}
+
+impl Fairness {
+    /// The name of the class.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Weak(class) | Self::Strong(class) => class,
+        }
+    }
+}
+
+impl fmt::Display for Fairness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weak(class) => write!(f, "weak({class})"),
+            Self::Strong(class) => write!(f, "strong({class})"),
+        }
     }
 }

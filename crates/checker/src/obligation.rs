@@ -1,8 +1,8 @@
 //! Which states a behaviour can be in while it still owes something.
 
+use super::encoding::Encoding;
 use super::graph::{Graph, Node};
-use super::laws::LeadsTo;
-use super::model::{Encoding, Model};
+use super::model::{LeadsTo, Model};
 use super::store::{Shard, Store};
 use super::worker::Context;
 

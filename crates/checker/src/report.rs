@@ -4,9 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::laws::Fairness;
-use super::model::Model;
-use super::path::{Path, Trace};
+use super::model::{Fairness, Model, Trace};
+use super::path::Path;
 
 pub(super) const DEADLOCK: &str = "deadlock";
 pub(super) const DEADLOCK_SENTENCE: &str = "a state without any step is declared terminal";

@@ -2,8 +2,8 @@
 
 use std::hash::Hash;
 
-use super::model::{Encoding, Model};
-use super::path::Trace;
+use super::encoding::Encoding;
+use super::model::{Model, Trace};
 use super::store::{Id, Store};
 use super::worker::Context;
 

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::encoding::{Encoding, Plain};
 use super::limits::{Limits, Progress};
-use super::model::{Encoding, Model, Plain};
+use super::model::Model;
 use super::report::Report;
 use super::verdict;
 use super::worker::Context;

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::model::Model;
-use super::path::Trace;
+use super::model::{Model, Trace};
 use super::report::{Kind, Violation};
 
 impl Violation {

@@ -1,10 +1,10 @@
 //! From what was explored to a verdict.
 
+use super::encoding::Encoding;
 use super::explorer::{Explored, Explorer, Stop};
-use super::laws::Properties;
 use super::limits::Limits;
 use super::liveness;
-use super::model::{Encoding, Model};
+use super::model::{Model, Properties};
 use super::report::{
     Count, DEADLOCK, DEADLOCK_SENTENCE, Kind, LawReport, Outcome, Report, Standing, Violation,
 };

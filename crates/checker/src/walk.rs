@@ -1,7 +1,6 @@
 //! Random walks through a model: for property tests, and for what is too large to explore.
 
-use super::model::Model;
-use super::path::{Taken, Trace};
+use super::model::{Model, Taken, Trace};
 use super::report::Violation;
 
 /// Where a walk went.

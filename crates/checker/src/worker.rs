@@ -2,9 +2,9 @@
 
 use std::mem;
 
-use super::laws::Properties;
+use super::encoding::Encoding;
 use super::merge::{Candidate, Known};
-use super::model::{Encoding, Model, Step};
+use super::model::{Model, Properties, Step};
 use super::store::{BATCH, HashSlot, Id, SHARDS};
 
 /// The bytes in which a worker remembers keys that it reached: what the first cache holds.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use outlive::State;
 use outlive::check::trace::{
-    Divergence, Hidden, Line, Options, Partial, Reader, Recorder, Rejected, Replayed, Replayer,
-    Taken, Unexplained, Unreadable, Unsettled,
+    Divergence, ExplainOptions, Hidden, Line, Partial, Reader, Recorder, Rejected, Replayed,
+    Replayer, Taken, Unexplained, Unreadable, Unsettled,
 };
 
 use strum::VariantArray;
@@ -38,11 +38,11 @@ pub(crate) struct Replay {
     hidden: Vec<Hidden>,
     /// The most sessions to keep; more, and the answer is "incomplete".
     #[arg(long, value_name = "N", requires = "partial",
-          default_value_t = Options::default().candidates)]
+          default_value_t = ExplainOptions::default().candidates)]
     max_candidates: usize,
     /// The most events that may be missing between two lines.
     #[arg(long, value_name = "N", requires = "partial",
-          default_value_t = Options::default().between)]
+          default_value_t = ExplainOptions::default().between)]
     max_hidden: usize,
     /// Lines without `expect` may be late news, too.
     #[arg(long, requires = "partial")]
@@ -161,7 +161,7 @@ impl Replay {
     }
 
     fn explain(&self, name: &str, source: impl BufRead, out: impl Write) -> Result<(), Failure> {
-        let mut partial = Partial::new(Options {
+        let mut partial = Partial::new(ExplainOptions {
             hidden: self.hidden.clone(),
             candidates: self.max_candidates,
             between: self.max_hidden,

@@ -7,13 +7,70 @@ use strum::EnumCount;
 use super::expect::Expect;
 use super::hidden::Hidden;
 use super::line::Fed;
-use super::partial::{Bound, Options, Rejected};
 use super::replay::Why;
 use crate::ids::{ConnectionId, Generation, Seq};
 use crate::laws;
 use crate::session::{Connection, Effect, Event, Machine, Session, Snapshot, Step, TurnState};
 use crate::table::Verdict;
-use crate::words::Timer;
+use crate::words::{Reason, State, Timer, Trigger};
+
+/// How a log with missing events is explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainOptions {
+    /// The kinds of events that may be missing.
+    pub hidden: Vec<Hidden>,
+    /// The most sessions that are kept at a time.
+    pub candidates: usize,
+    /// The most events that may be missing between two lines.
+    pub between: usize,
+    /// Whether a line that expects nothing may be late news. If not, it must have been acted on or
+    /// refused; what is ignored is then only explained by a line that says so.
+    pub late: bool,
+}
+
+impl Default for ExplainOptions {
+    fn default() -> ExplainOptions {
+        ExplainOptions {
+            hidden: Hidden::USUAL.into(),
+            candidates: 100_000,
+            between: 1_000,
+            late: false,
+        }
+    }
+}
+
+/// What kept the answer from being found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Bound {
+    /// [`ExplainOptions::candidates`].
+    #[error("more than {0} sessions could explain the log so far")]
+    Candidates(usize),
+    /// [`ExplainOptions::between`].
+    #[error("more than {0} events may be missing before this line")]
+    Between(usize),
+    /// What a viewer had seen when it was suspended is guessed, and the log was trimmed since.
+    #[error("it depends on what a viewer had seen at a suspend that is missing")]
+    Seen,
+}
+
+/// Why sessions do not explain a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// How many sessions say this.
+    pub count: usize,
+    /// One of them: the one with the fewest hidden events.
+    pub session: Session,
+    /// The column that the event came to.
+    pub trigger: Trigger,
+    /// The row that was taken.
+    pub rule: &'static str,
+    /// What it says.
+    pub verdict: Verdict<State, Reason>,
+    /// What the line says otherwise; none if the line was ignored.
+    pub why: Option<Why>,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Run {
@@ -42,7 +99,7 @@ pub(super) type Key = (Snapshot, TurnState, Vec<Connection>, Option<Seq>, Option
 
 impl Run {
     /// Adds what the candidates become by hidden events, however many.
-    pub(super) fn close(&mut self, options: &Options) -> Result<(), Bound> {
+    pub(super) fn close(&mut self, options: &ExplainOptions) -> Result<(), Bound> {
         let mut seen: HashSet<Key> = self.candidates.iter().map(Candidate::key).collect();
         let (mut from, mut depth) = (0, 0);
         self.cut = None;
@@ -68,7 +125,7 @@ impl Run {
         Ok(())
     }
 
-    fn hidden_steps(&mut self, place: usize, options: &Options) -> Vec<Candidate> {
+    fn hidden_steps(&mut self, place: usize, options: &ExplainOptions) -> Vec<Candidate> {
         let candidate = &self.candidates[place];
         let mut after = Vec::new();
         for kind in &options.hidden {
@@ -107,7 +164,7 @@ impl Candidate {
         &self,
         run: &Run,
         fed: &Fed,
-        options: &Options,
+        options: &ExplainOptions,
     ) -> Result<Candidate, Box<Rejected>> {
         let lenient = options.hidden.iter().any(|kind| kind.arms());
         let mut ahead = self.ahead;

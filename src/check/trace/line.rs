@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::expect::Expect;
-use super::read::Flaw;
+use super::flaw::Flaw;
 use crate::ids::Seq;
-use crate::limits::Limits;
 use crate::log::LogId;
+use crate::session::limits::Limits;
 use crate::session::{Event, Session, Snapshot};
 
 /// The version of the format.

@@ -37,6 +37,7 @@
 
 mod candidate;
 mod expect;
+mod flaw;
 mod hidden;
 mod line;
 mod partial;
@@ -46,11 +47,13 @@ mod replay;
 
 use std::collections::BTreeMap;
 
+pub use candidate::{Bound, ExplainOptions, Rejected};
 pub use expect::{Expect, Mismatch, Rules, Word};
+pub use flaw::{Flaw, MAX_LINE};
 pub use hidden::Hidden;
 pub use line::{Begin, Fed, Line};
-pub use partial::{Bound, Explained, Options, Partial, Rejected, Unexplained, Unsettled};
-pub use read::{Flaw, MAX_LINE, Reader, Unreadable};
+pub use partial::{Explained, Partial, Unexplained, Unsettled};
+pub use read::{Reader, Unreadable};
 pub use record::Recorder;
 pub use replay::{Divergence, Replayed, Replayer, Taken, Why};
 
@@ -99,7 +102,7 @@ pub fn replay(trace: &Trace) -> Result<Replayed, Divergence> {
 ///
 /// # Errors
 /// The first line that nothing explains, or the bound that was hit before the answer.
-pub fn explain(trace: &Trace, options: &Options) -> Result<Explained, Unsettled> {
+pub fn explain(trace: &Trace, options: &ExplainOptions) -> Result<Explained, Unsettled> {
     let mut partial = Partial::new(options.clone());
     for (number, line) in &trace.lines {
         partial.feed(*number, line)?;

@@ -3,41 +3,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::candidate::{Candidate, Run, count};
-use super::hidden::Hidden;
+use super::candidate::{Bound, Candidate, ExplainOptions, Rejected, Run, count};
 use super::line::{Begin, Fed, Line};
 use super::replay::{Why, named, orphan, start, unsaid};
 use crate::ids::Seq;
 use crate::session::Session;
 use crate::session::table::{TABLE, Table};
-use crate::table::Verdict;
-use crate::words::{Reason, State, Trigger};
-
-/// How a log with missing events is explained.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// The kinds of events that may be missing.
-    pub hidden: Vec<Hidden>,
-    /// The most sessions that are kept at a time.
-    pub candidates: usize,
-    /// The most events that may be missing between two lines.
-    pub between: usize,
-    /// Whether a line that expects nothing may be late news. If not, it must have been acted on or
-    /// refused; what is ignored is then only explained by a line that says so.
-    pub late: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { hidden: Hidden::USUAL.into(), candidates: 100_000, between: 1_000, late: false }
-    }
-}
 
 /// Explains one log, line by line. Each session in it is explained by itself.
 #[derive(Clone, Debug)]
 pub struct Partial {
     table: &'static Table,
-    options: Options,
+    options: ExplainOptions,
     runs: BTreeMap<Option<String>, Run>,
     /// The session of the last line.
     last: Option<String>,
@@ -87,21 +64,6 @@ pub enum Unsettled {
     },
 }
 
-/// What kept the answer from being found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Bound {
-    /// [`Options::candidates`].
-    #[error("more than {0} sessions could explain the log so far")]
-    Candidates(usize),
-    /// [`Options::between`].
-    #[error("more than {0} events may be missing before this line")]
-    Between(usize),
-    /// What a viewer had seen when it was suspended is guessed, and the log was trimmed since.
-    #[error("it depends on what a viewer had seen at a suspend that is missing")]
-    Seen,
-}
-
 /// A line that nothing explains: the lines before it are the longest explained beginning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}{}: nothing explains {}", named(.fed.session.as_deref()), super::expect::json(.fed))]
@@ -118,32 +80,14 @@ pub struct Unexplained {
     pub rejected: Vec<Rejected>,
 }
 
-/// Why sessions do not explain a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Rejected {
-    /// How many sessions say this.
-    pub count: usize,
-    /// One of them: the one with the fewest hidden events.
-    pub session: Session,
-    /// The column that the event came to.
-    pub trigger: Trigger,
-    /// The row that was taken.
-    pub rule: &'static str,
-    /// What it says.
-    pub verdict: Verdict<State, Reason>,
-    /// What the line says otherwise; none if the line was ignored.
-    pub why: Option<Why>,
-}
-
 impl Partial {
     /// By the shipped table.
-    pub fn new(options: Options) -> Partial {
+    pub fn new(options: ExplainOptions) -> Partial {
         Partial::by(&TABLE, options)
     }
 
     /// By another table.
-    pub fn by(table: &'static Table, options: Options) -> Partial {
+    pub fn by(table: &'static Table, options: ExplainOptions) -> Partial {
         let (runs, last) = (BTreeMap::new(), None);
         Partial { table, options, runs, last, explained: Explained::default() }
     }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::expect::Expect;
 use super::line::{Begin, Fed, Line};
-use crate::limits::Limits;
 use crate::log::LogId;
+use crate::session::limits::Limits;
 use crate::session::{Event, Snapshot, Step};
 
 /// Writes what a driver feeds to the machine and what comes back, a line each. Sessions that live at once

@@ -7,7 +7,7 @@ use alloc::string::String;
 
 use super::session::waits;
 use super::{View, ensure};
-use crate::ids::{ConnectionId, Generation};
+use crate::ids::ConnectionId;
 use crate::session::{Connection, Effect, EntryMeta, Event, Session, TurnState};
 use crate::table::Verdict;
 use crate::words::{Reason, State, Timer};
@@ -23,51 +23,12 @@ pub(super) fn refused_changes_nothing(view: &View<'_>) -> Result<(), String> {
 }
 
 pub(super) fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
-    ensure(!is_stale(view) || view.unchanged(), || "late news changed something".into())
-}
-
-/// Asked anew of the event, not of the column it was put in.
-pub(super) fn is_stale(view: &View<'_>) -> bool {
-    let before = view.before;
-    let listed = |id| before.connections().iter().any(|one| one.id == id);
-    let current = |incarnation| incarnation == before.incarnation();
-    match *view.event {
-        Event::Attach { connection, .. } => listed(connection),
-        Event::Written { connection, .. }
-        | Event::Resume { connection }
-        | Event::Lost { connection } => !listed(connection),
-        Event::Missed { connection, from } => {
-            let right = |one: &Connection| one.id == connection && one.in_flight == Some(from);
-            !before.connections().iter().any(right)
-        }
-        Event::Suspend { connection, .. } => {
-            let awaited = matches!(before.state(), State::Detached | State::Suspended);
-            !listed(connection) && !awaited
-        }
-        Event::Prompt { .. } | Event::Restarted { .. } | Event::Drain => false,
-        Event::Interrupt { turn } => {
-            before.turn() != TurnState::Running(turn) && !before.queue().contains(&turn)
-        }
-        Event::Stop { incarnation }
-        | Event::Started { incarnation }
-        | Event::StartFailed { incarnation }
-        | Event::Exited { incarnation } => !current(incarnation),
-        Event::Answer { ask, .. } => !before.asks().contains(&ask),
-        Event::Output { incarnation, turn, .. } => {
-            !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn))
-        }
-        Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
-            !current(incarnation) || before.turn().id() != Some(turn)
-        }
-        Event::Expired { timer, generation } => {
-            generation == Generation(0) || before.generation(timer) != generation
-        }
-    }
+    ensure(!view.is_stale() || view.unchanged(), || "late news changed something".into())
 }
 
 /// What happened is so afterwards: nothing that is current and has its place is passed over.
 pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
-    if is_stale(view) {
+    if view.is_stale() {
         return Ok(());
     }
     let (before, next) = (view.before, view.next());

@@ -7,8 +7,9 @@ mod viewers;
 use alloc::string::String;
 
 use super::{Breach, Law, ensure};
-use crate::limits::Limits;
-use crate::session::{Effect, EntryMeta, Event, Session, Step};
+use crate::ids::Generation;
+use crate::session::limits::Limits;
+use crate::session::{Connection, Effect, EntryMeta, Event, Session, Step, TurnState};
 use crate::table::Verdict;
 use crate::words::State;
 
@@ -76,6 +77,45 @@ pub fn of_step(
 }
 
 impl View<'_> {
+    /// Whether the event's fence is not current. Asked anew of the event, not of the column it was put in.
+    fn is_stale(&self) -> bool {
+        let before = self.before;
+        let listed = |id| before.connections().iter().any(|one| one.id == id);
+        let current = |incarnation| incarnation == before.incarnation();
+        match *self.event {
+            Event::Attach { connection, .. } => listed(connection),
+            Event::Written { connection, .. }
+            | Event::Resume { connection }
+            | Event::Lost { connection } => !listed(connection),
+            Event::Missed { connection, from } => {
+                let right = |one: &Connection| one.id == connection && one.in_flight == Some(from);
+                !before.connections().iter().any(right)
+            }
+            Event::Suspend { connection, .. } => {
+                let awaited = matches!(before.state(), State::Detached | State::Suspended);
+                !listed(connection) && !awaited
+            }
+            Event::Prompt { .. } | Event::Restarted { .. } | Event::Drain => false,
+            Event::Interrupt { turn } => {
+                before.turn() != TurnState::Running(turn) && !before.queue().contains(&turn)
+            }
+            Event::Stop { incarnation }
+            | Event::Started { incarnation }
+            | Event::StartFailed { incarnation }
+            | Event::Exited { incarnation } => !current(incarnation),
+            Event::Answer { ask, .. } => !before.asks().contains(&ask),
+            Event::Output { incarnation, turn, .. } => {
+                !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn))
+            }
+            Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
+                !current(incarnation) || before.turn().id() != Some(turn)
+            }
+            Event::Expired { timer, generation } => {
+                generation == Generation(0) || before.generation(timer) != generation
+            }
+        }
+    }
+
     fn next(&self) -> &Session {
         &self.step.next
     }

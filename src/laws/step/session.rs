@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::answers::is_stale;
 use super::{View, ensure};
 use crate::ids::Seq;
 use crate::session::{Connection, Effect, EntryMeta, Event, Record, Session, TurnState};
@@ -166,7 +165,7 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
         Event::StartFailed { incarnation } | Event::Exited { incarnation } => {
             starting && incarnation == view.before.incarnation()
         }
-        Event::Expired { timer: Timer::Start, .. } => starting && !is_stale(view),
+        Event::Expired { timer: Timer::Start, .. } => starting && !view.is_stale(),
         Event::Expired { .. }
         | Event::Attach { .. }
         | Event::Written { .. }

@@ -4,7 +4,7 @@ mod nightly;
 mod small;
 
 use super::{Budget, Scope};
-use crate::limits::Limits;
+use crate::session::limits::Limits;
 use crate::words::Timer;
 pub use nightly::NIGHTLY;
 pub use small::{LATE, SMALL_WORLDS};

@@ -5,7 +5,7 @@ use super::{
     SMALL, SUSPENDS, TAKEOVERS, TURNS, TWO_CLIENTS,
 };
 use crate::check::world::{Budget, Scope};
-use crate::limits::Limits;
+use crate::session::limits::Limits;
 use crate::words::Timer;
 
 /// Timers that are heard of late, and little else.
