@@ -6,13 +6,20 @@ use std::path::{Path, PathBuf};
 
 use super::file;
 
+/// Where pages are written by hand, beside the folders of the crates.
+const FOLDERS: [&str; 5] = ["", "clients/js", "docs", "proptest-regressions", "tests/incidents"];
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())
+}
+
 /// The pages that are written by hand, as paths in the package.
 fn pages() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = Vec::new();
-    for folder in ["", "docs"] {
-        for entry in fs::read_dir(root.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
+    let crates = entries(&root.join("crates")).filter(|path| path.is_dir());
+    for folder in FOLDERS.iter().map(|folder| root.join(folder)).chain(crates) {
+        for path in entries(&folder) {
             if path.extension().is_some_and(|of| of == "md") {
                 pages.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
             }

@@ -1,4 +1,4 @@
-//! The README says what the tables, the crate and the machine say.
+//! The README and the pages beside it say what the tables, the crate and the machine say.
 
 use super::{file, page};
 
@@ -28,10 +28,9 @@ fn doc(source: &str, mark: &str) -> String {
 
 #[test]
 fn the_diagram_in_the_page_is_that_of_the_table() {
-    let readme = file("docs/machine.md");
     let expected = format!("\n```mermaid\n{}```\n", page("session.mmd"));
     let told = "docs/machine.md: put docs/generated/session.mmd between the markers of the diagram";
-    assert!(between(&readme, "diagram") == expected, "{told}");
+    assert!(between(&file("docs/machine.md"), "diagram") == expected, "{told}");
 }
 
 #[test]
@@ -59,16 +58,22 @@ fn the_answer_in_the_readme_is_that_of_the_example() {
     assert!(file("crates/server/examples/chat.rs").contains(shown), "{shown}");
 }
 
+#[test]
+fn the_client_in_the_readme_is_that_of_the_example() {
+    let expected = format!("\n```js\n{}```\n", file("clients/js/hello.mjs"));
+    let told = "README.md: put clients/js/hello.mjs between the markers of the client";
+    assert!(between(&file("README.md"), "client") == expected, "{told}");
+}
+
 #[cfg(feature = "check")]
 #[test]
 fn what_check_prints_in_the_page_are_the_worlds_of_today() {
     use outlive::check::world::scopes::PINNED;
 
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checking.md"));
-    let readme = readme.expect("docs/checking.md");
+    let page = file("docs/checking.md");
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     for (name, states, steps) in PINNED.iter().filter(|(name, ..)| !name.starts_with("nightly_")) {
-        let line = readme.lines().find(|line| line.split(' ').next() == Some(name)).expect(name);
+        let line = page.lines().find(|line| line.split(' ').next() == Some(name)).expect(name);
         let (found, rest) = line.trim_start_matches(name).split_once(" states").expect(name);
         let (made, _) = rest.split_once(" steps").expect(name);
         assert_eq!(
