@@ -173,3 +173,8 @@ pub use replay::{Replay, replay};
 pub use report::{Count, Kind, LawReport, Outcome, Report, Standing, Violation};
 pub use search::Search;
 pub use walk::{Walk, walk, walk_weighted};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
