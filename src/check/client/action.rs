@@ -293,7 +293,7 @@ fn page(now: &WorldState, out: &mut Vec<Action>) {
     if left.stops > 0 {
         out.push(Action::Stop);
     }
-    // Whoever stopped starts again; whoever asks while it is started does so within bounds.
+    // A stopped client starts again; a start of one that is started counts against the budget.
     if link.state() == State::Stopped || left.stops > 0 {
         out.push(Action::Start);
     }

@@ -98,7 +98,7 @@ macro_rules! judged {
     };
 }
 
-/// Somebody wants the session, looks, and has a network.
+/// The user wants the session, looks, and has a network.
 fn wanted(now: &WorldState) -> bool {
     let link = &now.link;
     link.state() != State::Stopped && !link.is_hidden() && !link.is_offline()

@@ -21,8 +21,7 @@ pub struct Mutant {
     rows: Vec<Row>,
 }
 
-/// Mutants that change nothing anybody could notice, each with its reason: the beginning of a mutant's
-/// name, and why.
+/// Mutants whose change cannot be observed, each with its reason: the beginning of a mutant's name, and why.
 pub const EQUIVALENT: &[(&str, &str)] = &[
     ("client U1: without DisarmAll", UNARMED),
     ("client U3: without DisarmAll", UNARMED),
@@ -90,7 +89,7 @@ impl Mutant {
 }
 
 /// What becomes of every mutant. Each is looked for in the worlds that take its row, the smallest first.
-/// `progress` is told how many are done, and of how many.
+/// `progress` gets how many are done, and of how many.
 pub fn run_all(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, MutantOutcome)> {
     let explored = scopes::SMALL.iter().chain(scopes::DEFAULT).map(|scope| {
         let world = World::new(scope.clone());

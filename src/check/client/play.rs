@@ -200,7 +200,7 @@ impl<'a> Transition<'a> {
             }
             Effect::TellAccepted { ticket, .. } => self.settle(ticket, MutantOutcome::Accepted),
             Effect::TellFailed { ticket } => self.settle(ticket, MutantOutcome::Failed),
-            // Whoever is gone is noticed; timers are in the link; the rest only informs.
+            // A peer that is gone is noticed; timers are in the link; the rest only informs.
             Effect::SendDetach
             | Effect::Arm { .. }
             | Effect::Disarm { .. }

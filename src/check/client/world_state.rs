@@ -170,11 +170,11 @@ impl Server {
 /// How a prompt fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MutantOutcome {
-    /// Nobody said anything yet.
+    /// It is neither accepted nor failed yet.
     Waits,
-    /// Its giver was told that it is accepted.
+    /// The application learned that it is accepted.
     Accepted,
-    /// Its giver was told that it failed.
+    /// The application learned that it failed.
     Failed,
 }
 

@@ -24,7 +24,7 @@ pub struct ExplainOptions {
     /// The most events that may be missing between two lines.
     pub between: usize,
     /// Whether a line that expects nothing may be late news. If not, it must have been acted on or
-    /// refused; what is ignored is then only explained by a line that says so.
+    /// refused; an ignored event is then only explained by a line that expects it to be ignored.
     pub late: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
 
 vocabulary! {
-    /// A kind of event that a log may leave out. The kinds that are not here carry what nobody can
+    /// A kind of event that a log may leave out. The kinds that are not here carry what a replay cannot
     /// guess: who attaches, what is prompted, how much is put out.
     Hidden as "snake_case" {
         Written = "A connection has written what it was given.",
@@ -20,9 +20,9 @@ vocabulary! {
         StartFailed = "The worker could not be started.",
         TurnEnded = "The worker finished the turn.",
         Exited = "The worker left.",
-        Interrupt = "Somebody interrupted a turn or took a prompt back.",
-        Answer = "Somebody answered an ask.",
-        Stop = "Somebody stopped the session.",
+        Interrupt = "A client interrupted a turn or took a prompt back.",
+        Answer = "A client answered an ask.",
+        Stop = "A client stopped the session.",
         Restarted = "The process was restarted, and the store lost nothing.",
     }
 }

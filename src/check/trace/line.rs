@@ -56,7 +56,7 @@ pub struct Fed {
     /// The event.
     #[serde(flatten)]
     pub event: Event,
-    /// What must have come of it, as far as somebody cares.
+    /// What must have come of it, as far as the trace says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
     /// For humans.

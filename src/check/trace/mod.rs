@@ -1,7 +1,7 @@
 //! Recorded runs, held against the table.
 //!
-//! A trace is JSON Lines: what a driver fed to the machine, an event a line, and, where somebody
-//! cares, what must have come of it. The format is described in `docs/traces.md`. There are two
+//! A trace is JSON Lines: what a driver fed to the machine, an event a line, and, where its author
+//! says, what must have come of it. The format is described in `docs/traces.md`. There are two
 //! questions:
 //!
 //! * [`replay`], or a [`Replayer`] fed line by line: is this log, complete as it is, what the table

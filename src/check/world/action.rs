@@ -44,7 +44,7 @@ pub enum Action {
     Drain(u8),
     /// A task that still holds an old connection uses it.
     LateCall(u8, Trigger),
-    /// The session is told that a connection is gone.
+    /// The driver feeds the session the loss of a connection.
     TellGone(u8),
     /// A client sends its next prompt, or one that was not answered again.
     Prompt(usize),
@@ -59,7 +59,7 @@ pub enum Action {
     },
     /// A client comes to the foreground on the connection it has.
     Show(usize),
-    /// Somebody sends a request of its own.
+    /// A client sends a request that goes its own way, beside any connection.
     Send(Request),
     /// A request arrives.
     Arrive(Request),
@@ -82,7 +82,7 @@ pub enum Action {
     },
     /// Another process opens the store.
     Open {
-        /// Whether it recovers the session at once, or when somebody asks for it.
+        /// Whether it recovers the session at once, or at the first request for it.
         eager: bool,
     },
     /// Another node takes the session over, while the old one still runs.
@@ -157,7 +157,7 @@ impl fmt::Display for Action {
                 write!(f, "an old task still uses connection {link}: {trigger}")
             }
             Action::TellGone(link) => {
-                write!(f, "the session is told that connection {link} is gone")
+                write!(f, "the session is fed the loss of connection {link}")
             }
             Action::Prompt(client) => write!(f, "client {client} prompts"),
             Action::Forge(client, n, digest) => {
@@ -170,7 +170,7 @@ impl fmt::Display for Action {
                 write!(f, "client {client} goes to the background and posts a notice")
             }
             Action::Show(client) => write!(f, "client {client} comes to the foreground"),
-            Action::Send(post) => write!(f, "somebody posts {post}"),
+            Action::Send(post) => write!(f, "a client posts {post}"),
             Action::Arrive(post) => write!(f, "the post arrives: {post}"),
             Action::Obey(worker) => write!(f, "worker {worker} takes in what it was told"),
             Action::Say(worker, word) => write!(f, "worker {worker} says {word}"),

@@ -268,7 +268,7 @@ impl World {
     }
 
     /// Whether a node answers a message. One whose commits do not count answers commands only by opening
-    /// the store again: whoever does so owns the session. If it may not, it is going to be fenced off.
+    /// the store again, which makes it the owner of the session. If it may not, it is going to be fenced off.
     fn answers(now: &WorldState, node: usize, message: &Message) -> bool {
         match message {
             Message::Hello(_) | Message::Prompt { .. } => Self::may_own(now, node),

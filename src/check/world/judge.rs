@@ -14,7 +14,7 @@ pub(super) fn is(now: &WorldState, state: State) -> bool {
     session(now).is_some_and(|session| session.state() == state)
 }
 
-/// Somebody watches, or wants to, and does not have the whole log.
+/// A client watches, or wants to, and does not have the whole log.
 pub(super) fn behind(now: &WorldState) -> bool {
     let Some(head) = now.store.as_ref().map(|session| session.log().head) else { return false };
     now.clients.iter().any(|client| {
@@ -42,7 +42,7 @@ pub(super) const fn counts_on_a_worker(state: State) -> bool {
     }
 }
 
-/// Work went on while nobody was connected, and who came back has what it was.
+/// Work went on while no viewer was connected, and a client that came back has its output.
 pub(super) fn outlived(_: &World, now: &WorldState) -> bool {
     let has =
         |client: &world_state::Client, alone| client.cursor.is_some_and(|(_, seq)| seq >= alone);

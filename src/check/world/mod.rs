@@ -92,9 +92,9 @@ pub struct Scope {
     pub output_outside_turns: bool,
     /// The store may fail.
     pub failing_store: bool,
-    /// A new process may recover a session only when somebody asks for it.
+    /// A new process may recover a session only at the first request for it.
     pub lazy_recovery: bool,
-    /// It is remembered whether work went on while nobody was connected, and who came back to it.
+    /// The state has whether work went on while no viewer was connected, and which client came back to it.
     pub track_resumption: bool,
     /// Clients are interchangeable: look at one of several alike.
     pub symmetric: bool,

@@ -48,8 +48,7 @@ pub enum MutantOutcome {
     Survived,
 }
 
-/// Mutants that change nothing anybody could notice, each with its reason: the beginning of a mutant's
-/// name, and why.
+/// Mutants whose change cannot be observed, each with its reason: the beginning of a mutant's name, and why.
 pub const EQUIVALENT: &[(&str, &str)] = &[
     ("session B2: without UnpinLog", WITH_THE_PROCESS),
     ("session B2: without CloseAll", WITH_THE_PROCESS),
@@ -62,7 +61,7 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
     ("session L2: without DisarmAll", FIRED),
     (
         "session D3: without SendDue",
-        "nobody is connected in DETACHED, so nothing is due to be sent",
+        "no viewer is connected in DETACHED, so nothing is due to be sent",
     ),
 ];
 
@@ -258,7 +257,7 @@ impl Mutant {
 }
 
 /// What becomes of every mutant. Each is looked for in the small worlds that take its row, the smallest
-/// first. `progress` is told how many are done, and of how many.
+/// first. `progress` gets how many are done, and of how many.
 pub fn run_all(threads: usize, progress: impl Fn(usize, usize)) -> Vec<(Mutant, MutantOutcome)> {
     let explored = scopes::SMALL_WORLDS.iter().map(|scope| {
         let world = World::new(scope.clone()).expect("the scopes' limits are not 0");

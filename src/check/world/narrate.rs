@@ -51,7 +51,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::HelloTimeout(id)
         | Action::Drain(id) => (server(), connection(id)),
         Action::Cut(id) => ("network".to_owned(), connection(id)),
-        Action::Send(_) | Action::Arrive(_) => ("somebody".to_owned(), server()),
+        Action::Send(_) | Action::Arrive(_) => ("a request".to_owned(), server()),
         Action::Obey(_) => (server(), "worker".to_owned()),
         Action::Say(..) | Action::Listen(_) => ("worker".to_owned(), server()),
         Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => {

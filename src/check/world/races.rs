@@ -137,7 +137,7 @@ pub const RACES: &[Race] = &[
         id: "R10",
         title: "The timer that had already fired",
         fault: Fault::Rule {
-            about: "A detach timer that fires is believed, whoever came back.",
+            about: "A detach timer that fires is believed, although a viewer came back.",
             row: Row::new(
                 "X7",
                 &[State::Active],
@@ -150,7 +150,7 @@ pub const RACES: &[Race] = &[
                     Op::CloseOut,
                     Op::SendDue,
                 ],
-                "nobody came back",
+                "no viewer came back",
             ),
         },
         scope: &scopes::LATE,

@@ -24,7 +24,7 @@ pub struct WorldState {
     pub(super) owner: usize,
     /// The processes.
     pub(super) nodes: Vec<Node>,
-    /// The transports, oldest first; one is forgotten when nobody can speak of it any more.
+    /// The transports, oldest first; one is forgotten when no event can name it any more.
     pub(super) links: Vec<Link>,
     /// The people.
     pub(super) clients: Vec<Client>,
@@ -38,7 +38,7 @@ pub struct WorldState {
     pub(super) keys: Vec<Key>,
     /// The turn that a careless recovery gives to the next worker again: only a planted bug sets it.
     pub(super) rerun: Option<Seq>,
-    /// What was put out first while nobody was connected, where that is remembered.
+    /// The first output while no viewer was connected, where that is remembered.
     pub(super) alone: Option<Seq>,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Clock {
 /// A transport between a client and a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Link {
-    /// The fence. Small numbers are used again when nobody remembers them.
+    /// The fence. Small numbers are used again when no part of the state holds them.
     pub(super) id: u8,
     pub(super) client: usize,
     pub(super) node: usize,
@@ -181,7 +181,7 @@ pub(super) struct Client {
     pub(super) hidden: bool,
     /// Whether a suspend notice about its link went its own way.
     pub(super) posted: bool,
-    /// Whether its last link was cut by the network, or closed by itself: nobody owes it anything.
+    /// Whether its last link was cut by the network, or closed by itself: no process owes it anything.
     pub(super) away: bool,
     /// Whether it came back with a cursor, lacked something, and was told of no gap since; where that is
     /// remembered.
@@ -198,7 +198,7 @@ pub(super) struct Worker {
     pub(super) phase: Phase,
     /// What it was told and has not taken in.
     pub(super) inbox: Vec<Order>,
-    /// What it said and nobody has heard.
+    /// What it said and the driver has not heard.
     pub(super) said: Option<Word>,
     /// The answers that reached it in its turn.
     pub(super) answered: Vec<Seq>,
@@ -365,7 +365,7 @@ impl WorldState {
         self.links.iter().find(|link| link.id == id)
     }
 
-    /// The least fence that nobody remembers.
+    /// The least fence that no part of the state holds.
     pub(super) fn free_id(&self) -> u8 {
         let remembered = |id: u8| {
             let fence = crate::ids::ConnectionId(u64::from(id));
@@ -402,7 +402,7 @@ impl Node {
 }
 
 impl Link {
-    /// Nobody can speak of it any more.
+    /// No event can name it any more.
     pub(super) fn forgotten(&self) -> bool {
         let told = self.gone != Gone::Untold;
         !self.held

@@ -35,7 +35,7 @@ impl Transition<'_> {
         }
     }
 
-    /// A process opens the store, and recovers what it finds there: at once, or when somebody asks.
+    /// A process opens the store, and recovers what it finds there: at once, or at the first request for it.
     pub(super) fn open(&mut self, eager: bool) {
         self.now.owner = 0;
         self.now.nodes[0].up = true;

@@ -153,7 +153,7 @@ impl Transition<'_> {
         }
     }
 
-    /// The node has what the store has, and its commits count: whoever opens the store owns it.
+    /// The node has what the store has, and its commits count: the newest opener owns the store.
     fn claim(&mut self, node: usize) {
         if self.now.owner != node {
             self.now.left.takeovers -= 1;

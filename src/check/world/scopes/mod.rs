@@ -88,8 +88,8 @@ pub const DEFAULT: &[Scope] = &[
     EVERYTHING,
 ];
 
-/// How large the worlds are: states and steps. A world that silently shrinks proves less;
-/// whoever changes the table looks at the difference and writes the new counts here.
+/// How large the worlds are: states and steps. A world that silently shrinks proves less. A change of the table
+/// that changes the counts writes the new ones here, and its commit says why they differ.
 pub const PINNED: &[(&str, u64, u64)] = &[
     ("reconnects", 352_664, 1_416_807),
     ("suspends", 567_256, 2_533_089),
@@ -197,7 +197,7 @@ pub const CLOSING: Scope = Scope {
 /// Every end comes.
 pub const ENDINGS: Scope = Scope {
     name: "endings",
-    about: "a session that is closing comes to its end, whoever hangs",
+    about: "a session that is closing comes to its end, whichever part hangs",
     prompts: &[2],
     budget: Budget { dials: 1, cuts: 1, posts: 1, exits: 1, ..NOTHING },
     timers: &[Timer::Start, Timer::Turn, Timer::Interrupt, Timer::Detach, Timer::Closeout],
