@@ -183,7 +183,7 @@ struct Words {
 struct TimerWord {
     name: &'static str,
     meaning: &'static str,
-    /// The default; none: not armed unless the limits say so.
+    /// The default; none: armed only if the limits set it.
     default_ms: Option<u32>,
 }
 

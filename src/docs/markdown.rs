@@ -74,7 +74,7 @@ fn verdicts(sheet: &Sheet) -> String {
         text += "| ignore | ○ | An expected race: late news. Nothing changes. |\n";
     }
     if has(|row| matches!(row.verdict, Verdict::Refuse(_))) {
-        text += "| refuse | ✕ | The sender is told why. Nothing changes. |\n";
+        text += "| refuse | ✕ | The sender gets the reason. Nothing changes. |\n";
     }
     if has(Line::is_impossible) {
         text += "| ignore (impossible) | — | The event cannot arise in this state. |\n";

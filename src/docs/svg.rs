@@ -153,7 +153,7 @@ fn curve(path: &[Point]) -> String {
     text
 }
 
-/// For an arrow that nobody placed yet: from border to border, its label in the middle.
+/// For an arrow without a place in the layout: from border to border, its label in the middle.
 fn straight(layout: &Layout, arrow: &Arrow) -> (String, Point, Align, usize) {
     let from = arrow.from.first().copied().unwrap_or(arrow.tail);
     let (from, to) = (place_of(layout, from), place_of(layout, arrow.to));
@@ -164,7 +164,7 @@ fn straight(layout: &Layout, arrow: &Arrow) -> (String, Point, Align, usize) {
     (path, middle, Align::Left, 20)
 }
 
-/// The middle of a state's box; the corner for a state that nobody placed yet.
+/// The middle of a state's box; the corner for a state without a place in the layout.
 fn place_of(layout: &Layout, state: &str) -> Point {
     let placed = layout.states.iter().find(|(name, _)| *name == state);
     placed.map_or(HALF, |(_, place)| *place)

@@ -155,7 +155,7 @@ fn page(dice: &mut Dice, ticket: &mut u64) -> Event {
     dice.pick(&[often, prompt, Event::Hide, shows[0], shows[1], network, Event::Command, rare])
 }
 
-/// The application applies the next entry, or says so twice.
+/// The application reports the next entry as applied, or reports the same one again.
 fn application(link: &Link, dice: &mut Dice) -> Option<Event> {
     let (at, epoch) = (link.reading?, link.epoch);
     let seq = if at.anew { at.applied } else { at.applied.next() };
@@ -164,7 +164,7 @@ fn application(link: &Link, dice: &mut Dice) -> Option<Event> {
 }
 
 fn closed(link: &Link, socket: Socket, dice: &mut Dice) -> Event {
-    // Each rule, the codes that wait longer, and one that nobody knows.
+    // Each rule, the codes that wait longer, and one that is not assigned.
     let often = if link.outbox().is_under_way() { 1009 } else { dice.pick(&[4200, 4300]) };
     let code = dice
         .pick(&[often, often, often, 4000, 1011, 4200, 4208, 4300, 4001, 1009, 1012, 1013, 4999]);
