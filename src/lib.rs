@@ -100,7 +100,7 @@
 //!     Effect::Send { connection, from: Seq(2), to: Seq(4) },
 //! ]);
 //!
-//! // A prompt out of order is refused, with the rule that says so.
+//! // A prompt out of order is refused, with the rule that refused it.
 //! let n = 5.try_into().unwrap();
 //! let refusal = driver.feed(Event::Prompt { client, n, digest: Digest(8) }).unwrap_err();
 //! let said = refusal.to_string();

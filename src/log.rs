@@ -195,7 +195,7 @@ impl Log {
         Log { id, base: Seq(0), head: Seq(0) }
     }
 
-    /// What a viewer with this claim is told, and the first entry it is sent.
+    /// What the welcome of a viewer with this claim says, and the first entry that the viewer is sent.
     pub fn attach(&self, claim: ResumeFrom) -> (AttachOutcome, Seq) {
         let start = self.base.next();
         let reset = |why| (AttachOutcome::Reset { why }, start);

@@ -406,7 +406,7 @@ pub struct Settings {
     pub stable_ms: u32,
     /// How long the answer to a probe may take.
     pub probe_ms: u32,
-    /// How often the server pings, until it says so.
+    /// How often the server pings, until its welcome names the interval.
     pub ping_ms: u32,
 }
 
@@ -429,7 +429,7 @@ impl Default for Settings {
 
 impl Settings {
     /// How long to wait before the dial that follows so many fruitless ones. What the server says counts
-    /// more than its code, and never brings everybody back at the same moment. One that takes no prompt now is
+    /// more than its code, and never brings all clients back at the same moment. One that takes no prompt now is
     /// not dialled at once.
     pub(super) fn backoff(&self, attempts: u8, event: &Event) -> Wait {
         let full = self.step_ms.saturating_mul(1 << attempts.min(16)).min(self.most_ms);

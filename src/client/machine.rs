@@ -28,7 +28,7 @@ pub(super) const MAX_RULES_PER_STEP: usize = 4;
 ///    process.
 ///
 /// What was handed over waits in the driver, in order, until the application takes it; also when the
-/// connection is gone. An entry is applied when the application says so, and not when it was handed over.
+/// connection is gone. An entry is applied when the application reports it, and not when it was handed over.
 #[derive(Clone, Debug)]
 pub struct Machine {
     settings: Settings,
@@ -191,7 +191,7 @@ pub struct Refusal {
     pub state: State,
     /// Why not.
     pub reason: Reason,
-    /// The row that says so.
+    /// The row that refused.
     pub rule: &'static str,
 }
 

@@ -45,7 +45,7 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
     None
 }
 
-/// Whoever waits for an answer is not passed over, and a fact is not refused.
+/// A sender that waits for an answer gets one, and a fact is not refused.
 const fn law_of_answer(verdict: Verdict<State, Reason>, trigger: Trigger) -> Option<Law> {
     let asks = matches!(trigger, Trigger::Prompt | Trigger::PromptFull | Trigger::Command);
     match verdict {

@@ -1,7 +1,7 @@
 //! One connection: its phases, and the table that rules them.
 //!
 //! The driver holds one [`Connection`] per socket or stream and asks it before every write. What the
-//! session is told about a connection goes through here, so it is told once. The phase lives here and
+//! session is fed about a connection goes through here, so it is fed once. The phase lives here and
 //! nowhere else: a session lists a connection exactly while it is OPEN.
 
 pub mod table;
@@ -95,7 +95,7 @@ impl Connection {
     /// connection.step(Trigger::Hello, CloseCode::Normal);
     /// assert_eq!(connection.step(Trigger::Send, CloseCode::Normal).ops, [Op::Write]);
     /// connection.step(Trigger::Close, CloseCode::Replaced);
-    /// // Whoever still holds it may try: nothing is written.
+    /// // A task that still holds it may try: nothing is written.
     /// assert!(connection.step(Trigger::Send, CloseCode::Normal).ops.is_empty());
     /// ```
     pub fn step(&mut self, trigger: Trigger, asked: CloseCode) -> &'static Row {

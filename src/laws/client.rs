@@ -108,7 +108,7 @@ fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
 fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
     let next = &view.step.next;
     let away = next.is_hidden() || next.is_offline();
-    ensure(!(view.is() == State::BackingOff && away), || "it will dial, and nobody looks".into())?;
+    ensure(!(view.is() == State::BackingOff && away), || "it will dial, hidden or offline".into())?;
     let shown = matches!(view.is(), State::Replaying | State::Live) && next.is_hidden();
     ensure(!shown, || "the server was not told that the page is hidden".into())?;
     ensure(
@@ -193,7 +193,7 @@ fn waiting_states_have_a_timer(view: &View<'_>) -> Result<(), String> {
     exact(Timer::Backoff, view.is() == State::BackingOff)?;
     exact(Timer::Attach, matches!(view.is(), State::Connecting | State::Attaching))?;
     ensure(linked || !armed(Timer::Watchdog), || "a watchdog without a connection".into())?;
-    ensure(!linked || armed(Timer::Watchdog) || next.is_offline(), || "nobody watches".into())?;
+    ensure(!linked || armed(Timer::Watchdog) || next.is_offline(), || "no watchdog".into())?;
     ensure(linked || !armed(Timer::Stable), || "nothing can be stable here".into())
 }
 
@@ -211,7 +211,7 @@ fn is_welcomed(view: &View<'_>) -> bool {
     view.is().is_welcomed() && told && follows && stable && taken && says
 }
 
-/// Whoever asks for the session has it dialled at once, or has the socket asked whether it lives.
+/// A user who asks for the session has it dialled at once, or has the socket probed.
 fn is_served(view: &View<'_>) -> bool {
     let now = |effect: &Effect| {
         matches!(effect, Effect::Arm { timer: Timer::Backoff, wait: Wait::Since { .. }, .. })
@@ -228,8 +228,8 @@ fn is_served(view: &View<'_>) -> bool {
     }
 }
 
-/// Nobody comes back sooner than a server wants that turned it away, and not at once to one that takes no
-/// prompt now.
+/// A client comes back no sooner than the server that turned it away allows, and not at once to one that takes
+/// no prompt now.
 fn is_awaited(view: &View<'_>) -> bool {
     let least = if let Event::Closed { after_ms: Some(after_ms), .. } = *view.event {
         after_ms
@@ -385,7 +385,7 @@ fn prompts_go_in_order(view: &View<'_>) -> Result<(), String> {
     ensure(!fresh || sends, || "under way, and not sent".into())
 }
 
-/// Each prompt waits, or its giver is told of it, once.
+/// Each prompt waits, or the application is told what became of it, once.
 fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
     let mut had: Vec<PromptId> = view.before.outbox().tickets().collect();
     if let (Event::Prompt { ticket }, true) = (view.event, view.step.refusal().is_none()) {
@@ -397,13 +397,13 @@ fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
     ensure(had == has, || format!("{had:?} became {has:?}, of which {waits} were told"))?;
     let accepted = view.did(|effect| matches!(effect, Effect::TellAccepted { .. }));
     let says = matches!(view.event, Event::Accepted { .. } | Event::Welcome { .. });
-    ensure(!accepted || says, || "told of an acceptance that nobody told".into())?;
+    ensure(!accepted || says, || "told of an acceptance that the server did not report".into())?;
     let failed = view.did(|effect| matches!(effect, Effect::TellFailed { .. }));
     let says = matches!(view.event, Event::Refused { for_now: false, .. } | Event::Closed { .. });
     ensure(!failed || says, || "failed for no reason".into())?;
     let (yes, no) = (Trigger::Accepted, Trigger::Refused);
     let told = (view.step.trigger() != yes || accepted) && (view.step.trigger() != no || failed);
-    ensure(told, || "an answer, and nobody is told".into())
+    ensure(told, || "the server answered, and the application is not told".into())
 }
 
 fn bounded_memory(view: &View<'_>) -> Result<(), String> {

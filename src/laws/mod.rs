@@ -23,7 +23,7 @@ pub use witness::Witness;
 
 pub use crate::law::{Law, Place};
 
-/// The laws that are asked about steps are those whose line in the list of laws says so.
+/// The laws that are asked about steps are those that the list of laws places there.
 const _: () = {
     let (session, client, all) = (step::STEP_LAWS, client::CLIENT_LAWS, Law::VARIANTS);
     let mut l = 0;

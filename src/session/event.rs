@@ -31,7 +31,7 @@ pub enum Event {
         through: Seq,
     },
     /// The range that a connection was given could not be read: it was trimmed before. Nothing of it was
-    /// written; the viewer is told of the gap.
+    /// written; the viewer is sent the gap.
     Missed {
         /// The connection.
         connection: ConnectionId,

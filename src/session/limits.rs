@@ -31,8 +31,8 @@ pub struct Limits {
     pub clients: u16,
     /// Entries in one [`Send`](crate::session::Effect::Send), at least 1.
     pub batch: u32,
-    /// Entries the log retains, at least 1. Older ones are trimmed: a viewer that had not read them is told
-    /// which it missed, and a new one where the log begins. More are kept while a queued prompt, a pending ask or a
+    /// Entries the log retains, at least 1. Older ones are trimmed: a viewer that had not read them gets a gap, which
+    /// names them, and the welcome of a new one names where the log begins. More are kept while a queued prompt, a pending ask or a
     /// suspended viewer needs them, and of a batch that is larger for as long as it is the newest.
     pub retention: u64,
     /// [`Timer::Idle`], in milliseconds, at least 1, as all that follow.

@@ -69,7 +69,7 @@ pub struct Refusal {
     pub state: State,
     /// Why not.
     pub reason: Reason,
-    /// The row that says so.
+    /// The row that refused.
     pub rule: &'static str,
     /// The number that would have been right, if it was the number.
     pub expected: Option<PromptNumber>,

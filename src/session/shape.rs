@@ -69,7 +69,7 @@ const fn law_of_verdict(row: &Row) -> Option<Law> {
     None
 }
 
-/// Whether somebody waits for the answer to this. All else is a fact, or a command that may come late.
+/// Whether a sender waits for the answer to this. All else is a fact, or a command that may come late.
 pub const fn wants_answer(trigger: Trigger) -> bool {
     use Trigger::*;
     match trigger {

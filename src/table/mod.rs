@@ -146,7 +146,7 @@ pub enum Verdict<S, R> {
     Stay,
     /// An expected race: late news. Nothing changes.
     Ignore(R),
-    /// The sender is told why. Nothing changes.
+    /// The sender gets the reason. Nothing changes.
     Refuse(R),
 }
 
@@ -341,7 +341,7 @@ impl Id {
         Rule { id: self.0, verdict: Verdict::Ignore(why), ops: &[], because: "" }
     }
 
-    /// The sender is told why: nothing changes.
+    /// The sender gets the reason; nothing changes.
     pub const fn refuse<S, O, R>(self, why: R) -> Rule<S, O, R> {
         Rule { id: self.0, verdict: Verdict::Refuse(why), ops: &[], because: "" }
     }

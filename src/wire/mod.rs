@@ -35,7 +35,7 @@ pub enum ToServer {
         /// How far it has applied the log, as `log.seq`.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
-        /// Who it is, if the request could not say so.
+        /// Who it is, if the request could not carry a token.
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<String>,
     },
@@ -56,7 +56,7 @@ pub enum ToServer {
         /// The incarnation that is meant.
         incarnation: Incarnation,
     },
-    /// Answer an ask. A refusal is told; success is in the log.
+    /// Answer an ask. A refusal comes as a frame; success is in the log.
     Answer {
         /// The ask, named by its place.
         ask: Seq,
@@ -104,10 +104,10 @@ pub enum ToClient {
         /// Which life of the worker a stop is for by now, as in the [`Welcome`].
         incarnation: Incarnation,
     },
-    /// Something was refused, and changed nothing; a server that leaves may not learn any more that it did. Send
-    /// it again, as the same, if the reason is one [for now](EndpointReason::is_for_now).
+    /// The request was refused and had no effect, except that a server which is shutting down may be unable to tell.
+    /// Retry with the same number and body if the reason is one [for now](EndpointReason::is_for_now).
     Refused(Refused),
-    /// The server will close soon, or takes nobody in any more: come back after a random time between these two.
+    /// The server will close soon, or accepts no new connection: come back after a random time between these two.
     Goaway {
         /// In milliseconds.
         retry_after_ms: [u32; 2],
@@ -174,7 +174,7 @@ pub enum Why {
     Endpoint(EndpointReason),
 }
 
-/// A refusal, as its sender is told.
+/// A refusal, as the sender of the request gets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// What.
@@ -187,7 +187,7 @@ pub struct Refused {
     pub ask: Option<Seq>,
     /// Why.
     pub reason: Why,
-    /// The row that says so.
+    /// The row that refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'static, str>>,
     /// The number that would have been right.
@@ -291,7 +291,7 @@ pub struct LogEntry {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The frame does not say what it is, or says what nobody knows.
+    /// The frame does not say what it is, or names a kind that this version does not know.
     #[error("`{field}` is {found}, and must be one of {known}")]
     Unknown {
         /// Where it stands.

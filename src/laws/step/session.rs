@@ -82,7 +82,7 @@ pub(super) fn active_means_watched(view: &View<'_>) -> Result<(), String> {
     };
     ensure(fits, || format!("{} with {connections:?}", next.state()))?;
     let pinned = next.pin().is_some();
-    ensure(!pinned || next.state() == State::Suspended, || "pinned for nobody".into())?;
+    ensure(!pinned || next.state() == State::Suspended, || "pinned, and not SUSPENDED".into())?;
     let announced = connections.iter().filter_map(|one| one.suspended);
     let late = announced.chain(next.pin()).any(|seen| seen > next.log().head);
     ensure(!late, || "pinned beyond the log".into())

@@ -45,7 +45,7 @@ pub(super) fn effects_name_only_watchers(view: &View<'_>) -> Result<(), String> 
     connections_come_and_go_with_notice(view)
 }
 
-/// Whoever is new was welcomed, whoever is gone was lost or closed, and a client has one connection.
+/// A new connection was welcomed, one that is gone was lost or closed, and a client has one connection.
 fn connections_come_and_go_with_notice(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before.connections(), view.next().connections());
     for one in next.iter().filter(|one| before.iter().all(|other| other.id != one.id)) {
@@ -161,7 +161,7 @@ pub(super) fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
     ensure(base == was || base <= floor, || format!("trimmed to {base}, {floor} is needed"))?;
     let surplus = Seq(next.log().head.0.saturating_sub(view.limits.retention));
     ensure(base == was || base <= surplus, || format!("trimmed to {base}, {surplus} would do"))?;
-    // What was there before this step, is beyond retention and was needed by nobody, is gone.
+    // What was there before this step, is beyond retention and was not needed, is gone.
     let least = surplus.min(floor).min(needed(before)).min(before.log().head);
-    ensure(base >= least, || format!("trimmed to {base} only, {least} is needed by nobody"))
+    ensure(base >= least, || format!("trimmed to {base} only, up to {least} is not needed"))
 }
