@@ -21,7 +21,7 @@ impl Body {
         serde_json::to_vec(value).map(Body::made)
     }
 
-    /// JSON that somebody sent. Line breaks in it mean nothing, and become spaces.
+    /// JSON as it was received. Line breaks in it mean nothing, and become spaces.
     pub fn raw(json: &RawValue) -> Body {
         Body::made(Vec::from(json.get()))
     }
@@ -71,8 +71,8 @@ pub(super) fn one_line(json: &mut [u8]) {
     }
 }
 
-/// The id of a client in a session: its own name for itself, in the name of whoever it is. Nobody can
-/// take another principal's place by saying its client's name.
+/// The id of a client in a session, made of its principal and of its own name for itself. So a client that uses
+/// another principal's client name does not take that client's place.
 pub(crate) fn client_id(principal: &str, client: &str) -> ClientId {
     let length = u64::try_from(principal.len()).unwrap_or(u64::MAX).to_be_bytes();
     ClientId(first_64([&length, principal.as_bytes(), client.as_bytes()]))

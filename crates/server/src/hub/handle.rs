@@ -26,7 +26,7 @@ pub struct Drain {
     /// afterwards they see in the next process.
     pub window: core::time::Duration,
     /// Turns that still run then are left as they are: the next process finds them `ambiguous`. So is one that
-    /// waits for an answer to an [ask](super::Turn::ask): nobody is connected any more who could give it, except by a
+    /// waits for an answer to an [ask](super::Turn::ask): no viewer is connected any more to give it, except by a
     /// request, and the drain lasts until this.
     pub deadline: core::time::Duration,
 }
@@ -99,14 +99,15 @@ impl Hub {
         self.shared.recovered.cancelled().await;
     }
 
-    /// Returns when another process has opened the store: whoever did so last owns it. This hub cannot
-    /// commit any more, has aborted its workers and told its connections to go elsewhere.
+    /// Returns when another process has opened the store, and so owns it. This hub notices within one ping interval:
+    /// it cannot commit any more, has aborted its workers and closes its connections with
+    /// [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
     pub async fn fenced(&self) {
         self.shared.fenced.cancelled().await;
     }
 
-    /// Leaves in good order: new attaches are refused with a hint when to come back, connections are told, and
-    /// closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
+    /// Shuts down in good order: new attaches are refused with a hint when to come back, connections get a `goaway`, and
+    /// are closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
     /// session is fed [`Event::Drain`](outlive::session::Event::Drain). A prompt that waits, or still comes to a
     /// session that is here, is kept, and the next process answers it. What remains is recovered by that
     /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
@@ -251,7 +252,7 @@ impl SessionHandle<'_> {
     }
 
     /// A suspend notice that does not come over its connection, which may be gone already. A notice about a connection
-    /// of somebody else, or of long ago, changes nothing.
+    /// of another client, or of long ago, changes nothing.
     ///
     /// # Errors
     /// The client's name is not a valid one.

@@ -1,4 +1,4 @@
-//! Sessions that wait for a timer, or for somebody to come, and for nothing else: values without a task, and
+//! Sessions that wait for a timer, or for a command, and for nothing else: values without a task, and
 //! one clock for all of them.
 
 use std::collections::BTreeSet;
@@ -65,7 +65,7 @@ impl TimerQueue {
         self.due.pop_first().map(|(_, id)| id)
     }
 
-    /// Nobody is to be woken.
+    /// No session is to be woken.
     pub(super) fn clear(&mut self) {
         self.due.clear();
     }

@@ -140,7 +140,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// The sentence for people who see no tables; rule and reason are told beside it.
+    /// The sentence for people who see no tables; rule and reason stand beside it.
     pub(crate) fn sentence(&self) -> String {
         match self {
             CommandError::Refused(refusal) => refusal.reason.meaning().into(),
@@ -181,13 +181,13 @@ pub(super) enum Notification {
     Close(CloseCode),
     /// Tell every connection to come back between these two, in milliseconds.
     Goaway([u32; 2]),
-    /// Begin nothing new, and end when no turn runs and nobody watches: what waits is in the record.
+    /// Begin nothing new, and end when no turn runs and no viewer watches: what waits is in the record.
     Drain,
     /// Nothing; look whether anything is left to do.
     Wake,
 }
 
-/// What a link is told.
+/// What the driver sends to a link.
 #[derive(Debug)]
 pub(super) enum LinkCommand {
     Welcome(Box<wire::Welcome>),
@@ -199,7 +199,7 @@ pub(super) enum LinkCommand {
 /// Commands that wait for a driver before their senders do.
 const COMMANDS: usize = 64;
 
-/// The way to a session's driver. The driver goes away only when nobody [uses](DriverRef) it.
+/// The way to a session's driver. The driver goes away only when no [reference](DriverRef) to it is left.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     commands: Sender<Box<Command>>,
@@ -230,7 +230,7 @@ impl Mailbox {
         self.commands.send(Box::new(command))
     }
 
-    /// A viewer has what it was sent. If that is all there is, nobody is woken for it: the driver hears of
+    /// A viewer has what it was sent. If that is all there is, the driver is not woken for it: it hears of
     /// it before it feeds the output that is next.
     pub(super) fn written(&self, connection: ConnectionId, through: Seq) {
         self.facts.leave(Notification::Written { connection, through });
@@ -251,7 +251,7 @@ impl Mailbox {
     }
 }
 
-/// Somebody who keeps a driver from going away.
+/// A reference that keeps a driver from going away.
 #[derive(Debug)]
 pub(super) struct DriverRef(Arc<Mailbox>);
 

@@ -44,7 +44,7 @@
 //! `RUST_LOG=outlive_server=warn` chooses how much (`outlive_server=trace` has every step of every connection).
 //!
 //! # Work that blocks
-//! A worker shares tokio's threads with everybody else. One that blocks its thread, with `std::thread::sleep` or a
+//! A worker shares tokio's threads with all other tasks. One that blocks its thread, with `std::thread::sleep` or a
 //! long computation, stalls its session if it does so right after an [`emit`](Turn::emit): that wakes the session's
 //! driver on the same thread, where no other thread takes it over, and until the worker comes to an `await` the
 //! session answers no prompt, no interrupt and no look-up. Give such work to `tokio::task::spawn_blocking`, or wrap

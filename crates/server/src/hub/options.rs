@@ -42,8 +42,8 @@ impl HubOptions {
         HubOptions { close_timeout, ..self }
     }
 
-    /// How often an endpoint pings, and the hub asks whether the store is still its own. Clients are told it in the
-    /// welcome, in milliseconds. 25 seconds by default.
+    /// How often an endpoint pings, and the hub asks whether the store is still its own. The welcome carries it to
+    /// clients, in milliseconds. 25 seconds by default.
     #[must_use]
     pub fn ping_interval(self, ping_interval: Duration) -> HubOptions {
         HubOptions { ping_interval, ..self }

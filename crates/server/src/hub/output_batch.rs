@@ -80,7 +80,7 @@ pub(super) fn with_json<T>(
     value: &impl Serialize,
     act: impl FnOnce(&[u8]) -> T,
 ) -> serde_json::Result<T> {
-    // Whoever makes JSON while JSON is made, or panics, finds or leaves an empty one.
+    // A nested call finds an empty buffer, and so does the call after a panic.
     let mut json = SCRATCH.take();
     json.clear();
     let made = serde_json::to_writer(&mut json, value).map(|()| {

@@ -11,7 +11,7 @@ use super::queue::{Closed, Receiver, Sender, queue};
 use super::worker_message::{Asked, WorkerEvent, WorkerMessage};
 use outlive::ids::Seq;
 
-/// What worker handles speak through. Once the worker is aborted, nobody listens.
+/// What worker handles speak through. Once the worker is aborted, the driver has dropped the other end.
 #[derive(Debug)]
 pub(super) struct OutputSender {
     messages: Sender<WorkerMessage>,
@@ -46,7 +46,7 @@ impl OutputSender {
         value: &impl Serialize,
     ) -> Result<(), TurnError> {
         if self.spoken.load(Ordering::Relaxed) >= ROOM {
-            // One who speaks and is always heard still lets others run, and hears what it is told.
+            // A worker that always finds room still lets other tasks run, and takes its commands.
             self.spoken.store(0, Ordering::Relaxed);
             tokio::task::yield_now().await;
         }
@@ -139,7 +139,7 @@ mod tests {
             }
         };
         let waits = pin!(speaks).poll(&mut Context::from_waker(Waker::noop())).is_pending();
-        assert!(waits, "a worker says {said} pieces, and lets nobody else run");
+        assert!(waits, "a worker says {said} pieces, and lets no other task run");
         said
     }
 

@@ -3,7 +3,7 @@
 //! Of its own because of what it has to do with idle and with busy sessions. It takes memory only for what
 //! waits in it, which is nothing most of the time. What is put in may join what waits already, so that a
 //! thousand pieces of output are one thing to hear. And something may be [left](Sender::leave) without
-//! waking anybody, for whoever looks next.
+//! waking the receiver, which finds it when it looks next.
 
 use core::fmt;
 use core::future::poll_fn;
@@ -93,7 +93,7 @@ impl<T> Sender<T> {
 
     /// As [`send`](Sender::send), without waking the other end: it finds it when it looks again.
     pub(super) fn leave(&self, item: T) {
-        // Whoever is gone does not look.
+        // A receiver that is gone does not look.
         _ = self.0.put(|waiting| waiting.push_back(item), false);
     }
 
@@ -125,7 +125,7 @@ impl<T> Receiver<T> {
         self.0.lock().waiting.pop_front()
     }
 
-    /// The first one; none when nobody will put anything in any more.
+    /// The first one; none when all senders are gone.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.0.lock();
         if let Some(item) = state.waiting.pop_front() {

@@ -56,8 +56,8 @@ async fn recover_all(shared: &Arc<Shared>) {
     _ = limit.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
 }
 
-/// To have a session in memory is to have it recovered. A store that does not answer is asked again: the
-/// session's waiting prompts have nobody else.
+/// To have a session in memory is to have it recovered. A store that does not answer is asked again: no
+/// other process answers the session's waiting prompts.
 async fn get_or_spawn(shared: &Arc<Shared>, id: &SessionId) {
     let mut patience = Backoff::default();
     loop {

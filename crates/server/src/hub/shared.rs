@@ -211,8 +211,8 @@ impl Shared {
 }
 
 impl Shared {
-    /// Takes a driver out of the registry if nobody visits it and nothing waits for it. From then on
-    /// nobody can.
+    /// Takes a driver out of the registry if no reference to it is held and nothing waits for it. From then on
+    /// none can be made.
     pub(super) fn remove_if_idle(
         &self,
         id: &SessionId,
@@ -226,7 +226,7 @@ impl Shared {
         retired
     }
 
-    /// As [`remove_if_idle`](Shared::remove_if_idle), but the session stays in memory: whoever comes next wakes it.
+    /// As [`remove_if_idle`](Shared::remove_if_idle), but the session stays in memory: the next command wakes it.
     pub(super) fn hibernate_if_idle(
         &self,
         id: &SessionId,
@@ -237,14 +237,14 @@ impl Shared {
         self.registry.remove(id, mailbox, || is_idle(mailbox, inbox), || Some(sleeper()))
     }
 
-    /// Takes a driver out of the registry at once: whoever comes next gets another one.
+    /// Takes a driver out of the registry at once: the next command gets another one.
     pub(super) fn remove(&self, id: &SessionId, mailbox: &Arc<Mailbox>) {
         if self.registry.remove(id, mailbox, || true, || None) {
             self.observe(|observer| observer.on_unload(id));
         }
     }
 
-    /// Sessions that sleep are left to the next process. This one lets nobody in who would wake them.
+    /// Sessions that hibernate are left to the next process. This one accepts no command that would wake them.
     pub(super) fn leave_sleepers(&self) {
         for id in self.registry.take_sleepers() {
             self.observe(|observer| observer.on_unload(&id));

@@ -17,8 +17,8 @@ use super::output_sender::OutputSender;
 use crate::store::SessionId;
 use outlive::ids::{Incarnation, Seq};
 
-/// Whoever does the long work of sessions. One value serves all of them; what belongs to one session's
-/// worker is its [`Run`](Worker::Run).
+/// The author's code that does the long work of sessions. One value serves all of them; what belongs to one
+/// session's worker is its [`Run`](Worker::Run).
 ///
 /// An async function from [`Turn`] is a worker:
 ///
@@ -143,7 +143,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a worker is told when it starts.
+/// What a worker gets when it starts.
 #[derive(Clone, Debug)]
 pub struct WorkerContext {
     pub(super) session: SessionId,
@@ -182,7 +182,7 @@ impl WorkerContext {
 }
 
 /// One prompt to answer, and the handle to answer it with. Clones are the same turn; one that is kept
-/// longer than the turn says nothing any more, and disturbs nobody.
+/// longer than the turn emits nothing any more: its calls fail.
 #[derive(Clone, Debug)]
 pub struct Turn {
     pub(super) context: WorkerContext,
@@ -230,7 +230,7 @@ impl Turn {
         &self.token
     }
 
-    /// Appends a piece of the answer to the log; whoever watches is sent it. Waits while the store is
+    /// Appends a piece of the answer to the log; each viewer is sent it. Waits while the store is
     /// slower than the worker. Pieces are logged in the order in which `emit` was called, many at once
     /// when they come fast.
     ///
@@ -253,8 +253,8 @@ impl Turn {
         Ok(())
     }
 
-    /// Asks the viewers, and waits for the first answer. The ask is in the log: who comes later sees it
-    /// too. It ends with the turn. One that nobody answers holds a [drain](super::Hub::drain) until its deadline;
+    /// Asks the viewers, and waits for the first answer. The ask is in the log: a viewer that comes later
+    /// sees it too. It ends with the turn. One without an answer holds a [drain](super::Hub::drain) until its deadline;
     /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub(super) enum WorkerEvent {
     Exited(Option<String>),
 }
 
-/// What a worker is told.
+/// What the driver sends to a worker.
 #[derive(Debug)]
 pub(super) enum WorkerCommand {
     /// Answer a prompt.

@@ -70,7 +70,7 @@ impl WorkerSlot {
         WorkerSlot(Arc::new(Semaphore::new(1)))
     }
 
-    /// Returns when nobody sits there any more. Cancel-safe.
+    /// Returns when no worker has the slot any more. Cancel-safe.
     pub(super) async fn is_free(&self) {
         _ = self.0.acquire().await;
     }
@@ -148,7 +148,7 @@ fn say(inputs: &WorkerInputs, turn: Option<Seq>, event: WorkerEvent) {
     _ = inputs.output.send(turn, event);
 }
 
-/// Starts the worker; none if it could not be started, or nobody wants it any more.
+/// Starts the worker; none if it could not be started, or was aborted meanwhile.
 async fn start<W: Worker>(worker: &W, inputs: &mut WorkerInputs) -> Option<W::Run> {
     let starting = guarded(worker.start(inputs.context.clone()));
     tokio::pin!(starting);
@@ -222,7 +222,7 @@ async fn answer<W: Worker>(
             answered = &mut answering => break answered,
         }
     };
-    // Whoever still holds the turn says nothing any more.
+    // A clone of the turn that is still held emits nothing any more.
     token.cancel();
     let spoke = emitted.load(Ordering::Relaxed) > 0;
     let fatal = answered.as_ref().is_err_and(Failure::is_fatal);

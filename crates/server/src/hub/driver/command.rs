@@ -1,4 +1,4 @@
-//! Commands: through the routing table, then to the session; and the answer to whoever waits for it.
+//! Commands: through the routing table, then to the session; and the answer to the sender that waits for it.
 
 use super::super::mailbox::{Arrival, Command, CommandError, Handled, LinkCommand, Reply};
 use super::encode::Payload;

@@ -78,7 +78,7 @@ impl Driver {
 
     pub(super) fn tell(&self, connection: ConnectionId, order: LinkCommand) {
         if let Some(viewer) = self.viewers.iter().find(|viewer| viewer.id == connection) {
-            // A link that is gone says so by itself.
+            // A link that is gone reports its own loss.
             _ = viewer.orders.send(order);
         }
     }
@@ -116,12 +116,12 @@ fn welcome(
     }
 }
 
-/// What a connection is told of a prompt that was not taken.
+/// The frame for a prompt that was not taken.
 pub(super) fn refused_prompt(n: PromptNumber, why: &CommandError) -> ToClient {
     ToClient::Refused(Refused { n: Some(n), ..refused(Refusable::Prompt, why) })
 }
 
-/// What a connection is told of an answer that was not taken.
+/// The frame for an answer that was not taken.
 pub(super) fn refused_answer(ask: Seq, why: &CommandError) -> ToClient {
     ToClient::Refused(Refused { ask: Some(ask), ..refused(Refusable::Answer, why) })
 }

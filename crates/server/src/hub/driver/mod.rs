@@ -1,11 +1,11 @@
 //! A session's driver: a task that feeds it one event at a time, commits, adopts, and performs.
 //!
 //! What comes first is decided here and is no rule of the session: facts before timers, timers before
-//! commands, commands before output, some of each in turn, so that nobody starves. Everything else the
+//! commands, commands before output, some of each in turn, so that no source starves. Everything else the
 //! tables say.
 //!
-//! However a driver ends, be it by a panic, it leaves the registry, and its worker is aborted: whoever
-//! comes next gets a fresh driver, which finds in the store what this one has committed.
+//! However a driver ends, be it by a panic, it leaves the registry, and its worker is aborted: the next
+//! command gets a fresh driver, which finds in the store what this one has committed.
 
 mod command;
 mod effects;
@@ -84,7 +84,7 @@ pub(super) struct Driver {
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-/// However it ends, nobody is sent to it any more.
+/// However it ends, the registry hands it out no more.
 impl Drop for Driver {
     fn drop(&mut self) {
         self.shared.remove(&self.id, &self.mailbox);
@@ -129,7 +129,7 @@ impl Driver {
         })
     }
 
-    /// Runs until nobody needs the session in memory. In a box, or its task would have room for it twice.
+    /// Runs until nothing needs the session in memory. In a box, or its task would have room for it twice.
     pub(super) async fn run(mut self: Box<Self>, birth: SpawnMode) {
         let born = match birth {
             SpawnMode::Create => self.create().await,
@@ -236,8 +236,8 @@ impl Driver {
         alarm.as_mut().poll(cx)
     }
 
-    /// Whether nobody needs this driver any more; then it is not in the registry any more either, and the
-    /// session has gone or sleeps.
+    /// Whether nothing needs this driver any more; then it is not in the registry any more either, and the
+    /// session has gone or hibernates.
     fn is_done(&mut self) -> bool {
         let busy = match &self.session {
             None => false,
@@ -265,7 +265,7 @@ impl Driver {
         self.timers = [None; TIMERS];
     }
 
-    /// Nobody comes any more, whoever waits is told why, and the worker goes.
+    /// Takes no more commands, answers those that wait with the reason, and aborts the worker.
     fn leave(&mut self) {
         self.shared.remove(&self.id, &self.mailbox);
         self.abort_worker();
@@ -284,7 +284,7 @@ impl Driver {
 
     fn tell_all(&self, order: impl Fn() -> LinkCommand) {
         for viewer in &self.viewers {
-            // A link that is gone says so by itself.
+            // A link that is gone reports its own loss.
             _ = viewer.orders.send(order());
         }
     }

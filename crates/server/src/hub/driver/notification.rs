@@ -57,7 +57,7 @@ impl Driver {
         }
     }
 
-    /// The store has trimmed what by the session's record is retained: somebody else did it, or it is
+    /// The store has trimmed what by the session's record is retained: another owner did it, or the store is
     /// damaged. To send the same range again would go on for ever.
     async fn contradicted(&mut self, connection: ConnectionId) {
         let owner = self.or_shutdown(self.shared.store.is_owner()).await;

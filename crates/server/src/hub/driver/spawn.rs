@@ -52,7 +52,7 @@ impl Driver {
         let row = routing::rule(durable, Runtime::unloaded(None));
         if row.ops.contains(&routing::Op::Recover) {
             let renew = stored.lossy.then(|| LogId(self.shared.random()));
-            // Nobody counts on it yet. If it is not kept, somebody else may recover the session.
+            // No client counts on it yet. If it is not kept, another process may recover the session.
             self.feed(Event::Restarted { renew }, Payload::None, None).await?;
         }
         Ok(())

@@ -46,8 +46,8 @@ pub(super) enum CommitOutcome {
 }
 
 impl Driver {
-    /// Feeds a command. An error means that nothing has changed. A connection that the command came `via` is told
-    /// of its effect too.
+    /// Feeds a command. An error means that nothing has changed. A connection that the command came `via` gets
+    /// its effect too.
     pub(super) async fn feed(
         &mut self,
         event: Event,
@@ -220,7 +220,7 @@ impl Driver {
 
     /// The session's record, however long it takes; `None` if the hub shuts down first.
     pub(super) async fn load_record(&mut self, why: &str) -> Option<Option<StoredSession>> {
-        tracing::warn!(session = %self.id, why, "nobody knows what became of a commit");
+        tracing::warn!(session = %self.id, why, "the result of a commit is not known; asking the store");
         let mut patience = Backoff::default();
         loop {
             match self.or_shutdown(self.shared.store.load(&self.id)).await? {
@@ -300,7 +300,7 @@ impl Driver {
         }
     }
 
-    /// An ask that was taken waits for its answer; one that was not is told so.
+    /// An ask that was taken waits for its answer; one that was not gets an error.
     fn await_answer(&mut self, payload: Payload) -> Payload {
         let Payload::Ask(_, reply) = payload else { return payload };
         match self.step.verdict() {

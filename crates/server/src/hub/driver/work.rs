@@ -49,7 +49,7 @@ impl Driver {
 
     pub(super) fn order(&self, order: WorkerCommand) {
         if let Some(worker) = &self.worker {
-            // A worker that is gone says so by itself.
+            // A worker that is gone reports its own exit.
             _ = worker.orders.send(order);
         }
     }

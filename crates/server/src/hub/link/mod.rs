@@ -2,7 +2,7 @@
 //!
 //! The transport hands over what it hears, and writes what [`next`](Link::next) gives it. Whether
 //! anything is written at all is the connection's table's business: a link that is closed gives nothing
-//! more, whoever still speaks of it.
+//! more, although the session may still speak of it.
 
 mod pull;
 
@@ -43,7 +43,7 @@ pub enum Role {
 pub struct Hello {
     /// The session.
     pub session: SessionId,
-    /// Who it is, in the words of whoever authorised it.
+    /// The principal, as `Authorize` named it.
     pub principal: String,
     /// What it may do.
     pub role: Role,
