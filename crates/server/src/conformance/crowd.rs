@@ -162,7 +162,7 @@ pub(super) async fn seen_together<S: Store>(reopen: &impl AsyncFn() -> S) -> Che
         }));
     }
     for _ in 1..COMMITS {
-        // Between any two steps of a commit somebody looks.
+        // A reader looks between any two steps of a commit.
         let commit = model.next(5);
         let mut begun = store.commit(commit.clone());
         let answer = loop {

@@ -191,7 +191,7 @@ impl EventStream {
                     self.send(sse::entries(&entries)).await && !over
                 }
                 Some(Frame::Close(code)) => {
-                    // A reader that misses it reconnects, and is told again.
+                    // A reader that misses it reconnects, and is sent it again.
                     _ = timeout(self.close_timeout, self.sender.send(sse::close(code))).await;
                     false
                 }

@@ -10,9 +10,9 @@ pub enum Durability {
     #[default]
     Full,
     /// The end of the process. A power cut may lose the last commits; what remains is an earlier state. A later
-    /// owner is told: the records of an owner that did not [close](super::Sqlite::close) the store are
+    /// owner learns it: the records of an owner that did not [close](super::Sqlite::close) the store are
     /// [lossy](crate::store::StoredSession::lossy) if the system was booted since, and so are those of owners
-    /// before it. Only Linux tells whether it was; elsewhere the store assumes so.
+    /// before it. Only Linux tells whether it was; elsewhere the store assumes that it was.
     Fast,
 }
 
