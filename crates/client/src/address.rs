@@ -14,7 +14,7 @@ pub enum StartError {
         /// What is wrong with it.
         why: String,
     },
-    /// It is an address with TLS, and nobody here speaks it.
+    /// It is an address with TLS, and neither the feature `tls` nor a dialer is there.
     #[error(
         "{address:?} needs TLS: build outlive-client with its feature `tls`, or give the client a dialer"
     )]

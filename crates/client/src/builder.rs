@@ -52,7 +52,7 @@ impl Builder {
     /// [`Settings::attach_ms`] says.
     ///
     /// # Errors
-    /// There is none, and why. An attempt whose answer was lost may have made one that nobody knows of.
+    /// There is none, and why. An attempt whose answer was lost may have made a session whose name no client has.
     ///
     /// # Cancel safety
     /// Dropped, it leaves no more behind than a lost answer does.

@@ -145,8 +145,8 @@ impl Handle {
         self.command(ToServer::Stop { incarnation })
     }
 
-    /// Answers an ask, named by its place in the log. A refusal comes as [`Update::Refused`], for somebody
-    /// else may have been first; success is in the log.
+    /// Answers an ask, named by its place in the log. A refusal comes as [`Update::Refused`], for another
+    /// client may have been first; success is in the log.
     pub fn answer(&self, ask: Seq, body: &Value) -> Pending<()> {
         let d = serde_json::value::to_raw_value(body).unwrap_or_default();
         self.command(ToServer::Answer { ask, d })

@@ -1,5 +1,5 @@
-//! From an address to a stream of bytes. Whoever has a proxy, TLS of its own or a socket that is none of
-//! TCP gives a dialer.
+//! From an address to a stream of bytes. An application with a proxy, TLS of its own or a socket other than TCP
+//! gives a dialer.
 
 use std::future::Future;
 use std::io;

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! # Which session
-//! [`Builder::session`] takes a name that somebody else got, over `POST /sessions`. To make a new one:
+//! [`Builder::session`] takes the name of a session that exists, as `POST /sessions` returned it. To make a new one:
 //!
 //! ```no_run
 //! # use outlive_client::Client;
@@ -41,7 +41,7 @@
 //!
 //! # TLS, proxies, other sockets
 //! `wss://` needs the feature `tls`, which trusts what the machine trusts; without it
-//! [`Builder::start`] says so. With certificates of your own, through a proxy or over a Unix socket: give it a
+//! [`Builder::start`] fails with [`StartError`]. With certificates of your own, through a proxy or over a Unix socket: give it a
 //! [dialer](Builder::dialer), a function that returns any stream of bytes. That needs no feature.
 //!
 //! # What is lost when
@@ -51,7 +51,7 @@
 //! * The server **refuses** a prompt for now, since it leaves or its store does not answer: nothing. The client
 //!   hangs up, comes back, perhaps to the next process, and sends it again under its number. While the server
 //!   goes on refusing it waits longer each time, and there is always [`Settings::spacing_ms`](outlive::client::Settings::spacing_ms) between two dials.
-//! * The server refuses a prompt **for good**: that prompt, and who prompted is told. `queue_full` is such a
+//! * The server refuses a prompt **for good**: that prompt, and its [`Pending`] fails. `queue_full` is such a
 //!   refusal too. The number that its message speaks of is the client's own business: prompt anew, later.
 //! * A prompt is **too large** for a frame of the server, 256 KiB with all that stands around it unless
 //!   `EndpointLimits::frame_bytes` says otherwise: that prompt, with [`ClientError::Closed`] and 1009; the client
@@ -63,9 +63,9 @@
 //!   shows, [`Entry::id`]; give that one to [`Builder::cursor`], after [`Builder::restore`].
 //! * The application does not **ask** for updates: it gets them later. From a number of entries on the socket
 //!   is read no further; of news that moves no cursor only the latest is kept.
-//! * The server **trimmed** its log: what was trimmed before the client read it comes as [`Update::Gap`]. Who
+//! * The server **trimmed** its log: what was trimmed before the client read it comes as [`Update::Gap`]. A client that
 //!   begins [anew](Update::Reset) is sent what follows the welcome's [`base`](outlive::wire::Welcome::base), and
-//!   told no gap before it.
+//!   gets no gap before it.
 //! * The server sends it **away** ([`Update::Closed`]): it stays away until [`Handle::reconnect`]. If a fresh token
 //!   may mend it, or time (4001, 4010, 4029), what waits is kept for that; otherwise every prompt that waits
 //!   fails. The [close codes](outlive::ClientRule) after which it stays away are those from 4000 to 4099, and

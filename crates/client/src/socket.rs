@@ -28,7 +28,7 @@ pub(super) enum Heard {
     Lost,
     /// There was never a socket.
     Unreached(String),
-    /// Nor here, and the server says so with an HTTP status.
+    /// Nor here: the server refused the upgrade with an HTTP status.
     Refused {
         status: u16,
         reason: String,
@@ -51,7 +51,7 @@ impl Wire {
         let way = way.clone();
         tokio::spawn(async move {
             let end = live(&way, token.as_deref(), queued, &heard).await;
-            // Nobody listens any more if it was dropped.
+            // The task does not listen any more if the wire was dropped.
             _ = heard.send(end).await;
         });
         Wire { up, down }

@@ -115,7 +115,7 @@ impl Task {
                     Ok(room) => if let Some(handed) = self.waiting.pop_front() {
                         room.send(handed);
                     },
-                    // Nobody takes updates any more, but somebody may still prompt.
+                    // The application takes no updates any more, but a handle may still prompt.
                     Err(_) => self.discard(),
                 },
                 heard = next(&mut self.wire), if reads => self.hear(heard),
@@ -125,7 +125,7 @@ impl Task {
         self.feed(Event::Stop, Body::None);
     }
 
-    /// Whether more may be read. News that is not asked for makes nobody deaf.
+    /// Whether more may be read. News that is not asked for does not stop the reading.
     fn has_room(&self) -> bool {
         let owed = self.waiting.iter().filter(|handed| handed.applied.is_some());
         self.waiting.len() < WAITING || owed.count() < WAITING
@@ -397,7 +397,7 @@ impl Task {
             return;
         }
         if self.waiting.len() >= NEWS && applied.is_none() {
-            // Nobody asks: what moves no cursor gives way to what is newer.
+            // The application does not ask: what moves no cursor gives way to what is newer.
             let oldest = self.waiting.iter().position(|handed| handed.applied.is_none());
             _ = oldest.and_then(|oldest| self.waiting.remove(oldest));
         }

@@ -16,7 +16,7 @@ use super::address::{StartError, Target};
 pub(super) fn connector() -> Result<TlsConnector, StartError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // Machines have some that nobody can read.
+    // Some certificates of a system cannot be parsed.
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
         let why = found.errors.first().map_or_else(|| "none was found".into(), ToString::to_string);

@@ -18,7 +18,7 @@ pub enum Update {
     /// What the application shows of the session is void; everything that is retained follows: what comes
     /// after the welcome's `base`.
     Reset {
-        /// The welcome that says so.
+        /// The welcome that reset it.
         welcome: Box<Welcome>,
     },
     /// An entry of the log, the next one.
@@ -43,7 +43,7 @@ pub enum Update {
     },
     /// A dial came to nothing. What follows from it is news of its own.
     Unreached {
-        /// Why, for whoever looks into it: no such host, a certificate that nobody trusts, an HTTP status.
+        /// Why, for a log: no such host, an untrusted certificate, an HTTP status.
         why: String,
     },
     /// An answer to an ask was refused.
@@ -82,7 +82,7 @@ pub struct Entry {
 pub struct ServerRefusal {
     /// Why, in a word.
     pub reason: String,
-    /// The row that says so.
+    /// The row that refused.
     #[serde(default)]
     pub rule: Option<String>,
     /// The whole sentence.
@@ -91,8 +91,8 @@ pub struct ServerRefusal {
 }
 
 impl ServerRefusal {
-    /// Whether the same may be taken later. A prompt that is refused so stays in the outbox, and nobody is
-    /// told; a reason that this client does not know is not taken for one.
+    /// Whether the same may be taken later. A prompt that is refused for now stays in the outbox, and its
+    /// [`Pending`](super::Pending) goes on waiting; a reason that this client does not know is for good.
     pub fn is_for_now(&self) -> bool {
         self.reason.parse().is_ok_and(EndpointReason::is_for_now)
     }
