@@ -1,7 +1,7 @@
 //! Breadth-first search over exact states, level by level.
 //!
 //! A round takes a piece of the frontier. A worker that is alone expands it and adds what is new at once.
-//! Of several each expands a contiguous part, and sorts what it reaches and nobody knows by shard; then
+//! Of several each expands a contiguous part, and sorts the unknown states that it reaches by shard; then
 //! every shard takes in what is still new, of the workers in order; last the new states are put in the
 //! order in which a single thread would have found them. So neither the number of threads nor the hash shows in any result, and the first path
 //! found to a state is the least of the shortest ones.

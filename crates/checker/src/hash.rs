@@ -8,7 +8,7 @@ pub(super) fn hash_of<K: Hash>(key: &K) -> u64 {
     folder.finish()
 }
 
-/// A quick hasher. It has no secret, as nobody attacks a model.
+/// A quick hasher. It has no secret: a model is not an attacker.
 ///
 /// A state is hashed word by word, often small ones, and each waits for the one before: so a word costs
 /// one multiplication, and only the end mixes well.

@@ -58,7 +58,7 @@
 //!         let free = !state.contains(&Holds);
 //!         let (client, next) = match *action {
 //!             Action::Look(client) if state[client] == Idle && free => (client, SawItFree),
-//!             // Somebody else was quicker: begin again.
+//!             // The other client was quicker: begin again.
 //!             Action::Take(client) if state[client] == SawItFree && self.looks_again && !free => {
 //!                 (client, Idle)
 //!             }

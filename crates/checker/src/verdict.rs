@@ -110,7 +110,7 @@ fn count<M: Model, K: Eq + std::hash::Hash>(
     report.bytes_per_state = ratio(explored.bytes as u64, report.states);
 }
 
-/// What never happened: only the end of a complete search can say so.
+/// What never happened: known only at the end of a complete search.
 fn coverage<M: Model, E: Encoding<M>>(
     context: Context<'_, M, E>,
     limits: &Limits<'_>,
