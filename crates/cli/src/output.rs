@@ -17,7 +17,7 @@ pub(crate) fn say(text: &str, exit: Exit) -> Exit {
 
 /// Prints what was wrong with the input, and what would be right.
 pub(crate) fn fail(text: &str) -> Exit {
-    // Nobody is left to be told that the complaint could not be written.
+    // There is no other place to report that the complaint could not be written.
     let _ = writeln!(io::stderr(), "error: {text}");
     Exit::Unusable
 }

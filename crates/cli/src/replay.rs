@@ -361,7 +361,7 @@ fn unexplained(name: &str, nothing: &Unexplained) -> String {
     text
 }
 
-/// To the standard error; nobody may be listening there either.
+/// To the standard error, which may be closed as well.
 fn fail(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

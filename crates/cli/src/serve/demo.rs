@@ -1,4 +1,4 @@
-//! Somebody to talk to, who takes time.
+//! A worker to talk to, which takes its time.
 
 use std::time::Duration;
 
@@ -55,8 +55,8 @@ impl Worker for Demo {
             _ => {
                 let text = format!(
                     "You said: {prompt}. The connection may break at any word of this: cut it, refresh \
-                     the page, close it, open another one. The work goes on, and whoever comes back is \
-                     sent what is missing, once and in order. /help says what else there is."
+                     the page, close it, open another one. The work goes on, and a page that comes back \
+                     is sent what is missing, once and in order. /help says what else there is."
                 );
                 say(&turn, &text, 120).await?;
             }
@@ -68,7 +68,7 @@ impl Worker for Demo {
     async fn close_out(&self, run: u32, farewell: CloseoutContext) {
         sleep(Duration::from_millis(500)).await;
         let turns = if run == 1 { "1 turn".to_owned() } else { format!("{run} turns") };
-        // Nobody is left to be told that there was no time for it.
+        // There is no way left to report that there was no time for it.
         _ = farewell.emit(&format!("Summary: {turns} answered by this worker. Goodbye.")).await;
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Serve {
     /// Append every step to this file, as a trace for `outlive replay`.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// What clients must know. Without it everybody on this machine may do everything.
+    /// What clients must know. Without it every user of this machine may do everything.
     #[arg(long, value_name = "TOKEN", env = "OUTLIVE_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Pages of this origin may connect too, as in `https://example.org`.
@@ -77,8 +77,8 @@ impl Serve {
     pub(crate) fn run(&self) -> Exit {
         if !self.listen.ip().is_loopback() && self.token.is_none() {
             return fail(&format!(
-                "{} can be reached from other machines, and everybody there could do everything: \
-                 say who may with --token, or listen on 127.0.0.1",
+                "{} can be reached from other machines, and every client there could do everything: \
+                 require a --token, or listen on 127.0.0.1",
                 self.listen
             ));
         }
@@ -134,7 +134,7 @@ impl Serve {
             served = serving.into_future() => served.map_err(|why| why.to_string()),
             () = overdue(&stop) => Ok(()),
             () = fenced.fenced() => {
-                // Those who are connected are told where to go.
+                // Connected clients get a goaway, and a close that sends them to the new owner.
                 fenced.drain(Drain { window: Duration::ZERO, deadline: PATIENCE }).await;
                 Err(format!(
                     "another process has opened {}, and owns its sessions now",
@@ -191,7 +191,7 @@ or by hand:
 /// Returns when everything is closed, some time after the server was asked to leave.
 async fn leave(hub: Hub, stop: CancellationToken) {
     asked().await;
-    eprintln!("leaving: connections are told, turns may finish for {} s", PATIENCE.as_secs());
+    eprintln!("draining: connections are closed, turns may finish for {} s", PATIENCE.as_secs());
     stop.cancel();
     let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
     tokio::select! {

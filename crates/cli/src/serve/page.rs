@@ -70,7 +70,7 @@ pub(super) fn app(
     }
 }
 
-/// Without a token whoever reaches this server may do everything. A page of another site reaches it too if
+/// Without a token every client that reaches this server may do everything. A page of another site reaches it too if
 /// its name is made to lead here; but then that name is what the browser asks for.
 async fn host(port: u16, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

@@ -109,7 +109,7 @@ impl Observer for Watching {
                 // As text: a browser cannot read all the numbers in it.
                 "event": serde_json::to_string(event).unwrap_or_default(),
             });
-            // Nobody may be left.
+            // No page may be left.
             _ = self
                 .0
                 .steps

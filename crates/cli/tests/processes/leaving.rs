@@ -32,7 +32,7 @@ async fn asked_to_leave_under_load_it_tells_everybody_and_loses_nothing() {
     server.terminate().await;
     let (code, said) = guard("the server", server.left()).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("leaving: connections are told"), "{said}");
+    assert!(said.contains("draining: connections are closed"), "{said}");
     // What was running has come to its end before.
     let server = Serving::start(&at.to_string(), &store, &[]).await;
     up.send_modify(|up| (up.life, up.prompting) = (1, false));
