@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Number
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Answers with the words of its prompt; `hold` is not answered until somebody stops it, `ask` asks, and
+/// Answers with the words of its prompt; `hold` is not answered until a client stops it, `ask` asks, and
 /// `long N` says N words of a kilobyte each.
 pub struct Words;
 
@@ -71,7 +71,7 @@ impl std::ops::Deref for Server {
     }
 }
 
-/// Where a server is, whoever runs it.
+/// Where a server is, in this process or in another.
 #[derive(Clone, Copy, Debug)]
 pub struct Site {
     pub at: SocketAddr,
@@ -360,7 +360,7 @@ impl Socket {
         }
     }
 
-    /// The frames up to the first one of which `is` says so.
+    /// The frames up to the first one that `is` accepts.
     pub async fn until(&mut self, is: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
@@ -373,9 +373,9 @@ impl Socket {
     }
 }
 
-/// Time that stands still, and moves only when it is told to: as long as this is kept.
+/// Time that stands still, and moves only when a test advances it: as long as this is kept.
 ///
-/// Paused time alone jumps also when what everybody waits for is on its way through a socket; it does not
+/// Paused time alone jumps also when what all tasks wait for is on its way through a socket; it does not
 /// while a thread is busy.
 pub struct Frozen {
     _busy: std::sync::mpsc::Sender<()>,

@@ -29,7 +29,7 @@ pub enum Scene {
     Ask(String),
     /// Says nothing.
     Nothing,
-    /// Hands its turn to somebody else, and ends.
+    /// Hands its turn to another task, and ends.
     Leak,
     /// Asks one more than may be pending.
     AskTooMuch(u32),
@@ -100,7 +100,7 @@ impl Actor {
         self.inner.lock().unwrap().leaked[0].clone()
     }
 
-    /// Whoever blocks goes on.
+    /// Lets workers that block go on.
     pub fn unblock(&self) {
         *self.gate.0.lock().unwrap() = true;
         self.gate.1.notify_all();

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to.
+//! A store that fails on request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 pub enum Fault {
     /// As it is asked.
     None,
-    /// Not done, and says so.
+    /// Not done, and an error says that it failed.
     Fails,
-    /// A commit that was kept, and does not say so.
+    /// A commit that was kept; the error leaves it open.
     UnknownKept,
-    /// A commit that was not kept, and does not say so.
+    /// A commit that was not kept; the error leaves it open.
     UnknownLost,
     /// Does not answer.
     Hangs,

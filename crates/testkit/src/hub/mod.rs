@@ -35,7 +35,7 @@ pub fn said(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// Lets everybody go on until all wait, and no time pass.
+/// Lets all tasks go on until they wait, and no time pass.
 pub async fn settle() {
     for _ in 0..500 {
         tokio::task::yield_now().await;
@@ -84,7 +84,7 @@ impl Stage {
         Stage { hub, actor, watch, memory, limits, options }
     }
 
-    /// On a store that fails when it is told to.
+    /// On a store that fails on request.
     pub async fn faulty() -> (Stage, Faulty) {
         let memory = Memory::new();
         let store = Faulty::new(memory.clone());

@@ -16,7 +16,7 @@ pub struct Watch(Arc<Mutex<Seen>>, Arc<Story>);
 
 #[derive(Default)]
 struct Story {
-    /// Nobody is going to read it.
+    /// It is not going to be printed.
     untold: bool,
     lines: Mutex<Vec<String>>,
 }
@@ -115,7 +115,7 @@ impl Observer for Watch {
         let mut seen = self.0.lock().unwrap();
         self.note(|| format!("{} is in memory, {}", short(id), life.session.state()));
         if let Some(before) = seen.lives.insert(id.clone(), life) {
-            // A process that died does not say so.
+            // A process that died reports no unload.
             seen.past.push((id.clone(), before));
         }
     }
