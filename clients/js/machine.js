@@ -22,7 +22,7 @@ const isWelcomed = (state) => ["REPLAYING", "LIVE", "HIDDEN"].includes(state);
 
 const closes = new Map(table.closes.map(({ number, rule }) => [number, rule]));
 
-/** What a client does after a close; one that it does not know says so by its band (docs/generated/close-codes.md). */
+/** What a client does after a close; an unknown code is judged by its band (docs/generated/close-codes.md). */
 export function closeRule(code) {
   if (closes.has(code)) return closes.get(code);
   if (code >= 4000 && code <= 4099) return "stop";

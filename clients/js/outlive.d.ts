@@ -10,7 +10,7 @@ export interface Welcome {
   base: number;
   head: number;
   state: string;
-  /** Which life a stop is for; of a session that has ended, the next one. */
+  /** Which incarnation a stop is for; of a session that has ended, the next one. */
   incarnation: number;
   turn: number | null;
   queue: number[];
@@ -37,7 +37,7 @@ export type Update =
   /** These entries are lost to this client. */
   | { kind: "gap"; lost_from: number; lost_to: number };
 
-/** What `notify` is told: it moves no cursor. */
+/** What `notify` gets: it moves no cursor. */
 export type News =
   | { kind: "state"; state: State; before: State }
   | { kind: "welcome"; welcome: Welcome }
@@ -83,7 +83,7 @@ export interface Options {
   settings?: Partial<Settings>;
   /** In Node: the class of the package `ws`. */
   WebSocket?: unknown;
-  /** Is told each event, with the rows that answered it. */
+  /** Called for each event, with the rows that answered it. */
   trace?(taken: { event: object; trigger: string; rules: string[]; state: State }): void;
 }
 
@@ -104,7 +104,7 @@ export class Client {
   readonly state: State;
   readonly cursor: string | null;
   readonly welcome: Welcome | null;
-  /** Which life of the session a stop is for, as far as this client has heard; null before the first welcome.
+  /** Which incarnation of the session a stop is for, as far as this client has heard; null before the first welcome.
    * Each welcome and each answer to a prompt names it. After the `end` of one, and while the session is ended, it is the next one. */
   readonly incarnation: number | null;
   /** What waits until the server has it, in order. */

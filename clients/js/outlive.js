@@ -449,7 +449,7 @@ export class Client {
     try {
       this.#options.notify?.(news);
     } catch {
-      // whoever listens must not stop the client
+      // a listener that throws must not stop the client
     }
   }
 

@@ -29,9 +29,9 @@ export function sessionStorageOrNone() {
 // A tab that is duplicated begins with a copy of the other one's sessionStorage, and so with its name and with
 // what waits in its outbox. Two pages with one name would replace each other's connection.
 //
-// A page that runs leaves a mark in the storage, and takes it away when it goes. Whoever finds a mark asks
+// A page that runs leaves a mark in the storage, and takes it away when it goes. A page that finds a mark asks
 // whether its page still lives: after a crash, or when the browser discarded the tab, it does not. That is
-// what a lock says, which the browser holds for the page; where there are no locks, nobody lives.
+// what a lock says, which the browser holds for the page; where there are no locks, no page counts as alive.
 
 export class Seat {
   #storage;

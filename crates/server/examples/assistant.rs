@@ -129,7 +129,7 @@ impl Worker for Assistant {
             }
         }
         for word in format!("Answer {} to {prompt}", *answered + 1).split_inclusive(' ') {
-            turn.emit(&word).await?; // fails when somebody interrupts, which ends the turn
+            turn.emit(&word).await?; // fails when a user interrupts, which ends the turn
             sleep(Duration::from_millis(200)).await;
         }
         *answered += 1;

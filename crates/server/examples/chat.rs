@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, signal::ctrl_c, time::sleep};
 async fn answer(turn: Turn) -> Result<(), Failure> {
     let prompt: String = turn.prompt().deserialize()?;
     for word in prompt.split_whitespace().rev() {
-        turn.emit(&word).await?; // fails when somebody interrupts, which ends the turn
+        turn.emit(&word).await?; // fails when a user interrupts, which ends the turn
         sleep(Duration::from_millis(300)).await;
     }
     Ok(())
