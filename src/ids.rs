@@ -27,7 +27,7 @@ id! {
     ConnectionId(u64)
 }
 id! {
-    /// Who prompts and watches. A client keeps its id over reconnects; one that lost its storage takes
+    /// A client, which prompts and watches. It keeps its id over reconnects; one that lost its storage takes
     /// a new one.
     ClientId(u64)
 }

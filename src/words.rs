@@ -8,12 +8,12 @@ use crate::table::{Row, Verdict};
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
-    /// The state of a session. `ACTIVE` and `DETACHED` differ only in who is watching: the work goes on.
+    /// The state of a session. `ACTIVE` and `DETACHED` differ only in whether a viewer is connected: the work goes on.
     State as "SCREAMING_SNAKE_CASE" {
         Created = "The id and the record exist; no worker has been started in this incarnation.",
         Starting = "The worker is starting; prompts are accepted and queued.",
         Active = "The worker is up and at least one open connection watches that is not suspended.",
-        Detached = "The worker is up and nobody is connected. The work goes on.",
+        Detached = "The worker is up and no viewer is connected. The work goes on.",
         Suspended = "Every viewer announced that it goes to the background and will be back; its cursor is pinned. The work goes on.",
         Closing = "The end was asked for: the turn is aborted, the closeout runs. Watching is allowed.",
         Ended = "Final for this incarnation; the log stays readable. A new prompt reopens the conversation.",
@@ -23,8 +23,8 @@ vocabulary! {
 vocabulary! {
     /// A column of the session's table: an event after it was held against the session's own data.
     ///
-    /// A guard is another column, never an `if`: that somebody still watches after a loss is `LOST`,
-    /// that nobody does is `LOST_LAST`. [`classify`](crate::session::Machine::classify) is the only
+    /// A guard is another column, never an `if`: that a viewer still watches after a loss is `LOST`,
+    /// that none does is `LOST_LAST`. [`classify`](crate::session::Machine::classify) is the only
     /// place where data becomes a column.
     Trigger as "SCREAMING_SNAKE_CASE" {
         Attach = "A client's connection said hello, and the client has no other connection here.",
@@ -32,12 +32,12 @@ vocabulary! {
         AttachFull = "A hello, but the session has as many connections as its limits allow.",
         Written = "A connection has written the range it was given, or a first part of it: it has credit again.",
         Missed = "The range a connection was given was trimmed before it could be read.",
-        Suspend = "A connection goes to the background; somebody else still watches.",
-        SuspendLast = "A connection goes to the background, or says so again, and nobody else watches.",
+        Suspend = "A connection goes to the background; another viewer still watches.",
+        SuspendLast = "A connection goes to the background, or repeats its notice, and no other viewer watches.",
         SuspendLate = "A suspend notice that came after its connection was lost.",
         Resume = "A listed connection says that it is in the foreground.",
-        Lost = "A connection is gone; somebody still watches.",
-        LostLast = "A connection is gone, and nobody is connected any more.",
+        Lost = "A connection is gone; a viewer still watches.",
+        LostLast = "A connection is gone, and no viewer is connected any more.",
         LostToSuspended = "A connection is gone, and all that remain are suspended.",
         Prompt = "The client's next prompt.",
         PromptAgain = "A prompt that was accepted before: the client never heard the answer. Bodies are compared for a client's latest number only.",
@@ -51,8 +51,8 @@ vocabulary! {
         Stop = "End the session.",
         Answer = "The first valid answer to a pending ask.",
         AnswerLate = "An answer to an ask that is not pending: answered by another, or ended with its turn.",
-        Started = "The worker is up, and somebody watches.",
-        StartedUnwatched = "The worker is up, and nobody is connected.",
+        Started = "The worker is up, and a viewer watches.",
+        StartedUnwatched = "The worker is up, and no viewer is connected.",
         StartedSuspended = "The worker is up, and all that are connected are suspended.",
         StartFailed = "The worker could not be started.",
         Output = "The worker produced a batch of entries.",
@@ -64,8 +64,8 @@ vocabulary! {
         StartTimeout = "The start took too long.",
         InterruptTimeout = "The worker did not react to an interrupt in time.",
         TurnTimeout = "The turn took longer than its limit.",
-        DetachExpired = "Nobody came back in time, no turn runs and no prompt waits.",
-        DetachExpiredBusy = "Nobody came back in time, but a turn runs, or a prompt waits.",
+        DetachExpired = "No viewer came back in time, no turn runs and no prompt waits.",
+        DetachExpiredBusy = "No viewer came back in time, but a turn runs, or a prompt waits.",
         GraceExpired = "The viewers that promised to be back are not.",
         CloseoutTimeout = "The closeout took too long.",
         IdleExpired = "No first prompt came in time.",
@@ -122,9 +122,9 @@ vocabulary! {
     Timer as "snake_case" {
         Idle = "How long a created session waits for its first prompt.",
         Start = "How long a worker may take to start.",
-        Turn = "How long a turn may run, if the limits say so.",
+        Turn = "How long a turn may run, if the limits bound it.",
         Interrupt = "How long a worker may take to react to an interrupt.",
-        Detach = "How long the worker is kept while nobody is connected and no turn runs.",
+        Detach = "How long the worker is kept while no viewer is connected and no turn runs.",
         Grace = "How long suspended viewers are awaited, their cursors pinned.",
         Closeout = "How long the closeout may take.",
     }
@@ -135,7 +135,7 @@ vocabulary! {
     TurnOutcome as "snake_case" {
         Completed = "The worker answered.",
         Empty = "The worker finished without an answer.",
-        Interrupted = "Somebody interrupted the turn or stopped the session.",
+        Interrupted = "A client interrupted the turn or stopped the session.",
         Failed = "The worker failed, left, could not be started, or took longer than the limit.",
         Ambiguous = "The process was restarted while the turn ran: it may or may not have had effects, and is not run again.",
         Cancelled = "The prompt never reached a worker.",
@@ -145,8 +145,8 @@ vocabulary! {
 vocabulary! {
     /// Why an incarnation ended, or why it is closing.
     EndReason as "snake_case" {
-        Stopped = "Somebody stopped the session.",
-        Expired = "Nobody came back in time, or no first prompt came.",
+        Stopped = "A client stopped the session.",
+        Expired = "No viewer came back in time, or no first prompt came.",
         StartFailed = "The worker could not be started.",
         StartTimeout = "The worker did not start in time and was aborted.",
         Exited = "The worker left by itself.",
@@ -273,7 +273,7 @@ impl CloseCode {
 
 impl EndpointReason {
     /// Whether the same may be taken later, here or by the next server: a client keeps the prompt and comes
-    /// back. A reason of the table is about the session, wherever it runs, so who prompted decides.
+    /// back. A reason of the table is about the session, wherever it runs, so the user decides.
     pub const fn is_for_now(self) -> bool {
         match self {
             EndpointReason::Unavailable | EndpointReason::Draining => true,

@@ -53,7 +53,7 @@ export const table = {
     },
     {
       "name": "SHOW",
-      "meaning": "The page comes to the front, or says so again."
+      "meaning": "The page comes to the front, or repeats that it is there."
     },
     {
       "name": "SHOW_SILENT",

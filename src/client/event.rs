@@ -176,7 +176,7 @@ pub enum Event {
         socket: Socket,
         /// With this code.
         code: Close,
-        /// Not to come back before, in milliseconds, if it said so: the `Retry-After` of a refused upgrade.
+        /// Not to come back before, in milliseconds, if the server set it: the `Retry-After` of a refused upgrade.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after_ms: Option<u32>,
     },
@@ -216,7 +216,7 @@ impl Event {
         }
     }
 
-    /// Not to come back before, in milliseconds, if a close said so.
+    /// Not to come back before, in milliseconds, if a close set it.
     pub(super) const fn after_ms(&self) -> Option<u32> {
         if let Event::Closed { after_ms, .. } = *self { after_ms } else { None }
     }
@@ -358,7 +358,7 @@ pub enum Effect {
         ticket: PromptId,
         /// Under this number.
         n: PromptNumber,
-        /// Its place in the log, if the server said so.
+        /// Its place in the log, if the server named it.
         seq: Option<Seq>,
     },
     /// Tell the application that its prompt failed, with what the event says of it: a refusal or a close.

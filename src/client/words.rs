@@ -48,7 +48,7 @@ vocabulary! {
         Start = "The user wants the session, or wants it now.",
         Stop = "The user does not want it any more.",
         Hide = "The page goes to the background.",
-        Show = "The page comes to the front, or says so again.",
+        Show = "The page comes to the front, or repeats that it is there.",
         ShowSilent = "The page comes to the front, and nothing was heard for longer than the watchdog allows.",
         Online = "There is a network.",
         Offline = "There is no network.",

@@ -14,7 +14,7 @@ use table::{Row, TABLE, Table};
 vocabulary! {
     /// The phase of a connection.
     Phase as "SCREAMING_SNAKE_CASE" {
-        Connecting = "The transport is there; no hello yet, so it is nobody's.",
+        Connecting = "The transport is there; no hello yet, so it belongs to no client.",
         Open = "It said hello and is listed in a session.",
         Closing = "A close was sent; nothing is written any more, the peer's close is awaited.",
         Closed = "Over.",

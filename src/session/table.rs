@@ -248,7 +248,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
 ];
 
 /// What no rule has to say, since it follows: a commit first, if the state changes or an op is durable;
-/// at the end what is due to the viewers, if an op logs or gives credit and somebody is left to be sent to;
+/// at the end what is due to the viewers, if an op logs or gives credit and a connection is left;
 /// and no single timer is disarmed where all are.
 const fn entailed(verdict: Verdict<State, Reason>, ops: &mut Ops<Op>) {
     let mut commits = matches!(verdict, Verdict::Go(_));

@@ -21,7 +21,7 @@ pub use crate::words::EndpointReason;
 
 use self::fields::Fields;
 
-/// The WebSocket subprotocol. The server selects it, or refuses who asks only for others; to ask for none is fine.
+/// The WebSocket subprotocol. The server selects it, or refuses a client that asks only for others; to ask for none is fine.
 pub const SUBPROTOCOL: &str = "outlive.v1";
 
 /// From client to server.

@@ -14,7 +14,7 @@ vocabulary! {
         Go = "Acted on, and the state changed.",
         Stay = "Acted on in the same state.",
         Ignore = "Late news: nothing changed.",
-        Refuse = "The sender was told why not: nothing changed.",
+        Refuse = "The sender got the reason: nothing changed.",
     }
 }
 

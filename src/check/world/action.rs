@@ -63,7 +63,7 @@ pub enum Action {
     Send(Request),
     /// A request arrives.
     Arrive(Request),
-    /// A worker takes in what it was told.
+    /// A worker takes its next command.
     Obey(usize),
     /// A worker says something.
     Say(usize, Word),

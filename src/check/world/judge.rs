@@ -50,7 +50,7 @@ pub(super) fn outlived(_: &World, now: &WorldState) -> bool {
         .is_some_and(|alone| now.clients.iter().any(|client| client.resumed && has(client, alone)))
 }
 
-/// Who came back lacking something has everything.
+/// A client that came back lacking something has everything.
 pub(super) fn caught_up(_: &World, now: &WorldState) -> bool {
     let head = now.store.as_ref().map(|session| session.log().head);
     now.clients.iter().any(|client| client.resumed && client.cursor.map(|(_, seq)| seq) == head)

@@ -1,4 +1,4 @@
-//! Two clients that may do the same are interchangeable: of two moments that differ only in who is who,
+//! Two clients that may do the same are interchangeable: of two states that differ only in which client is which,
 //! one is enough. For safety only; the search refuses it together with what must come to pass.
 
 use super::Bytes;

@@ -89,7 +89,7 @@ pub(super) struct Link {
     pub(super) writing: Option<(Seq, Seq)>,
     /// The range that was written and not yet reported.
     pub(super) written: Option<Seq>,
-    /// The session is to be told that the connection is gone.
+    /// The session is to be fed the loss of the connection.
     pub(super) gone: Gone,
     /// To the client.
     pub(super) down: Vec<Frame>,
@@ -196,7 +196,7 @@ pub(super) struct Worker {
     pub(super) node: usize,
     pub(super) incarnation: u32,
     pub(super) phase: Phase,
-    /// What it was told and has not taken in.
+    /// The commands that it has not taken yet.
     pub(super) inbox: Vec<Order>,
     /// What it said and the driver has not heard.
     pub(super) said: Option<Word>,

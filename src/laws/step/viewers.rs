@@ -1,4 +1,4 @@
-//! What a step does to those who watch: who is listed, what each is sent, what is kept for them.
+//! What a step does to viewers: which are listed, what each is sent, what is kept for them.
 
 use alloc::format;
 use alloc::string::String;

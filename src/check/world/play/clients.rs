@@ -96,7 +96,7 @@ impl Transition<'_> {
                 (who.link, who.hidden) = (None, false);
                 who.away = match code.client_rule() {
                     ClientRule::Stop => true,
-                    // Who met a limit tries again, later.
+                    // A client that met a limit tries again, later.
                     ClientRule::Pause => code != CloseCode::Limit,
                     ClientRule::BackOff | ClientRule::Now | ClientRule::Fresh => false,
                 };
