@@ -37,7 +37,7 @@ pub enum CreateError {
         status: u16,
         /// What the server says.
         message: String,
-        /// Not to ask again before, in milliseconds, if it said so.
+        /// Not to ask again before, in milliseconds, if the server set it.
         after_ms: Option<u32>,
     },
 }

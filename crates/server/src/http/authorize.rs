@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Which principal may do what.
 
 use std::fmt;
 use std::future::Future;

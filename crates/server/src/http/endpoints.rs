@@ -30,7 +30,7 @@ pub struct EndpointsBuilder {
 }
 
 impl EndpointsBuilder {
-    /// Who decides who may do what.
+    /// Sets what decides which principal may do what.
     pub fn authorize(self, authorize: impl Authorize) -> Endpoints {
         let limits = EndpointLimits::default();
         Endpoints {

@@ -80,7 +80,7 @@ impl Builder {
         self
     }
 
-    /// Who sees what the hub does.
+    /// Sees what the hub does.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer) -> Builder {
         self.observer = Arc::new(observer);

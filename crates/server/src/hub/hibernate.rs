@@ -26,7 +26,7 @@ impl Hibernated {
     }
 }
 
-/// When who is to be woken. The clock is rung a last time when it goes.
+/// When each session is to be woken. The clock is notified a last time when the queue is dropped.
 #[derive(Debug, Default)]
 pub(super) struct TimerQueue {
     due: BTreeSet<(Instant, SessionId)>,

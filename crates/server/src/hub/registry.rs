@@ -102,7 +102,7 @@ impl Registry {
         goes
     }
 
-    /// Takes out those who sleep.
+    /// Takes out the sessions that hibernate.
     pub(super) fn take_sleepers(&self) -> Vec<SessionId> {
         let mut sessions = self.lock();
         let mut taken = Vec::new();
@@ -117,7 +117,7 @@ impl Registry {
         taken
     }
 
-    /// The first who is to be woken by now.
+    /// The first session that is to be woken by now.
     pub(super) fn pop_due(&self) -> Option<SessionId> {
         self.lock().alarms.pop_due()
     }

@@ -28,7 +28,7 @@ impl Shared {
         birth: SpawnMode,
     ) -> Result<DriverRef, CommandError> {
         let mut sessions = self.registry.lock();
-        // Under the lock: who is let in here is still told of it when either begins.
+        // Under the lock: a driver that is found or made here still hears when the drain or the fencing begins.
         if self.is_fenced() {
             return Err(CommandError::Moved);
         }

@@ -49,6 +49,6 @@ pub(super) enum WorkerCommand {
 #[derive(Debug)]
 pub(super) struct DispatchedPrompt {
     pub(super) turn: Seq,
-    /// Who prompted, and what; or why that cannot be told.
+    /// Who prompted, and what; or why it could not be read.
     pub(super) prompt: Result<(Arc<str>, Body), String>,
 }

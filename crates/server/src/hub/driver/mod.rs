@@ -300,11 +300,11 @@ impl Driver {
     }
 }
 
-/// When to come back to a server that leaves, for who comes while it does: in milliseconds, between these two.
+/// When a client that attaches to a draining server shall come back: in milliseconds, between these two.
 pub(crate) const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
 
-/// Who may not watch is closed, and told why by the code; and, if there will be another server soon, when to come
-/// back.
+/// A connection that may not watch is closed, and the code says why; if there will be another server soon, it gets
+/// a `goaway` first, which says when to come back.
 pub(super) fn turn_back(orders: &Sender<LinkCommand>, why: &CommandError) {
     // A link that is gone needs neither.
     if *why == CommandError::Draining {

@@ -38,7 +38,7 @@ pub enum Role {
     Admin,
 }
 
-/// Who says hello, to which session, and how far it has read. Authorised by then.
+/// Which client says hello, to which session, and how far it has read. Authorised by then.
 #[derive(Clone, Debug)]
 pub struct Hello {
     /// The session.
