@@ -73,7 +73,7 @@ fn none(found: impl IntoIterator<Item = String>, why: &str) {
 const FLOORS: &[&[&str]] = &[
     &["ids", "table"],
     &["vocabulary"],
-    &["words", "law", "limits", "log"],
+    &["words", "law", "log"],
     &["session", "connection", "routing", "client", "laws"],
     &["check", "docs", "wire"],
 ];
