@@ -40,8 +40,9 @@ vocabulary! {
         LostLast = "A connection is gone, and no viewer is connected any more.",
         LostToSuspended = "A connection is gone, and all that remain are suspended.",
         Prompt = "The client's next prompt.",
-        PromptAgain = "A prompt that was accepted before: the client never heard the answer. Bodies are compared for a client's latest number only.",
+        PromptAgain = "A client's latest accepted prompt again, number and body: the client never heard the answer.",
         PromptConflict = "The number of a client's latest accepted prompt, with another body.",
+        PromptTooOld = "A number below that of a client's latest accepted prompt: the body that it was accepted with is not kept.",
         PromptGap = "A prompt whose predecessor is missing.",
         PromptFull = "The next prompt, but the queue is full.",
         PromptCrowded = "The first prompt of a new client, but the session knows as many clients as its limits allow.",
@@ -89,6 +90,7 @@ vocabulary! {
         QueueFull = "as many prompts wait as the limits allow; try the same number again later",
         TooManyClients = "the session knows as many prompting clients as its limits allow",
         Conflict = "this number was accepted with another body",
+        TooOld = "a later prompt of this client was accepted; whether this body was accepted with this number is not kept, the log has it",
         Gap = "a prompt with a lower number is missing; send the expected number first",
         TooManyAsks = "as many asks are pending as the limits allow",
         AskSettled = "the ask is not pending: it was answered, ended with its turn, or never was",
@@ -288,6 +290,8 @@ impl ClientRule {
         match number {
             // Unauthenticated, expired, limit: a fresh token mends it, or time.
             4001 | 4010 | 4029 => ClientRule::Pause,
+            // A proxy's names for 1005 and 1006, which no close frame may carry: the server said nothing.
+            4005 | 4006 => ClientRule::BackOff,
             1000 | 4000..=4099 => ClientRule::Stop,
             4200..=4299 => ClientRule::Now,
             4300..=4399 => ClientRule::Fresh,

@@ -25,11 +25,19 @@ const closes = new Map(table.closes.map(({ number, rule }) => [number, rule]));
 /** What a client does after a close; an unknown code is judged by its band (docs/generated/close-codes.md). */
 export function closeRule(code) {
   if (closes.has(code)) return closes.get(code);
+  // A proxy's names for 1005 and 1006, which no close frame may carry: the server said nothing.
+  if (code === 4005 || code === 4006) return "back_off";
   if (code >= 4000 && code <= 4099) return "stop";
   if (code >= 4200 && code <= 4299) return "now";
   if (code >= 4300 && code <= 4399) return "fresh";
   return "back_off";
 }
+
+/** Whether a close says that the server leaves, or is not reached by its proxy, or is overloaded. */
+const isLeaving = (code) => [1001, 1011, 1012, 1013].includes(code);
+
+/** Between these two, in milliseconds, a client waits for a server that leaves and did not say for how long. */
+const LEAVING_MS = [1000, 5000];
 
 /** How long to wait, in milliseconds; `random` is at least 0 and below 1. */
 export function waitMs(wait, random, sinceDialMs) {
@@ -57,6 +65,7 @@ export class Link {
     this.socket = 0;
     this.hidden = this.offline = false;
     this.attempts = this.failed_attaches = 0;
+    this.leaving = false;
     this.retry = null;
     this.pingMs = null;
     this.armed = {};
@@ -148,6 +157,7 @@ export class Link {
       }
       case "timer":
         if (this.armed[event.timer] !== event.generation) return "STALE_TIMER";
+        if (event.timer === "attach" && this.leaving) return "ATTACH_TIMEOUT_LEAVING";
         return { backoff: "BACKOFF_OVER", attach: "ATTACH_TIMEOUT", watchdog: "SILENT", stable: "STABLE" }[event.timer];
       case "welcome":
         return this.classifyWelcome(event.welcome);
@@ -166,9 +176,12 @@ export class Link {
         const rule = closeRule(event.code);
         if (rule === "stop" || rule === "pause") return `CLOSED_${rule.toUpperCase()}`;
         if (rule === "now" && this.attempts === 0) return "CLOSED_NOW";
-        return rule === "fresh" && this.attempts <= 1 ? "CLOSED_FRESH" : "CLOSED_BACK_OFF";
+        if (rule === "fresh" && this.attempts <= 1) return "CLOSED_FRESH";
+        return this.leaving || isLeaving(event.code) ? "LOST_LEAVING" : "CLOSED_BACK_OFF";
       }
-      default: // start, stop, hide, online, offline, command, opened, pong, goaway, lost
+      case "lost":
+        return this.leaving ? "LOST_LEAVING" : "LOST";
+      default: // start, stop, hide, online, offline, command, opened, pong, goaway
         return event.event.toUpperCase();
     }
   }
@@ -207,7 +220,8 @@ export class Link {
     const least_ms = event.event === "refused" ? this.settings.spacing_ms : event.after_ms;
     if (least_ms != null) return { between: { least_ms, most_ms: least_ms + most } };
     const { code } = event;
-    const [least, longest] = code === 1012 ? [5000, 30000] : code === 1013 ? [10000, most + 10000] : [0, most];
+    const usual = this.leaving ? LEAVING_MS : [0, most];
+    const [least, longest] = code === 1013 ? [10000, most + 10000] : usual;
     return { between: { least_ms: least, most_ms: longest } };
   }
 
@@ -253,13 +267,20 @@ const OPS = {
   strike: (link) => { link.failed_attaches = Math.min(255, link.failed_attaches + 1); },
   clear_strikes: (link) => { link.failed_attaches = 0; },
   reset_attempts: (link) => { link.attempts = 0; },
-  keep_retry: (link, event) => { link.retry = [event.least_ms, event.most_ms]; },
-  reconcile_outbox: (link, event, effects) => {
-    const high = event.welcome.high ?? 0;
-    if (link.tried && high >= link.first) link.accept(null, effects);
-    link.first = high + 1;
+  excuse: (link) => {
+    link.leaving = true;
+    link.attempts = Math.max(0, link.attempts - 1);
   },
-  accept: (link, event, effects) => link.accept(event.seq ?? null, effects),
+  keep_retry: (link, event) => {
+    link.retry = [event.least_ms, event.most_ms];
+    link.leaving = true;
+  },
+  renumber: (link, event) => {
+    const next = (event.welcome.high ?? 0) + 1;
+    // Only the server knows which prompt was accepted with the number of one that may have been sent.
+    if (!link.tried || link.first > next) link.first = next;
+  },
+  accept: (link, event, effects) => link.accept(event.seq, effects),
   reject: (link, event, effects) => {
     link.fail(effects);
     if (event.event === "refused" && event.expected != null) link.first = event.expected;
@@ -279,6 +300,7 @@ const OPS = {
   set_target: (link, event) => {
     link.head = event.welcome.head;
     link.pingMs = event.welcome.ping_ms;
+    link.leaving = false;
   },
   advance: (link, event) => {
     Object.assign(link.reading, { applied: event.seq, anew: false });

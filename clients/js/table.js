@@ -156,6 +156,10 @@ export const table = {
       "meaning": "The socket failed, or could not be opened."
     },
     {
+      "name": "LOST_LEAVING",
+      "meaning": "The socket failed or was closed, and the server leaves or is not reached by its proxy: it said so, by a goaway since the last welcome or by the code of the close."
+    },
+    {
       "name": "CLOSED_STOP",
       "meaning": "The server closed: do not come back."
     },
@@ -186,6 +190,10 @@ export const table = {
     {
       "name": "ATTACH_TIMEOUT",
       "meaning": "The dial, or the welcome, took too long."
+    },
+    {
+      "name": "ATTACH_TIMEOUT_LEAVING",
+      "meaning": "The dial, or the welcome, took too long, and the server said since the last welcome that it leaves."
     },
     {
       "name": "SILENT",
@@ -442,12 +450,16 @@ export const table = {
       "meaning": "Forgive the dials that came to nothing."
     },
     {
-      "name": "keep_retry",
-      "meaning": "Keep in mind when the server wants the client back."
+      "name": "excuse",
+      "meaning": "The dial is no failure, and the next ones are none until a welcome: the server leaves."
     },
     {
-      "name": "reconcile_outbox",
-      "meaning": "Settle the prompts that the server has accepted, by its welcome."
+      "name": "keep_retry",
+      "meaning": "Keep in mind that the server leaves, and when it wants the client back."
+    },
+    {
+      "name": "renumber",
+      "meaning": "Number what waits after the highest that the server knows; a prompt that may have been sent keeps its number."
     },
     {
       "name": "accept",
@@ -479,7 +491,7 @@ export const table = {
     },
     {
       "name": "set_target",
-      "meaning": "Take over the head that the welcome names."
+      "meaning": "Take over the head that the welcome names; the server is there."
     },
     {
       "name": "advance",
@@ -1440,7 +1452,7 @@ export const table = {
           "op": "clear_strikes"
         },
         {
-          "op": "reconcile_outbox"
+          "op": "renumber"
         },
         {
           "op": "rebase"
@@ -1488,7 +1500,7 @@ export const table = {
           "op": "clear_strikes"
         },
         {
-          "op": "reconcile_outbox"
+          "op": "renumber"
         },
         {
           "op": "set_target"
@@ -1533,7 +1545,7 @@ export const table = {
           "op": "clear_strikes"
         },
         {
-          "op": "reconcile_outbox"
+          "op": "renumber"
         },
         {
           "op": "skip_gap"
@@ -2128,6 +2140,65 @@ export const table = {
       "because": "sent away, and not for good: what waits in the outbox stays for the next start, as after a stop"
     },
     {
+      "id": "L10",
+      "section": "the connection ends, or lasts",
+      "from": [
+        "CONNECTING",
+        "ATTACHING",
+        "REPLAYING",
+        "LIVE",
+        "HIDDEN"
+      ],
+      "on": [
+        "LOST_LEAVING"
+      ],
+      "verdict": "go",
+      "to": "BACKING_OFF",
+      "ops": [
+        {
+          "op": "disarm_all"
+        },
+        {
+          "op": "release"
+        },
+        {
+          "op": "excuse"
+        },
+        {
+          "op": "arm_backoff"
+        }
+      ],
+      "because": "a server that leaves, or that its proxy does not reach, says nothing of the cursor"
+    },
+    {
+      "id": "L11",
+      "section": "the connection ends, or lasts",
+      "from": [
+        "CONNECTING",
+        "ATTACHING"
+      ],
+      "on": [
+        "ATTACH_TIMEOUT_LEAVING"
+      ],
+      "verdict": "go",
+      "to": "BACKING_OFF",
+      "ops": [
+        {
+          "op": "disarm_all"
+        },
+        {
+          "op": "hang_up"
+        },
+        {
+          "op": "excuse"
+        },
+        {
+          "op": "arm_backoff"
+        }
+      ],
+      "because": "a server that leaves may never answer, which says nothing of the cursor"
+    },
+    {
       "id": "F1",
       "section": "follow-ups: what is due is done in the same step",
       "from": [
@@ -2257,6 +2328,7 @@ export const table = {
         "PONG",
         "GOAWAY",
         "LOST",
+        "LOST_LEAVING",
         "CLOSED_STOP",
         "CLOSED_PAUSE",
         "CLOSED_BACK_OFF",
@@ -2365,7 +2437,8 @@ export const table = {
         "HIDDEN"
       ],
       "on": [
-        "ATTACH_TIMEOUT"
+        "ATTACH_TIMEOUT",
+        "ATTACH_TIMEOUT_LEAVING"
       ],
       "verdict": "ignore",
       "reason": "impossible",
@@ -2445,6 +2518,7 @@ export const table = {
       "PONG": "N1",
       "GOAWAY": "N1",
       "LOST": "N1",
+      "LOST_LEAVING": "N1",
       "CLOSED_STOP": "N1",
       "CLOSED_PAUSE": "N1",
       "CLOSED_BACK_OFF": "N1",
@@ -2453,6 +2527,7 @@ export const table = {
       "CLOSED_TOO_BIG": "N1",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "N6",
+      "ATTACH_TIMEOUT_LEAVING": "N6",
       "SILENT": "N7",
       "STABLE": "N7",
       "STRUCK_OUT": "N5",
@@ -2493,6 +2568,7 @@ export const table = {
       "PONG": "N1",
       "GOAWAY": "N1",
       "LOST": "N1",
+      "LOST_LEAVING": "N1",
       "CLOSED_STOP": "N1",
       "CLOSED_PAUSE": "N1",
       "CLOSED_BACK_OFF": "N1",
@@ -2501,6 +2577,7 @@ export const table = {
       "CLOSED_TOO_BIG": "N1",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "N6",
+      "ATTACH_TIMEOUT_LEAVING": "N6",
       "SILENT": "N7",
       "STABLE": "N7",
       "STRUCK_OUT": "N5",
@@ -2541,6 +2618,7 @@ export const table = {
       "PONG": "N1",
       "GOAWAY": "N1",
       "LOST": "N1",
+      "LOST_LEAVING": "N1",
       "CLOSED_STOP": "N1",
       "CLOSED_PAUSE": "N1",
       "CLOSED_BACK_OFF": "N1",
@@ -2549,6 +2627,7 @@ export const table = {
       "CLOSED_TOO_BIG": "N1",
       "BACKOFF_OVER": "B1",
       "ATTACH_TIMEOUT": "N6",
+      "ATTACH_TIMEOUT_LEAVING": "N6",
       "SILENT": "N7",
       "STABLE": "N7",
       "STRUCK_OUT": "B2",
@@ -2589,6 +2668,7 @@ export const table = {
       "PONG": "N2",
       "GOAWAY": "N2",
       "LOST": "C2",
+      "LOST_LEAVING": "L10",
       "CLOSED_STOP": "L6",
       "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "C2",
@@ -2597,6 +2677,7 @@ export const table = {
       "CLOSED_TOO_BIG": "N3",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "C3",
+      "ATTACH_TIMEOUT_LEAVING": "L11",
       "SILENT": "N7",
       "STABLE": "N7",
       "STRUCK_OUT": "N5",
@@ -2637,6 +2718,7 @@ export const table = {
       "PONG": "A6",
       "GOAWAY": "E5",
       "LOST": "A5",
+      "LOST_LEAVING": "L10",
       "CLOSED_STOP": "L6",
       "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "A5",
@@ -2645,6 +2727,7 @@ export const table = {
       "CLOSED_TOO_BIG": "N3",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "A4",
+      "ATTACH_TIMEOUT_LEAVING": "L11",
       "SILENT": "N7",
       "STABLE": "N7",
       "STRUCK_OUT": "N5",
@@ -2685,6 +2768,7 @@ export const table = {
       "PONG": "E6",
       "GOAWAY": "E5",
       "LOST": "L1",
+      "LOST_LEAVING": "L10",
       "CLOSED_STOP": "L6",
       "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "L1",
@@ -2693,6 +2777,7 @@ export const table = {
       "CLOSED_TOO_BIG": "L5",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "N6",
+      "ATTACH_TIMEOUT_LEAVING": "N6",
       "SILENT": "L7",
       "STABLE": "L8",
       "STRUCK_OUT": "N5",
@@ -2733,6 +2818,7 @@ export const table = {
       "PONG": "E6",
       "GOAWAY": "E5",
       "LOST": "L1",
+      "LOST_LEAVING": "L10",
       "CLOSED_STOP": "L6",
       "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "L1",
@@ -2741,6 +2827,7 @@ export const table = {
       "CLOSED_TOO_BIG": "L5",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "N6",
+      "ATTACH_TIMEOUT_LEAVING": "N6",
       "SILENT": "L7",
       "STABLE": "L8",
       "STRUCK_OUT": "N5",
@@ -2781,6 +2868,7 @@ export const table = {
       "PONG": "E7",
       "GOAWAY": "E5",
       "LOST": "L1",
+      "LOST_LEAVING": "L10",
       "CLOSED_STOP": "L6",
       "CLOSED_PAUSE": "L9",
       "CLOSED_BACK_OFF": "L1",
@@ -2789,6 +2877,7 @@ export const table = {
       "CLOSED_TOO_BIG": "L5",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "N6",
+      "ATTACH_TIMEOUT_LEAVING": "N6",
       "SILENT": "N7",
       "STABLE": "N7",
       "STRUCK_OUT": "N5",

@@ -2,8 +2,9 @@
 
 use strum::VariantArray;
 
-use super::event::{Effect, Event, Settings, Wait, Welcome};
+use super::event::{Effect, Event, Wait, Welcome};
 use super::machine::{Link, Reading, Step};
+use super::settings::Settings;
 use super::table::{Op, Row};
 use super::words::Timer;
 use crate::ids::{Generation, Seq};
@@ -31,8 +32,9 @@ impl Step {
                 }
                 Op::ClearStrikes => self.next.failed_attaches = 0,
                 Op::ResetAttempts => self.next.attempts = 0,
+                Op::Excuse => self.excuse(),
                 Op::KeepRetry => self.next.keep_retry(event),
-                Op::ReconcileOutbox => self.reconcile_outbox(event),
+                Op::Renumber => self.renumber(event),
                 Op::Accept => self.accept(event),
                 Op::Reject => self.reject(event),
                 Op::FailAll => while self.fail_first() {},
@@ -93,7 +95,7 @@ impl Step {
         // The latest word of the server counts.
         let asked = self.next.retry.take().filter(|_| event.after_ms().is_none());
         let wait = asked.map_or_else(
-            || settings.backoff(self.next.attempts, event),
+            || settings.backoff(self.next.attempts, self.next.leaving, event),
             |(least_ms, most_ms)| Wait::Between { least_ms, most_ms },
         );
         self.arm(Timer::Backoff, wait);
@@ -110,6 +112,11 @@ impl Step {
         self.effects.push(Effect::Dial { socket: self.next.socket });
     }
 
+    fn excuse(&mut self) {
+        self.next.leaving = true;
+        self.next.attempts = self.next.attempts.saturating_sub(1);
+    }
+
     fn hang_up(&mut self) {
         self.next.outbox.under_way = false;
         self.effects.push(Effect::HangUp { socket: self.next.socket });
@@ -120,10 +127,9 @@ impl Step {
         self.effects.push(Effect::SendSuspend { seen });
     }
 
-    fn reconcile_outbox(&mut self, event: &Event) {
-        let Some(welcome) = welcome(event) else { return };
-        if let Some((ticket, n)) = self.next.outbox.known(welcome.high) {
-            self.effects.push(Effect::TellAccepted { ticket, n, seq: None });
+    fn renumber(&mut self, event: &Event) {
+        if let Some(welcome) = welcome(event) {
+            self.next.outbox.renumber(welcome.high);
         }
     }
 
@@ -185,6 +191,7 @@ impl Link {
     fn keep_retry(&mut self, event: &Event) {
         if let Event::Goaway { least_ms, most_ms, .. } = event {
             self.retry = Some((*least_ms, *most_ms));
+            self.leaving = true;
         }
     }
 
@@ -210,6 +217,7 @@ impl Link {
     fn set_target(&mut self, event: &Event) {
         if let Some(welcome) = welcome(event) {
             self.head = welcome.head;
+            self.leaving = false;
             self.ping_ms = Some(welcome.ping_ms);
         }
     }

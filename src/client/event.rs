@@ -58,6 +58,13 @@ impl Close {
         CloseCode::of_status(status).map(|code| Close(code.number()))
     }
 
+    /// Whether it says that the server leaves, or is not reached by its proxy, or is overloaded: 1001, 1011, 1012
+    /// and 1013 (RFC 6455, section 7.4.1, and its registry of close codes). Such a close is about the server, and
+    /// never about what the client said.
+    pub const fn is_leaving(self) -> bool {
+        matches!(self.0, 1001 | 1011 | 1012 | 1013)
+    }
+
     /// Whether a frame was too large.
     pub const fn is_too_big(self) -> bool {
         self.0 == CloseCode::TooBig.number()
@@ -137,7 +144,7 @@ pub enum Event {
         /// Which prompt.
         n: PromptNumber,
         /// Its place in the log.
-        seq: Option<Seq>,
+        seq: Seq,
     },
     /// A prompt is refused.
     Refused {
@@ -358,8 +365,8 @@ pub enum Effect {
         ticket: PromptId,
         /// Under this number.
         n: PromptNumber,
-        /// Its place in the log, if the server named it.
-        seq: Option<Seq>,
+        /// Its place in the log.
+        seq: Seq,
     },
     /// Tell the application that its prompt failed, with what the event says of it: a refusal or a close.
     TellFailed {
@@ -381,70 +388,4 @@ pub struct LinkState {
     pub tried: bool,
     /// The prompts that wait, in order.
     pub outbox: Vec<PromptId>,
-}
-
-/// The numbers of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Settings {
-    /// How many prompts may wait.
-    pub outbox: u16,
-    /// How many hellos in a row may go without a welcome before the cursor is dropped.
-    pub failed_attaches: u8,
-    /// The first wait after a connection that did some good is at most this.
-    pub first_ms: u32,
-    /// The wait after `n` failures is at most `2^n` times this,
-    pub step_ms: u32,
-    /// and at most this.
-    pub most_ms: u32,
-    /// There is at most one dial in this time.
-    pub spacing_ms: u32,
-    /// How long dial and welcome may take together.
-    pub attach_ms: u32,
-    /// How long a connection must last before failures are forgiven.
-    pub stable_ms: u32,
-    /// How long the answer to a probe may take.
-    pub probe_ms: u32,
-    /// How often the server pings, until its welcome names the interval.
-    pub ping_ms: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            outbox: 16,
-            failed_attaches: 3,
-            first_ms: 1_000,
-            step_ms: 500,
-            most_ms: 30_000,
-            spacing_ms: 1_000,
-            attach_ms: 15_000,
-            stable_ms: 10_000,
-            probe_ms: 5_000,
-            ping_ms: 25_000,
-        }
-    }
-}
-
-impl Settings {
-    /// How long to wait before the dial that follows so many fruitless ones. What the server says counts
-    /// more than its code, and never brings all clients back at the same moment. One that takes no prompt now is
-    /// not dialled at once.
-    pub(super) fn backoff(&self, attempts: u8, event: &Event) -> Wait {
-        let full = self.step_ms.saturating_mul(1 << attempts.min(16)).min(self.most_ms);
-        let most = if attempts == 0 { self.first_ms } else { full };
-        let code = if let Event::Closed { code, .. } = event { Some(code.0) } else { None };
-        let refused = matches!(event, Event::Refused { .. }).then_some(self.spacing_ms);
-        let (least_ms, most_ms) = if let Some(after_ms) = event.after_ms().or(refused) {
-            (after_ms, after_ms.saturating_add(most))
-        } else if code == Some(CloseCode::Restart.number()) {
-            (5_000, 30_000)
-        } else if code == Some(CloseCode::Overloaded.number()) {
-            (10_000, most.saturating_add(10_000))
-        } else {
-            (0, most)
-        };
-        Wait::Between { least_ms, most_ms }
-    }
 }

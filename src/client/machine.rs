@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use strum::EnumCount;
 
-use super::event::{Close, Effect, Event, LinkState, Settings, Socket, Welcome};
+use super::event::{Close, Effect, Event, LinkState, Socket, Welcome};
 use super::outbox::Outbox;
+use super::settings::Settings;
 use super::table::{Row, TABLE, Table};
 use super::words::{State, Timer, Trigger};
 use crate::ids::{Generation, Seq};
@@ -44,6 +45,8 @@ pub struct Link {
     pub(crate) offline: bool,
     pub(crate) attempts: u8,
     pub(crate) failed_attaches: u8,
+    /// The server has said since its last welcome that it leaves, or that its proxy does not reach it.
+    pub(crate) leaving: bool,
     pub(crate) retry: Option<(u32, u32)>,
     pub(crate) ping_ms: Option<u32>,
     pub(crate) armed: [Option<Generation>; Timer::COUNT],
@@ -90,6 +93,7 @@ impl Link {
             offline: false,
             attempts: 0,
             failed_attaches: 0,
+            leaving: false,
             retry: None,
             ping_ms: None,
             armed: [None; Timer::COUNT],
@@ -341,6 +345,7 @@ impl Machine {
                 }
                 match timer {
                     Timer::Backoff => Trigger::BackoffOver,
+                    Timer::Attach if link.leaving => Trigger::AttachTimeoutLeaving,
                     Timer::Attach => Trigger::AttachTimeout,
                     Timer::Watchdog => Trigger::Silent,
                     Timer::Stable => Trigger::Stable,
@@ -361,6 +366,7 @@ impl Machine {
             Event::Accepted { .. } | Event::Refused { .. } => Trigger::ReplyStale,
             Event::Pong { .. } => Trigger::Pong,
             Event::Goaway { .. } => Trigger::Goaway,
+            Event::Lost { .. } if link.leaving => Trigger::LostLeaving,
             Event::Lost { .. } => Trigger::Lost,
             Event::Closed { code, .. } => closed(link, *code),
         }
@@ -428,6 +434,11 @@ fn closed(link: &Link, code: Close) -> Trigger {
         ClientRule::Pause => Trigger::ClosedPause,
         ClientRule::Now if link.attempts == 0 => Trigger::ClosedNow,
         ClientRule::Fresh if link.attempts <= 1 => Trigger::ClosedFresh,
+        ClientRule::Now | ClientRule::Fresh | ClientRule::BackOff
+            if link.leaving || code.is_leaving() =>
+        {
+            Trigger::LostLeaving
+        }
         ClientRule::Now | ClientRule::Fresh | ClientRule::BackOff => Trigger::ClosedBackOff,
     }
 }

@@ -30,13 +30,13 @@ mod event;
 mod machine;
 mod op;
 mod outbox;
+mod settings;
 pub mod shape;
 pub mod table;
 mod words;
 
-pub use event::{
-    Close, Effect, Event, Jitter, LinkState, PromptId, Settings, Socket, Wait, Welcome,
-};
+pub use event::{Close, Effect, Event, Jitter, LinkState, PromptId, Socket, Wait, Welcome};
 pub use machine::{Link, Machine, Refusal, Step};
 pub use outbox::Outbox;
+pub use settings::Settings;
 pub use words::{State, Timer, Trigger};

@@ -79,12 +79,13 @@ impl Outbox {
         self.tickets.pop_front()
     }
 
-    /// The server knows this number as the highest: what waits follows it. Whether the first one, which was
-    /// sent, is accepted.
-    pub(super) fn known(&mut self, high: Option<PromptNumber>) -> Option<(PromptId, PromptNumber)> {
-        let accepted = high.is_some_and(|high| self.tried && high >= self.first);
-        let told = if accepted { self.accepted() } else { None };
-        self.first = high.map_or(PromptNumber::MIN, |high| high.saturating_add(1));
-        told
+    /// The server knows this number as the highest: what waits follows it. A first one that may have been sent
+    /// keeps its number, for the server alone can tell whether it is the one that was accepted with it: another
+    /// holder of the client's name may have used it.
+    pub(super) fn renumber(&mut self, high: Option<PromptNumber>) {
+        let next = high.map_or(PromptNumber::MIN, |high| high.saturating_add(1));
+        if !self.tried || self.first > next {
+            self.first = next;
+        }
     }
 }

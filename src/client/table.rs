@@ -64,6 +64,7 @@ pub const CELLS: Cells = cells! {
     Goaway:          N1       N1       N1          N2          E5         E5         E5    E5;
     "the connection ends"
     Lost:            N1       N1       N1          C2          A5         L1         L1    L1;
+    LostLeaving:     N1       N1       N1          L10         L10        L10        L10   L10;
     ClosedStop:      N1       N1       N1          L6          L6         L6         L6    L6;
     ClosedPause:     N1       N1       N1          L9          L9         L9         L9    L9;
     ClosedBackOff:   N1       N1       N1          C2          A5         L1         L1    L1;
@@ -73,6 +74,7 @@ pub const CELLS: Cells = cells! {
     "a timer"
     BackoffOver:     N5       N5       B1          N5          N5         N5         N5    N5;
     AttachTimeout:   N6       N6       N6          C3          A4         N6         N6    N6;
+    AttachTimeoutLeaving: N6  N6       N6          L11         L11        N6         N6    N6;
     Silent:          N7       N7       N7          N7          N7         L7         L7    N7;
     Stable:          N7       N7       N7          N7          N7         L8         L8    N7;
     "due in the same step"
@@ -153,15 +155,15 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("not reached: this says nothing of the cursor"),
     rule("C3").go(BackingOff, &[HangUp, ArmBackoff]).because("not reached in time"),
     rule("A1").go(Replaying, &[
-        DisarmAttach, ClearStrikes, ReconcileOutbox, Rebase, SetTarget, TakeNext, ArmStable, Watch, TellWelcome,
+        DisarmAttach, ClearStrikes, Renumber, Rebase, SetTarget, TakeNext, ArmStable, Watch, TellWelcome,
     ])
         .because("begin anew, and say so"),
     rule("A2").go(Replaying, &[
-        DisarmAttach, ClearStrikes, ReconcileOutbox, SetTarget, TakeNext, ArmStable, Watch, TellWelcome,
+        DisarmAttach, ClearStrikes, Renumber, SetTarget, TakeNext, ArmStable, Watch, TellWelcome,
     ])
         .because("on from the cursor; the outbox from where the server knows it"),
     rule("A3").go(Replaying, &[
-        DisarmAttach, ClearStrikes, ReconcileOutbox, SkipGap, SetTarget, TakeNext, ArmStable, Watch,
+        DisarmAttach, ClearStrikes, Renumber, SkipGap, SetTarget, TakeNext, ArmStable, Watch,
         TellWelcome, TellGap,
     ])
         .because("on behind the gap, and say so"),
@@ -202,6 +204,10 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("L8").stay(&[ResetAttempts]).because("it has lasted"),
     rule("L9").go(Stopped, &[Release, TellClosed])
         .because("sent away, and not for good: what waits in the outbox stays for the next start, as after a stop"),
+    rule("L10").go(BackingOff, &[Release, Excuse, ArmBackoff])
+        .because("a server that leaves, or that its proxy does not reach, says nothing of the cursor"),
+    rule("L11").go(BackingOff, &[HangUp, Excuse, ArmBackoff])
+        .because("a server that leaves may never answer, which says nothing of the cursor"),
     // follow-ups
     rule("F1").go(Live, &[]).because("the screen shows what is"),
     rule("F2").go(Hidden, &[])

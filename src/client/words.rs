@@ -74,6 +74,7 @@ vocabulary! {
         Pong = "The server answers a ping.",
         Goaway = "The server will close, and says when to come back.",
         Lost = "The socket failed, or could not be opened.",
+        LostLeaving = "The socket failed or was closed, and the server leaves or is not reached by its proxy: it said so, by a goaway since the last welcome or by the code of the close.",
         ClosedStop = "The server closed: do not come back.",
         ClosedPause = "The server closed: come back when the user starts again, who may have another token by then, or have waited.",
         ClosedBackOff = "The server closed: come back later. Also if it says at once a second time, and nothing has come of the first.",
@@ -82,6 +83,7 @@ vocabulary! {
         ClosedTooBig = "The server closed because of a frame that was too large, and a prompt was under way.",
         BackoffOver = "The wait before the next dial is over.",
         AttachTimeout = "The dial, or the welcome, took too long.",
+        AttachTimeoutLeaving = "The dial, or the welcome, took too long, and the server said since the last welcome that it leaves.",
         Silent = "Nothing was heard for too long.",
         Stable = "The connection has lasted.",
         StruckOut = "Follow-up: as many hellos in a row were not welcomed as the settings allow.",
@@ -105,14 +107,14 @@ impl Trigger {
     pub const fn ends_the_socket(self) -> bool {
         use Trigger::*;
         match self {
-            Lost | ClosedStop | ClosedPause | ClosedBackOff | ClosedNow | ClosedFresh
-            | ClosedTooBig => true,
+            Lost | LostLeaving | ClosedStop | ClosedPause | ClosedBackOff | ClosedNow
+            | ClosedFresh | ClosedTooBig => true,
             Start | Stop | Hide | Show | ShowSilent | Online | Offline | Prompt | PromptFull
             | Command | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed
             | WelcomeGap | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole
             | Accepted | Refused | RefusedForNow | ReplyStale | Pong | Goaway | BackoffOver
-            | AttachTimeout | Silent | Stable | StruckOut | Sleep | Suspend | CaughtUp
-            | StaleSocket | StaleTimer | StaleApplied => false,
+            | AttachTimeout | AttachTimeoutLeaving | Silent | Stable | StruckOut | Sleep
+            | Suspend | CaughtUp | StaleSocket | StaleTimer | StaleApplied => false,
         }
     }
 }

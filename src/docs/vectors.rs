@@ -218,7 +218,7 @@ fn served(link: &Link, socket: Socket, stale: bool, dice: &mut Dice) -> Event {
             Event::Refused { socket, n, expected, for_now: false }
         }
         13 => Event::Refused { socket, n, expected: None, for_now: true },
-        11 | 12 => Event::Accepted { socket, n, seq: Some(seq.next()) },
+        11 | 12 => Event::Accepted { socket, n, seq: seq.next() },
         _ => next,
     }
 }

@@ -140,7 +140,10 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     let renewed = matches!(trigger, Trigger::ShowSilent | Trigger::Stable);
     let forgiven = begins || returns && waits || good || renewed;
     let dials = view.did(|effect| matches!(effect, Effect::Dial { .. }));
-    let attempts = if forgiven { 0 } else { before.attempts().saturating_add(u8::from(dials)) };
+    let excused = matches!(trigger, Trigger::LostLeaving | Trigger::AttachTimeoutLeaving);
+    let counted =
+        before.attempts().saturating_add(u8::from(dials)).saturating_sub(u8::from(excused));
+    let attempts = if forgiven { 0 } else { counted };
     ensure(next.attempts() == attempts, || {
         format!("{} fruitless dials are {}", before.attempts(), next.attempts())
     })?;
@@ -151,7 +154,7 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     let started = trigger == Trigger::Start && view.was() == State::Stopped;
     let strikes = if welcomed || anew || started {
         0
-    } else if failed && !view.is().has_socket() && !asked {
+    } else if failed && !view.is().has_socket() && !asked && !excused {
         before.failed_attaches.saturating_add(1) % view.settings.failed_attaches
     } else {
         before.failed_attaches
@@ -204,7 +207,9 @@ fn is_welcomed(view: &View<'_>) -> bool {
     let anew = matches!(view.step.trigger(), Trigger::WelcomeFresh | Trigger::WelcomeReset);
     let told = view.did(|effect| matches!(effect, Effect::BeginAnew { .. })) == anew;
     let high = welcome.high.map_or(0, core::num::NonZeroU64::get);
-    let follows = high.saturating_add(1) == next.outbox().first().get();
+    let (was, first) = (view.before.outbox(), next.outbox().first());
+    let kept = was.is_tried() && first == was.first() && first.get() <= high;
+    let follows = kept || high.saturating_add(1) == first.get();
     let stable = next.armed(Timer::Stable).is_some() || view.is() == State::Hidden;
     let taken = next.head == welcome.head && next.ping_ms == Some(welcome.ping_ms);
     let says = view.did(|effect| *effect == Effect::Welcomed);
@@ -280,9 +285,15 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::Pong => !matches!(was, State::Replaying | State::Live) || next != view.before,
         Trigger::Goaway => next.retry.is_some(),
         Trigger::WelcomeWrong => was != State::Attaching || down,
-        Trigger::ClosedBackOff | Trigger::ClosedTooBig => down && is_awaited(view),
+        Trigger::LostLeaving | Trigger::ClosedBackOff | Trigger::ClosedTooBig => {
+            down && is_awaited(view)
+        }
         Trigger::RefusedForNow => down && is_awaited(view) && next.saved() == view.before.saved(),
-        Trigger::Lost | Trigger::ClosedNow | Trigger::AttachTimeout | Trigger::Silent => down,
+        Trigger::Lost
+        | Trigger::ClosedNow
+        | Trigger::AttachTimeout
+        | Trigger::AttachTimeoutLeaving
+        | Trigger::Silent => down,
         Trigger::ClosedFresh => down && next.cursor().is_none(),
         Trigger::ClosedStop | Trigger::ClosedPause => {
             let keeps = view.step.trigger() == Trigger::ClosedPause;
@@ -396,7 +407,7 @@ fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
     has.extend(view.step.next.outbox().tickets());
     ensure(had == has, || format!("{had:?} became {has:?}, of which {waits} were told"))?;
     let accepted = view.did(|effect| matches!(effect, Effect::TellAccepted { .. }));
-    let says = matches!(view.event, Event::Accepted { .. } | Event::Welcome { .. });
+    let says = matches!(view.event, Event::Accepted { .. });
     ensure(!accepted || says, || "told of an acceptance that the server did not report".into())?;
     let failed = view.did(|effect| matches!(effect, Effect::TellFailed { .. }));
     let says = matches!(view.event, Event::Refused { for_now: false, .. } | Event::Closed { .. });

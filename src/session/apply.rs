@@ -19,7 +19,7 @@ impl Step {
         }
         match row.verdict {
             Verdict::Go(state) => self.next.state = state,
-            Verdict::Refuse(Reason::Gap) => self.explain(event),
+            Verdict::Refuse(Reason::Gap | Reason::Conflict | Reason::TooOld) => self.explain(event),
             Verdict::Stay | Verdict::Ignore(_) | Verdict::Refuse(_) => {}
         }
     }
@@ -335,8 +335,9 @@ impl Step {
             return;
         };
         let latest = self.next.client_record(client).filter(|known| known.last_accepted == n);
-        let seq = latest.map(|known| known.seq);
-        self.effects.push(Effect::Accepted { client, n, seq, again });
+        if let Some(seq) = latest.map(|known| known.seq) {
+            self.effects.push(Effect::Accepted { client, n, seq, again });
+        }
     }
 }
 

@@ -303,8 +303,8 @@ pub enum Effect {
         client: ClientId,
         /// The client's number for it.
         n: PromptNumber,
-        /// Its entry; none for an earlier prompt than the client's latest.
-        seq: Option<Seq>,
+        /// Its entry.
+        seq: Seq,
         /// Whether this is the answer of before, given again.
         again: bool,
     },

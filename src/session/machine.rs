@@ -217,7 +217,8 @@ impl Machine {
             Some(known) if n == known.last_accepted && body != known.digest => {
                 Trigger::PromptConflict
             }
-            Some(known) if n <= known.last_accepted => Trigger::PromptAgain,
+            Some(known) if n == known.last_accepted => Trigger::PromptAgain,
+            Some(known) if n < known.last_accepted => Trigger::PromptTooOld,
             Some(_) | None if n != expected(known.map(|known| known.last_accepted)) => {
                 Trigger::PromptGap
             }

@@ -73,8 +73,9 @@ const fn law_of_verdict(row: &Row) -> Option<Law> {
 pub const fn wants_answer(trigger: Trigger) -> bool {
     use Trigger::*;
     match trigger {
-        Attach | AttachAgain | AttachFull | Prompt | PromptAgain | PromptConflict | PromptGap
-        | PromptFull | PromptCrowded | Answer | AnswerLate | Asked | AskedFull => true,
+        Attach | AttachAgain | AttachFull | Prompt | PromptAgain | PromptConflict
+        | PromptTooOld | PromptGap | PromptFull | PromptCrowded | Answer | AnswerLate | Asked
+        | AskedFull => true,
         Written | Missed | Suspend | SuspendLast | SuspendLate | Resume | Lost | LostLast
         | LostToSuspended | Interrupt | InterruptAgain | InterruptQueued | Stop | Started
         | StartedUnwatched | StartedSuspended | StartFailed | Output | TurnEnded | Exited

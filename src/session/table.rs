@@ -51,6 +51,7 @@ pub const CELLS: Cells = cells! {
     Prompt:              P1        P1        P1        P1        P1        L3        P1;
     PromptAgain:         P2        P2        P2        P2        P2        P2        P2;
     PromptConflict:      P3        P3        P3        P3        P3        P3        P3;
+    PromptTooOld:        P8        P8        P8        P8        P8        P8        P8;
     PromptGap:           P4        P4        P4        P4        P4        P4        P4;
     PromptFull:          P5        P5        P5        P5        P5        N3        N3;
     PromptCrowded:       P6        P6        P6        P6        P6        P6        P6;
@@ -129,6 +130,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("P6").refuse(TooManyClients)
         .because("a client that is forgotten could run a prompt twice, so none is forgotten"),
     rule("P7").refuse(AskSettled).because("the first valid answer wins, and asks end with their turn"),
+    rule("P8").refuse(TooOld)
+        .because("a number alone settles nothing: another holder of the client's name may have used it"),
     // late news
     rule("X1").ignore(Stale).because("an old connection's late close tears down nothing (race R1)"),
     rule("X2").ignore(Stale).because("an old worker's late words are nobody's answer (race R8)"),

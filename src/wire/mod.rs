@@ -92,13 +92,13 @@ pub enum ToClient {
         /// The last one.
         lost_to: Seq,
     },
-    /// A prompt is accepted, and durable. Bodies are compared for a client's latest number only: an older one is
-    /// accepted again whatever its body, so count on from `high` of the [`Welcome`].
+    /// A prompt is accepted, and durable: it is the client's latest one. An older number is refused as `too_old`,
+    /// whatever its body, so count on from `high` of the [`Welcome`].
     Accepted {
         /// The client's number for it.
         n: PromptNumber,
-        /// Its place in the log, which names its turn; none for an earlier one than the client's latest.
-        seq: Option<Seq>,
+        /// Its place in the log, which names its turn.
+        seq: Seq,
         /// Whether this was said before.
         again: bool,
         /// Which life of the worker a stop is for by now, as in the [`Welcome`].

@@ -37,7 +37,7 @@ fn event(link: &Link, what: u8, how: u8) -> Event {
         },
         8 => Event::Closed { socket, code: Close(4000 + u16::from(how) * 4), after_ms: None },
         9 => Event::Gap { socket, lost_from: near, lost_to: Seq(near.0 + u64::from(how % 3)) },
-        10 => Event::Accepted { socket, n, seq: None },
+        10 => Event::Accepted { socket, n, seq: Seq(1) },
         11 => {
             Event::Refused { socket, n, expected: (how > 128).then_some(n), for_now: how % 8 > 3 }
         }

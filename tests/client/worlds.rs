@@ -40,7 +40,7 @@ fn a_changed_row_is_noticed_by_its_law() {
     for (name, law) in [
         ("client V10: without NoteOnline", "news_is_taken"),
         ("client E9: without ResetAttempts", "failures_count"),
-        ("client A2: without ReconcileOutbox", "news_is_taken"),
+        ("client A2: without Renumber", "news_is_taken"),
         ("client F1: go LIVE → go HIDDEN", "live_means_caught_up"),
         ("client L1: without DisarmAll", "waiting_states_have_a_timer"),
     ] {

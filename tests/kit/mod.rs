@@ -280,7 +280,6 @@ fn effect(effect: &Effect) -> String {
         Effect::Interrupt { turn, .. } => format!("interrupt {turn}"),
         Effect::Deliver { ask, .. } => format!("deliver answer to {ask}"),
         Effect::Accepted { client, n, seq, again } => {
-            let seq = seq.map_or("before".into(), |seq| seq.to_string());
             let again = if again { " again" } else { "" };
             format!("accepted {client}/{n} at {seq}{again}")
         }

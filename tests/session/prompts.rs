@@ -20,9 +20,9 @@ fn a_client_that_never_heard_the_answer_gets_it_again_and_nothing_runs() {
 }
 
 #[test]
-fn of_an_earlier_prompt_than_the_latest_only_the_verdict_is_known() {
+fn an_earlier_number_than_the_latest_settles_nothing() {
     let mut play = active().after([prompt(1, 2)]);
-    assert_eq!(told(&play.feed(prompt(1, 1))), "accepted 1/1 at before again");
+    insta::assert_snapshot!(refusal(&mut play, prompt(1, 1)), @"PROMPT_TOO_OLD refused in ACTIVE: too_old (rule P8); expected number 3");
     assert_eq!(told(&play.feed(prompt(1, 2))), "accepted 1/2 at 2 again");
 }
 
@@ -35,7 +35,7 @@ fn each_client_counts_for_itself() {
 
 #[test]
 fn a_number_under_which_another_body_came_is_refused() {
-    insta::assert_snapshot!(refusal(&mut active(), body(1, 1, 99)), @"PROMPT_CONFLICT refused in ACTIVE: conflict (rule P3)");
+    insta::assert_snapshot!(refusal(&mut active(), body(1, 1, 99)), @"PROMPT_CONFLICT refused in ACTIVE: conflict (rule P3); expected number 2");
 }
 
 #[test]
@@ -80,7 +80,8 @@ fn the_worker_is_told_that_it_asks_too_much() {
 fn what_happened_before_the_client_lost_its_connection_is_known_to_the_session() {
     let mut play = active().after([lost(1), RESTARTED, prompt(1, 2), started(2), attach(7, 1)]);
     assert_eq!(play.session.last_accepted(ClientId(1)).unwrap().get(), 2);
-    assert_eq!(rows(&play.feed(prompt(1, 1))), ["P2"]);
+    assert_eq!(rows(&play.feed(prompt(1, 2))), ["P2"]);
+    assert_eq!(rows(&play.feed(prompt(1, 1))), ["P8"]);
 }
 
 #[test]

@@ -104,8 +104,8 @@ impl ServerRefusal {
 pub struct Accepted {
     /// Its number.
     pub n: PromptNumber,
-    /// Its place in the log, which names its turn; none if the answer was lost and only the number is known.
-    pub seq: Option<Seq>,
+    /// Its place in the log, which names its turn.
+    pub seq: Seq,
 }
 
 /// Why a prompt or a command came to nothing.

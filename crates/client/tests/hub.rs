@@ -170,17 +170,20 @@ async fn prompts_that_are_sent_while_apart_run_once_and_in_order() {
     let mut client = at(&proxy, &session).start().unwrap();
     let mut shown = Shown::default();
     // Nobody is there yet.
-    let mut answers = vec![client.prompt("p1"), client.prompt("p2")];
+    let answers = [client.prompt("p1"), client.prompt("p2")];
     while proxy.dials() < 3 {
         shown.next(&mut client).await;
     }
     proxy.lead(Some(server.at));
     shown.until(&mut client, "turn_end", 2).await;
+    for (n, answer) in (1..).zip(answers) {
+        assert_eq!(soon("an answer", answer).await.unwrap().n.get(), n);
+    }
     let (mut watcher, _) = server.attach(&session, "watcher", None).await;
     for n in 3..=12_u64 {
         // It arrives, and nobody is told.
         proxy.mute();
-        answers.push(client.prompt(format!("p{n}")));
+        let answer = client.prompt(format!("p{n}"));
         watcher.until(|frame| frame["entry"] == "prompt" && frame["n"] == n).await;
         if n % 2 == 0 {
             proxy.release();
@@ -193,10 +196,7 @@ async fn prompts_that_are_sent_while_apart_run_once_and_in_order() {
             client.handle().online();
         }
         shown.until(&mut client, "turn_end", usize::try_from(n).unwrap()).await;
-    }
-    for (place, answer) in answers.into_iter().enumerate() {
-        let accepted = soon("an answer", answer).await.unwrap();
-        assert_eq!(accepted.n.get(), place as u64 + 1);
+        assert_eq!(soon("an answer", answer).await.unwrap().n.get(), n);
     }
     let expected: Vec<_> = (1..=12).map(|n| (n, format!("\"p{n}\""))).collect();
     assert_eq!(shown.prompts(), expected);

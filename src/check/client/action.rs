@@ -81,6 +81,8 @@ pub enum Action {
     Trim,
     /// The server loses the last entry, and renews its log.
     Lose,
+    /// Another holder of the client's name attaches, which ends this client's connection, and prompts.
+    Rival,
 }
 
 /// What may come late of an older socket.
@@ -130,7 +132,8 @@ impl Action {
             | Action::Repeat
             | Action::RepeatReply
             | Action::Trim
-            | Action::Lose => "server",
+            | Action::Lose
+            | Action::Rival => "server",
         };
         CLASSES.iter().position(|class| *class == name).unwrap_or_default()
     }
@@ -178,6 +181,9 @@ impl fmt::Display for Action {
             Action::Output => f.write_str("the worker puts an entry into the log"),
             Action::Trim => f.write_str("the server trims its log"),
             Action::Lose => f.write_str("the server loses the end of its log"),
+            Action::Rival => {
+                f.write_str("another holder of the client's name attaches and prompts")
+            }
         }
     }
 }
@@ -218,6 +224,9 @@ pub(super) fn enabled(world: &World, now: &WorldState, out: &mut Vec<Action>) {
     }
     if left.losses > 0 && now.server.log.base < now.server.log.head {
         out.push(Action::Lose);
+    }
+    if left.rivals > 0 {
+        out.push(Action::Rival);
     }
     if now.stray.is_some() {
         out.extend([Action::ReceiveStray, Action::LoseStray]);

@@ -6,6 +6,7 @@
 //! [worlds](crate::check::world) are about.
 
 mod action;
+mod judge;
 pub mod mutants;
 mod play;
 pub mod scopes;
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 pub use action::{Action, CLASSES, Late};
 pub use scopes::Scope;
 pub use world_state::{
-    Budget, Down, Handed, MutantOutcome, Phase, Server, Up, What, Wire, WorldState,
+    Budget, Down, Handed, Phase, PromptOutcome, RIVAL, Server, Up, What, Wire, WorldState,
 };
 
 use crate::check::world::mutants::rules;
@@ -241,6 +242,7 @@ impl Model for World {
             | Action::Stop
             | Action::Reload => ("page", "client"),
             Action::Output | Action::Trim | Action::Lose => ("server", "server"),
+            Action::Rival => ("rival", "server"),
         };
         (from.into(), to.into())
     }

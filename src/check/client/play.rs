@@ -1,8 +1,8 @@
 //! An honest driver, an honest server, and everything that goes wrong between them.
 
 use super::action::{Action, Late};
-use super::world_state::{Down, Handed, MutantOutcome, Phase, Up, What, Wire, WorldState};
-use super::{StepTrace, World};
+use super::world_state::{Down, Handed, Phase, PromptOutcome, RIVAL, Up, What, Wire, WorldState};
+use super::{StepTrace, World, judge};
 use crate::client::{Close, Effect, Event, Link, PromptId, Socket, Step, Timer, Welcome};
 use crate::ids::{Generation, PromptNumber, Seq};
 use crate::laws::{self, Breach, Law};
@@ -23,7 +23,9 @@ impl<'a> Transition<'a> {
     pub(super) fn play(mut self, action: Action) -> Option<(WorldState, StepTrace)> {
         self.spend(action);
         self.act(action)?;
-        self.judge();
+        if let Some((law, told)) = judge::broken(&self.now) {
+            self.breach(law, told);
+        }
         normalise(&mut self.now);
         Some((self.now, self.evidence))
     }
@@ -34,6 +36,7 @@ impl<'a> Transition<'a> {
             Action::Output => &mut left.outputs,
             Action::Trim => &mut left.trims,
             Action::Lose => &mut left.losses,
+            Action::Rival => &mut left.rivals,
             Action::Cut => &mut left.cuts,
             Action::Close(_) | Action::Goaway => &mut left.closes,
             Action::Alarm(_) => &mut left.alarms,
@@ -144,6 +147,7 @@ impl<'a> Transition<'a> {
             Action::Output => self.now.server.log.head = self.now.server.log.head.next(),
             Action::Trim => self.now.server.log.base = self.now.server.log.base.next(),
             Action::Lose => self.lose(),
+            Action::Rival => self.rival(),
         }
         Some(())
     }
@@ -198,8 +202,8 @@ impl<'a> Transition<'a> {
             Effect::DeliverGap { epoch, lost_from, lost_to } => {
                 self.hand_over(epoch, What::Gap(lost_from, lost_to));
             }
-            Effect::TellAccepted { ticket, .. } => self.settle(ticket, MutantOutcome::Accepted),
-            Effect::TellFailed { ticket } => self.settle(ticket, MutantOutcome::Failed),
+            Effect::TellAccepted { ticket, .. } => self.settle(ticket, PromptOutcome::Accepted),
+            Effect::TellFailed { ticket } => self.settle(ticket, PromptOutcome::Failed),
             // A peer that is gone is noticed; timers are in the link; the rest only informs.
             Effect::SendDetach
             | Effect::Arm { .. }
@@ -223,17 +227,17 @@ impl<'a> Transition<'a> {
         }
     }
 
-    fn settle(&mut self, PromptId(ticket): PromptId, fate: MutantOutcome) {
+    fn settle(&mut self, PromptId(ticket): PromptId, fate: PromptOutcome) {
         let is = usize::try_from(ticket).ok().and_then(|place| self.now.prompts.get_mut(place));
         match is {
-            Some(is @ MutantOutcome::Waits) => *is = fate,
+            Some(is @ PromptOutcome::Waits) => *is = fate,
             Some(_) | None => {
                 self.breach(Law::PromptsGoInOrder, format!("prompt {ticket} is settled twice"));
             }
         }
         let kept = self.now.server.accepted.iter().any(|(kept, _)| kept.0 == ticket);
         // A server that loses its log has lost what it accepted.
-        if fate == MutantOutcome::Accepted && !kept && self.world.scope().budget.losses == 0 {
+        if fate == PromptOutcome::Accepted && !kept && self.world.scope().budget.losses == 0 {
             self.breach(Law::AcceptedIsKept, format!("prompt {ticket} is not in the log"));
         }
     }
@@ -288,7 +292,31 @@ impl<'a> Transition<'a> {
             server.log.head = server.log.head.next();
             server.accepted.push((ticket, server.log.head));
         }
-        Down::Accepted(n, server.log.head)
+        match server.accepted.last() {
+            Some((latest, seq)) if server.high() == Some(n) && *latest == ticket => {
+                Down::Accepted(n, *seq)
+            }
+            // Another prompt has this number, or the server has forgotten which one has it.
+            Some(_) | None => {
+                let expected =
+                    server.high().map_or(PromptNumber::MIN, |high| high.saturating_add(1));
+                Down::Refused(n, Some(expected))
+            }
+        }
+    }
+
+    /// Another holder of the client's name attaches, and prompts under the next number.
+    fn rival(&mut self) {
+        self.now.stray = None;
+        if let Some(wire) = self.now.wire.as_mut().filter(|wire| wire.next.is_some()) {
+            // Its close may never arrive.
+            wire.up.clear();
+            wire.phase = Phase::Broken;
+        }
+        let server = &mut self.now.server;
+        server.log.head = server.log.head.next();
+        let ticket = PromptId(RIVAL.0 + server.accepted.len() as u64);
+        server.accepted.push((ticket, server.log.head));
     }
 
     fn send(&mut self) -> Option<()> {
@@ -312,7 +340,7 @@ impl<'a> Transition<'a> {
             Down::Welcome(welcome) => Event::Welcome { socket, welcome },
             Down::Entry(log, seq) => Event::Entry { socket, log, seq },
             Down::Gap(lost_from, lost_to) => Event::Gap { socket, lost_from, lost_to },
-            Down::Accepted(n, seq) => Event::Accepted { socket, n, seq: Some(seq) },
+            Down::Accepted(n, seq) => Event::Accepted { socket, n, seq },
             Down::Refused(n, expected) => Event::Refused { socket, n, expected, for_now: false },
             Down::RefusedForNow(n) => Event::Refused { socket, n, expected: None, for_now: true },
             Down::Pong => Event::Pong { socket },
@@ -355,18 +383,18 @@ impl<'a> Transition<'a> {
             Late::Entry => Event::Entry { socket, log, seq: Seq(1) },
             Late::Lost => Event::Lost { socket },
             Late::Closed => Event::Closed { socket, code: Close(4000), after_ms: None },
-            Late::Accepted => Event::Accepted { socket, n: PromptNumber::MIN, seq: None },
+            Late::Accepted => Event::Accepted { socket, n: PromptNumber::MIN, seq: Seq(1) },
         });
     }
 
     fn prompt(&mut self) {
         let ticket = PromptId(self.now.prompts.len() as u64);
-        self.now.prompts.push(MutantOutcome::Waits);
+        self.now.prompts.push(PromptOutcome::Waits);
         let event = Event::Prompt { ticket };
         let refused = self.world.machine.step_unjudged(&self.now.link, &event).refusal().is_some();
         self.feed(event);
         if refused {
-            self.now.prompts[usize::try_from(ticket.0).unwrap_or_default()] = MutantOutcome::Failed;
+            self.now.prompts[usize::try_from(ticket.0).unwrap_or_default()] = PromptOutcome::Failed;
         }
     }
 
@@ -389,38 +417,6 @@ impl<'a> Transition<'a> {
         if let Some(wire) = &mut self.now.wire {
             wire.up.clear();
             wire.phase = Phase::Broken;
-        }
-    }
-
-    /// What the moment shows, whatever step led to it.
-    fn judge(&mut self) {
-        let WorldState { link, stored, shown, prompts, server, .. } = &self.now;
-        let mut wrong = None;
-        if let (Some(cursor), Some(shown)) = (stored.cursor, shown) {
-            if cursor.log == shown.log && cursor.seq > shown.seq {
-                let told = format!("{cursor} is saved, {shown} is applied");
-                wrong = Some((Law::CursorOnlyAdvances, told));
-            }
-        }
-        for (place, fate) in prompts.iter().enumerate() {
-            let kept = |mut tickets: Box<dyn Iterator<Item = PromptId> + '_>| {
-                tickets.any(|ticket| ticket.0 == place as u64)
-            };
-            let waits = kept(Box::new(link.outbox().tickets()));
-            let saved = kept(Box::new(stored.outbox.iter().copied()));
-            if (*fate == MutantOutcome::Waits) != waits || waits != saved {
-                let told =
-                    format!("prompt {place} {fate:?}, in the outbox: {waits}, saved: {saved}");
-                wrong = Some((Law::NoPromptIsSwallowed, told));
-            }
-        }
-        let tickets = server.accepted.iter().map(|(ticket, _)| *ticket);
-        if !tickets.clone().is_sorted_by(|one, other| one < other) {
-            let told = format!("{:?} is what the server has", tickets.collect::<Vec<_>>());
-            wrong = Some((Law::NoPromptRunsTwice, told));
-        }
-        if let Some((law, told)) = wrong {
-            self.breach(law, told);
         }
     }
 }

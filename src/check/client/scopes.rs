@@ -41,6 +41,7 @@ const NOTHING: Budget = Budget {
     stops: 0,
     reloads: 0,
     lies: 0,
+    rivals: 0,
 };
 
 const PLAIN: Scope =
@@ -94,11 +95,28 @@ pub const CLIENT_CLOSES: Scope = Scope {
     ..PLAIN
 };
 
+/// A server leaves, or its proxy does not reach it: it says so, goes on closing, or breaks off.
+pub const CLIENT_DRAINS: Scope = Scope {
+    name: "client_drains",
+    about: "a client's server says that it leaves, closes what still comes, and is gone for a while",
+    codes: &[CloseCode::Restart],
+    budget: Budget { outputs: 1, cuts: 1, closes: 3, alarms: 1, stops: 1, ..NOTHING },
+    ..PLAIN
+};
+
 /// The server loses the end of its log: cursors and numbers of before do not fit.
 pub const CLIENT_LOSSES: Scope = Scope {
     name: "client_losses",
     about: "the server loses the end of its log, and with it prompts that a client was told of",
     budget: Budget { outputs: 1, losses: 1, cuts: 1, prompts: 2, ..NOTHING },
+    ..PLAIN
+};
+
+/// Two holders of one client name: a duplicated tab, two processes with one saved state, a cloned machine.
+pub const CLIENT_RIVALS: Scope = Scope {
+    name: "client_rivals",
+    about: "somebody else who holds a client's name prompts under it, while its own connections break",
+    budget: Budget { cuts: 1, prompts: 2, reloads: 1, rivals: 2, ..NOTHING },
     ..PLAIN
 };
 
@@ -125,7 +143,9 @@ pub const DEFAULT: &[Scope] = &[
     CLIENT_REFUSALS,
     CLIENT_PAGES,
     CLIENT_CLOSES,
+    CLIENT_DRAINS,
     CLIENT_LOSSES,
+    CLIENT_RIVALS,
     CLIENT_RELOADS,
     CLIENT_LIES,
 ];
@@ -153,6 +173,11 @@ pub const SMALL: &[Scope] = &[
         ..CLIENT_CLOSES
     },
     Scope {
+        name: "client_small_drains",
+        budget: Budget { cuts: 1, closes: 2, alarms: 1, ..NOTHING },
+        ..CLIENT_DRAINS
+    },
+    Scope {
         name: "client_small_lies",
         budget: Budget { outputs: 1, lies: 1, late: 1, ..NOTHING },
         ..CLIENT_LIES
@@ -174,13 +199,15 @@ pub const SMALL: &[Scope] = &[
 /// How large they are: states and steps.
 pub const PINNED: &[(&str, u64, u64)] = &[
     ("client_reconnects", 95_781, 611_834),
-    ("client_prompts", 161_478, 965_422),
-    ("client_refusals", 79_228, 305_580),
+    ("client_prompts", 215_446, 1_271_872),
+    ("client_refusals", 93_061, 354_289),
     ("client_pages", 63_040, 356_893),
-    ("client_closes", 149_988, 874_746),
-    ("client_losses", 136_591, 432_331),
-    ("client_reloads", 45_283, 150_427),
-    ("client_lies", 35_359, 189_543),
+    ("client_closes", 321_199, 1_861_491),
+    ("client_drains", 92_897, 358_276),
+    ("client_losses", 188_309, 610_206),
+    ("client_rivals", 331_659, 1_163_775),
+    ("client_reloads", 75_617, 250_064),
+    ("client_lies", 46_583, 247_316),
 ];
 
 /// The scope with this name.

@@ -39,6 +39,8 @@ pub struct Budget {
     pub reloads: u8,
     /// The server sends what no honest server sends.
     pub lies: u8,
+    /// Another holder of the client's name takes its place, and prompts.
+    pub rivals: u8,
 }
 
 /// From client to server.
@@ -145,12 +147,15 @@ pub enum What {
     Gap(Seq, Seq),
 }
 
+/// The first prompt of another holder of the client's name.
+pub const RIVAL: PromptId = PromptId(1 << 32);
+
 /// The server: a log, and what it knows of the client's prompts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
     /// Its log.
     pub log: Log,
-    /// The prompts that it accepted, in order.
+    /// The prompts that it accepted, in order. Those of another holder of the client's name are [`RIVAL`] and above.
     pub accepted: Vec<(PromptId, Seq)>,
 }
 
@@ -169,7 +174,7 @@ impl Server {
 
 /// How a prompt fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MutantOutcome {
+pub enum PromptOutcome {
     /// It is neither accepted nor failed yet.
     Waits,
     /// The application learned that it is accepted.
@@ -190,7 +195,7 @@ pub struct WorldState {
     /// What the application shows: everything up to here.
     pub shown: Option<Cursor>,
     /// How each prompt fares, in the order in which they were given.
-    pub prompts: Vec<MutantOutcome>,
+    pub prompts: Vec<PromptOutcome>,
     /// The connection.
     pub wire: Option<Wire>,
     /// A prompt that is still in flight on the connection before.

@@ -7,7 +7,7 @@ use alloc::string::String;
 
 use super::session::waits;
 use super::{View, ensure};
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, PromptNumber};
 use crate::session::{Connection, Effect, EntryMeta, Event, Session, TurnState};
 use crate::table::Verdict;
 use crate::words::{Reason, State, Timer};
@@ -94,6 +94,13 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
     let (before, limits) = (view.before, view.limits);
     let full = |length: usize, limit: u16| length >= usize::from(limit);
     let high = |client| before.last_accepted(client).map_or(0, NonZeroU64::get);
+    let numbered = matches!(refusal.reason, Reason::Gap | Reason::Conflict | Reason::TooOld);
+    let next = if let (true, Event::Prompt { client, .. }) = (numbered, *view.event) {
+        PromptNumber::new(high(client) + 1)
+    } else {
+        None
+    };
+    ensure(refusal.expected == next, || format!("{refusal}, and {next:?} is the next number"))?;
     let is_true = match (refusal.reason, *view.event) {
         (Reason::TooManyConnections, Event::Attach { .. }) => {
             full(before.connections().len(), limits.connections)
@@ -110,6 +117,7 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
             };
             before.clients().iter().find(same).is_some_and(|known| known.digest != digest)
         }
+        (Reason::TooOld, Event::Prompt { client, n, .. }) => n.get() < high(client),
         (Reason::Gap, Event::Prompt { client, n, .. }) => n.get() > high(client) + 1,
         (Reason::AskSettled, Event::Answer { ask, .. }) => !before.asks().contains(&ask),
         (Reason::TooManyAsks, Event::Asked { .. }) => full(before.asks().len(), limits.asks),

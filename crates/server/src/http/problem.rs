@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::authorize::AuthError;
 use super::throttle::LimitExceeded;
-use crate::hub::{COME_BACK_MS, CommandError};
+use crate::hub::CommandError;
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
@@ -101,7 +101,7 @@ impl Problem {
     pub(super) fn draining() -> Problem {
         let message = CommandError::Draining.to_string();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
-        Problem { retry_after: Some(COME_BACK_MS[1] / 1_000), ..problem }
+        Problem { retry_after: Some(5), ..problem }
     }
 
     pub(super) fn limit(message: impl Into<String>, retry_after: u32) -> Problem {

@@ -15,8 +15,8 @@ use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Out
 use super::options::HubOptions;
 use super::shared::Shared;
 use crate::store::SessionId;
+use outlive::Limits;
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
-use outlive::{CloseCode, Limits};
 
 /// How long a drain takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,23 +114,25 @@ impl Hub {
     /// comes to an `await`.
     pub async fn drain(&self, drain: Drain) {
         let shared = &self.shared;
+        let now = tokio::time::Instant::now();
+        let until = now + drain.deadline;
+        let window = drain.window.min(drain.deadline);
+        _ = shared.leaves.set([now + window, until]);
         shared.draining.cancel();
-        let until = tokio::time::Instant::now() + drain.deadline;
         let mailboxes = shared.registry.all();
         shared.leave_sleepers();
-        let window = u32::try_from(drain.window.as_millis()).unwrap_or(u32::MAX);
         for mailbox in &mailboxes {
-            mailbox.tell(Notification::Goaway([window, window.saturating_add(5_000)]));
+            mailbox.tell(Notification::Goaway);
             // All at once: what is begun later has less time before the deadline.
             mailbox.tell(Notification::Drain);
         }
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
-        let pause = drain.window.min(drain.deadline) / count;
+        let pause = window / count;
         for mailbox in mailboxes {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            mailbox.tell(Notification::Close(CloseCode::Restart));
+            mailbox.tell(Notification::Leave);
         }
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {

@@ -80,8 +80,8 @@ pub(super) enum Reply {
 pub struct Accepted {
     /// The client's number for it.
     pub n: PromptNumber,
-    /// Its place in the log, which names its turn. `None` for an earlier prompt than the client's latest.
-    pub seq: Option<Seq>,
+    /// Its place in the log, which names its turn.
+    pub seq: Seq,
     /// Whether it was accepted before.
     pub again: bool,
 }
@@ -177,10 +177,10 @@ pub(super) enum Notification {
     Lost {
         connection: ConnectionId,
     },
-    /// Close every connection with this code.
-    Close(CloseCode),
-    /// Tell every connection to come back between these two, in milliseconds.
-    Goaway([u32; 2]),
+    /// Tell every connection that the hub leaves.
+    Goaway,
+    /// Tell every connection when to come back, and close it.
+    Leave,
     /// Begin nothing new, and end when no turn runs and no viewer watches: what waits is in the record.
     Drain,
     /// Nothing; look whether anything is left to do.

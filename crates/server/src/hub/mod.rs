@@ -80,8 +80,6 @@ pub use body::Body;
 #[cfg(feature = "http")]
 pub(crate) use body::client_name;
 pub use builder::{BuildError, Builder};
-#[cfg(feature = "http")]
-pub(crate) use driver::COME_BACK_MS;
 pub use handle::{Author, Drain, Hub, SessionHandle};
 pub use history::History;
 pub use link::{Entries, Frame, Hello, Link, Role};

@@ -2,9 +2,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +18,13 @@ use crate::store::{SessionId, Store};
 use outlive::ids::ConnectionId;
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Snapshot, Step};
+
+/// Between these two, in milliseconds after a hub has left, its clients come back: another one needs a moment to
+/// begin, and not all are to come at once.
+const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
+
+/// A client that is sent away while a turn runs looks again after so long, even if the deadline is later.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What drivers and links share.
 pub(super) struct Shared {
@@ -35,6 +42,10 @@ pub(super) struct Shared {
     pub(super) fenced: CancellationToken,
     /// The hub is about to leave.
     pub(super) draining: CancellationToken,
+    /// When its window ends, and its deadline.
+    pub(super) leaves: OnceLock<[Instant; 2]>,
+    /// A token for each turn that runs: a drain waits for all of them.
+    pub(super) turns: TaskTracker,
     /// Halted or fenced: what a driver can look at often.
     over: AtomicBool,
     observer: Arc<dyn Observer>,
@@ -68,6 +79,8 @@ impl Shared {
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
             draining: CancellationToken::new(),
+            leaves: OnceLock::new(),
+            turns: TaskTracker::new(),
             over: AtomicBool::new(false),
             observer,
             connections: AtomicU64::new(0),
@@ -98,6 +111,18 @@ impl Shared {
 
     pub(super) fn limits_batch(&self) -> usize {
         usize::try_from(self.machine.limits().batch).unwrap_or(usize::MAX)
+    }
+
+    /// When to come back to a hub that leaves, in milliseconds: between these two. It points past the window, and
+    /// past the deadline while a turn runs; but since the turn may end before, [`LOOK_AGAIN`] is the longest wait.
+    pub(crate) fn come_back_ms(&self) -> [u32; 2] {
+        let now = Instant::now();
+        let ends = |[window, deadline]: [Instant; 2]| {
+            if self.turns.is_empty() { window } else { window.max(deadline.min(now + LOOK_AGAIN)) }
+        };
+        let rest = self.leaves.get().map_or(Duration::ZERO, |leaves| ends(*leaves) - now);
+        let rest = u32::try_from(rest.as_millis()).unwrap_or(u32::MAX);
+        COME_BACK_MS.map(|ms| rest.saturating_add(ms))
     }
 
     pub(super) fn is_draining(&self) -> bool {

@@ -41,7 +41,7 @@ async fn null_is_a_prompt_an_output_a_question_and_an_answer_and_the_session_goe
             .prompt(Author { principal: "ann", client: "post" }, n(number), &none)
             .await
             .unwrap();
-        let Accepted { seq: Some(seq), .. } = accepted else { panic!("{accepted:?}") };
+        let Accepted { seq, .. } = accepted;
         settle().await;
         let ask = Seq(seq.0 + 2);
         hub.session(&session)

@@ -9,7 +9,7 @@ use outlive_server::hub::{Accepted, Author, CommandError, HubOptions, Role};
 use outlive_testkit::hub::{Part, Scene, Stage, n, outputs, soon};
 
 fn accepted(number: u64, seq: u64, again: bool, incarnation: u32) -> ToClient {
-    let (seq, incarnation) = (Some(Seq(seq)), Incarnation(incarnation));
+    let (seq, incarnation) = (Seq(seq), Incarnation(incarnation));
     ToClient::Accepted { n: n(number), seq, again, incarnation }
 }
 
@@ -48,7 +48,7 @@ async fn a_prompt_that_is_sent_again_runs_once() {
     // The same number with another body is refused, and says so.
     viewer.prompt(1, &Scene::Say(2)).await;
     let refused = viewer.refused().await;
-    assert_eq!(refused.reason, Why::Table(Reason::Conflict));
+    assert_eq!((refused.reason, refused.expected), (Why::Table(Reason::Conflict), Some(n(2))));
     // A number is left out: it is told which one would have been right.
     viewer.prompt(3, &Scene::Say(1)).await;
     let refused = viewer.refused().await;

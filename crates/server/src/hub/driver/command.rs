@@ -85,16 +85,16 @@ impl Driver {
     pub(super) async fn arrive(&mut self, arrival: Arrival) {
         let Arrival { connection, who, cursor, orders } = arrival;
         if self.session.as_ref().is_some_and(Session::is_draining) {
-            return turn_back(&orders, &CommandError::Draining);
+            return turn_back(&self.shared, &orders, &CommandError::Draining);
         }
         if let Err(why) = self.reconcile().await {
-            return turn_back(&orders, &why);
+            return turn_back(&self.shared, &orders, &why);
         }
         let event = Event::Attach { connection, client: who.id, cursor };
         self.viewers.push(Viewer { id: connection, client: who.id, orders });
         if let Err(why) = self.feed(event, Payload::None, None).await {
             if let Some(viewer) = self.forget_viewer(connection) {
-                turn_back(&viewer.orders, &why);
+                turn_back(&self.shared, &viewer.orders, &why);
             }
         }
     }

@@ -21,6 +21,7 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::hibernate::Hibernated;
 use super::mailbox::{Command, CommandError, Inbox, LinkCommand, Mailbox, Notification};
@@ -74,6 +75,8 @@ pub(super) struct Driver {
     /// Whose connection was lost last: its suspend notice may still come.
     left: Option<(ConnectionId, ClientId)>,
     worker: Option<WorkerHandle>,
+    /// While a turn runs.
+    running: Option<TaskTrackerToken>,
     seat: WorkerSlot,
     /// A worker was aborted, or has left, and its task may not be gone yet.
     leaving: bool,
@@ -121,6 +124,7 @@ impl Driver {
             viewers: Vec::new(),
             left: None,
             worker: None,
+            running: None,
             seat: WorkerSlot::new(),
             leaving: false,
             asks: Vec::new(),
@@ -261,7 +265,7 @@ impl Driver {
             tracing::debug!(session = %self.id, %why, "the session's driver ends");
             self.over = Some(why);
         }
-        self.session = None;
+        (self.session, self.running) = (None, None);
         self.timers = [None; TIMERS];
     }
 
@@ -274,7 +278,7 @@ impl Driver {
         self.close_all(code(&why));
         while let Some(fact) = self.inbox.fact() {
             if let Notification::Arrived(arrival) = fact {
-                turn_back(&arrival.orders, &why);
+                turn_back(&self.shared, &arrival.orders, &why);
             }
         }
         while let Some(command) = self.inbox.command() {
@@ -300,16 +304,13 @@ impl Driver {
     }
 }
 
-/// When a client that attaches to a draining server shall come back: in milliseconds, between these two.
-pub(crate) const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
-
 /// A connection that may not watch is closed, and the code says why; if there will be another server soon, it gets
 /// a `goaway` first, which says when to come back.
-pub(super) fn turn_back(orders: &Sender<LinkCommand>, why: &CommandError) {
+pub(super) fn turn_back(shared: &Shared, orders: &Sender<LinkCommand>, why: &CommandError) {
     // A link that is gone needs neither.
     if *why == CommandError::Draining {
-        _ = orders
-            .send(LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms: COME_BACK_MS })));
+        let retry_after_ms = shared.come_back_ms();
+        _ = orders.send(LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms })));
     }
     _ = orders.send(LinkCommand::Close(code(why)));
 }

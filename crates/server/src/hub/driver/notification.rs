@@ -37,15 +37,20 @@ impl Driver {
                 }
                 Event::Lost { connection }
             }
-            Notification::Close(code) => return self.tell_all(|| LinkCommand::Close(code)),
-            Notification::Goaway(retry_after_ms) => {
-                return self
-                    .tell_all(|| LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms })));
+            Notification::Goaway => return self.say_goaway(),
+            Notification::Leave => {
+                self.say_goaway();
+                return self.tell_all(|| LinkCommand::Close(CloseCode::Restart));
             }
             Notification::Drain => return self.drain().await,
             Notification::Wake => return,
         };
         self.feed_fact(event, Payload::None).await;
+    }
+
+    fn say_goaway(&self) {
+        let retry_after_ms = self.shared.come_back_ms();
+        self.tell_all(|| LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms })));
     }
 
     /// Holds the session, once, if the hub leaves. That it leaves is known before the fact comes: where

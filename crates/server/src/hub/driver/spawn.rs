@@ -99,7 +99,7 @@ impl Driver {
             },
         }
         self.abort_worker();
-        self.session = None;
+        (self.session, self.running) = (None, None);
         self.timers = [None; super::TIMERS];
         self.mailbox.tail.clear();
         self.close_all(CloseCode::NotFound);

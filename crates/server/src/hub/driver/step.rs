@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use outlive::ids::{ConnectionId, Incarnation, Seq};
-use outlive::session::{Effect, Event, Session};
+use outlive::session::{Effect, Event, Session, TurnState};
 use outlive::table::Verdict;
 use outlive::wire::Entry;
 use tokio::time::{Duration, Instant};
@@ -275,6 +275,7 @@ impl Driver {
             Some(session) => core::mem::swap(session, next),
             None => self.session = Some(next.clone()),
         }
+        self.count_turn();
         self.publish(&mut committed);
         let effects = core::mem::take(&mut self.step.effects);
         let mut payload = self.await_answer(payload);
@@ -285,6 +286,14 @@ impl Driver {
         }
         self.step.effects = effects;
         done
+    }
+
+    /// Whether a turn runs is known to the whole hub: a drain lasts until none does.
+    fn count_turn(&mut self) {
+        let runs = self.session.as_ref().is_some_and(|session| session.turn() != TurnState::Idle);
+        if runs != self.running.is_some() {
+            self.running = runs.then(|| self.shared.turns.token());
+        }
     }
 
     /// Makes the new entries visible to the links that watch.
@@ -331,7 +340,7 @@ impl Driver {
                 () = self.shared.shut_down() => return true,
                 () = tokio::time::sleep_until(until) => return false,
                 asks = self.inbox.refusable() => match asks {
-                    Ok(arrival) => turn_back(&arrival.orders, &unavailable()),
+                    Ok(arrival) => turn_back(&self.shared, &arrival.orders, &unavailable()),
                     Err(command) => self.turn_away(*command, unavailable()),
                 },
             }

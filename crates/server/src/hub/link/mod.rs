@@ -172,7 +172,7 @@ impl Link {
         self.orders = Some(orders);
         let mailbox = match mailbox {
             Ok(mailbox) => mailbox,
-            Err(why) => return turn_back(&sender, &why),
+            Err(why) => return turn_back(&self.shared, &sender, &why),
         };
         let who = Who { id: client_id(&principal, &client), name: client.into() };
         let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };

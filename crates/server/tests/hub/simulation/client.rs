@@ -109,6 +109,11 @@ impl Client {
         for said in viewer.heard.drain(*known..) {
             match said {
                 ToClient::Accepted { n, .. } => self.accept(n.get()),
+                // What is sent again may have been overtaken by what is sent behind it.
+                ToClient::Refused(refused) if refused.reason == Why::Table(Reason::TooOld) => {
+                    let accepted = self.accepted.last_key_value().map_or(0, |(n, _)| *n);
+                    assert!(refused.n.is_some_and(|n| n.get() <= accepted), "{refused:?}");
+                }
                 ToClient::Refused(refused) => {
                     let why = refused.reason;
                     let fine = matches!(
