@@ -9,6 +9,7 @@
 // Load what you show first, then attach; give every kind of update to one function. `apply` is called
 // with one update at a time and may return a promise; an entry counts as applied when it is done.
 
+import { cursorOf, readFrame, tellsOfLife } from "./frames.js";
 import { Link, isForNow, waitMs } from "./machine.js";
 import { OutliveError, bodyOf, check, createSession } from "./options.js";
 import { Seat, sessionStorageOrNone, storageIn } from "./seat.js";
@@ -171,7 +172,7 @@ export class Client {
       if (event.socket === this.#link.socket) this.#socket = null;
     }
     const { effects, refusal, rules, trigger } = this.#link.step(event);
-    if (this.#options.trace) this.#options.trace({ event, trigger, rules, state: this.#link.state });
+    this.#call("trace", { event, trigger, rules, state: this.#link.state });
     for (const effect of effects) this.#perform(effect, event);
     if (refusal) refuse?.(refusal);
     if (this.#link.state !== before) this.#tell({ kind: "state", state: this.#link.state, before });
@@ -217,9 +218,10 @@ export class Client {
   }
 
   /** What comes after the end of one life belongs to the next. What is read again tells of earlier ones. */
-  #noteLife({ t, entry, incarnation }) {
-    if (t !== "accepted" && entry !== "closing" && entry !== "end") return;
-    this.incarnation = Math.max(this.incarnation, incarnation + (entry === "end" ? 1 : 0));
+  #noteLife(frame) {
+    if (frame.t !== "accepted" && !tellsOfLife(frame)) return;
+    const next = frame.t === "ev" && frame.entry === "end" ? 1 : 0;
+    this.incarnation = Math.max(this.incarnation, frame.incarnation + next);
   }
 
   #unreached(why) { this.#tell({ kind: "unreached", why }); }
@@ -323,31 +325,22 @@ export class Client {
     }
   }
 
-  #hear(socket, text) {
-    let frame;
-    try {
-      frame = JSON.parse(text);
-    } catch {
-      return;
-    }
-    const { n } = frame;
-    switch (frame.t) {
+  #hear(socket, message) {
+    const frame = readFrame(message);
+    switch (frame?.t) {
       case "welcome": {
-        const { log, base, head, high, outcome, ping_ms } = frame;
-        const welcome = { log, base, head, high: high ?? null, outcome, ping_ms };
-        return this.#feed({ event: "welcome", socket, welcome }, frame);
+        const { log, base, head, high = null, outcome, ping_ms } = frame;
+        return this.#feed({ event: "welcome", socket, welcome: { log, base, head, high, outcome, ping_ms } }, frame);
       }
-      case "ev": {
-        const dot = frame.id.lastIndexOf(".");
-        const [log, seq] = [frame.id.slice(0, dot), Number(frame.id.slice(dot + 1))];
-        return this.#feed({ event: "entry", socket, log, seq }, frame);
-      }
+      case "ev":
+        return this.#feed({ event: "entry", socket, ...cursorOf(frame.id) }, frame);
       case "gap":
         return this.#feed({ event: "gap", socket, lost_from: frame.lost_from, lost_to: frame.lost_to }, frame);
-      case "accepted": return this.#feed({ event: "accepted", socket, n, seq: frame.seq ?? null }, frame);
+      case "accepted":
+        return this.#feed({ event: "accepted", socket, n: frame.n, seq: frame.seq ?? null }, frame);
       case "refused":
         if (frame.what === "prompt") {
-          const { expected = null, reason } = frame;
+          const { n, expected = null, reason } = frame;
           return this.#feed({ event: "refused", socket, n, expected, for_now: isForNow(reason) }, frame);
         }
         return this.#tell({ ...frame, kind: "refused" });
@@ -358,7 +351,7 @@ export class Client {
         return this.#feed({ event: "goaway", socket, least_ms, most_ms });
       }
       case "error": return this.#tell({ kind: "error", error: new OutliveError("error", frame.message) });
-      default: // a later server says more
+      default: // it is none, or a later server says more
     }
   }
 
@@ -445,11 +438,13 @@ export class Client {
   }
 
   /** News that moves no cursor. */
-  #tell(news) {
+  #tell(news) { this.#call("notify", news); }
+
+  #call(option, said) {
     try {
-      this.#options.notify?.(news);
+      this.#options[option]?.(said);
     } catch {
-      // whoever listens must not stop the client
+      // a listener that throws must not stop the client
     }
   }
 

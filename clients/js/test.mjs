@@ -315,7 +315,7 @@ next.stop();
   await advance(1);
   // It has ended while nobody was here: a prompt begins the next life. What is read again is of earlier ones.
   one.onclose({ code: 1006 });
-  const two = await lives({ head: 6, state: "ENDED", incarnation: 5, outcome: { reset: { why: "damaged" } } });
+  const two = await lives({ head: 6, state: "ENDED", incarnation: 5, outcome: { reset: { why: "log_changed" } } });
   two.tell({ t: "ev", id: "9f3a.1", entry: "end", why: "stopped", incarnation: 1 });
   assert.equal(client.incarnation, 5);
   client.stop();
@@ -369,6 +369,70 @@ assert.throws(() => connect(), { name: "TypeError" });
   client.stop();
   socket.onclose({ code: 1006 });
   assert.equal(why.length, before);
+}
+
+// Malformed frames are passed over in every state, and every word of a welcome is known. The corpus is the Rust client's.
+const corpus = JSON.parse(readFileSync(new URL("../../tests/wire/server-frames.json", import.meta.url), "utf8"));
+{
+  let fed = [];
+  const told = [];
+  const shown = [];
+  const client = connect(options({
+    apply: (update) => { shown.push(update.kind); }, notify: ({ kind }) => { if (kind !== "state") told.push(kind); },
+    trace: ({ event }) => { fed.push(event.event); }, storage: storageIn(null, "frames"),
+  }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  const tellMalformed = () => {
+    fed = [];
+    for (const { text, why } of corpus.malformed) {
+      socket.sent = [];
+      socket.onmessage({ data: text });
+      socket.tell({ t: "ping" });
+      assert.deepEqual([fed, socket.sent], [[], [{ t: "pong" }]], `${why}: ${text}`);
+    }
+    for (const data of [new ArrayBuffer(2), Buffer.from('{"t":"pong"}'), new Blob(["{}"]), null, undefined, 5]) {
+      socket.onmessage({ data });
+      assert.deepEqual(fed, []);
+    }
+  };
+  tellMalformed();
+  socket.onmessage({ data: corpus.welcomes[0].text });
+  const prompt = client.prompt("one");
+  tellMalformed();
+  socket.tell({ t: "accepted", n: 1, seq: 1, again: false, incarnation: 2 });
+  assert.deepEqual(await prompt, { n: 1, seq: 1 });
+  socket.tell(ev(1));
+  // What an entry says besides its place is the application's, also where it is none that a server would say.
+  for (const [at, incarnation] of [undefined, null, "9", {}, NaN].entries()) {
+    socket.tell({ t: "ev", id: `9f3a.${at + 2}`, entry: "end", why: "stopped", incarnation });
+  }
+  await advance(1);
+  assert.deepEqual(shown, ["anew", "entry", "entry", "entry", "entry", "entry", "entry"]);
+  assert.deepEqual(told, ["welcome", "accepted", "caught_up"]);
+  assert.equal(client.incarnation, 2);
+  client.stop();
+}
+for (const { text } of corpus.welcomes) {
+  const told = [];
+  const notify = ({ kind }) => told.push(kind);
+  const client = connect(options({ apply() {}, notify, storage: storageIn(null, "words") }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.onmessage({ data: text });
+  assert.ok(told.includes("welcome"), text);
+  client.stop();
+}
+// What the application does in `trace` stays its own.
+{
+  const client = connect(options({ apply() {}, trace() { throw new Error("mine"); }, storage: storageIn(null, "trace") }));
+  await advance(1000);
+  assert.equal(client.state, "CONNECTING");
+  client.stop();
 }
 
 const answer = { ok: true, json: async () => ({ session: "s_9" }) };

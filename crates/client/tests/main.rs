@@ -1,6 +1,7 @@
 //! The client on real sockets: against a server that says what a test wants, and against the hub.
 
 mod driver;
+mod frames;
 mod hub;
 mod proxy;
 mod tls;
