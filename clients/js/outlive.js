@@ -18,6 +18,12 @@ export { OutliveError, createSession, storageIn };
 
 export const SUBPROTOCOL = "outlive.v1";
 
+/** The longest that a timer can wait: what is longer fires at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Milliseconds of a clock that nobody sets; the one of the day where there is none. */
+const monotonic = () => (globalThis.performance?.now ? globalThis.performance.now() : Date.now());
+
 function newClientId() {
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
   return `c_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
@@ -35,6 +41,8 @@ export class Client {
   #options;
   #socket = null; // the WebSocket, whatever its readyState says
   #timers = {};
+  #read = -Infinity; // what the clock said last
+  #behind = 0; // by how much it has gone back, in all
   #heard = 0;
   #dialled = null;
   #events = []; // events that came while one was being performed
@@ -59,7 +67,7 @@ export class Client {
       WebSocket: globalThis.WebSocket,
       window: globalThis.window,
       document: globalThis.document,
-      now: () => Date.now(),
+      now: monotonic,
       random: Math.random,
       setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
       clearTimeout: (timer) => globalThis.clearTimeout(timer),
@@ -112,7 +120,7 @@ export class Client {
   }
 
   hide() { this.#feed({ event: "hide" }); }
-  show() { this.#feed({ event: "show", silent_ms: Math.max(0, this.#options.now() - this.#heard) }); }
+  show() { this.#feed({ event: "show", silent_ms: this.#now() - this.#heard }); }
   online() { this.#feed({ event: "online" }); }
   offline() { this.#feed({ event: "offline" }); }
 
@@ -227,7 +235,7 @@ export class Client {
   #unreached(why) { this.#tell({ kind: "unreached", why }); }
 
   #dial(socket) {
-    this.#dialled = this.#heard = this.#options.now();
+    this.#dialled = this.#heard = this.#now();
     const { url, session, WebSocket } = this.#options;
     const address = `${url.replace(/^http/, "ws").replace(/\/$/, "")}/sessions/${encodeURIComponent(session)}/ws`;
     let opened;
@@ -243,7 +251,7 @@ export class Client {
     opened.onopen = () => this.#feed({ event: "opened", socket });
     opened.onmessage = (message) => {
       if (opened !== this.#socket) return;
-      this.#heard = this.#options.now();
+      this.#heard = this.#now();
       this.#hear(socket, message.data);
     };
     opened.onerror = (event) => { wrong = event?.message || event?.error?.message || null; }; // a close follows
@@ -355,17 +363,27 @@ export class Client {
     }
   }
 
+  /** The time, in milliseconds. It never goes back: a clock that does goes on from where it was. */
+  #now() {
+    const read = this.#options.now();
+    if (read < this.#read) this.#behind += this.#read - read;
+    this.#read = read;
+    return read + this.#behind;
+  }
+
+  /** What the server says counts, but there is never more than one dial in `spacing_ms`. */
   #arm({ timer, generation, wait }) {
     this.#disarm(timer);
-    const { now, random, setTimeout } = this.#options;
-    const since = this.#dialled === null ? null : now() - this.#dialled;
-    const ms = waitMs(wait, random(), since);
+    const { random, setTimeout } = this.#options;
+    const armed = this.#now();
+    const since = this.#dialled === null ? null : armed - this.#dialled;
+    const least = timer === "backoff" && since !== null ? this.#link.settings.spacing_ms - since : 0;
+    const ms = Math.min(LONGEST_MS, Math.ceil(Math.max(least, waitMs(wait, random(), since))));
     const fire = () => this.#feed({ event: "timer", timer, generation });
-    const armed = now();
     const watch = () => {
-      const left = ms - (now() - Math.max(armed, this.#heard));
+      const left = ms - (this.#now() - Math.max(armed, this.#heard));
       if (left <= 0) fire();
-      else this.#timers[timer] = setTimeout(watch, left);
+      else this.#timers[timer] = setTimeout(watch, Math.ceil(left));
     };
     this.#timers[timer] = setTimeout(wait.silence ? watch : fire, ms);
   }

@@ -57,7 +57,12 @@ const storage = storageIn(null, "test");
 const options = (more) => ({
   url: "wss://example.net", session: "s_1", client: "c_1", WebSocket: FakeSocket, storage, document: page,
   window: browser, now: () => clock.now, random: () => 0.5,
-  setTimeout: (run, ms) => { const timer = { at: clock.now + ms, run }; clock.timers.push(timer); return timer; },
+  setTimeout: (run, ms) => {
+    // As browsers and Node have it: what is too long fires at once.
+    const timer = { at: clock.now + (ms > 2 ** 31 - 1 ? 1 : ms), run };
+    clock.timers.push(timer);
+    return timer;
+  },
   clearTimeout: (timer) => { clock.timers = clock.timers.filter((other) => other !== timer); },
   ...more,
 });
@@ -432,6 +437,107 @@ for (const { text } of corpus.welcomes) {
   const client = connect(options({ apply() {}, trace() { throw new Error("mine"); }, storage: storageIn(null, "trace") }));
   await advance(1000);
   assert.equal(client.state, "CONNECTING");
+  client.stop();
+}
+
+// The clock is set, back and forth: a server that says nothing is given up, and dialled again, all the same.
+const HOUR = 3_600_000;
+const attached = async (more = {}) => {
+  while (FakeSocket.all.at(-1).onopen === undefined) await advance(100);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.tell(welcome({ head: 0, ...more }));
+  await advance(1);
+  return socket;
+};
+for (const jumps of [[-HOUR], [HOUR], [-HOUR, HOUR], [HOUR, -HOUR], [-HOUR, -HOUR]]) {
+  let skew = 0;
+  const client = connect(options({ apply() {}, storage: storageIn(null, "set"), now: () => clock.now + skew }));
+  await advance(1000);
+  let socket = await attached();
+  for (const jump of jumps) {
+    skew += jump;
+    for (let heard = 0; heard < 3; heard += 1) {
+      socket.tell({ t: "ping" });
+      await advance(25_000);
+    }
+    assert.equal(socket, FakeSocket.all.at(-1), "a server that pings is kept");
+    skew += jump;
+    await advance(2 * 62_500 + 5_000 + 2_000);
+    assert.notEqual(socket, FakeSocket.all.at(-1), `${jumps}: it does not come back`);
+    skew += jump;
+    while (client.state !== "CONNECTING") await advance(1000);
+    socket = await attached({ outcome: { reset: { why: "log_changed" } } });
+    skew += jump;
+    page.dispatchEvent(new Event("visibilitychange"));
+    socket.tell({ t: "pong" });
+    skew += jump;
+    const dials = FakeSocket.all.length;
+    socket.onclose({ code: 1006 });
+    await advance(2_000);
+    assert.equal(FakeSocket.all.length, dials + 1, `${jumps}: it does not dial`);
+    socket = await attached({ outcome: { reset: { why: "log_changed" } } });
+  }
+  client.stop();
+}
+
+// No wait is longer than a timer can be, and none ends at once because it is.
+{
+  const client = connect(options({ apply() {}, storage: storageIn(null, "long") }));
+  await advance(1000);
+  const socket = await attached({ ping_ms: 864_000_000 });
+  let fired = 0;
+  for (const timer of clock.timers) {
+    const { run } = timer;
+    timer.run = () => { fired += 1; run(); };
+  }
+  await advance(HOUR);
+  assert.deepEqual([client.state, fired], ["LIVE", 1], "only the timer of a stable connection");
+  socket.tell({ t: "goaway", retry_after_ms: [4_000_000_000, 4_294_967_295] });
+  socket.onclose({ code: 1012 });
+  const dials = FakeSocket.all.length;
+  await advance(24 * 24 * HOUR);
+  assert.equal(FakeSocket.all.length, dials, "it is left alone");
+  await advance(2 ** 31 - 24 * 24 * HOUR);
+  assert.equal(FakeSocket.all.length, dials + 1, "not for longer than a timer can wait");
+  client.stop();
+}
+
+// Whatever the server says, there is a second between two dials.
+for (const code of [1001, 1006, 1012, 1013, 4208, 4300]) {
+  const at = [];
+  class Dated extends FakeSocket {
+    constructor(...args) {
+      super(...args);
+      at.push(clock.now);
+    }
+  }
+  const client = connect(options({
+    apply() {}, storage: storageIn(null, "spacing"), random: () => 0, WebSocket: Dated,
+  }));
+  for (let dials = 1; dials < 20; dials += 1) {
+    while (at.length < dials) await advance(10);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    if (dials % 2) socket.tell(welcome({ head: 0, outcome: { reset: { why: "log_changed" } } }));
+    socket.tell({ t: "goaway", retry_after_ms: [0, 0] });
+    socket.onclose({ code });
+  }
+  for (const [dial, when] of at.entries()) assert.ok(dial === 0 || when - at[dial - 1] >= 1000, `${code}: ${at}`);
+  client.stop();
+}
+
+// The clock of the day is not looked at.
+{
+  const { now } = Date;
+  Date.now = () => { throw new Error("the clock of the day"); };
+  const own = options({ apply() {}, storage: storageIn(null, "day") });
+  delete own.now;
+  const client = connect(own);
+  Date.now = now;
+  assert.equal(client.state, "BACKING_OFF");
   client.stop();
 }
 

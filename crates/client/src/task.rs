@@ -18,6 +18,9 @@ use outlive::client::{
 use outlive::ids::{Generation, PromptNumber, Seq};
 use outlive::wire::{self, ToServer, Welcome};
 
+/// The longest wait, in milliseconds: 24.8 days, as long as a timer of a browser can wait.
+const LONGEST_MS: u32 = i32::MAX as u32;
+
 /// What the application asks.
 pub(super) enum Ask {
     Start,
@@ -404,10 +407,15 @@ impl Task {
         self.waiting.push_back(Handed { update, applied });
     }
 
+    /// What the server says counts, but there is never more than one dial in `spacing_ms`.
     fn arm(&mut self, timer: Timer, generation: Generation, wait: Wait) {
         let now = Instant::now();
         let since = self.dialled.map(|dialled| millis(now - dialled));
-        let time = Duration::from_millis(wait.ms(Jitter(random()), since).into());
+        let spacing =
+            since.map_or(0, |since| self.config.settings.spacing_ms.saturating_sub(since));
+        let least = if timer == Timer::Backoff { spacing } else { 0 };
+        let ms = wait.ms(Jitter(random()), since).max(least).min(LONGEST_MS);
+        let time = Duration::from_millis(ms.into());
         let silence = matches!(wait, Wait::Silence { .. }).then_some(time);
         self.timers.insert(timer, Clock { generation, at: now + time, silence });
     }
