@@ -51,9 +51,14 @@ export type News =
   | { kind: "unreached"; why: string }
   | { kind: "error"; error: unknown };
 
+/** Keeps one value, in whatever form. Both may return a promise: then the client starts when `load` has answered, and a
+ * prompt is taken, and sent, when `save` is done. There is one call at a time. */
 export interface Storage {
-  load(): unknown;
-  save(value: unknown): void;
+  /** What `save` was given last; `null` or `undefined` if there is nothing. A value of another shape, or an error, is told
+   * as news with the reason `not_readable`, and the client begins with nothing. */
+  load(): unknown | Promise<unknown>;
+  /** Throws, or rejects, if it does not take the value. */
+  save(value: unknown): void | Promise<void>;
 }
 
 export interface Settings {
@@ -68,7 +73,7 @@ export interface Options {
   /** Applies an update to what is shown. An entry counts as applied when this is done. */
   apply(update: Update): void | Promise<void>;
   notify?(news: News): void;
-  /** The client's name for itself; kept in the storage if none is given. */
+  /** The client's name for itself; made with `crypto`, and kept in the storage, if none is given. */
   client?: string;
   token?: string | (() => string | Promise<string>);
   /** Begins after this entry, which is shown already. With `keepsWhatItShows` the cursor in the storage counts, and
@@ -89,7 +94,7 @@ export interface Options {
 
 export class OutliveError extends Error {
   /** The server's reason, the table's, or one of the client's own: `closed`, `elsewhere`, `no_json`, `not_kept`,
-   * `not_started`, `unavailable`. */
+   * `not_readable`, `not_started`, `unavailable`. */
   reason: string;
   rule?: string;
   code?: number;
@@ -100,6 +105,7 @@ export class OutliveError extends Error {
 
 export class Client {
   constructor(options: Options);
+  /** The client's name. With an asynchronous storage and no name given it is right once the storage has answered. */
   readonly id: string;
   readonly state: State;
   readonly cursor: string | null;
@@ -136,5 +142,5 @@ export function connect(options: Options): Client;
 export function createSession(
   url: string, options?: { token?: string; fetch?: typeof fetch },
 ): Promise<string>;
-/** Keeps one value under a name. */
+/** Keeps one value under a name. `load` throws if what is there is no JSON. */
 export function storageIn(storage: globalThis.Storage | null, name: string): Storage;

@@ -12,7 +12,7 @@
 import { cursorOf, readFrame, tellsOfLife } from "./frames.js";
 import { Link, isForNow, waitMs } from "./machine.js";
 import { OutliveError, bodyOf, check, createSession } from "./options.js";
-import { Seat, sessionStorageOrNone, storageIn } from "./seat.js";
+import { Seat, Writer, isPromise, keptOf, sessionStorageOrNone, storageIn } from "./seat.js";
 
 export { OutliveError, createSession, storageIn };
 
@@ -25,6 +25,9 @@ const LONGEST_MS = 2 ** 31 - 1;
 const monotonic = () => (globalThis.performance?.now ? globalThis.performance.now() : Date.now());
 
 function newClientId() {
+  if (!globalThis.crypto?.getRandomValues) {
+    throw new TypeError("outlive: client is undefined; it should be a name of its own, for there is no crypto here");
+  }
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(12));
   return `c_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
@@ -56,13 +59,18 @@ export class Client {
   #promises = new Map();
   #next = 1;
   #saved = null; // as text, what this page saved last
-  #kept; // tickets that were in the storage
-  #seat;
+  #writer;
+  #keeping = []; // tickets that are on their way to the storage, and not yet in the outbox
+  #loading = null; // until an asynchronous storage has answered
+  #dropped = null; // why the stored value was of no use
+  #kept = []; // tickets that were in the storage
+  #own; // the browser's storage, if the application gave none
+  #seat = null;
   #unlisten = [];
 
   constructor(options = {}) {
-    const own = options.storage ? null : sessionStorageOrNone();
-    const storage = options.storage ?? storageIn(own, `outlive:${options.session}`);
+    this.#own = options.storage ? null : sessionStorageOrNone();
+    const storage = options.storage ?? storageIn(this.#own, `outlive:${options.session}`);
     this.#options = {
       WebSocket: globalThis.WebSocket,
       window: globalThis.window,
@@ -75,19 +83,57 @@ export class Client {
       storage,
     };
     check(this.#options);
-    const kept = storage.load() ?? {};
-    this.id = options.client ?? kept.client ?? newClientId();
-    const saved = kept.client === this.id ? { ...kept.link } : {};
-    // A page that is loaded anew shows nothing yet, so it reads from the beginning, unless the
-    // application keeps what it shows as well.
-    if (!options.keepsWhatItShows) saved.cursor = options.cursor ?? null;
-    this.#bodies = kept.client === this.id ? { ...kept.bodies } : {};
-    this.#next = kept.client === this.id ? (kept.ticket ?? 1) : 1;
-    this.#link = new Link(saved, options.settings);
-    this.#kept = [...this.#link.outbox];
-    this.#seat = new Seat(options.client ? null : own, `outlive:${options.session}:seat`);
+    this.#writer = new Writer(() => {
+      const value = this.#value();
+      this.#saved = JSON.stringify(value);
+      return storage.save(value);
+    });
+    this.id = options.client ?? null;
     this.welcome = null;
     this.incarnation = null;
+    const kept = this.#load();
+    if (!isPromise(kept)) return this.#begin(kept);
+    this.id ??= newClientId(); // until the storage says another one
+    this.#link = new Link({}, options.settings);
+    this.#loading = kept.then((kept) => {
+      this.#loading = null;
+      this.#begin(kept);
+    });
+  }
+
+  /** What is stored, or null; a promise of it if the storage is asynchronous. */
+  #load() {
+    const drop = (cause) => {
+      const message = `what is stored for the session ${this.#options.session} is dropped: ${cause?.message ?? cause}`;
+      this.#dropped = new OutliveError("not_readable", message, { cause });
+      return null;
+    };
+    try {
+      const value = this.#options.storage.load();
+      return isPromise(value) ? Promise.resolve(value).then(keptOf).catch(drop) : keptOf(value);
+    } catch (cause) {
+      return drop(cause);
+    }
+  }
+
+  #begin(stored) {
+    const { client, cursor, keepsWhatItShows, session, settings } = this.#options;
+    this.id = client ?? stored?.client ?? this.id ?? newClientId();
+    const kept = stored?.client === this.id ? stored : { link: {}, bodies: {}, ticket: 1 };
+    const saved = { ...kept.link };
+    // A page that is loaded anew shows nothing yet, so it reads from the beginning, unless the
+    // application keeps what it shows as well.
+    if (!keepsWhatItShows) saved.cursor = cursor ?? null;
+    this.#bodies = Object.fromEntries((saved.outbox ?? []).map((ticket) => [ticket, kept.bodies[ticket]]));
+    this.#next = kept.ticket;
+    this.#link = new Link(saved, settings);
+    this.#kept = [...this.#link.outbox];
+    this.#seat = new Seat(client ? null : this.#own, `outlive:${session}:seat`);
+  }
+
+  #whenLoaded(run) {
+    if (this.#loading) this.#loading.then(run);
+    else run();
   }
 
   /** STOPPED, DORMANT, BACKING_OFF, CONNECTING, ATTACHING, REPLAYING, LIVE or HIDDEN. */
@@ -107,45 +153,69 @@ export class Client {
 
   /** Connects and keeps connected; if it is connecting already: now. */
   start() {
-    this.#seat.take(this.id);
-    this.#listen();
-    this.#feed({ event: "start" });
+    this.#whenLoaded(() => {
+      if (this.#dropped) {
+        globalThis.console?.warn(`outlive: ${this.#dropped.message}`);
+        this.#tell({ kind: "error", error: this.#dropped });
+        this.#dropped = null;
+      }
+      this.#seat.take(this.id);
+      this.#listen();
+      this.#feed({ event: "start" });
+    });
   }
 
   /** Leaves. The session goes on, and what waits in the outbox stays for the next start. */
   stop() {
-    this.#unlisten.splice(0).forEach((undo) => undo());
-    this.#seat.leave();
-    this.#feed({ event: "stop" });
+    this.#whenLoaded(() => {
+      this.#unlisten.splice(0).forEach((undo) => undo());
+      this.#seat.leave();
+      this.#feed({ event: "stop" });
+    });
   }
 
-  hide() { this.#feed({ event: "hide" }); }
-  show() { this.#feed({ event: "show", silent_ms: this.#now() - this.#heard }); }
-  online() { this.#feed({ event: "online" }); }
-  offline() { this.#feed({ event: "offline" }); }
+  hide() { this.#whenLoaded(() => this.#feed({ event: "hide" })); }
+  show() { this.#whenLoaded(() => this.#feed({ event: "show", silent_ms: this.#now() - this.#heard })); }
+  online() { this.#whenLoaded(() => this.#feed({ event: "online" })); }
+  offline() { this.#whenLoaded(() => this.#feed({ event: "offline" })); }
 
   /** Sends a prompt, now or when there is a connection again, and again to a server that only cannot take it now.
    * Resolves with `{n, seq}` when it is accepted. */
   prompt(body) {
     return new Promise((resolve, reject) => {
       const kept = bodyOf(body);
-      const ticket = this.#next++;
-      this.#bodies[ticket] = kept;
-      try {
-        const link = this.#link.saved();
-        this.#keep({ ...link, outbox: [...link.outbox, ticket] });
-      } catch (cause) {
-        delete this.#bodies[ticket];
-        throw new OutliveError("not_kept", `the storage does not take the prompt: ${cause.message}`, { cause });
-      }
-      this.#promises.set(ticket, { resolve, reject });
+      this.#whenLoaded(() => this.#keep(kept, { resolve, reject }));
+    });
+  }
+
+  /** A prompt is taken when it is in the storage. */
+  #keep(body, told) {
+    const ticket = this.#next++;
+    const arrived = () => { this.#keeping = this.#keeping.filter((other) => other !== ticket); };
+    const lost = (cause) => {
+      arrived();
+      delete this.#bodies[ticket];
+      told.reject(new OutliveError("not_kept", `the storage does not take the prompt: ${cause?.message ?? cause}`, { cause }));
+    };
+    const take = () => {
+      arrived();
+      this.#promises.set(ticket, told);
       this.#feed({ event: "prompt", ticket }, null, (refusal) => {
         delete this.#bodies[ticket];
         this.#promises.delete(ticket);
         this.#save();
-        reject(refused(refusal));
+        told.reject(refused(refusal));
       });
-    });
+    };
+    this.#bodies[ticket] = body;
+    this.#keeping.push(ticket);
+    try {
+      const done = this.#writer.write();
+      if (done) done.then(take, lost);
+      else take();
+    } catch (cause) {
+      lost(cause);
+    }
   }
 
   /** Stops a turn, or takes a queued prompt back. Throws if there is no connection. */
@@ -200,7 +270,7 @@ export class Client {
       case "send_suspend": return this.#write({ t: "suspend", seen: effect.seen });
       case "send_resume": return this.#write({ t: "resume" });
       case "send_ping": return this.#write({ t: "ping" });
-      case "send_prompt": return this.#write({ t: "prompt", n: effect.n, d: this.#bodies[effect.ticket] ?? null });
+      case "send_prompt": return this.#sendPrompt(effect);
       case "send_command": return this.#write(this.#frame);
       case "begin_anew":
         return this.#handOver({ kind: "anew", welcome: this.#frame }, effect.epoch, effect.seq, true);
@@ -313,10 +383,16 @@ export class Client {
   /** Back from where the browser kept the page. Meanwhile the tab may have shown another page of this client,
    * and that one has sent what waited. */
   #catchUp() {
-    const kept = this.#options.storage.load();
+    const kept = this.#load();
+    if (isPromise(kept)) return kept.then((kept) => this.#adopt(kept));
+    return this.#adopt(kept);
+  }
+
+  #adopt(kept) {
     if (kept?.client !== this.id || JSON.stringify(kept) === this.#saved) return;
     this.#link.adopt(kept.link);
-    this.#bodies = { ...kept.bodies };
+    const keeping = this.#keeping.map((ticket) => [ticket, this.#bodies[ticket]]);
+    this.#bodies = { ...kept.bodies, ...Object.fromEntries(keeping) };
     this.#next = Math.max(this.#next, kept.ticket);
     for (const [ticket, { reject }] of this.#promises) {
       if (this.#link.outbox.includes(ticket)) continue;
@@ -331,6 +407,19 @@ export class Client {
     } catch {
       // a socket that is closing: its close is on the way
     }
+  }
+
+  /** What is stored says first that it may have been sent. */
+  #sendPrompt({ n, ticket }) {
+    const socket = this.#socket;
+    const send = () => {
+      const { underWay, first, outbox } = this.#link;
+      const isDue = socket === this.#socket && underWay && first === n && outbox[0] === ticket;
+      if (isDue) this.#write({ t: "prompt", n, d: this.#bodies[ticket] ?? null });
+    };
+    const { pending } = this.#writer;
+    if (pending) pending.then(send, send);
+    else send();
   }
 
   #hear(socket, message) {
@@ -393,17 +482,19 @@ export class Client {
     delete this.#timers[timer];
   }
 
-  #keep(link) {
-    const value = { client: this.id, link, bodies: this.#bodies, ticket: this.#next };
-    this.#options.storage.save(value);
-    this.#saved = JSON.stringify(value);
+  /** What must outlive the page. */
+  #value() {
+    const link = this.#link.saved();
+    const outbox = [...link.outbox, ...this.#keeping];
+    return { client: this.id, link: { ...link, outbox }, bodies: { ...this.#bodies }, ticket: this.#next };
   }
 
   #save() {
+    const fail = (error) => this.#tell({ kind: "error", error });
     try {
-      this.#keep(this.#link.saved());
+      this.#writer.write()?.then(null, fail);
     } catch (error) {
-      this.#tell({ kind: "error", error });
+      fail(error);
     }
   }
 
@@ -487,8 +578,9 @@ export class Client {
     on(window, "pageshow", (event) => {
       if (!event.persisted) return;
       this.#seat.take(this.id);
-      this.#catchUp();
-      this.show();
+      const caughtUp = this.#catchUp();
+      if (caughtUp) caughtUp.then(() => this.show());
+      else this.show();
     });
     on(window, "online", () => this.online());
     on(window, "offline", () => this.offline());

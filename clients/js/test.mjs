@@ -440,8 +440,6 @@ for (const { text } of corpus.welcomes) {
   client.stop();
 }
 
-// The clock is set, back and forth: a server that says nothing is given up, and dialled again, all the same.
-const HOUR = 3_600_000;
 const attached = async (more = {}) => {
   while (FakeSocket.all.at(-1).onopen === undefined) await advance(100);
   const socket = FakeSocket.all.at(-1);
@@ -451,6 +449,152 @@ const attached = async (more = {}) => {
   await advance(1);
   return socket;
 };
+
+// An asynchronous storage: a prompt counts, and is sent, when it is stored. Whenever the process dies, the next one goes on
+// from what is stored.
+class SlowStorage {
+  calls = [];
+  constructor(text = "null") { this.text = text; }
+  load() { return this.#later(() => JSON.parse(this.text)); }
+  save(value) {
+    const text = JSON.stringify(value);
+    return this.#later(() => { this.text = text; });
+  }
+  #later(run) {
+    return new Promise((resolve, reject) => {
+      this.calls.push((error) => (error ? reject(error) : resolve(run())));
+    });
+  }
+  async answer(error) {
+    assert.equal(this.calls.length, 1, "one call at a time");
+    this.calls.shift()(error);
+    await settled();
+  }
+  async answerAll() { while (this.calls.length > 0) await this.answer(); }
+  get value() { return JSON.parse(this.text); }
+}
+{
+  const slow = new SlowStorage();
+  const client = connect(options({ apply() {}, storage: slow, client: undefined }));
+  const one = client.prompt("one");
+  assert.throws(() => client.interrupt(1), { reason: "not_started" });
+  await advance(1000);
+  assert.deepEqual([client.state, slow.calls.length], ["STOPPED", 1], "it waits for the storage");
+  await slow.answer();
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  assert.deepEqual(socket.sent[0], { t: "attach", client: client.id });
+  socket.tell(welcome());
+  assert.deepEqual([client.waiting, socket.sent.length], [[], 1], "what is not stored is not taken");
+  await slow.answer(); // it is stored, and the next write says that it may have been sent
+  assert.deepEqual([slow.value.link.outbox, slow.value.bodies], [[1], { 1: "one" }]);
+  assert.equal(socket.sent.length, 1, "not sent before it is stored that it may have been");
+  await slow.answerAll();
+  const gone = assert.rejects(client.prompt("gone"), { reason: "not_kept", message: /QuotaExceededError/ });
+  await slow.answer(new Error("QuotaExceededError"));
+  await gone;
+  assert.deepEqual(socket.sent.slice(1), [{ t: "prompt", n: 1, d: "one" }]);
+  assert.deepEqual([slow.value.link.tried, slow.value.link.outbox, slow.value.bodies], [true, [1], { 1: "one" }]);
+  const three = client.prompt("three");
+  await slow.answerAll();
+  const died = slow.text;
+  socket.tell({ t: "accepted", n: 1, seq: 1, again: false, incarnation: 1 });
+  await one;
+  await slow.answerAll();
+  assert.deepEqual(socket.sent.at(-1), { t: "prompt", n: 2, d: "three" });
+  socket.tell({ t: "accepted", n: 2, seq: 2, again: false, incarnation: 1 });
+  await three;
+  client.stop();
+  await slow.answerAll();
+  assert.deepEqual([slow.value.link.outbox, slow.value.bodies], [[], {}]);
+
+  const again = new SlowStorage(died);
+  const next = connect(options({ apply() {}, storage: again, client: undefined }));
+  await again.answer();
+  await advance(1000);
+  assert.deepEqual([next.id, next.waiting.map(({ body }) => body)], [client.id, ["one", "three"]]);
+  const later = await attached({ high: 1, head: 1 });
+  await again.answerAll();
+  assert.deepEqual(later.sent.at(-1), { t: "prompt", n: 2, d: "three" });
+  // A connection that breaks while the storage writes: nothing is sent on the next one that was for this one.
+  later.onclose({ code: 1006 });
+  const four = next.prompt("four");
+  await again.answerAll();
+  await advance(2000);
+  const last = await attached({ high: 2, head: 2 });
+  last.onclose({ code: 1006 });
+  await again.answerAll();
+  assert.deepEqual(last.sent.map(({ t }) => t), ["attach"]);
+  next.stop();
+  four.catch(() => {});
+  await again.answerAll();
+}
+
+// A stored value of another shape is dropped, and said once; what is there is written anew.
+{
+  const { warn } = console;
+  const good = { client: "c_1", link: { cursor: "9f3a.1", next: 2, tried: true, outbox: [3] }, bodies: { 3: "x" }, ticket: 4 };
+  const link = (more) => ({ ...good, link: { ...good.link, ...more } });
+  const bad = [
+    "text", 5, true, [], {}, { ...good, client: undefined }, { ...good, client: 5 }, { ...good, client: "" },
+    { ...good, link: null }, { ...good, link: [] }, { ...good, link: "text" }, { ...good, bodies: undefined },
+    { ...good, bodies: null }, { ...good, bodies: [] }, { ...good, bodies: {} }, { ...good, bodies: "3" },
+    { ...good, ticket: undefined }, { ...good, ticket: "4" }, { ...good, ticket: 3 }, { ...good, ticket: 0 },
+    link({ cursor: 5 }), link({ cursor: "text" }), link({ cursor: {} }), link({ next: 0 }), link({ next: "2" }),
+    link({ next: {} }), link({ tried: "yes" }), link({ outbox: undefined }), link({ outbox: "3" }), link({ outbox: {} }),
+    link({ outbox: [null] }), link({ outbox: ["3"] }), link({ outbox: [1] }), link({ outbox: [[3]] }),
+  ];
+  const broken = [() => { throw new Error("SecurityError"); }, () => JSON.parse("{"), async () => { throw new Error("io"); }];
+  const loads = [...bad.flatMap((value) => [() => value, async () => value]), ...broken];
+  for (const load of loads) {
+    const warnings = [];
+    const told = [];
+    let saved = null;
+    console.warn = (text) => warnings.push(text);
+    const notify = ({ kind, error }) => { if (kind === "error") told.push(error.reason); };
+    const client = connect(options({ apply() {}, notify, storage: { load, save(value) { saved = value; } } }));
+    client.prompt("new").catch(() => {});
+    await advance(0);
+    client.stop();
+    client.start();
+    await advance(0);
+    console.warn = warn;
+    assert.deepEqual([told, warnings.length, saved.bodies], [["not_readable"], 1, { 1: "new" }], String(load));
+    assert.match(warnings[0], /^outlive: what is stored for the session s_1 is dropped: /);
+    client.stop();
+  }
+  for (const load of [() => good, async () => good, () => null, () => undefined, async () => null]) {
+    const told = [];
+    const notify = ({ kind, error }) => { if (kind === "error") told.push(error); };
+    const client = connect(options({ apply() {}, notify, storage: { load, save() {} } }));
+    await advance(0);
+    assert.deepEqual([told, client.waiting.length], [[], (await load()) ? 1 : 0]);
+    assert.notEqual(client.state, "STOPPED");
+    client.stop();
+  }
+}
+
+// Without crypto a name must be given, or stored.
+{
+  const own = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  Object.defineProperty(globalThis, "crypto", { value: undefined, configurable: true });
+  const named = connect(options({ apply() {}, storage: new SlowStorage() }));
+  assert.equal(named.id, "c_1");
+  named.stop();
+  const store = storageIn(null, "named");
+  store.save({ client: "c_9", link: { outbox: [] }, bodies: {}, ticket: 1 });
+  const stored = connect(options({ apply() {}, storage: store, client: undefined }));
+  assert.equal(stored.id, "c_9");
+  stored.stop();
+  assert.throws(() => connect(options({ apply() {}, storage: storageIn(null, "x"), client: undefined })),
+    { name: "TypeError", message: /client is undefined; .*crypto/ });
+  Object.defineProperty(globalThis, "crypto", own);
+}
+
+// The clock is set, back and forth: a server that says nothing is given up, and dialled again, all the same.
+const HOUR = 3_600_000;
 for (const jumps of [[-HOUR], [HOUR], [-HOUR, HOUR], [HOUR, -HOUR], [-HOUR, -HOUR]]) {
   let skew = 0;
   const client = connect(options({ apply() {}, storage: storageIn(null, "set"), now: () => clock.now + skew }));
