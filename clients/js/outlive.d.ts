@@ -59,6 +59,9 @@ export interface Storage {
   load(): unknown | Promise<unknown>;
   /** Throws, or rejects, if it does not take the value. */
   save(value: unknown): void | Promise<void>;
+  /** Replaces, in the value that was saved last, the field `link`, if `client` is that value's. It is small: without this
+   * method each cursor that is stored writes the bodies of all prompts that wait. `save` replaces it again. */
+  saveLink?(newer: { client: string; link: unknown }): void | Promise<void>;
 }
 
 export interface Settings {

@@ -12,7 +12,7 @@
 import { cursorOf, readFrame, tellsOfLife } from "./frames.js";
 import { Link, isForNow, waitMs } from "./machine.js";
 import { OutliveError, bodyOf, check, createSession } from "./options.js";
-import { Seat, Writer, isPromise, keptOf, sessionStorageOrNone, storageIn } from "./seat.js";
+import { Seat, Writer, isPromise, keptOf, outboxOf, sessionStorageOrNone, storageIn } from "./seat.js";
 
 export { OutliveError, createSession, storageIn };
 
@@ -20,6 +20,9 @@ export const SUBPROTOCOL = "outlive.v1";
 
 /** The longest that a timer can wait: what is longer fires at once. */
 const LONGEST_MS = 2 ** 31 - 1;
+
+/** How often a cursor that moves is written to the storage, at most. */
+const CURSOR_MS = 1000;
 
 /** Milliseconds of a clock that nobody sets; the one of the day where there is none. */
 const monotonic = () => (globalThis.performance?.now ? globalThis.performance.now() : Date.now());
@@ -58,7 +61,9 @@ export class Client {
   #bodies = {};
   #promises = new Map();
   #next = 1;
-  #saved = null; // as text, what this page saved last
+  #saved = null; // what this page saved last: the outbox as text, the cursor, and when
+  #tickets = null; // as text, the tickets whose bodies are saved
+  #unsaved = null; // the timer that saves a cursor which has moved
   #writer;
   #keeping = []; // tickets that are on their way to the storage, and not yet in the outbox
   #loading = null; // until an asynchronous storage has answered
@@ -83,11 +88,7 @@ export class Client {
       storage,
     };
     check(this.#options);
-    this.#writer = new Writer(() => {
-      const value = this.#value();
-      this.#saved = JSON.stringify(value);
-      return storage.save(value);
-    });
+    this.#writer = new Writer(() => this.#store());
     this.id = options.client ?? null;
     this.welcome = null;
     this.incarnation = null;
@@ -171,10 +172,17 @@ export class Client {
       this.#unlisten.splice(0).forEach((undo) => undo());
       this.#seat.leave();
       this.#feed({ event: "stop" });
+      this.#flush();
     });
   }
 
-  hide() { this.#whenLoaded(() => this.#feed({ event: "hide" })); }
+  hide() {
+    this.#whenLoaded(() => {
+      this.#feed({ event: "hide" });
+      this.#flush();
+    });
+  }
+
   show() { this.#whenLoaded(() => this.#feed({ event: "show", silent_ms: this.#now() - this.#heard })); }
   online() { this.#whenLoaded(() => this.#feed({ event: "online" })); }
   offline() { this.#whenLoaded(() => this.#feed({ event: "offline" })); }
@@ -389,7 +397,7 @@ export class Client {
   }
 
   #adopt(kept) {
-    if (kept?.client !== this.id || JSON.stringify(kept) === this.#saved) return;
+    if (kept?.client !== this.id || outboxOf(kept) === this.#saved?.outbox) return;
     this.#link.adopt(kept.link);
     const keeping = this.#keeping.map((ticket) => [ticket, this.#bodies[ticket]]);
     this.#bodies = { ...kept.bodies, ...Object.fromEntries(keeping) };
@@ -489,7 +497,43 @@ export class Client {
     return { client: this.id, link: { ...link, outbox }, bodies: { ...this.#bodies }, ticket: this.#next };
   }
 
+  /** Writes what is current: the bodies only if other ones wait than were written last. */
+  #store() {
+    this.#options.clearTimeout(this.#unsaved);
+    this.#unsaved = null;
+    const { storage } = this.#options;
+    const value = this.#value();
+    const tickets = JSON.stringify([value.client, value.ticket, value.link.outbox]);
+    const linkOnly = tickets === this.#tickets && typeof storage.saveLink === "function";
+    this.#saved = { outbox: outboxOf(value), cursor: value.link.cursor, at: this.#now() };
+    this.#tickets = tickets;
+    const fail = (error) => {
+      this.#saved = this.#tickets = null;
+      throw error;
+    };
+    try {
+      const saved = linkOnly ? storage.saveLink({ client: value.client, link: value.link }) : storage.save(value);
+      return isPromise(saved) ? Promise.resolve(saved).catch(fail) : null;
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  /** A cursor that has moved is not worth a write each time. */
   #save() {
+    const value = this.#value();
+    if (this.#saved?.outbox !== outboxOf(value)) return this.#saveNow();
+    if (this.#saved.cursor === value.link.cursor) return;
+    const wait = Math.ceil(this.#saved.at + CURSOR_MS - this.#now());
+    if (wait <= 0) this.#saveNow();
+    else this.#unsaved ??= this.#options.setTimeout(() => this.#flush(), wait);
+  }
+
+  #flush() {
+    if (this.#unsaved !== null) this.#saveNow();
+  }
+
+  #saveNow() {
     const fail = (error) => this.#tell({ kind: "error", error });
     try {
       this.#writer.write()?.then(null, fail);

@@ -2,14 +2,26 @@
 
 import { cursorOf } from "./frames.js";
 
-/** Keeps one value under a name; without a Storage it is kept for the life of the object. */
+/** Keeps one value under a name; without a Storage it is kept for the life of the object. What `saveLink` was given is
+ * kept beside it, so that the bodies are not written with each entry. */
 export function storageIn(storage, name) {
   let kept = null;
+  const read = (of) => JSON.parse(storage.getItem(of));
   return {
-    load() { return storage ? JSON.parse(storage.getItem(name)) : kept; },
+    load() {
+      if (!storage) return kept;
+      const [value, newer] = [read(name), read(`${name}:link`)];
+      return newer !== null && newer.client === value?.client ? { ...value, link: newer.link } : value;
+    },
     save(value) {
       kept = value;
-      if (storage) storage.setItem(name, JSON.stringify(value));
+      if (!storage) return;
+      storage.setItem(name, JSON.stringify(value));
+      storage.removeItem(`${name}:link`);
+    },
+    saveLink({ client, link }) {
+      kept = { ...kept, link };
+      if (storage) storage.setItem(`${name}:link`, JSON.stringify({ client, link }));
     },
   };
 }
@@ -34,6 +46,10 @@ export function keptOf(value) {
   if (!fits) throw new TypeError("the stored value is of another shape");
   return value;
 }
+
+/** As text, what is worth a write at once: all but the bodies, which go with their tickets, and the cursor. */
+export const outboxOf = ({ client, link: { next, tried, outbox }, ticket }) =>
+  JSON.stringify([client, next, tried, outbox, ticket]);
 
 export const isPromise = (value) => typeof value?.then === "function";
 
