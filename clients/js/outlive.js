@@ -326,22 +326,31 @@ export class Client {
       return;
     }
     this.#socket = opened;
-    opened.onopen = () => this.#feed({ event: "opened", socket });
+    let isOpen = false;
+    const over = ({ code = 1006, reason }) => {
+      if (opened === this.#socket) {
+        this.#reason = reason || null;
+        const why = this.#reason ?? wrong ?? "no reason was given";
+        if (["CONNECTING", "ATTACHING"].includes(this.state)) this.#unreached(`${address}: ${why} (${code})`);
+      }
+      const local = code === 1005 || code === 1006 || code === 1015;
+      this.#feed(local ? { event: "lost", socket } : { event: "closed", socket, code });
+    };
+    opened.onopen = () => {
+      isOpen = true;
+      this.#feed({ event: "opened", socket });
+    };
     opened.onmessage = (message) => {
       if (opened !== this.#socket) return;
       this.#heard = this.#now();
       this.#hear(socket, message.data);
     };
-    opened.onerror = (event) => { wrong = event?.message || event?.error?.message || null; }; // a close follows
-    opened.onclose = ({ code, reason }) => {
-      if (opened === this.#socket) {
-        this.#reason = reason || null;
-        const why = this.#reason ?? wrong ?? "no reason was given";
-        if (["CONNECTING", "ATTACHING"].includes(this.state)) this.#unreached(`${address}: ${why} (${code ?? 1006})`);
-      }
-      const local = code === undefined || code === 1005 || code === 1006 || code === 1015;
-      this.#feed(local ? { event: "lost", socket } : { event: "closed", socket, code });
+    // A close follows, but not in each Node where the dial failed, and that close would say no more.
+    opened.onerror = (event) => {
+      wrong = event?.message || event?.error?.message || null;
+      if (!isOpen) over({});
     };
+    opened.onclose = over;
   }
 
   #hangUp() {

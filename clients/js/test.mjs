@@ -752,6 +752,41 @@ for (const code of [1001, 1006, 1012, 1013, 4208, 4300]) {
   client.stop();
 }
 
+// A dial that fails with an error is over, whether or not a close follows, and once.
+for (const closes of [false, true]) {
+  const why = [];
+  const fed = [];
+  const client = connect(options({
+    apply() {}, storage: storageIn(null, "errors"), notify: (told) => { if (told.kind === "unreached") why.push(told.why); },
+    trace: ({ event, trigger }) => { if ("socket" in event) fed.push(trigger); },
+  }));
+  for (let dials = 1; dials <= 3; dials += 1) {
+    while (client.state !== "CONNECTING") await advance(100);
+    const socket = FakeSocket.all.at(-1);
+    socket.onerror({ message: "connect ECONNREFUSED" });
+    assert.equal(client.state, "BACKING_OFF", "it is not waited for");
+    if (closes) socket.onclose({ code: 1006, reason: "" });
+    assert.equal(why.length, dials);
+  }
+  assert.equal(fed.filter((trigger) => trigger === "LOST").length, 3);
+  // An open connection waits for its close, which says more.
+  while (client.state !== "CONNECTING") await advance(100);
+  const socket = await attached();
+  socket.onerror({});
+  assert.equal(client.state, "LIVE");
+  socket.onclose({ code: 4001, reason: "" });
+  assert.equal(client.state, "STOPPED");
+}
+
+// A library's name for a close code that it does not know: the client comes back.
+{
+  const client = connect(options({ apply() {}, storage: storageIn(null, "qt") }));
+  await advance(1000);
+  (await attached()).onclose({ code: 1002, reason: "" });
+  assert.equal(client.state, "BACKING_OFF");
+  client.stop();
+}
+
 const answer = { ok: true, json: async () => ({ session: "s_9" }) };
 const fetch = async (address) => (assert.equal(address, "https://example.net/sessions"), answer);
 assert.equal(await createSession("wss://example.net/", { fetch }), "s_9");
