@@ -49,6 +49,9 @@ export type News =
   | { kind: "closed"; code: number; reason: string | null }
   /** A dial came to nothing, or a connection was not welcomed. What follows from it is news of its own. */
   | { kind: "unreached"; why: string }
+  /** `apply` is slower than the server, and more waits for it than `backlog` allows: the client has hung up, and dials
+   * again when everything is applied. */
+  | { kind: "behind"; entries: number; bytes: number }
   | { kind: "error"; error: unknown };
 
 /** Keeps one value, in whatever form. Both may return a promise: then the client starts when `load` has answered, and a
@@ -89,6 +92,10 @@ export interface Options {
   /** One value is kept here; sessionStorage if none is given. */
   storage?: Storage;
   settings?: Partial<Settings>;
+  /** How much may be received and wait for `apply`: so many updates (4096), and so many bytes (16 MiB), two for each
+   * character of their frames. With one update more the client hangs up until everything is applied; one alone may be
+   * larger. `Infinity` is no bound. */
+  backlog?: { entries?: number; bytes?: number };
   /** In Node: the class of the package `ws`. */
   WebSocket?: unknown;
   /** Is told each event, with the rows that answered it. */

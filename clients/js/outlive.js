@@ -24,6 +24,9 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** How often a cursor that moves is written to the storage, at most. */
 const CURSOR_MS = 1000;
 
+/** How much may be handed over and not applied before the client hangs up. */
+const BACKLOG = Object.freeze({ entries: 4096, bytes: 16 * 2 ** 20 });
+
 /** Milliseconds of a clock that nobody sets; the one of the day where there is none. */
 const monotonic = () => (globalThis.performance?.now ? globalThis.performance.now() : Date.now());
 
@@ -58,6 +61,10 @@ export class Client {
   #reason = null;
   #handed = []; // handed over, not applied
   #applying = false;
+  #bytes = 0; // of what is handed over and not applied
+  #sizes = new WeakMap(); // of frames
+  #isBehind = false; // it has hung up, since too much is handed over and not applied
+  #overdue = null; // the dial that waits for it
   #bodies = {};
   #promises = new Map();
   #next = 1;
@@ -85,6 +92,7 @@ export class Client {
       setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
       clearTimeout: (timer) => globalThis.clearTimeout(timer),
       ...options,
+      backlog: { ...BACKLOG, ...options.backlog },
       storage,
     };
     check(this.#options);
@@ -441,6 +449,7 @@ export class Client {
 
   #hear(socket, message) {
     const frame = readFrame(message);
+    if (frame) this.#sizes.set(frame, 2 * message.length);
     switch (frame?.t) {
       case "welcome": {
         const { log, base, head, high = null, outcome, ping_ms } = frame;
@@ -485,7 +494,10 @@ export class Client {
     const since = this.#dialled === null ? null : armed - this.#dialled;
     const least = timer === "backoff" && since !== null ? this.#link.settings.spacing_ms - since : 0;
     const ms = Math.min(LONGEST_MS, Math.ceil(Math.max(least, waitMs(wait, random(), since))));
-    const fire = () => this.#feed({ event: "timer", timer, generation });
+    const fire = () => {
+      if (timer === "backoff" && this.#isBehind) this.#overdue = fire;
+      else this.#feed({ event: "timer", timer, generation });
+    };
     const watch = () => {
       const left = ms - (this.#now() - Math.max(armed, this.#heard));
       if (left <= 0) fire();
@@ -497,6 +509,7 @@ export class Client {
   #disarm(timer) {
     this.#options.clearTimeout(this.#timers[timer]);
     delete this.#timers[timer];
+    if (timer === "backoff") this.#overdue = null;
   }
 
   /** What must outlive the page. */
@@ -568,8 +581,19 @@ export class Client {
     return new OutliveError("closed", `the server closed with ${event.code}`, { code: event.code });
   }
 
+  /** A page cannot read more slowly. So when the application is far behind the client hangs up, and dials again, at its
+   * cursor, when everything is applied. */
   #handOver(update, epoch, seq, notice = false) {
-    this.#handed.push([update, { event: "applied", epoch, seq, notice }]);
+    const bytes = this.#sizes.get(this.#frame) ?? 0;
+    this.#handed.push([update, { event: "applied", epoch, seq, notice }, bytes]);
+    this.#bytes += bytes;
+    const { backlog } = this.#options;
+    const isFull = this.#handed.length > backlog.entries || this.#bytes > backlog.bytes;
+    if (isFull && this.#handed.length > 1 && this.#socket !== null) {
+      this.#isBehind = true;
+      this.#tell({ kind: "behind", entries: this.#handed.length, bytes: this.#bytes });
+      this.#drop();
+    }
     if (!this.#applying) this.#apply();
   }
 
@@ -578,19 +602,25 @@ export class Client {
     this.#applying = true;
     await null; // never inside the application's own call
     while (this.#handed.length > 0) {
-      const [update, applied] = this.#handed.shift();
+      const [update, applied, bytes] = this.#handed[0];
       try {
         await this.#options.apply(update);
       } catch (error) {
         this.#handed = [];
+        this.#bytes = 0;
         this.stop();
         this.#rewind();
         this.#tell({ kind: "error", error });
         break;
       }
+      this.#handed.shift();
+      this.#bytes -= bytes;
       this.#feed(applied);
     }
-    this.#applying = false;
+    this.#applying = this.#isBehind = false;
+    const dial = this.#overdue;
+    this.#overdue = null;
+    dial?.();
   }
 
   /** The next start goes on behind what was applied, not behind what was handed over. */

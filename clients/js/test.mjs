@@ -752,6 +752,61 @@ for (const code of [1001, 1006, 1012, 1013, 4208, 4300]) {
   client.stop();
 }
 
+// An application that is slower than the server: the client hangs up, and is back at its cursor when all is applied.
+for (const [backlog, length, most] of [
+  [{ entries: 10 }, 1, 11], [{ bytes: 20_000 }, 1000, 11], [{ entries: 1, bytes: 1 }, 1000, 2], [undefined, 1, 4097],
+]) {
+  const ENTRIES = backlog ? 3 * most : most + 9;
+  const shown = [];
+  const told = [];
+  let handed = 0; // by the server, as far as the client was connected
+  let done = null;
+  const client = connect(options({
+    backlog, storage: storageIn(null, "slow"), notify: ({ kind, entries }) => told.push([kind, entries]),
+    apply: (update) => new Promise((resolve) => { done = () => { shown.push(update.seq); done = null; resolve(); }; }),
+  }));
+  await advance(1000);
+  for (let connections = 1; shown.length < ENTRIES + 1; connections += 1) {
+    assert.ok(connections < 20, "it goes on");
+    while (client.state !== "CONNECTING") await advance(100);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    const { cursor } = socket.sent[0];
+    assert.equal(cursor, client.cursor ?? undefined, "it is back at its cursor");
+    const from = cursor ? Number(cursor.split(".")[1]) + 1 : 1;
+    assert.equal(from - 1, shown.filter(Boolean).length);
+    socket.tell(welcome({ head: ENTRIES, outcome: cursor ? { resumed: { from } } : "fresh" }));
+    for (let seq = from; seq <= ENTRIES; seq += 1) {
+      socket.tell({ ...ev(seq), d: "x".repeat(length) });
+      if (socket.closed) {
+        handed = Math.max(handed, seq - from + 1);
+        break;
+      }
+    }
+    const dials = FakeSocket.all.length;
+    await advance(0);
+    while (done) {
+      if (socket.closed && backlog) {
+        client.online();
+        await advance(5000);
+      }
+      assert.equal(FakeSocket.all.length, dials, "it does not dial before all is applied");
+      done();
+      for (let turns = 0; turns < 3; turns += 1) await turn();
+    }
+  }
+  assert.deepEqual(shown, [undefined, ...Array.from({ length: ENTRIES }, (_, at) => at + 1)], "in order, and once");
+  const behind = told.filter(([kind]) => kind === "behind").map(([, entries]) => entries);
+  assert.ok(behind.length >= (backlog ? 2 : 1), `${behind}`);
+  assert.ok(handed <= most && Math.max(...behind) <= most, `${handed}, ${behind} of ${most}`);
+  assert.equal(client.state, "LIVE");
+  client.stop();
+}
+for (const backlog of [{ entries: 0 }, { bytes: -1 }, { entries: "10" }, { bytes: NaN }]) {
+  assert.throws(() => connect(options({ apply() {}, backlog })), { name: "TypeError", message: /backlog\./ });
+}
+
 // A dial that fails with an error is over, whether or not a close follows, and once.
 for (const closes of [false, true]) {
   const why = [];
