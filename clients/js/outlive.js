@@ -211,7 +211,8 @@ export class Client {
     const lost = (cause) => {
       arrived();
       delete this.#bodies[ticket];
-      told.reject(new OutliveError("not_kept", `the storage does not take the prompt: ${cause?.message ?? cause}`, { cause }));
+      const message = `the storage does not take the prompt: ${cause?.message ?? cause}`;
+      told.reject(new OutliveError("not_kept", message, { cause }));
     };
     const take = () => {
       arrived();

@@ -329,7 +329,7 @@ impl Task {
             }
             Effect::Deliver { epoch, seq } => {
                 if let Body::Entry(entry) = std::mem::replace(body, Body::None) {
-                    entry.said.iter().for_each(|said| self.life.heard(said));
+                    self.life.heard(&entry);
                     self.deliver(Update::Entry(entry), epoch, seq, false);
                 }
             }

@@ -48,6 +48,7 @@ impl Server {
     #[allow(clippy::result_large_err, reason = "the signature is the library's")]
     pub(super) async fn accept(&self) -> Peer {
         let (stream, _) = soon("a dial", self.0.accept()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (mut path, mut token) = (String::new(), None);
         let look = |request: &Request, mut response: Response| {
             request.uri().path().clone_into(&mut path);
@@ -63,7 +64,7 @@ impl Server {
     }
 
     /// Accepts, reads the hello and welcomes; returns the hello's cursor as well.
-    async fn welcome(&self, more: Value) -> (Peer, Value) {
+    pub(super) async fn welcome(&self, more: Value) -> (Peer, Value) {
         let mut peer = self.accept().await;
         let hello = peer.read().await;
         assert_eq!(hello["t"], "attach");

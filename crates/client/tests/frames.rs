@@ -9,10 +9,14 @@ use serde_json::{Value, json};
 
 use super::driver::{Peer, Server, number, soon};
 
+fn corpus() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/wire/server-frames.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 /// The texts of a list of the corpus.
 fn texts(list: &str) -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/wire/server-frames.json");
-    let corpus: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let corpus = corpus();
     let frames = corpus[list].as_array().unwrap();
     frames.iter().map(|frame| frame["text"].as_str().unwrap().to_owned()).collect()
 }
@@ -87,5 +91,18 @@ async fn a_welcome_is_taken_with_every_word_that_a_server_may_say() {
     for word in states.iter().chain(reasons) {
         let quoted = format!("{word:?}");
         assert!(welcomes.iter().any(|text| text.contains(&quoted)), "{word} is in no welcome");
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_heard_whatever_else_its_entry_says() {
+    let server = Server::new().await;
+    let mut client = server.client().start().unwrap();
+    let (mut peer, _) = server.welcome(json!({})).await;
+    for entry in corpus()["entries"].as_array().unwrap() {
+        peer.tell_text(entry["text"].as_str().unwrap()).await;
+        while !matches!(next_but_states(&mut client).await, Update::Entry(_)) {}
+        let life = client.handle().incarnation().map(|incarnation| u64::from(incarnation.0));
+        assert_eq!(life, entry["incarnation"].as_u64(), "{entry}");
     }
 }
