@@ -4,7 +4,7 @@
 
 const MOST = Number.MAX_SAFE_INTEGER; // the largest place of a log, and the largest number of a prompt
 
-const isText = (value) => typeof value === "string";
+const isText = (value) => typeof value === "string" && !/\p{Surrogate}/u.test(value); // half of a pair is no text
 const isFlag = (value) => typeof value === "boolean";
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isNumber = (least, most) => (value) => Number.isInteger(value) && value >= least && value <= most;

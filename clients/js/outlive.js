@@ -542,13 +542,13 @@ export class Client {
     }
   }
 
-  /** A cursor that has moved is not worth a write each time. */
+  /** A cursor that has moved is not worth a write each time, but the last one is. */
   #save() {
     const value = this.#value();
     if (this.#saved?.outbox !== outboxOf(value)) return this.#saveNow();
     if (this.#saved.cursor === value.link.cursor) return;
     const wait = Math.ceil(this.#saved.at + CURSOR_MS - this.#now());
-    if (wait <= 0) this.#saveNow();
+    if (wait <= 0 || this.state === "STOPPED") this.#saveNow();
     else this.#unsaved ??= this.#options.setTimeout(() => this.#flush(), wait);
   }
 

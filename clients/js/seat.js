@@ -11,7 +11,7 @@ export function storageIn(storage, name) {
     load() {
       if (!storage) return kept;
       const [value, newer] = [read(name), read(`${name}:link`)];
-      return newer !== null && newer.client === value?.client ? { ...value, link: newer.link } : value;
+      return value && newer?.client === value.client ? { ...value, link: newer.link } : value;
     },
     save(value) {
       kept = value;

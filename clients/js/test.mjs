@@ -603,6 +603,23 @@ class SlowStorage {
     next.stop();
     prompt.catch(() => {});
   }
+  // What is applied after the client was stopped is stored at once: nothing may come after it.
+  {
+    const dones = [];
+    const storage = storageIn(null, "late");
+    const apply = () => new Promise((resolve) => dones.push(resolve));
+    const client = connect(options({ apply, storage, keepsWhatItShows: true }));
+    await advance(1000);
+    const socket = await attached({ head: 2 });
+    socket.tell(ev(1));
+    socket.tell(ev(2));
+    client.stop();
+    while (dones.length > 0) {
+      dones.shift()();
+      await settled();
+    }
+    assert.equal(storage.load().link.cursor, "9f3a.2");
+  }
   // The link that is stored beside a value counts for that client only.
   items.set("tab:link", JSON.stringify({ client: "c_other", link: { outbox: [7] } }));
   assert.deepEqual(storageIn(browsers, "tab").load().link.outbox, []);

@@ -57,8 +57,11 @@ impl Frame {
                 fits.then(|| Frame::Welcome(Box::new(welcome)))
             }
             "ev" => {
-                let Place { id } = serde_json::from_str(&text).ok()?;
-                let said = serde_json::from_str(&text).ok().map(|line: wire::LogEntry| line.entry);
+                let line: Option<wire::LogEntry> = serde_json::from_str(&text).ok();
+                let (id, said) = match line {
+                    Some(line) => (line.cursor, Some(line.entry)),
+                    None => (serde_json::from_str::<Place>(&text).ok()?.id, None),
+                };
                 let entry = || Frame::Entry(Box::new(Entry { id, said, json: text }));
                 is_place(id.seq).then(entry)
             }
