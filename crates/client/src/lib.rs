@@ -85,6 +85,7 @@ mod incarnation;
 mod problem;
 mod socket;
 mod task;
+mod timers;
 #[cfg(feature = "tls")]
 mod tls;
 mod update;
