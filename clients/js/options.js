@@ -40,13 +40,16 @@ function checkUrl(url) {
 }
 
 /** What no time would heal is said at once. */
-export function check({ url, session, apply, notify, storage, WebSocket }) {
+export function check({ url, session, apply, notify, storage, backlog, WebSocket }) {
   const isFunction = (value) => typeof value === "function";
   checkUrl(url);
   if (typeof session !== "string" || session === "") wrong("session", session, "what createSession gave");
   if (!isFunction(apply)) wrong("apply", apply, "a function that is given each update");
   if (notify && !isFunction(notify)) wrong("notify", notify, "a function that is given news");
   if (!isFunction(storage.load) || !isFunction(storage.save)) wrong("storage", storage, "{ load, save }");
+  for (const [name, most] of Object.entries(backlog)) {
+    if (typeof most !== "number" || !(most > 0)) wrong(`backlog.${name}`, most, "a number above 0, or Infinity");
+  }
   if (!isFunction(WebSocket)) wrong("WebSocket", WebSocket, 'a class; before Node 22: that of the package "ws"');
 }
 

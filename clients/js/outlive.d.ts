@@ -42,18 +42,29 @@ export type News =
   | { kind: "state"; state: State; before: State }
   | { kind: "welcome"; welcome: Welcome }
   | { kind: "caught_up" }
-  | { kind: "accepted"; ticket: number; n: number; seq: number | null }
+  | { kind: "accepted"; ticket: number; n: number; seq: number }
   | { kind: "failed"; ticket: number; error: OutliveError }
   | { kind: "refused"; what: "answer" | "attach" | (string & {}); reason: string; message?: string }
   /** Sent away until `start()`. After 4001, 4010 and 4029 what waits is kept for it; otherwise it has failed. */
   | { kind: "closed"; code: number; reason: string | null }
   /** A dial came to nothing, or a connection was not welcomed. What follows from it is news of its own. */
   | { kind: "unreached"; why: string }
+  /** `apply` is slower than the server, and more waits for it than `backlog` allows: the client has hung up, and dials
+   * again when everything is applied. */
+  | { kind: "behind"; entries: number; bytes: number }
   | { kind: "error"; error: unknown };
 
+/** Keeps one value, in whatever form. Both may return a promise: then the client starts when `load` has answered, and a
+ * prompt is taken, and sent, when `save` is done. There is one call at a time. */
 export interface Storage {
-  load(): unknown;
-  save(value: unknown): void;
+  /** What `save` was given last; `null` or `undefined` if there is nothing. A value of another shape, or an error, is told
+   * as news with the reason `not_readable`, and the client begins with nothing. */
+  load(): unknown | Promise<unknown>;
+  /** Throws, or rejects, if it does not take the value. */
+  save(value: unknown): void | Promise<void>;
+  /** Replaces, in the value that was saved last, the field `link`, if `client` is that value's. It is small: without this
+   * method each cursor that is stored writes the bodies of all prompts that wait. `save` replaces it again. */
+  saveLink?(newer: { client: string; link: unknown }): void | Promise<void>;
 }
 
 export interface Settings {
@@ -68,7 +79,7 @@ export interface Options {
   /** Applies an update to what is shown. An entry counts as applied when this is done. */
   apply(update: Update): void | Promise<void>;
   notify?(news: News): void;
-  /** The client's name for itself; kept in the storage if none is given. */
+  /** The client's name for itself; made with `crypto`, and kept in the storage, if none is given. */
   client?: string;
   token?: string | (() => string | Promise<string>);
   /** Begins after this entry, which is shown already. With `keepsWhatItShows` the cursor in the storage counts, and
@@ -81,6 +92,10 @@ export interface Options {
   /** One value is kept here; sessionStorage if none is given. */
   storage?: Storage;
   settings?: Partial<Settings>;
+  /** How much may be received and wait for `apply`: so many updates (4096), and so many bytes (16 MiB), two for each
+   * character of their frames. With one update more the client hangs up until everything is applied; one alone may be
+   * larger. `Infinity` is no bound. */
+  backlog?: { entries?: number; bytes?: number };
   /** In Node: the class of the package `ws`. */
   WebSocket?: unknown;
   /** Called for each event, with the rows that answered it. */
@@ -89,7 +104,7 @@ export interface Options {
 
 export class OutliveError extends Error {
   /** The server's reason, the table's, or one of the client's own: `closed`, `elsewhere`, `no_json`, `not_kept`,
-   * `not_started`, `unavailable`. */
+   * `not_readable`, `not_started`, `unavailable`. */
   reason: string;
   rule?: string;
   code?: number;
@@ -100,6 +115,7 @@ export class OutliveError extends Error {
 
 export class Client {
   constructor(options: Options);
+  /** The client's name. With an asynchronous storage and no name given it is right once the storage has answered. */
   readonly id: string;
   readonly state: State;
   readonly cursor: string | null;
@@ -120,7 +136,7 @@ export class Client {
    * Rejects with `closed` and the code if the server sends the client away for good, or if the frame is too large
    * (1009). Rejects at once, and keeps nothing, if the body has no JSON (`no_json`), the storage does not take it
    * (`not_kept`), or the client was stopped or sent away (`not_started`): then `start()` comes first. */
-  prompt(body: unknown): Promise<{ n: number; seq: number | null }>;
+  prompt(body: unknown): Promise<{ n: number; seq: number }>;
   /** Throws if there is no connection. */
   interrupt(turn: number): void;
   /** Ends the session: `client.incarnation`, if none is named. Throws if there is no connection. */
@@ -136,5 +152,5 @@ export function connect(options: Options): Client;
 export function createSession(
   url: string, options?: { token?: string; fetch?: typeof fetch },
 ): Promise<string>;
-/** Keeps one value under a name. */
+/** Keeps one value under a name. `load` throws if what is there is no JSON. */
 export function storageIn(storage: globalThis.Storage | null, name: string): Storage;

@@ -1,21 +1,91 @@
-// Where a tab keeps what must outlive its page, and who a page is when that may be a copy.
+// Where a client keeps what must outlive its page, and who a page is when that may be a copy.
 
-/** Keeps one value under a name; without a Storage it is kept for the life of the object. */
+import { cursorOf } from "./frames.js";
+
+/** Keeps one value under a name; without a Storage it is kept for the life of the object. What `saveLink` was given is
+ * kept beside it, so that the bodies are not written with each entry. */
 export function storageIn(storage, name) {
   let kept = null;
+  const read = (of) => JSON.parse(storage.getItem(of));
   return {
     load() {
-      try {
-        return storage ? JSON.parse(storage.getItem(name)) : kept;
-      } catch {
-        return null;
-      }
+      if (!storage) return kept;
+      const [value, newer] = [read(name), read(`${name}:link`)];
+      return value && newer?.client === value.client ? { ...value, link: newer.link } : value;
     },
     save(value) {
       kept = value;
-      if (storage) storage.setItem(name, JSON.stringify(value));
+      if (!storage) return;
+      storage.setItem(name, JSON.stringify(value));
+      storage.removeItem(`${name}:link`);
+    },
+    saveLink({ client, link }) {
+      kept = { ...kept, link };
+      if (storage) storage.setItem(`${name}:link`, JSON.stringify({ client, link }));
     },
   };
+}
+
+const isCount = (value) => Number.isSafeInteger(value) && value >= 1;
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function isLink(link, bodies) {
+  if (!isObject(link) || !isObject(bodies) || !Array.isArray(link.outbox)) return false;
+  const { cursor, next, tried, outbox } = link;
+  return (cursor == null || cursorOf(cursor) !== null) && (next == null || isCount(next))
+    && (tried === undefined || typeof tried === "boolean")
+    && outbox.every((ticket) => isCount(ticket) && String(ticket) in bodies);
+}
+
+/** What a storage gave, if a client wrote it; null if there is nothing. Throws if it is of another shape. */
+export function keptOf(value) {
+  if (value === null || value === undefined) return null;
+  const { client, link, bodies, ticket } = value;
+  const fits = typeof client === "string" && client !== "" && isLink(link, bodies) && isCount(ticket)
+    && link.outbox.every((waits) => waits < ticket);
+  if (!fits) throw new TypeError("the stored value is of another shape");
+  return value;
+}
+
+/** As text, what is worth a write at once: all but the bodies, which go with their tickets, and the cursor. */
+export const outboxOf = ({ client, link: { next, tried, outbox }, ticket }) =>
+  JSON.stringify([client, next, tried, outbox, ticket]);
+
+export const isPromise = (value) => typeof value?.then === "function";
+
+/** Writes to a storage, one write at a time. */
+export class Writer {
+  #save;
+  #writing = null;
+  #next = null;
+
+  /** `save` writes what is current when it is called; it may return a promise. */
+  constructor(save) {
+    this.#save = save;
+  }
+
+  /** Writes what is current. Returns a promise if the storage is asynchronous. Throws, or rejects, if the storage
+   * does not take it. */
+  write() {
+    if (this.#writing) {
+      this.#next ??= this.#writing.then(() => {
+        this.#next = null;
+        return this.write();
+      });
+      return this.#next;
+    }
+    const saved = this.#save();
+    if (!isPromise(saved)) return null;
+    const done = Promise.resolve(saved);
+    const over = () => { this.#writing = null; };
+    this.#writing = done.then(over, over);
+    return done;
+  }
+
+  /** The last write that is not done, or null. */
+  get pending() {
+    return this.#next ?? this.#writing;
+  }
 }
 
 export function sessionStorageOrNone() {

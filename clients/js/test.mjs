@@ -57,7 +57,12 @@ const storage = storageIn(null, "test");
 const options = (more) => ({
   url: "wss://example.net", session: "s_1", client: "c_1", WebSocket: FakeSocket, storage, document: page,
   window: browser, now: () => clock.now, random: () => 0.5,
-  setTimeout: (run, ms) => { const timer = { at: clock.now + ms, run }; clock.timers.push(timer); return timer; },
+  setTimeout: (run, ms) => {
+    // As browsers and Node have it: what is too long fires at once.
+    const timer = { at: clock.now + (ms > 2 ** 31 - 1 ? 1 : ms), run };
+    clock.timers.push(timer);
+    return timer;
+  },
   clearTimeout: (timer) => { clock.timers = clock.timers.filter((other) => other !== timer); },
   ...more,
 });
@@ -317,7 +322,7 @@ next.stop();
   await advance(1);
   // It has ended while nobody was here: a prompt begins the next life. What is read again is of earlier ones.
   one.onclose({ code: 1006 });
-  const two = await lives({ head: 6, state: "ENDED", incarnation: 5, outcome: { reset: { why: "damaged" } } });
+  const two = await lives({ head: 6, state: "ENDED", incarnation: 5, outcome: { reset: { why: "log_changed" } } });
   two.tell({ t: "ev", id: "9f3a.1", entry: "end", why: "stopped", incarnation: 1 });
   assert.equal(client.incarnation, 5);
   client.stop();
@@ -371,6 +376,499 @@ assert.throws(() => connect(), { name: "TypeError" });
   client.stop();
   socket.onclose({ code: 1006 });
   assert.equal(why.length, before);
+}
+
+// Malformed frames are passed over in every state, and every word of a welcome is known. The corpus is the Rust client's.
+const corpus = JSON.parse(readFileSync(new URL("../../tests/wire/server-frames.json", import.meta.url), "utf8"));
+{
+  let fed = [];
+  const told = [];
+  const shown = [];
+  const client = connect(options({
+    apply: (update) => { shown.push(update.kind); }, notify: ({ kind }) => { if (kind !== "state") told.push(kind); },
+    trace: ({ event }) => { fed.push(event.event); }, storage: storageIn(null, "frames"),
+  }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  const tellMalformed = () => {
+    fed = [];
+    for (const { text, why } of corpus.malformed) {
+      socket.sent = [];
+      socket.onmessage({ data: text });
+      socket.tell({ t: "ping" });
+      assert.deepEqual([fed, socket.sent], [[], [{ t: "pong" }]], `${why}: ${text}`);
+    }
+    for (const data of [new ArrayBuffer(2), Buffer.from('{"t":"pong"}'), new Blob(["{}"]), null, undefined, 5]) {
+      socket.onmessage({ data });
+      assert.deepEqual(fed, []);
+    }
+  };
+  tellMalformed();
+  socket.onmessage({ data: corpus.welcomes[0].text });
+  const prompt = client.prompt("one");
+  tellMalformed();
+  socket.tell({ t: "accepted", n: 1, seq: 1, again: false, incarnation: 2 });
+  assert.deepEqual(await prompt, { n: 1, seq: 1 });
+  socket.tell(ev(1));
+  await advance(1);
+  assert.deepEqual(shown, ["anew", "entry"]);
+  assert.deepEqual(told, ["welcome", "accepted", "caught_up"]);
+  assert.equal(client.incarnation, 2);
+  client.stop();
+}
+{
+  const client = connect(options({ apply() {}, storage: storageIn(null, "entries") }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.tell(welcome({ head: 0 }));
+  for (const { text, incarnation } of corpus.entries) {
+    socket.onmessage({ data: text });
+    await settled();
+    assert.deepEqual([client.cursor, client.incarnation], [JSON.parse(text).id, incarnation], text);
+  }
+  client.stop();
+}
+for (const { text } of corpus.welcomes) {
+  const told = [];
+  const notify = ({ kind }) => told.push(kind);
+  const client = connect(options({ apply() {}, notify, storage: storageIn(null, "words") }));
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.onmessage({ data: text });
+  assert.ok(told.includes("welcome"), text);
+  client.stop();
+}
+// What the application does in `trace` stays its own.
+{
+  const client = connect(options({ apply() {}, trace() { throw new Error("mine"); }, storage: storageIn(null, "trace") }));
+  await advance(1000);
+  assert.equal(client.state, "CONNECTING");
+  client.stop();
+}
+
+const attached = async (more = {}) => {
+  while (FakeSocket.all.at(-1).onopen === undefined) await advance(100);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.tell(welcome({ head: 0, ...more }));
+  await advance(1);
+  return socket;
+};
+
+// An asynchronous storage: a prompt counts, and is sent, when it is stored. Whenever the process dies, the next one goes on
+// from what is stored.
+class SlowStorage {
+  calls = [];
+  constructor(text = "null") { this.text = text; }
+  load() { return this.#later(() => JSON.parse(this.text)); }
+  save(value) {
+    const text = JSON.stringify(value);
+    return this.#later(() => { this.text = text; });
+  }
+  #later(run) {
+    return new Promise((resolve, reject) => {
+      this.calls.push((error) => (error ? reject(error) : resolve(run())));
+    });
+  }
+  async answer(error) {
+    assert.equal(this.calls.length, 1, "one call at a time");
+    this.calls.shift()(error);
+    await settled();
+  }
+  async answerAll() { while (this.calls.length > 0) await this.answer(); }
+  get value() { return JSON.parse(this.text); }
+}
+{
+  const slow = new SlowStorage();
+  const client = connect(options({ apply() {}, storage: slow, client: undefined }));
+  const one = client.prompt("one");
+  assert.throws(() => client.interrupt(1), { reason: "not_started" });
+  await advance(1000);
+  assert.deepEqual([client.state, slow.calls.length], ["STOPPED", 1], "it waits for the storage");
+  await slow.answer();
+  await advance(1000);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  assert.deepEqual(socket.sent[0], { t: "attach", client: client.id });
+  socket.tell(welcome());
+  assert.deepEqual([client.waiting, socket.sent.length], [[], 1], "what is not stored is not taken");
+  await slow.answer(); // it is stored, and the next write says that it may have been sent
+  assert.deepEqual([slow.value.link.outbox, slow.value.bodies], [[1], { 1: "one" }]);
+  assert.equal(socket.sent.length, 1, "not sent before it is stored that it may have been");
+  await slow.answerAll();
+  const gone = assert.rejects(client.prompt("gone"), { reason: "not_kept", message: /QuotaExceededError/ });
+  await slow.answer(new Error("QuotaExceededError"));
+  await gone;
+  assert.deepEqual(socket.sent.slice(1), [{ t: "prompt", n: 1, d: "one" }]);
+  assert.deepEqual([slow.value.link.tried, slow.value.link.outbox, slow.value.bodies], [true, [1], { 1: "one" }]);
+  const three = client.prompt("three");
+  await slow.answerAll();
+  const died = slow.text;
+  socket.tell({ t: "accepted", n: 1, seq: 1, again: false, incarnation: 1 });
+  await one;
+  await slow.answerAll();
+  assert.deepEqual(socket.sent.at(-1), { t: "prompt", n: 2, d: "three" });
+  socket.tell({ t: "accepted", n: 2, seq: 2, again: false, incarnation: 1 });
+  await three;
+  client.stop();
+  await slow.answerAll();
+  assert.deepEqual([slow.value.link.outbox, slow.value.bodies], [[], {}]);
+
+  const again = new SlowStorage(died);
+  const next = connect(options({ apply() {}, storage: again, client: undefined }));
+  await again.answer();
+  await advance(1000);
+  assert.deepEqual([next.id, next.waiting.map(({ body }) => body)], [client.id, ["one", "three"]]);
+  const later = await attached({ high: 1, head: 1 });
+  await again.answerAll();
+  assert.deepEqual(later.sent.at(-1), { t: "prompt", n: 2, d: "three" });
+  // A connection that breaks while the storage writes: nothing is sent on the next one that was for this one.
+  later.onclose({ code: 1006 });
+  const four = next.prompt("four");
+  await again.answerAll();
+  await advance(2000);
+  const last = await attached({ high: 2, head: 2 });
+  last.onclose({ code: 1006 });
+  await again.answerAll();
+  assert.deepEqual(last.sent.map(({ t }) => t), ["attach"]);
+  next.stop();
+  four.catch(() => {});
+  await again.answerAll();
+}
+
+// What waits is not written with each entry, and the cursor is: within a second, and when the client leaves.
+{
+  const ENTRIES = 20_000;
+  const body = "x".repeat(200_000);
+  const items = new Map();
+  let written = 0;
+  const browsers = {
+    getItem(name) { return items.get(name) ?? null; },
+    setItem(name, value) { written += value.length; items.set(name, value); },
+    removeItem(name) { items.delete(name); },
+  };
+  // One of the application's own, which writes everything each time; and one that takes its time for it.
+  const own = { value: null, load() { return this.value; }, save(value) {
+    const text = JSON.stringify(value);
+    written += text.length;
+    this.value = JSON.parse(text);
+  } };
+  const slow = { ...own, async save(value) {
+    await turn();
+    own.save.call(this, value);
+  } };
+  // The most that may be written of the bodies: twice for each prompt, and once in a second.
+  for (const [storage, most] of [[storageIn(browsers, "tab"), 4], [own, 4 + 20], [slow, 4 + 20]]) {
+    written = 0;
+    const client = connect(options({ apply() {}, storage, keepsWhatItShows: true }));
+    await advance(1000);
+    const socket = await attached({ head: ENTRIES });
+    const prompt = client.prompt(body);
+    await settled();
+    await advance(0);
+    assert.equal(socket.sent.at(-1).t, "prompt");
+    for (let seq = 1; seq <= ENTRIES; seq += 1) {
+      socket.tell(ev(seq));
+      if (seq % 50 === 0) await advance(50);
+    }
+    await advance(1000);
+    const moved = ENTRIES * 300 / 50;
+    assert.ok(written < most * body.length + moved, `${written} characters for a body of ${body.length}`);
+    assert.equal((await storage.load()).link.cursor, `9f3a.${ENTRIES}`);
+    socket.tell({ ...ev(ENTRIES + 1) });
+    socket.tell({ ...ev(ENTRIES + 2) });
+    await settled();
+    client.stop();
+    await settled();
+    const kept = await storage.load();
+    assert.deepEqual([kept.link.cursor, kept.link.outbox, kept.link.tried], [`9f3a.${ENTRIES + 2}`, [1], true]);
+    assert.deepEqual(Object.values(kept.bodies), [body]);
+    // The next one goes on from there, and the body goes with its prompt.
+    const next = connect(options({ apply() {}, storage, keepsWhatItShows: true }));
+    await advance(1000);
+    const later = FakeSocket.all.at(-1);
+    later.onopen();
+    await settled();
+    assert.equal(later.sent[0].cursor, `9f3a.${ENTRIES + 2}`);
+    later.tell(welcome({ high: 1, head: ENTRIES + 2, outcome: { resumed: { from: ENTRIES + 3 } } }));
+    await settled();
+    const { link, bodies } = await storage.load();
+    assert.deepEqual([link.outbox, link.next, bodies], [[], 2, {}]);
+    next.stop();
+    prompt.catch(() => {});
+  }
+  // What is applied after the client was stopped is stored at once: nothing may come after it.
+  {
+    const dones = [];
+    const storage = storageIn(null, "late");
+    const apply = () => new Promise((resolve) => dones.push(resolve));
+    const client = connect(options({ apply, storage, keepsWhatItShows: true }));
+    await advance(1000);
+    const socket = await attached({ head: 2 });
+    socket.tell(ev(1));
+    socket.tell(ev(2));
+    client.stop();
+    while (dones.length > 0) {
+      dones.shift()();
+      await settled();
+    }
+    assert.equal(storage.load().link.cursor, "9f3a.2");
+  }
+  // The link that is stored beside a value counts for that client only.
+  items.set("tab:link", JSON.stringify({ client: "c_other", link: { outbox: [7] } }));
+  assert.deepEqual(storageIn(browsers, "tab").load().link.outbox, []);
+}
+
+// A stored value of another shape is dropped, and said once; what is there is written anew.
+{
+  const { warn } = console;
+  const good = { client: "c_1", link: { cursor: "9f3a.1", next: 2, tried: true, outbox: [3] }, bodies: { 3: "x" }, ticket: 4 };
+  const link = (more) => ({ ...good, link: { ...good.link, ...more } });
+  const bad = [
+    "text", 5, true, [], {}, { ...good, client: undefined }, { ...good, client: 5 }, { ...good, client: "" },
+    { ...good, link: null }, { ...good, link: [] }, { ...good, link: "text" }, { ...good, bodies: undefined },
+    { ...good, bodies: null }, { ...good, bodies: [] }, { ...good, bodies: {} }, { ...good, bodies: "3" },
+    { ...good, ticket: undefined }, { ...good, ticket: "4" }, { ...good, ticket: 3 }, { ...good, ticket: 0 },
+    link({ cursor: 5 }), link({ cursor: "text" }), link({ cursor: {} }), link({ next: 0 }), link({ next: "2" }),
+    link({ next: {} }), link({ tried: "yes" }), link({ outbox: undefined }), link({ outbox: "3" }), link({ outbox: {} }),
+    link({ outbox: [null] }), link({ outbox: ["3"] }), link({ outbox: [1] }), link({ outbox: [[3]] }),
+  ];
+  const broken = [() => { throw new Error("SecurityError"); }, () => JSON.parse("{"), async () => { throw new Error("io"); }];
+  const loads = [...bad.flatMap((value) => [() => value, async () => value]), ...broken];
+  for (const load of loads) {
+    const warnings = [];
+    const told = [];
+    let saved = null;
+    console.warn = (text) => warnings.push(text);
+    const notify = ({ kind, error }) => { if (kind === "error") told.push(error.reason); };
+    const client = connect(options({ apply() {}, notify, storage: { load, save(value) { saved = value; } } }));
+    client.prompt("new").catch(() => {});
+    await advance(0);
+    client.stop();
+    client.start();
+    await advance(0);
+    console.warn = warn;
+    assert.deepEqual([told, warnings.length, saved.bodies], [["not_readable"], 1, { 1: "new" }], String(load));
+    assert.match(warnings[0], /^outlive: what is stored for the session s_1 is dropped: /);
+    client.stop();
+  }
+  for (const load of [() => good, async () => good, () => null, () => undefined, async () => null]) {
+    const told = [];
+    const notify = ({ kind, error }) => { if (kind === "error") told.push(error); };
+    const client = connect(options({ apply() {}, notify, storage: { load, save() {} } }));
+    await advance(0);
+    assert.deepEqual([told, client.waiting.length], [[], (await load()) ? 1 : 0]);
+    assert.notEqual(client.state, "STOPPED");
+    client.stop();
+  }
+}
+
+// Without crypto a name must be given, or stored.
+{
+  const own = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  Object.defineProperty(globalThis, "crypto", { value: undefined, configurable: true });
+  const named = connect(options({ apply() {}, storage: new SlowStorage() }));
+  assert.equal(named.id, "c_1");
+  named.stop();
+  const store = storageIn(null, "named");
+  store.save({ client: "c_9", link: { outbox: [] }, bodies: {}, ticket: 1 });
+  const stored = connect(options({ apply() {}, storage: store, client: undefined }));
+  assert.equal(stored.id, "c_9");
+  stored.stop();
+  assert.throws(() => connect(options({ apply() {}, storage: storageIn(null, "x"), client: undefined })),
+    { name: "TypeError", message: /client is undefined; .*crypto/ });
+  Object.defineProperty(globalThis, "crypto", own);
+}
+
+// The clock is set, back and forth: a server that says nothing is given up, and dialled again, all the same.
+const HOUR = 3_600_000;
+for (const jumps of [[-HOUR], [HOUR], [-HOUR, HOUR], [HOUR, -HOUR], [-HOUR, -HOUR]]) {
+  let skew = 0;
+  const client = connect(options({ apply() {}, storage: storageIn(null, "set"), now: () => clock.now + skew }));
+  await advance(1000);
+  let socket = await attached();
+  for (const jump of jumps) {
+    skew += jump;
+    for (let heard = 0; heard < 3; heard += 1) {
+      socket.tell({ t: "ping" });
+      await advance(25_000);
+    }
+    assert.equal(socket, FakeSocket.all.at(-1), "a server that pings is kept");
+    skew += jump;
+    await advance(2 * 62_500 + 5_000 + 2_000);
+    assert.notEqual(socket, FakeSocket.all.at(-1), `${jumps}: it does not come back`);
+    skew += jump;
+    while (client.state !== "CONNECTING") await advance(1000);
+    socket = await attached({ outcome: { reset: { why: "log_changed" } } });
+    skew += jump;
+    page.dispatchEvent(new Event("visibilitychange"));
+    socket.tell({ t: "pong" });
+    skew += jump;
+    const dials = FakeSocket.all.length;
+    socket.onclose({ code: 1006 });
+    await advance(2_000);
+    assert.equal(FakeSocket.all.length, dials + 1, `${jumps}: it does not dial`);
+    socket = await attached({ outcome: { reset: { why: "log_changed" } } });
+  }
+  client.stop();
+}
+
+// No wait is longer than a timer can be, and none ends at once because it is.
+{
+  const client = connect(options({ apply() {}, storage: storageIn(null, "long") }));
+  await advance(1000);
+  const socket = await attached({ ping_ms: 864_000_000 });
+  let fired = 0;
+  for (const timer of clock.timers) {
+    const { run } = timer;
+    timer.run = () => { fired += 1; run(); };
+  }
+  await advance(HOUR);
+  assert.equal(client.state, "LIVE");
+  assert.ok(fired <= 2, `${fired}: only the timers of a stable connection and of a cursor that moved`);
+  socket.tell({ t: "goaway", retry_after_ms: [4_000_000_000, 4_294_967_295] });
+  socket.onclose({ code: 1012 });
+  const dials = FakeSocket.all.length;
+  await advance(24 * 24 * HOUR);
+  assert.equal(FakeSocket.all.length, dials, "it is left alone");
+  await advance(2 ** 31 - 24 * 24 * HOUR);
+  assert.equal(FakeSocket.all.length, dials + 1, "not for longer than a timer can wait");
+  client.stop();
+}
+
+// Whatever the server says, there is a second between two dials.
+for (const code of [1001, 1006, 1012, 1013, 4208, 4300]) {
+  const at = [];
+  class Dated extends FakeSocket {
+    constructor(...args) {
+      super(...args);
+      at.push(clock.now);
+    }
+  }
+  const client = connect(options({
+    apply() {}, storage: storageIn(null, "spacing"), random: () => 0, WebSocket: Dated,
+  }));
+  for (let dials = 1; dials < 20; dials += 1) {
+    while (at.length < dials) await advance(10);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    if (dials % 2) socket.tell(welcome({ head: 0, outcome: { reset: { why: "log_changed" } } }));
+    socket.tell({ t: "goaway", retry_after_ms: [0, 0] });
+    socket.onclose({ code });
+  }
+  for (const [dial, when] of at.entries()) assert.ok(dial === 0 || when - at[dial - 1] >= 1000, `${code}: ${at}`);
+  client.stop();
+}
+
+// The clock of the day is not looked at.
+{
+  const { now } = Date;
+  Date.now = () => { throw new Error("the clock of the day"); };
+  const own = options({ apply() {}, storage: storageIn(null, "day") });
+  delete own.now;
+  const client = connect(own);
+  Date.now = now;
+  assert.equal(client.state, "BACKING_OFF");
+  client.stop();
+}
+
+// An application that is slower than the server: the client hangs up, and is back at its cursor when all is applied.
+for (const [backlog, length, most] of [
+  [{ entries: 10 }, 1, 11], [{ bytes: 20_000 }, 1000, 11], [{ entries: 1, bytes: 1 }, 1000, 2], [undefined, 1, 4097],
+]) {
+  const ENTRIES = backlog ? 3 * most : most + 9;
+  const shown = [];
+  const told = [];
+  let handed = 0; // by the server, as far as the client was connected
+  let done = null;
+  const client = connect(options({
+    backlog, storage: storageIn(null, "slow"), notify: ({ kind, entries }) => told.push([kind, entries]),
+    apply: (update) => new Promise((resolve) => { done = () => { shown.push(update.seq); done = null; resolve(); }; }),
+  }));
+  await advance(1000);
+  for (let connections = 1; shown.length < ENTRIES + 1; connections += 1) {
+    assert.ok(connections < 20, "it goes on");
+    while (client.state !== "CONNECTING") await advance(100);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    const { cursor } = socket.sent[0];
+    assert.equal(cursor, client.cursor ?? undefined, "it is back at its cursor");
+    const from = cursor ? Number(cursor.split(".")[1]) + 1 : 1;
+    assert.equal(from - 1, shown.filter(Boolean).length);
+    socket.tell(welcome({ head: ENTRIES, outcome: cursor ? { resumed: { from } } : "fresh" }));
+    for (let seq = from; seq <= ENTRIES; seq += 1) {
+      socket.tell({ ...ev(seq), d: "x".repeat(length) });
+      if (socket.closed) {
+        handed = Math.max(handed, seq - from + 1);
+        break;
+      }
+    }
+    const dials = FakeSocket.all.length;
+    await advance(0);
+    while (done) {
+      if (socket.closed && backlog) {
+        client.online();
+        await advance(5000);
+      }
+      assert.equal(FakeSocket.all.length, dials, "it does not dial before all is applied");
+      done();
+      for (let turns = 0; turns < 3; turns += 1) await turn();
+    }
+  }
+  assert.deepEqual(shown, [undefined, ...Array.from({ length: ENTRIES }, (_, at) => at + 1)], "in order, and once");
+  const behind = told.filter(([kind]) => kind === "behind").map(([, entries]) => entries);
+  assert.ok(behind.length >= (backlog ? 2 : 1), `${behind}`);
+  assert.ok(handed <= most && Math.max(...behind) <= most, `${handed}, ${behind} of ${most}`);
+  assert.equal(client.state, "LIVE");
+  client.stop();
+}
+for (const backlog of [{ entries: 0 }, { bytes: -1 }, { entries: "10" }, { bytes: NaN }]) {
+  assert.throws(() => connect(options({ apply() {}, backlog })), { name: "TypeError", message: /backlog\./ });
+}
+
+// A dial that fails with an error is over, whether or not a close follows, and once.
+for (const closes of [false, true]) {
+  const why = [];
+  const fed = [];
+  const client = connect(options({
+    apply() {}, storage: storageIn(null, "errors"), notify: (told) => { if (told.kind === "unreached") why.push(told.why); },
+    trace: ({ event, trigger }) => { if ("socket" in event) fed.push(trigger); },
+  }));
+  for (let dials = 1; dials <= 3; dials += 1) {
+    while (client.state !== "CONNECTING") await advance(100);
+    const socket = FakeSocket.all.at(-1);
+    socket.onerror({ message: "connect ECONNREFUSED" });
+    assert.equal(client.state, "BACKING_OFF", "it is not waited for");
+    if (closes) socket.onclose({ code: 1006, reason: "" });
+    assert.equal(why.length, dials);
+  }
+  assert.equal(fed.filter((trigger) => trigger === "LOST").length, 3);
+  // An open connection waits for its close, which says more.
+  while (client.state !== "CONNECTING") await advance(100);
+  const socket = await attached();
+  socket.onerror({});
+  assert.equal(client.state, "LIVE");
+  socket.onclose({ code: 4001, reason: "" });
+  assert.equal(client.state, "STOPPED");
+}
+
+// A library's name for a close code that it does not know: the client comes back.
+{
+  const client = connect(options({ apply() {}, storage: storageIn(null, "qt") }));
+  await advance(1000);
+  (await attached()).onclose({ code: 1002, reason: "" });
+  assert.equal(client.state, "BACKING_OFF");
+  client.stop();
 }
 
 const answer = { ok: true, json: async () => ({ session: "s_9" }) };

@@ -71,6 +71,8 @@ pub fn pages() -> Vec<Page> {
 pub mod javascript {
     /// What a page imports.
     pub const OUTLIVE: &str = include_str!("../../clients/js/outlive.js");
+    /// What a server's frame must be before the client acts on it.
+    pub const FRAMES: &str = include_str!("../../clients/js/frames.js");
     /// The machine, which runs the table.
     pub const MACHINE: &str = include_str!("../../clients/js/machine.js");
     /// The settings, and what they are if nothing is said.

@@ -46,11 +46,12 @@
 //!
 //! # What is lost when
 //! * The **connection** breaks: nothing. It dials again, after a random time that grows with each failure and
-//!   is never shorter than a server asked for, by goaway or `Retry-After`. One that closes with 1012, and did
-//!   not say when to come back, is left alone for 5 to 30 seconds.
+//!   is never shorter than a server asked for, by goaway or `Retry-After`, up to 24.8 days. One that closes with
+//!   1012, and did not say when to come back, is left alone for 1 to 5 seconds. Whatever the server says, there
+//!   is never more than one dial in [`Settings::spacing_ms`](outlive::client::Settings::spacing_ms).
 //! * The server **refuses** a prompt for now, since it leaves or its store does not answer: nothing. The client
 //!   hangs up, comes back, perhaps to the next process, and sends it again under its number. While the server
-//!   goes on refusing it waits longer each time, and there is always [`Settings::spacing_ms`](outlive::client::Settings::spacing_ms) between two dials.
+//!   goes on refusing it waits longer each time.
 //! * The server refuses a prompt **for good**: that prompt, and its [`Pending`] fails. `queue_full` is such a
 //!   refusal too. The number that its message speaks of is the client's own business: prompt anew, later.
 //! * A prompt is **too large** for a frame of the server, 256 KiB with all that stands around it unless
@@ -84,6 +85,7 @@ mod incarnation;
 mod problem;
 mod socket;
 mod task;
+mod timers;
 #[cfg(feature = "tls")]
 mod tls;
 mod update;

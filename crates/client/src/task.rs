@@ -1,21 +1,19 @@
 //! The client's one task: it feeds the machine one event at a time and performs what it says.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::config::{Config, NEWS, Route, WAITING, random};
+use super::config::{Config, NEWS, Route, WAITING};
 use super::frame::Frame;
 use super::incarnation::CurrentIncarnation;
 use super::socket::{Heard, Wire};
+use super::timers::{Timers, until};
 use super::update::{Accepted, ClientError, Entry, ServerRefusal, Update, key};
-use outlive::client::{
-    self, Close, Effect, Event, Jitter, Link, Machine, PromptId, Socket, Timer, Wait,
-};
-use outlive::ids::{Generation, PromptNumber, Seq};
+use outlive::client::{self, Close, Effect, Event, Link, Machine, PromptId, Socket, Timer};
+use outlive::ids::{PromptNumber, Seq};
 use outlive::wire::{self, ToServer, Welcome};
 
 /// What the application asks.
@@ -44,15 +42,6 @@ enum Body {
     Command(ToServer),
 }
 
-#[derive(Clone, Copy)]
-struct Clock {
-    generation: Generation,
-    /// When it fires; a watchdog later, by what is heard.
-    at: Instant,
-    /// The silence that a watchdog waits for.
-    silence: Option<Duration>,
-}
-
 pub(super) struct Task {
     machine: Machine,
     link: Link,
@@ -63,9 +52,7 @@ pub(super) struct Task {
     /// Handed over, and not yet asked for.
     waiting: VecDeque<Handed>,
     wire: Option<Wire>,
-    timers: BTreeMap<Timer, Clock>,
-    heard: Instant,
-    dialled: Option<Instant>,
+    timers: Timers,
     prompts: BTreeMap<PromptId, oneshot::Sender<Result<Accepted, ClientError>>>,
     /// The application is gone.
     gone: bool,
@@ -87,9 +74,7 @@ impl Task {
             out,
             waiting: VecDeque::new(),
             wire: None,
-            timers: BTreeMap::new(),
-            heard: Instant::now(),
-            dialled: None,
+            timers: Timers::new(),
             prompts: BTreeMap::new(),
             gone: false,
         }
@@ -102,9 +87,9 @@ impl Task {
             let reads = self.wire.is_some() && self.has_room();
             if self.wire.is_some() && !reads {
                 // What is not read cannot be heard: this silence is our own.
-                self.heard = Instant::now();
+                self.timers.heard();
             }
-            let timer = self.next_timer();
+            let timer = self.timers.next();
             tokio::select! {
                 biased;
                 ask = asks.recv() => match ask {
@@ -140,7 +125,7 @@ impl Task {
         match ask {
             Ask::Start => self.feed(Event::Start, Body::None),
             Ask::Show => {
-                let silent_ms = millis(self.heard.elapsed());
+                let silent_ms = self.timers.silent_ms();
                 self.feed(Event::Show { silent_ms }, Body::None);
             }
             Ask::Close => self.gone = true,
@@ -175,7 +160,7 @@ impl Task {
 
     fn hear(&mut self, heard: Heard) {
         let socket = self.link.socket();
-        self.heard = Instant::now();
+        self.timers.heard();
         match heard {
             Heard::Opened => self.feed(Event::Opened { socket }, Body::None),
             Heard::Text(text) => self.read(socket, text),
@@ -279,7 +264,7 @@ impl Task {
             self.unreached(format!("no welcome within {most} ms"));
         }
         if let Event::Timer { timer, .. } = event {
-            self.timers.remove(&timer);
+            self.timers.disarm(timer);
         }
         for effect in step.effects {
             self.perform(effect, &mut body);
@@ -295,8 +280,10 @@ impl Task {
             Effect::Dial { .. } => self.dial(),
             Effect::HangUp { .. } => self.wire = None,
             Effect::Save => self.save(),
-            Effect::Arm { timer, generation, wait } => self.arm(timer, generation, wait),
-            Effect::Disarm { timer } => _ = self.timers.remove(&timer),
+            Effect::Arm { timer, generation, wait } => {
+                self.timers.arm(timer, generation, wait, self.config.settings.spacing_ms);
+            }
+            Effect::Disarm { timer } => self.timers.disarm(timer),
             Effect::Hello { cursor } => {
                 let client = self.config.state.client.clone();
                 let cursor = cursor.map(|cursor| cursor.to_string());
@@ -326,7 +313,7 @@ impl Task {
             }
             Effect::Deliver { epoch, seq } => {
                 if let Body::Entry(entry) = std::mem::replace(body, Body::None) {
-                    entry.said.iter().for_each(|said| self.life.heard(said));
+                    self.life.heard(&entry);
                     self.deliver(Update::Entry(entry), epoch, seq, false);
                 }
             }
@@ -359,8 +346,7 @@ impl Task {
     fn dial(&mut self) {
         let token = (self.config.token)();
         self.wire = Some(Wire::dial(&self.way, token));
-        self.heard = Instant::now();
-        self.dialled = Some(self.heard);
+        self.timers.dialled();
     }
 
     fn save(&mut self) {
@@ -404,25 +390,9 @@ impl Task {
         self.waiting.push_back(Handed { update, applied });
     }
 
-    fn arm(&mut self, timer: Timer, generation: Generation, wait: Wait) {
-        let now = Instant::now();
-        let since = self.dialled.map(|dialled| millis(now - dialled));
-        let time = Duration::from_millis(wait.ms(Jitter(random()), since).into());
-        let silence = matches!(wait, Wait::Silence { .. }).then_some(time);
-        self.timers.insert(timer, Clock { generation, at: now + time, silence });
-    }
-
-    fn next_timer(&self) -> Option<(Timer, Instant)> {
-        let due = |(timer, clock): (&Timer, &Clock)| {
-            let heard = clock.silence.map(|silence| self.heard + silence);
-            (*timer, heard.map_or(clock.at, |heard| heard.max(clock.at)))
-        };
-        self.timers.iter().map(due).min_by_key(|(_, at)| *at)
-    }
-
     fn fire(&mut self, timer: Option<(Timer, Instant)>) {
         let Some((timer, _)) = timer else { return };
-        if let Some(Clock { generation, .. }) = self.timers.get(&timer).copied() {
+        if let Some(generation) = self.timers.generation(timer) {
             self.feed(Event::Timer { timer, generation }, Body::None);
         }
     }
@@ -433,15 +403,4 @@ async fn next(wire: &mut Option<Wire>) -> Heard {
         Some(wire) => wire.next().await,
         None => std::future::pending().await,
     }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn millis(time: Duration) -> u32 {
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }

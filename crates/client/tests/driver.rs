@@ -24,21 +24,21 @@ pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, future).await.unwrap_or_else(|_| panic!("{what}: nothing came"))
 }
 
-struct Server(TcpListener);
+pub(super) struct Server(TcpListener);
 
 /// One connection, seen from the server.
-struct Peer {
+pub(super) struct Peer {
     socket: WebSocketStream<TcpStream>,
     path: String,
     token: Option<String>,
 }
 
 impl Server {
-    async fn new() -> Server {
+    pub(super) async fn new() -> Server {
         Server(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    fn client(&self) -> Builder {
+    pub(super) fn client(&self) -> Builder {
         let mut settings = Settings::default();
         (settings.first_ms, settings.step_ms, settings.spacing_ms) = (0, 0, 0);
         let url = format!("ws://{}", self.0.local_addr().unwrap());
@@ -46,8 +46,9 @@ impl Server {
     }
 
     #[allow(clippy::result_large_err, reason = "the signature is the library's")]
-    async fn accept(&self) -> Peer {
+    pub(super) async fn accept(&self) -> Peer {
         let (stream, _) = soon("a dial", self.0.accept()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (mut path, mut token) = (String::new(), None);
         let look = |request: &Request, mut response: Response| {
             request.uri().path().clone_into(&mut path);
@@ -63,7 +64,7 @@ impl Server {
     }
 
     /// Accepts, reads the hello and welcomes; returns the hello's cursor as well.
-    async fn welcome(&self, more: Value) -> (Peer, Value) {
+    pub(super) async fn welcome(&self, more: Value) -> (Peer, Value) {
         let mut peer = self.accept().await;
         let hello = peer.read().await;
         assert_eq!(hello["t"], "attach");
@@ -77,18 +78,22 @@ impl Server {
 }
 
 impl Peer {
-    async fn read(&mut self) -> Value {
+    pub(super) async fn read(&mut self) -> Value {
         match soon("a frame", self.socket.next()).await {
             Some(Ok(Message::Text(text))) => serde_json::from_str(text.as_str()).unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    async fn tell(&mut self, frame: Value) {
-        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+    pub(super) async fn tell(&mut self, frame: Value) {
+        self.tell_text(&frame.to_string()).await;
     }
 
-    async fn entries(&mut self, seqs: impl IntoIterator<Item = u64>) {
+    pub(super) async fn tell_text(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    pub(super) async fn entries(&mut self, seqs: impl IntoIterator<Item = u64>) {
         for seq in seqs {
             let id = format!("9f3a.{seq}");
             self.tell(json!({ "t": "ev", "id": id, "entry": "output", "turn": 1, "d": seq })).await;
@@ -128,7 +133,7 @@ async fn until_state(client: &mut Client, state: State) {
     }
 }
 
-fn number(n: u64) -> PromptNumber {
+pub(super) fn number(n: u64) -> PromptNumber {
     PromptNumber::new(n).unwrap()
 }
 

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/page.js", SCRIPT, include_str!("page.js")),
     ("/client/outlive.js", SCRIPT, javascript::OUTLIVE),
+    ("/client/frames.js", SCRIPT, javascript::FRAMES),
     ("/client/machine.js", SCRIPT, javascript::MACHINE),
     ("/client/options.js", SCRIPT, javascript::OPTIONS),
     ("/client/seat.js", SCRIPT, javascript::SEAT),
