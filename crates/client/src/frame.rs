@@ -79,7 +79,7 @@ impl Frame {
                         is_place(*lost_from) && is_place(*lost_to)
                     }
                     ToClient::Accepted { n, seq, again: _, incarnation: _ } => {
-                        is_number(*n) && seq.is_none_or(is_place)
+                        is_number(*n) && is_place(*seq)
                     }
                     ToClient::Welcome(_)
                     | ToClient::Refused(_)
