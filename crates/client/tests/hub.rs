@@ -503,9 +503,7 @@ mod restarts {
         shown.until(&mut client, "turn_end", 1).await;
         let before = shown.log;
         // Nor in this boot of the system, or nothing could be lost.
-        let file = rusqlite::Connection::open(place.file()).unwrap();
-        file.execute("UPDATE owner SET boot = 'another'", []).unwrap();
-        drop(file);
+        place.set_boot(Some("another"));
         let (second, _store) = open(&place, Durability::Full).await;
         proxy.lead(Some(second.at));
         // The older one finds out with its next commit, and sends its clients on. The prompt it cannot take

@@ -5,6 +5,7 @@ mod options;
 mod owner;
 mod reader;
 mod schema;
+mod sums;
 mod write;
 mod writer;
 
@@ -20,7 +21,6 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::options::{Durability, SqliteOptions};
 
-use self::faults::store_error;
 use self::owner::{OwnerRow, Ownership};
 use self::write::{PreparedCommit, Write};
 use self::writer::{PendingWrite, Writer, WriterCommand};
@@ -105,7 +105,7 @@ impl Sqlite {
 
     fn start(path: &Path, options: &SqliteOptions) -> Result<Sqlite, StoreError> {
         let conn = schema::writing(path, options)?;
-        let owners = OwnerRow::of(&conn).map_err(store_error)?;
+        let owners = OwnerRow::of(&conn).map_err(|error| error.context(path.display()))?;
         let owner = Arc::new(Ownership::new(&owners, owner::boot()));
         let (reads, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
@@ -242,7 +242,7 @@ impl Store for Sqlite {
 
     fn is_owner(&self) -> BoxFuture<'_, bool> {
         self.read_with(|conn, owner| {
-            let owners = OwnerRow::of(conn).map_err(store_error)?;
+            let owners = OwnerRow::of(conn)?;
             Ok(owners.epoch == owner.epoch())
         })
     }
@@ -253,7 +253,7 @@ impl Store for Sqlite {
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
-        self.write(PreparedCommit::of(commit).map(Write::Commit))
+        self.write(PreparedCommit::of(commit).map(Box::new).map(Write::Commit))
     }
 
     fn read<'a>(

@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
+
+use super::faults::store_error;
+use super::sums::Sum;
+use crate::store::error::StoreError;
 
 /// The row of the file about its owners.
 pub(super) struct OwnerRow {
@@ -17,13 +21,36 @@ pub(super) struct OwnerRow {
 }
 
 impl OwnerRow {
-    pub(super) fn of(conn: &Connection) -> rusqlite::Result<OwnerRow> {
-        let mut read = conn.prepare_cached("SELECT epoch, unsure, boot, before FROM owner")?;
-        read.query_row([], |row| {
+    pub(super) fn of(conn: &Connection) -> Result<OwnerRow, StoreError> {
+        let read = |row: &rusqlite::Row<'_>| {
             let (epoch, unsure, boot, before) =
                 (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(OwnerRow { epoch, unsure, boot, before })
-        })
+            Ok((OwnerRow { epoch, unsure, boot, before }, row.get::<_, i64>(4)?))
+        };
+        let (owners, sum) = conn
+            .prepare_cached("SELECT epoch, unsure, boot, before, sum FROM owner")
+            .and_then(|mut find| find.query_row([], read))
+            .map_err(store_error)?;
+        if sum != owners.sum() {
+            return Err(StoreError::Corrupt("the row of its owner: its checksum differs".into()));
+        }
+        Ok(owners)
+    }
+
+    /// The checksum of the row.
+    fn sum(&self) -> i64 {
+        let OwnerRow { epoch, unsure, boot, before } = self;
+        let boot = boot.as_deref().unwrap_or_default();
+        Sum::of("owner", 1, boot).with(format_args!("{epoch} {unsure} {before}"))
+    }
+
+    fn write(&self, conn: &Connection) -> Result<(), StoreError> {
+        let update = "UPDATE owner SET epoch = ?1, unsure = ?2, boot = ?3, before = ?4, sum = ?5";
+        let OwnerRow { epoch, unsure, boot, before } = self;
+        conn.prepare_cached(update)
+            .and_then(|mut update| update.execute(params![epoch, unsure, boot, before, self.sum()]))
+            .map(|_| ())
+            .map_err(store_error)
     }
 
     /// The last owner that may have lost commits, as seen in this boot; 0 if there is none. The system keeps what
@@ -68,18 +95,18 @@ impl Ownership {
     }
 
     /// Takes the store, in a transaction that is on the disk afterwards: the epoch, and what is `before`.
-    pub(super) fn take(&self, conn: &Connection, fast: bool) -> rusqlite::Result<(i64, i64)> {
+    pub(super) fn take(&self, conn: &Connection, fast: bool) -> Result<(i64, i64), StoreError> {
         let owners = OwnerRow::of(conn)?;
         let epoch = owners.epoch + 1;
         // If the unsure owner is this process, it has lost nothing yet.
         let again = owners.unsure != 0 && owners.unsure == self.epoch();
         let lost = if again { self.before() } else { owners.lost(self.boot.as_deref()) };
-        let take = "UPDATE owner SET epoch = ?1, unsure = ?2, boot = ?3, before = ?4";
-        if fast {
-            conn.execute(take, (epoch, epoch, &self.boot, lost))?;
+        let taken = if fast {
+            OwnerRow { epoch, unsure: epoch, boot: self.boot.clone(), before: lost }
         } else {
-            conn.execute(take, (epoch, lost, None::<String>, 0))?;
-        }
+            OwnerRow { epoch, unsure: lost, boot: None, before: 0 }
+        };
+        taken.write(conn)?;
         Ok((epoch, lost))
     }
 
@@ -90,10 +117,12 @@ impl Ownership {
     }
 
     /// Records that this owner has lost no commit, unless the file has another owner.
-    pub(super) fn is_sure(&self, conn: &Connection) -> rusqlite::Result<()> {
-        let mark = "UPDATE owner SET unsure = ?2, boot = NULL, before = 0
-                    WHERE epoch = ?1 AND unsure = ?1";
-        conn.execute(mark, [self.epoch(), self.before()]).map(|_| ())
+    pub(super) fn is_sure(&self, conn: &Connection) -> Result<(), StoreError> {
+        let (epoch, owners) = (self.epoch(), OwnerRow::of(conn)?);
+        if owners.epoch != epoch || owners.unsure != epoch {
+            return Ok(());
+        }
+        OwnerRow { epoch, unsure: self.before(), boot: None, before: 0 }.write(conn)
     }
 
     /// Whether the last commits of a session may be lost, if the owner `wrote` made the last one that is stored.

@@ -177,7 +177,7 @@ impl Writer {
             }
             Err(error) => {
                 self.roll_back();
-                Err(TransactionError::RolledBack(store_error(error)))
+                Err(TransactionError::RolledBack(error))
             }
         }
     }
@@ -199,7 +199,7 @@ impl Writer {
     }
 
     /// Carries out the writes; `None` if the store has another owner.
-    fn within(&mut self, writes: &[Write]) -> rusqlite::Result<Option<Vec<WriteResult>>> {
+    fn within(&mut self, writes: &[Write]) -> Result<Option<Vec<WriteResult>>, StoreError> {
         let epoch = self.owner.epoch();
         if epoch == 0 || epoch != OwnerRow::of(&self.conn)?.epoch {
             self.sweeping = false;
@@ -207,11 +207,11 @@ impl Writer {
         }
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
-            answers.push(apply(&self.conn, epoch, write)?);
+            answers.push(apply(&self.conn, epoch, write).map_err(store_error)?);
             self.sweeping |= matches!(write, Write::Forget(_));
         }
         if self.sweeping {
-            self.sweeping = sweep(&self.conn)?;
+            self.sweeping = sweep(&self.conn).map_err(store_error)?;
         }
         Ok(Some(answers))
     }
@@ -247,17 +247,14 @@ impl Writer {
     /// A small transaction that is on the disk when it has succeeded, with everything before it.
     fn durably<T>(
         &self,
-        act: impl FnOnce(&Connection, bool) -> rusqlite::Result<T>,
+        act: impl FnOnce(&Connection, bool) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let fast = self.durability == Durability::Fast;
         synchronous(&self.conn, Durability::Full).map_err(store_error)?;
         let done = self.begin().and_then(|()| {
             let acted = act(&self.conn, fast);
-            let ended = acted.and_then(|made| self.conn.execute_batch("COMMIT").map(|()| made));
-            ended.map_err(|error| {
-                self.roll_back();
-                store_error(error)
-            })
+            let commit = || self.conn.execute_batch("COMMIT").map_err(store_error);
+            acted.and_then(|made| commit().map(|()| made)).inspect_err(|_| self.roll_back())
         });
         synchronous(&self.conn, self.durability).map_err(store_error)?;
         done

@@ -8,6 +8,7 @@ mod kill;
 mod lossy;
 #[cfg(unix)]
 mod machine;
+mod rot;
 
 use outlive::ids::Seq;
 use outlive_server::conformance;
