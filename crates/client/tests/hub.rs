@@ -490,6 +490,25 @@ mod restarts {
         shown.is_the_log_of(&server.hub, &session).await;
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_server_whose_file_was_deleted_accepts_nothing_more_and_ends() {
+        let place = Place::new();
+        let (server, _store) = open(&place, Durability::Full).await;
+        let session = server.session().await;
+        let proxy = Proxy::to(server.at).await;
+        let mut client = at(&proxy, &session).start().unwrap();
+        let mut shown = Shown::default();
+        soon("an answer", client.prompt("one")).await.unwrap();
+        shown.until(&mut client, "turn_end", 1).await;
+        std::fs::remove_file(place.file()).unwrap();
+        let mut answer = Box::pin(client.prompt("two"));
+        soon("the end of the hub", server.hub.fenced()).await;
+        // It waits for a server that has the session.
+        shown.until_state(&mut client, State::BackingOff).await;
+        assert!(futures_util::poll!(&mut answer).is_pending());
+    }
+
     #[tokio::test]
     async fn a_second_process_takes_over_and_a_log_that_may_have_lost_its_end_begins_anew() {
         let place = Place::new();

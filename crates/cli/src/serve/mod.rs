@@ -145,7 +145,10 @@ impl Serve {
         watch.finish();
         if let Some(file) = file {
             // The next one to open it does it otherwise.
-            _ = file.close().await;
+            let closed = file.close().await;
+            if let (Err(_), Err(why)) = (&served, closed) {
+                return Err(format!("{} is lost to this process: {why}", self.store.display()));
+            }
         }
         served
     }

@@ -1,10 +1,12 @@
 //! The owner of the store, and earlier owners that may have lost commits.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{Connection, params};
 
 use super::faults::store_error;
+use super::presence::{FileLoss, OpenFiles};
 use super::sums::Sum;
 use crate::store::error::StoreError;
 
@@ -77,13 +79,53 @@ pub(super) struct Ownership {
     epoch: AtomicI64,
     /// The last owner before it that may have lost commits; 0 if none.
     before: AtomicI64,
+    files: OpenFiles,
+    /// What happened to the files, if this process lost the store by that.
+    lost: OnceLock<FileLoss>,
 }
 
 impl Ownership {
     /// For a process that has only opened the file.
-    pub(super) fn new(owners: &OwnerRow, boot: Option<String>) -> Ownership {
+    pub(super) fn new(owners: &OwnerRow, boot: Option<String>, files: OpenFiles) -> Ownership {
         let before = AtomicI64::new(owners.lost(boot.as_deref()));
-        Ownership { boot, epoch: AtomicI64::new(0), before }
+        Ownership { boot, epoch: AtomicI64::new(0), before, files, lost: OnceLock::new() }
+    }
+
+    pub(super) fn files(&self) -> &OpenFiles {
+        &self.files
+    }
+
+    /// What happened to the files. Once something did, the store is lost to this process for good: what it
+    /// commits would be found by no other. The connection must not be in a transaction.
+    pub(super) fn file_loss(
+        &self,
+        conn: Option<&Connection>,
+    ) -> Result<Option<&FileLoss>, StoreError> {
+        if self.lost.get().is_none() {
+            if let Err(loss) = self.files.check(conn)? {
+                self.lost.get_or_init(|| {
+                    tracing::error!(
+                        store = %self.files.path().display(), %loss,
+                        "a file of the store went away while it was in use: this process owns it no more"
+                    );
+                    loss
+                });
+            }
+        }
+        Ok(self.lost.get())
+    }
+
+    /// Whether it was noticed that something happened to the files.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.get().is_some()
+    }
+
+    /// Fails if something happened to the files.
+    pub(super) fn require_files(&self, conn: Option<&Connection>) -> Result<(), StoreError> {
+        match self.file_loss(conn)? {
+            Some(loss) => Err(StoreError::Io(loss.to_string().into())),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn epoch(&self) -> i64 {

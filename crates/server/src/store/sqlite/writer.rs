@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::{oneshot, watch};
 
 use super::faults::{is_rolled_back, store_error};
@@ -41,6 +42,56 @@ pub(super) struct Writer {
     pub(super) readers: Vec<JoinHandle<()>>,
     /// Whether chunks of forgotten sessions may be left.
     pub(super) sweeping: bool,
+    pub(super) log: LogWatch,
+}
+
+/// Whether the log gets into the file. `SQLite` tries it by itself when the log is 16 MiB long, and does not tell.
+pub(super) struct LogWatch {
+    /// From this size of the log on it is tried again, to know why it grows.
+    look_at: u64,
+    /// Transactions since it was tried.
+    since: u32,
+    /// Why the log did not get into the file.
+    stuck: Option<String>,
+}
+
+/// A log that is longer by so much is looked at.
+const LOG_GROWTH: u64 = 16 * 1024 * 1024;
+/// While the log does not get into the file, it is tried every so many transactions.
+const LOG_RETRY: u32 = 256;
+
+impl LogWatch {
+    pub(super) fn new(size: u64) -> LogWatch {
+        LogWatch { look_at: size.max(LOG_GROWTH) + LOG_GROWTH, since: 0, stuck: None }
+    }
+
+    /// After a transaction, which made the log so long.
+    fn committed(&mut self, conn: &Connection, size: u64) {
+        self.look_at = self.look_at.min(size.max(LOG_GROWTH) + LOG_GROWTH);
+        self.since += 1;
+        if size < self.look_at && (self.stuck.is_none() || self.since < LOG_RETRY) {
+            return;
+        }
+        *self = LogWatch { stuck: self.look(conn, size), ..LogWatch::new(size) };
+    }
+
+    /// Why the log does not get into the file. It is logged when that is another reason than before.
+    fn look(&self, conn: &Connection, size: u64) -> Option<String> {
+        let is_done = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?);
+        let stuck = match conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], is_done) {
+            Ok(true) => None,
+            Ok(false) => Some("other connections read the whole time".to_owned()),
+            Err(error) => Some(store_error(error).to_string()),
+        };
+        match &stuck {
+            Some(why) if stuck != self.stuck => {
+                tracing::warn!(%why, bytes = size, "the log does not get into the file, and grows");
+            }
+            None if self.stuck.is_some() => tracing::info!("the log got into the file again"),
+            Some(_) | None => {}
+        }
+        stuck
+    }
 }
 
 /// Why a transaction failed.
@@ -157,10 +208,17 @@ impl Writer {
 
     /// One transaction. A refused write does not fail the others.
     fn attempt(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, TransactionError> {
+        if self.is_lost().map_err(TransactionError::NotBegun)? {
+            return Ok(all(writes, &CommitError::Stale));
+        }
         self.begin().map_err(TransactionError::NotBegun)?;
         match self.within(writes) {
             Ok(Some(answers)) => match self.conn.execute_batch("COMMIT") {
-                Ok(()) => Ok(answers),
+                Ok(()) => {
+                    let size = self.owner.files().committed();
+                    self.log.committed(&self.conn, size);
+                    Ok(answers)
+                }
                 Err(error) => {
                     self.roll_back();
                     let broken = if is_rolled_back(&error) {
@@ -180,6 +238,22 @@ impl Writer {
                 Err(TransactionError::RolledBack(error))
             }
         }
+    }
+
+    /// Whether something happened to the files. If it is only the log that was deleted, what is in it is brought
+    /// into the file, or it would be gone with this process.
+    fn is_lost(&mut self) -> Result<bool, StoreError> {
+        if self.owner.file_loss(Some(&self.conn))?.is_none() {
+            return Ok(false);
+        }
+        self.sweeping = false;
+        if self.owner.files().can_be_saved() {
+            let saved = self.conn.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(()));
+            if let Err(error) = saved {
+                tracing::error!(%error, "the deleted log cannot be brought into the file");
+            }
+        }
+        Ok(true)
     }
 
     /// Waits for the lock itself: `SQLite` tries less and less often, and a busy earlier owner would keep the next
@@ -238,6 +312,7 @@ impl Writer {
 
     /// Takes ownership. This is on the disk before the reply, whatever the durability of commits.
     fn own(&mut self) -> Result<(), StoreError> {
+        self.owner.require_files(Some(&self.conn))?;
         let taken = self.durably(|conn, fast| self.owner.take(conn, fast))?;
         self.owner.became(taken);
         self.sweeping = true;
@@ -265,6 +340,16 @@ impl Writer {
         for reader in self.readers.drain(..) {
             // A reader that panicked has nothing to finish.
             let _ = reader.join();
+        }
+        let lost = self.is_lost();
+        if !matches!(lost, Ok(false)) {
+            // The files that have the names by now may be those of another owner, or of none.
+            self.conn
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+                .map_err(store_error)?;
+            let told = lost.and_then(|_| self.owner.require_files(Some(&self.conn)));
+            let closed = self.conn.close().map_err(|(_, error)| store_error(error));
+            return told.and(closed);
         }
         let sure = if self.durability == Durability::Fast && self.owner.epoch() != 0 {
             self.durably(|conn, _| self.owner.is_sure(conn))

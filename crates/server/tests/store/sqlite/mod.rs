@@ -4,6 +4,7 @@ mod child;
 mod damage;
 mod files;
 mod full;
+mod gone;
 mod kill;
 mod lossy;
 #[cfg(unix)]
