@@ -37,9 +37,11 @@ impl Place {
     pub fn set_boot(&self, boot: Option<&str>) {
         let file = Connection::open(self.file()).unwrap();
         let columns: String = file
-            .query_row("SELECT epoch || ' ' || unsure || ' ' || before FROM owner", [], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT concat_ws(' ', epoch, run, commits, unsure, before) FROM owner",
+                [],
+                |row| row.get(0),
+            )
             .unwrap();
         let text = format!("owner 1\n{}\n{columns}", boot.unwrap_or_default());
         let sum = i64::from_be_bytes(Sha256::digest(text)[..8].try_into().unwrap());

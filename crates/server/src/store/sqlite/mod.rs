@@ -7,6 +7,7 @@ mod presence;
 mod reader;
 mod schema;
 mod sums;
+mod witness;
 mod write;
 mod writer;
 
@@ -24,6 +25,7 @@ pub use self::options::{Durability, SqliteOptions};
 
 use self::owner::{OwnerRow, Ownership};
 use self::presence::OpenFiles;
+use self::witness::Witness;
 use self::write::{PreparedCommit, Write};
 use self::writer::{LogWatch, PendingWrite, Writer, WriterCommand};
 use super::contract::{BoxFuture, Commit, PageToken, SessionPage, Store, StoredSession};
@@ -107,10 +109,14 @@ impl Sqlite {
 
     fn start(path: &Path, options: &SqliteOptions) -> Result<Sqlite, StoreError> {
         let conn = schema::writing(path, options)?;
-        let owners = OwnerRow::of(&conn).map_err(|error| error.context(path.display()))?;
         let files = OpenFiles::of(&conn)?;
+        let witness = Witness::beside(files.path());
+        // Before the row: it is not said to have less than another process has committed meanwhile.
+        let found = witness.testimonies();
+        let owners = OwnerRow::of(&conn).map_err(|error| error.context(path.display()))?;
+        let accused = options.restored || found.accuse(&owners).is_some();
         let log_size = files.committed();
-        let owner = Arc::new(Ownership::new(&owners, owner::boot(), files));
+        let owner = Arc::new(Ownership::new(&owners, owner::boot(), accused, files));
         let (reads, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         let path: Arc<Path> = PathBuf::from(path).into();
@@ -126,8 +132,18 @@ impl Sqlite {
         let durability = options.durability;
         let shared = Arc::clone(&owner);
         let log = LogWatch::new(log_size);
-        let writer =
-            Writer { conn, durability, busy_timeout, owner: shared, readers, sweeping: false, log };
+        let writer = Writer {
+            conn,
+            durability,
+            busy_timeout,
+            restored: options.restored,
+            owner: shared,
+            readers,
+            sweeping: false,
+            log,
+            witness,
+            commits: 0,
+        };
         let writer = thread("outlive-writer", move || writer.run(&commands, &done))?;
         let channels = Mutex::new(Some(Channels { writes: sender, reads }));
         let inner = SqliteInner { channels, writer: Mutex::new(Some(writer)), closed, owner };

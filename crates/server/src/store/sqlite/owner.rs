@@ -8,12 +8,17 @@ use rusqlite::{Connection, params};
 use super::faults::store_error;
 use super::presence::{FileLoss, OpenFiles};
 use super::sums::Sum;
-use crate::store::error::StoreError;
+use super::witness::Witness;
+use crate::store::error::{Cause, StoreError};
 
 /// The row of the file about its owners.
 pub(super) struct OwnerRow {
     /// The number of the newest owner.
     pub(super) epoch: i64,
+    /// What that owner chose by chance: no two histories of a store have the same.
+    pub(super) run: i64,
+    /// The transactions since the file was made.
+    pub(super) commits: i64,
     /// The last owner that did not wait for the disk, and did not close the store; 0 if there is none.
     unsure: i64,
     /// The boot of the system in which that owner ran, if it is known.
@@ -25,12 +30,18 @@ pub(super) struct OwnerRow {
 impl OwnerRow {
     pub(super) fn of(conn: &Connection) -> Result<OwnerRow, StoreError> {
         let read = |row: &rusqlite::Row<'_>| {
-            let (epoch, unsure, boot, before) =
-                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok((OwnerRow { epoch, unsure, boot, before }, row.get::<_, i64>(4)?))
+            let owners = OwnerRow {
+                epoch: row.get(0)?,
+                run: row.get(1)?,
+                commits: row.get(2)?,
+                unsure: row.get(3)?,
+                boot: row.get(4)?,
+                before: row.get(5)?,
+            };
+            Ok((owners, row.get::<_, i64>(6)?))
         };
         let (owners, sum) = conn
-            .prepare_cached("SELECT epoch, unsure, boot, before, sum FROM owner")
+            .prepare_cached("SELECT epoch, run, commits, unsure, boot, before, sum FROM owner")
             .and_then(|mut find| find.query_row([], read))
             .map_err(store_error)?;
         if sum != owners.sum() {
@@ -41,18 +52,25 @@ impl OwnerRow {
 
     /// The checksum of the row.
     fn sum(&self) -> i64 {
-        let OwnerRow { epoch, unsure, boot, before } = self;
+        let OwnerRow { epoch, run, commits, unsure, boot, before } = self;
         let boot = boot.as_deref().unwrap_or_default();
-        Sum::of("owner", 1, boot).with(format_args!("{epoch} {unsure} {before}"))
+        Sum::of("owner", 1, boot).with(format_args!("{epoch} {run} {commits} {unsure} {before}"))
+    }
+
+    /// Counts the transaction that is under way.
+    pub(super) fn count(self, conn: &Connection) -> Result<i64, StoreError> {
+        let counted = OwnerRow { commits: self.commits + 1, ..self };
+        counted.write(conn)?;
+        Ok(counted.commits)
     }
 
     fn write(&self, conn: &Connection) -> Result<(), StoreError> {
-        let update = "UPDATE owner SET epoch = ?1, unsure = ?2, boot = ?3, before = ?4, sum = ?5";
-        let OwnerRow { epoch, unsure, boot, before } = self;
-        conn.prepare_cached(update)
-            .and_then(|mut update| update.execute(params![epoch, unsure, boot, before, self.sum()]))
-            .map(|_| ())
-            .map_err(store_error)
+        let update = "UPDATE owner SET epoch = ?1, run = ?2, commits = ?3, unsure = ?4, boot = ?5,
+            before = ?6, sum = ?7";
+        let OwnerRow { epoch, run, commits, unsure, boot, before } = self;
+        let row = params![epoch, run, commits, unsure, boot, before, self.sum()];
+        let written = conn.prepare_cached(update).and_then(|mut update| update.execute(row));
+        written.map(|_| ()).map_err(store_error)
     }
 
     /// The last owner that may have lost commits, as seen in this boot; 0 if there is none. The system keeps what
@@ -85,9 +103,15 @@ pub(super) struct Ownership {
 }
 
 impl Ownership {
-    /// For a process that has only opened the file.
-    pub(super) fn new(owners: &OwnerRow, boot: Option<String>, files: OpenFiles) -> Ownership {
-        let before = AtomicI64::new(owners.lost(boot.as_deref()));
+    /// For a process that has only opened the file, which lost commits if it is `accused`.
+    pub(super) fn new(
+        owners: &OwnerRow,
+        boot: Option<String>,
+        accused: bool,
+        files: OpenFiles,
+    ) -> Ownership {
+        let lost = if accused { owners.epoch } else { owners.lost(boot.as_deref()) };
+        let before = AtomicI64::new(lost);
         Ownership { boot, epoch: AtomicI64::new(0), before, files, lost: OnceLock::new() }
     }
 
@@ -137,18 +161,44 @@ impl Ownership {
     }
 
     /// Takes the store, in a transaction that is on the disk afterwards: the epoch, and what is `before`.
-    pub(super) fn take(&self, conn: &Connection, fast: bool) -> Result<(i64, i64), StoreError> {
+    pub(super) fn take(
+        &self,
+        conn: &Connection,
+        witness: &mut Witness,
+        restored: bool,
+        fast: bool,
+    ) -> Result<(i64, i64), StoreError> {
         let owners = OwnerRow::of(conn)?;
-        let epoch = owners.epoch + 1;
-        // If the unsure owner is this process, it has lost nothing yet.
-        let again = owners.unsure != 0 && owners.unsure == self.epoch();
-        let lost = if again { self.before() } else { owners.lost(self.boot.as_deref()) };
-        let taken = if fast {
-            OwnerRow { epoch, unsure: epoch, boot: self.boot.clone(), before: lost }
-        } else {
-            OwnerRow { epoch, unsure: lost, boot: None, before: 0 }
+        // If this process was the last owner, it has lost nothing yet.
+        let again = owners.epoch != 0 && owners.epoch == self.epoch();
+        let found = witness.testimonies();
+        let accused = match found.accuse(&owners) {
+            _ if again => None,
+            None if restored => Some("it was restored".into()),
+            accused => accused,
         };
-        taken.write(conn)?;
+        // The witness may know later owners than an older copy does.
+        let epoch = owners.epoch.max(found.newest()) + 1;
+        let lost = if let Some(why) = &accused {
+            let store = self.files.path().display();
+            tracing::warn!(
+                %store, %why,
+                "the store may have lost its last commits: the logs of its sessions begin anew"
+            );
+            owners.epoch
+        } else if again {
+            self.before()
+        } else {
+            owners.lost(self.boot.as_deref())
+        };
+        let run = getrandom::u64().map_err(|error| {
+            StoreError::Io(Cause::from(error.to_string()).context("no random numbers"))
+        })?;
+        let (run, commits) = (i64::from_ne_bytes(run.to_ne_bytes()), owners.commits);
+        witness.announce(&found, (epoch, run, commits), self.files.path())?;
+        let (unsure, boot, before) =
+            if fast { (epoch, self.boot.clone(), lost) } else { (lost, None, 0) };
+        OwnerRow { epoch, run, commits, unsure, boot, before }.write(conn)?;
         Ok((epoch, lost))
     }
 
@@ -164,7 +214,7 @@ impl Ownership {
         if owners.epoch != epoch || owners.unsure != epoch {
             return Ok(());
         }
-        OwnerRow { epoch, unsure: self.before(), boot: None, before: 0 }.write(conn)
+        OwnerRow { unsure: self.before(), boot: None, before: 0, ..owners }.write(conn)
     }
 
     /// Whether the last commits of a session may be lost, if the owner `wrote` made the last one that is stored.

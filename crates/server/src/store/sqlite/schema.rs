@@ -23,12 +23,14 @@ pub(super) const STEPS: &[&str] = &["
 CREATE TABLE owner (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,   -- counted up by whoever takes the store: the newest one owns it
+    run INTEGER NOT NULL,     -- chosen by that owner by chance: no two histories have the same
+    commits INTEGER NOT NULL, -- transactions since the file was made
     unsure INTEGER NOT NULL,  -- the last owner that may lose commits in a power cut; 0: none
     boot TEXT,                -- the boot of the system in which that one ran; NULL: not known
     before INTEGER NOT NULL,  -- as unsure, if the system still is in that boot
     sum INTEGER NOT NULL      -- the checksum of this row
 ) STRICT;
-INSERT INTO owner VALUES (1, 0, 0, NULL, 0, -8773461715853355261);
+INSERT INTO owner VALUES (1, 0, 0, 0, 0, NULL, 0, -579254407766020784);
 
 CREATE TABLE session (
     key INTEGER PRIMARY KEY AUTOINCREMENT, -- never used for another session

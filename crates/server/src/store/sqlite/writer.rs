@@ -13,6 +13,7 @@ use super::faults::{is_rolled_back, store_error};
 use super::options::Durability;
 use super::owner::{OwnerRow, Ownership};
 use super::schema::synchronous;
+use super::witness::Witness;
 use super::write::{Write, WriteResult, apply, sweep};
 use crate::store::error::{Cause, CommitError, StoreError};
 
@@ -38,11 +39,16 @@ pub(super) struct Writer {
     pub(super) durability: Durability,
     /// How long another process may hold the lock.
     pub(super) busy_timeout: Duration,
+    /// Whether the file is an older copy, until this process takes it.
+    pub(super) restored: bool,
     pub(super) owner: Arc<Ownership>,
     pub(super) readers: Vec<JoinHandle<()>>,
     /// Whether chunks of forgotten sessions may be left.
     pub(super) sweeping: bool,
     pub(super) log: LogWatch,
+    pub(super) witness: Witness,
+    /// How many transactions the file has, with the one that is under way.
+    pub(super) commits: i64,
 }
 
 /// Whether the log gets into the file. `SQLite` tries it by itself when the log is 16 MiB long, and does not tell.
@@ -215,6 +221,8 @@ impl Writer {
         match self.within(writes) {
             Ok(Some(answers)) => match self.conn.execute_batch("COMMIT") {
                 Ok(()) => {
+                    // Before anybody is told that they are kept.
+                    self.witness.committed(self.commits);
                     let size = self.owner.files().committed();
                     self.log.committed(&self.conn, size);
                     Ok(answers)
@@ -275,10 +283,12 @@ impl Writer {
     /// Carries out the writes; `None` if the store has another owner.
     fn within(&mut self, writes: &[Write]) -> Result<Option<Vec<WriteResult>>, StoreError> {
         let epoch = self.owner.epoch();
-        if epoch == 0 || epoch != OwnerRow::of(&self.conn)?.epoch {
+        let owners = OwnerRow::of(&self.conn)?;
+        if epoch == 0 || epoch != owners.epoch {
             self.sweeping = false;
             return Ok(None);
         }
+        self.commits = owners.count(&self.conn)?;
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             answers.push(apply(&self.conn, epoch, write).map_err(store_error)?);
@@ -313,21 +323,25 @@ impl Writer {
     /// Takes ownership. This is on the disk before the reply, whatever the durability of commits.
     fn own(&mut self) -> Result<(), StoreError> {
         self.owner.require_files(Some(&self.conn))?;
-        let taken = self.durably(|conn, fast| self.owner.take(conn, fast))?;
+        let (owner, restored) = (Arc::clone(&self.owner), self.restored);
+        let taken =
+            self.durably(|conn, witness, fast| owner.take(conn, witness, restored, fast))?;
         self.owner.became(taken);
+        self.restored = false;
+        self.witness.took();
         self.sweeping = true;
         Ok(())
     }
 
     /// A small transaction that is on the disk when it has succeeded, with everything before it.
     fn durably<T>(
-        &self,
-        act: impl FnOnce(&Connection, bool) -> Result<T, StoreError>,
+        &mut self,
+        act: impl FnOnce(&Connection, &mut Witness, bool) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let fast = self.durability == Durability::Fast;
         synchronous(&self.conn, Durability::Full).map_err(store_error)?;
         let done = self.begin().and_then(|()| {
-            let acted = act(&self.conn, fast);
+            let acted = act(&self.conn, &mut self.witness, fast);
             let commit = || self.conn.execute_batch("COMMIT").map_err(store_error);
             acted.and_then(|made| commit().map(|()| made)).inspect_err(|_| self.roll_back())
         });
@@ -352,7 +366,8 @@ impl Writer {
             return told.and(closed);
         }
         let sure = if self.durability == Durability::Fast && self.owner.epoch() != 0 {
-            self.durably(|conn, _| self.owner.is_sure(conn))
+            let owner = Arc::clone(&self.owner);
+            self.durably(|conn, _, _| owner.is_sure(conn))
         } else {
             Ok(())
         };
@@ -361,6 +376,7 @@ impl Writer {
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .or_else(|error| if is_rolled_back(&error) { Ok(()) } else { Err(store_error(error)) });
+        self.witness.sync();
         let closed = self.conn.close().map_err(|(_, error)| store_error(error));
         sure.and(checkpointed).and(closed)
     }

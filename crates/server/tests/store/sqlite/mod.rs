@@ -9,6 +9,7 @@ mod kill;
 mod lossy;
 #[cfg(unix)]
 mod machine;
+mod restored;
 mod rot;
 
 use outlive::ids::Seq;
