@@ -113,9 +113,9 @@ impl Sqlite {
         let witness = Witness::beside(files.path());
         // Before the row: it is not said to have less than another process has committed meanwhile.
         let found = witness.testimonies();
-        let owners = OwnerRow::of(&conn).map_err(|error| error.context(path.display()))?;
+        let owners = schema::identified(&conn).map_err(|error| error.context(path.display()))?;
         let accused = options.restored || found.accuse(&owners).is_some();
-        let log_size = files.committed();
+        let (log_size, salt) = (files.committed(), files.log_salt());
         let owner = Arc::new(Ownership::new(&owners, owner::boot(), accused, files));
         let (reads, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
@@ -141,6 +141,8 @@ impl Sqlite {
             readers,
             sweeping: false,
             log,
+            salt,
+            is_log_new: false,
             witness,
             commits: 0,
         };

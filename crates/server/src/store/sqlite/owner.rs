@@ -19,6 +19,8 @@ pub(super) struct OwnerRow {
     pub(super) run: i64,
     /// The transactions since the file was made.
     pub(super) commits: i64,
+    /// Counted up with each owner, and with each time that the log is begun anew.
+    generation: i64,
     /// The last owner that did not wait for the disk, and did not close the store; 0 if there is none.
     unsure: i64,
     /// The boot of the system in which that owner ran, if it is known.
@@ -34,14 +36,17 @@ impl OwnerRow {
                 epoch: row.get(0)?,
                 run: row.get(1)?,
                 commits: row.get(2)?,
-                unsure: row.get(3)?,
-                boot: row.get(4)?,
-                before: row.get(5)?,
+                generation: row.get(3)?,
+                unsure: row.get(4)?,
+                boot: row.get(5)?,
+                before: row.get(6)?,
             };
-            Ok((owners, row.get::<_, i64>(6)?))
+            Ok((owners, row.get::<_, i64>(7)?))
         };
         let (owners, sum) = conn
-            .prepare_cached("SELECT epoch, run, commits, unsure, boot, before, sum FROM owner")
+            .prepare_cached(
+                "SELECT epoch, run, commits, generation, unsure, boot, before, sum FROM owner",
+            )
             .and_then(|mut find| find.query_row([], read))
             .map_err(store_error)?;
         if sum != owners.sum() {
@@ -52,23 +57,50 @@ impl OwnerRow {
 
     /// The checksum of the row.
     fn sum(&self) -> i64 {
-        let OwnerRow { epoch, run, commits, unsure, boot, before } = self;
-        let boot = boot.as_deref().unwrap_or_default();
-        Sum::of("owner", 1, boot).with(format_args!("{epoch} {run} {commits} {unsure} {before}"))
+        let OwnerRow { epoch, run, commits, generation, unsure, boot, before } = self;
+        let columns = format!("{epoch} {run} {commits} {generation} {unsure} {before}");
+        Sum::of("owner", 1, boot.as_deref().unwrap_or_default()).with(columns)
     }
 
-    /// Counts the transaction that is under way.
-    pub(super) fn count(self, conn: &Connection) -> Result<i64, StoreError> {
+    /// Counts the transaction that is under way. If the log was begun anew, another generation begins.
+    pub(super) fn count(self, conn: &Connection, is_log_new: bool) -> Result<i64, StoreError> {
         let counted = OwnerRow { commits: self.commits + 1, ..self };
+        let counted = if is_log_new { counted.next_generation(conn)? } else { counted };
         counted.write(conn)?;
         Ok(counted.commits)
     }
 
+    fn next_generation(self, conn: &Connection) -> Result<OwnerRow, StoreError> {
+        let generation = self.generation + 1;
+        let mark = if generation % 2 == 0 {
+            "UPDATE mark_even SET generation = ?1"
+        } else {
+            "UPDATE mark_odd SET generation = ?1"
+        };
+        conn.execute(mark, [generation]).map_err(store_error)?;
+        Ok(OwnerRow { generation, ..self })
+    }
+
+    /// Whether the log belongs to the file: the row may be in the log, but not the marks of two generations.
+    pub(super) fn require_own_log(&self, conn: &Connection) -> Result<(), StoreError> {
+        let both = "SELECT mark_even.generation, mark_odd.generation FROM mark_even, mark_odd";
+        let marks = conn.query_row(both, [], |row| Ok([row.get(0)?, row.get(1)?]));
+        let right = [self.generation, self.generation - 1];
+        let right = if self.generation % 2 == 0 { right } else { [right[1], right[0]] };
+        let marks: [i64; 2] = marks.map_err(store_error)?;
+        if marks != right {
+            let why =
+                "the log beside it (-wal) is not its own: if a copy was put back, delete the log";
+            return Err(StoreError::Corrupt(why.into()));
+        }
+        Ok(())
+    }
+
     fn write(&self, conn: &Connection) -> Result<(), StoreError> {
-        let update = "UPDATE owner SET epoch = ?1, run = ?2, commits = ?3, unsure = ?4, boot = ?5,
-            before = ?6, sum = ?7";
-        let OwnerRow { epoch, run, commits, unsure, boot, before } = self;
-        let row = params![epoch, run, commits, unsure, boot, before, self.sum()];
+        let update = "UPDATE owner SET epoch = ?1, run = ?2, commits = ?3, generation = ?4,
+            unsure = ?5, boot = ?6, before = ?7, sum = ?8";
+        let OwnerRow { epoch, run, commits, generation, unsure, boot, before } = self;
+        let row = params![epoch, run, commits, generation, unsure, boot, before, self.sum()];
         let written = conn.prepare_cached(update).and_then(|mut update| update.execute(row));
         written.map(|_| ()).map_err(store_error)
     }
@@ -198,7 +230,9 @@ impl Ownership {
         witness.announce(&found, (epoch, run, commits), self.files.path())?;
         let (unsure, boot, before) =
             if fast { (epoch, self.boot.clone(), lost) } else { (lost, None, 0) };
-        OwnerRow { epoch, run, commits, unsure, boot, before }.write(conn)?;
+        let generation = owners.generation;
+        let taken = OwnerRow { epoch, run, commits, generation, unsure, boot, before };
+        taken.next_generation(conn)?.write(conn)?;
         Ok((epoch, lost))
     }
 

@@ -1,7 +1,7 @@
 //! Whether the files that this process has open are still those that others find by name.
 
-use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -174,6 +174,11 @@ impl OpenFiles {
         size
     }
 
+    /// The log, to look which one it is. `SQLite` holds no lock on it that another handle could release.
+    pub(super) fn log_salt(&self) -> LogSalt {
+        LogSalt { file: File::open(&self.log.path).ok(), salt: None }
+    }
+
     /// Whether nothing but the name of the log is lost: what is in it can be brought into the file.
     pub(super) fn can_be_saved(&self) -> bool {
         let there = |file: &OpenFile| {
@@ -181,5 +186,28 @@ impl OpenFiles {
             size.is_some_and(|size| size >= file.size.load(Ordering::Acquire))
         };
         there(&self.database) && there(&self.index) && !self.log.path.exists()
+    }
+}
+
+/// What a log has in its header, and another time that it is begun has not.
+#[derive(Debug)]
+pub(super) struct LogSalt {
+    file: Option<File>,
+    salt: Option<[u8; 8]>,
+}
+
+impl LogSalt {
+    /// Whether the log was begun anew since this was asked; not at the first time.
+    pub(super) fn is_new(&mut self) -> bool {
+        let read = |mut file: &File| {
+            let mut salt = [0; 8];
+            file.seek(SeekFrom::Start(16))?;
+            file.read_exact(&mut salt)?;
+            std::io::Result::Ok(salt)
+        };
+        let salt = self.file.as_ref().and_then(|file| read(file).ok());
+        let is_new = self.salt.is_some() && self.salt != salt;
+        self.salt = salt;
+        is_new
     }
 }

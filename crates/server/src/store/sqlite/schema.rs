@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::faults::{open_error, store_error};
 use super::options::{Durability, SqliteOptions};
+use super::owner::OwnerRow;
 use crate::store::error::StoreError;
 
 /// What marks a file as ours: "outl".
@@ -25,12 +27,20 @@ CREATE TABLE owner (
     epoch INTEGER NOT NULL,   -- counted up by whoever takes the store: the newest one owns it
     run INTEGER NOT NULL,     -- chosen by that owner by chance: no two histories have the same
     commits INTEGER NOT NULL, -- transactions since the file was made
+    generation INTEGER NOT NULL, -- how often a log was begun, at least
     unsure INTEGER NOT NULL,  -- the last owner that may lose commits in a power cut; 0: none
     boot TEXT,                -- the boot of the system in which that one ran; NULL: not known
     before INTEGER NOT NULL,  -- as unsure, if the system still is in that boot
     sum INTEGER NOT NULL      -- the checksum of this row
 ) STRICT;
-INSERT INTO owner VALUES (1, 0, 0, 0, 0, NULL, 0, -579254407766020784);
+INSERT INTO owner VALUES (1, 0, 0, 0, 0, 0, NULL, 0, 5097295301719249026);
+
+-- The last even and the last odd generation, in a page each. The older one is in the file by now, and the
+-- newer one perhaps in the log only: a log beside another file does not fit.
+CREATE TABLE mark_even (generation INTEGER NOT NULL) STRICT;
+INSERT INTO mark_even VALUES (0);
+CREATE TABLE mark_odd (generation INTEGER NOT NULL) STRICT;
+INSERT INTO mark_odd VALUES (-1);
 
 CREATE TABLE session (
     key INTEGER PRIMARY KEY AUTOINCREMENT, -- never used for another session
@@ -107,10 +117,28 @@ pub(super) fn writing(path: &Path, options: &SqliteOptions) -> Result<Connection
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = connect(path, flags, options.busy_timeout).and_then(|conn| {
+        // Until it is known that the log is its own.
+        leave_log_on_close(&conn, true).map_err(store_error)?;
         prepare(&conn, options).map_err(|error| error.into_store(path))?;
         Ok(conn)
     });
     opened.map_err(|error| error.context(path.display()))
+}
+
+/// The row of the owner, of a file whose log is its own.
+pub(super) fn identified(conn: &Connection) -> Result<OwnerRow, StoreError> {
+    // In one transaction: another process may commit meanwhile.
+    let transaction = conn.unchecked_transaction().map_err(store_error)?;
+    let owners = OwnerRow::of(&transaction)?;
+    owners.require_own_log(&transaction)?;
+    transaction.finish().map_err(store_error)?;
+    leave_log_on_close(conn, false).map_err(store_error)?;
+    Ok(owners)
+}
+
+/// Whether `SQLite` leaves the log as it is when the connection is closed, or brings it into the file.
+pub(super) fn leave_log_on_close(conn: &Connection, leave: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave).map(|_| ())
 }
 
 /// A connection that reads.

@@ -6,13 +6,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 use tokio::sync::{oneshot, watch};
 
 use super::faults::{is_rolled_back, store_error};
 use super::options::Durability;
 use super::owner::{OwnerRow, Ownership};
-use super::schema::synchronous;
+use super::presence::LogSalt;
+use super::schema::{leave_log_on_close, synchronous};
 use super::witness::Witness;
 use super::write::{Write, WriteResult, apply, sweep};
 use crate::store::error::{Cause, CommitError, StoreError};
@@ -46,6 +46,9 @@ pub(super) struct Writer {
     /// Whether chunks of forgotten sessions may be left.
     pub(super) sweeping: bool,
     pub(super) log: LogWatch,
+    pub(super) salt: LogSalt,
+    /// Whether the log was begun anew with the last transaction.
+    pub(super) is_log_new: bool,
     pub(super) witness: Witness,
     /// How many transactions the file has, with the one that is under way.
     pub(super) commits: i64,
@@ -223,6 +226,7 @@ impl Writer {
                 Ok(()) => {
                     // Before anybody is told that they are kept.
                     self.witness.committed(self.commits);
+                    self.is_log_new = self.salt.is_new();
                     let size = self.owner.files().committed();
                     self.log.committed(&self.conn, size);
                     Ok(answers)
@@ -288,7 +292,7 @@ impl Writer {
             self.sweeping = false;
             return Ok(None);
         }
-        self.commits = owners.count(&self.conn)?;
+        self.commits = owners.count(&self.conn, self.is_log_new)?;
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             answers.push(apply(&self.conn, epoch, write).map_err(store_error)?);
@@ -358,9 +362,7 @@ impl Writer {
         let lost = self.is_lost();
         if !matches!(lost, Ok(false)) {
             // The files that have the names by now may be those of another owner, or of none.
-            self.conn
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-                .map_err(store_error)?;
+            leave_log_on_close(&self.conn, true).map_err(store_error)?;
             let told = lost.and_then(|_| self.owner.require_files(Some(&self.conn)));
             let closed = self.conn.close().map_err(|(_, error)| store_error(error));
             return told.and(closed);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-use outlive_server::store::{Sqlite, Store};
+use outlive_server::store::{Sqlite, Store, StoreError};
 use rusqlite::Connection;
 
 use super::child::command;
@@ -169,7 +169,8 @@ async fn a_log_that_lost_its_end_is_noticed() {
                 right || part < 24 && told.iter().all(|told| *told),
                 "{part}: {lost}, {told:?}"
             );
-            assert_eq!(lost, part < 24, "{part}");
+            // The last transactions may have been acknowledged to nobody yet.
+            assert!(if part > 12 { part < 24 || !lost } else { lost }, "{part}: {lost}");
             store.close().await.unwrap();
         }
     }
@@ -238,4 +239,64 @@ async fn what_is_said_to_be_restored_is_lossy() {
     assert!(!lossy(&store, "a").await);
     store.close().await.unwrap();
     assert!(!is_noticed(&place).await);
+}
+
+/// The log of a killed process is left beside an older copy, which overwrites the file.
+#[tokio::test]
+async fn a_log_beside_a_copy_that_it_does_not_belong_to_is_refused_and_kept() {
+    for task in ["commit", "commit fast"] {
+        let place = Place::new();
+        let store = owned(&place).await;
+        grow(&store, 0, 5).await;
+        store.close().await.unwrap();
+        let copy = fs::read(place.file()).unwrap();
+        let store = owned(&place).await;
+        grow(&store, 5, 9).await;
+        store.close().await.unwrap();
+        let mut child = command(task, &place.file()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.take(20).flatten().count(), 20);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let newer = fs::read(place.file()).unwrap();
+        fs::write(place.file(), &copy).unwrap();
+        let log = fs::read(beside(&place, "-wal")).unwrap();
+        let refused = Sqlite::open(place.file()).unwrap_err();
+        let told = matches!(&refused, StoreError::Corrupt(why) if why.message().contains("-wal"));
+        assert!(told, "{refused}");
+        assert_eq!(fs::read(place.file()).unwrap(), copy);
+        assert_eq!(fs::read(beside(&place, "-wal")).unwrap(), log);
+        // It fits the file that it belongs to.
+        fs::write(place.file(), newer).unwrap();
+        assert!(!is_noticed(&place).await);
+        // And without it the copy is what it is: older.
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(beside(&place, suffix));
+        }
+        fs::write(place.file(), &copy).unwrap();
+        assert!(is_noticed(&place).await);
+    }
+}
+
+/// Within one owner too: the log was begun anew since the copy was made.
+#[tokio::test]
+async fn a_log_that_was_begun_anew_since_the_copy_was_made_is_refused() {
+    let place = Place::new();
+    let store = owned(&place).await;
+    let other = Connection::open(place.file()).unwrap();
+    let mut copies = Vec::new();
+    for version in (0..40).step_by(5) {
+        grow(&store, version, version + 5).await;
+        other.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+        copies.push(fs::read(place.file()).unwrap());
+    }
+    grow(&store, 40, 43).await;
+    let last = copies.pop().unwrap();
+    let log = fs::read(beside(&place, "-wal")).unwrap();
+    for (fits, copy) in copies.into_iter().map(|copy| (false, copy)).chain([(true, last)]) {
+        let elsewhere = Place::new();
+        fs::write(elsewhere.file(), copy).unwrap();
+        fs::write(beside(&elsewhere, "-wal"), &log).unwrap();
+        assert_eq!(Sqlite::open(elsewhere.file()).is_ok(), fits);
+    }
 }
