@@ -542,10 +542,13 @@ mod restarts {
         assert!(theirs.entries.len() > before.1, "it is past the cursor");
         proxy.lead(Some(server.at));
         client.handle().reconnect();
-        while shown.log == before.0 || shown.count("turn_end") < 4 {
+        soon("an answer", client.prompt("nine")).await.unwrap();
+        while shown.prompts().iter().all(|(_, text)| text != "\"nine\"") {
             shown.next(&mut client).await;
         }
         assert_eq!(shown.anew, 2);
+        assert_ne!(shown.log, before.0);
+        shown.until(&mut client, "turn_end", 5).await;
         shown.is_the_log_of(&server.hub, &session).await;
     }
 
