@@ -109,8 +109,8 @@ impl Sqlite {
 
     fn start(path: &Path, options: &SqliteOptions) -> Result<Sqlite, StoreError> {
         let conn = schema::writing(path, options)?;
-        let files = OpenFiles::of(&conn)?;
-        let witness = Witness::beside(files.path());
+        let files = OpenFiles::of(&conn, path)?;
+        let witness = Witness::new(files.witness());
         // Before the row: it is not said to have less than another process has committed meanwhile.
         let found = witness.testimonies();
         let owners = schema::identified(&conn).map_err(|error| error.context(path.display()))?;

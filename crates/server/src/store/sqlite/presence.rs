@@ -28,7 +28,7 @@ fn identity(_: &Metadata) -> (u64, u64) {
 }
 
 /// The path of a file beside the database.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -94,27 +94,34 @@ pub(super) struct OpenFiles {
     database: OpenFile,
     log: OpenFile,
     index: OpenFile,
+    witness: PathBuf,
     /// The bytes of a frame of the log.
     frame: u64,
 }
 
 impl OpenFiles {
-    /// Those of a connection that has read.
-    pub(super) fn of(conn: &Connection) -> Result<OpenFiles, StoreError> {
-        // SQLite has followed links.
-        let path = Path::new(conn.path().unwrap_or_default());
+    /// Those of a connection that has read, opened by this path.
+    pub(super) fn of(conn: &Connection, path: &Path) -> Result<OpenFiles, StoreError> {
+        let named = std::path::absolute(path).map_err(|error| unreadable(path, error))?;
+        // SQLite has followed links: the other files are beside the one that it found.
+        let real = path.canonicalize().map_err(|error| unreadable(path, error))?;
         let page: i64 =
             conn.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(store_error)?;
         Ok(OpenFiles {
-            database: OpenFile::new(path.into())?,
-            log: OpenFile::new(beside(path, "-wal"))?,
-            index: OpenFile::new(beside(path, "-shm"))?,
+            database: OpenFile::new(named)?,
+            log: OpenFile::new(beside(&real, "-wal"))?,
+            index: OpenFile::new(beside(&real, "-shm"))?,
+            witness: beside(&real, "-witness"),
             frame: FRAME_HEADER + u64::try_from(page).unwrap_or_default(),
         })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.database.path
+    }
+
+    pub(super) fn witness(&self) -> &Path {
+        &self.witness
     }
 
     /// Whether something happened to the files. The connection must not be in a transaction; without one a log

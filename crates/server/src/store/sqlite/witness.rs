@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::owner::OwnerRow;
-use super::presence::beside;
 use super::sums::Sum;
 use crate::store::error::{Cause, StoreError};
 
@@ -150,13 +149,9 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    pub(super) fn path_beside(database: &Path) -> PathBuf {
-        beside(database, "-witness")
-    }
-
-    pub(super) fn beside(database: &Path) -> Witness {
+    pub(super) fn new(path: &Path) -> Witness {
         Witness {
-            path: Witness::path_beside(database),
+            path: path.into(),
             file: None,
             places: [0, 1],
             turn: 0,

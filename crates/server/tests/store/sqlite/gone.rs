@@ -94,6 +94,27 @@ async fn a_reader_that_begins_late_does_not_read_another_file() {
     assert!(matches!(&told, Err(StoreError::Io(_))), "{told:?}");
 }
 
+/// The file is still there, but nobody finds it by the name.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_link_that_leads_elsewhere_is_a_file_that_was_replaced() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (place, other) = (Place::new(), Place::new());
+    make_six(&owned(&other).await, "theirs").await;
+    // Not every name is text.
+    let real = place.folder().join(std::ffi::OsStr::from_bytes(b"real\xff.db"));
+    fs::write(&real, "").unwrap();
+    std::os::unix::fs::symlink(&real, place.file()).unwrap();
+    let store = owned(&place).await;
+    make_six(&store, "a").await;
+    assert!(!beside(&place, "-witness").exists(), "it is beside the file, not beside the link");
+    fs::remove_file(place.file()).unwrap();
+    std::os::unix::fs::symlink(other.file(), place.file()).unwrap();
+    assert_eq!(store.commit(commit("a", 2, 6, 1)).await, Err(CommitError::Stale));
+    drop(store);
+    has_six(&Sqlite::open(&real).unwrap(), "a").await;
+}
+
 /// What the owner has acknowledged is in the log that was deleted, and only this process can still read it.
 #[cfg(unix)]
 #[tokio::test]
