@@ -138,7 +138,8 @@ impl Testimonies {
 #[derive(Debug)]
 pub(super) struct Witness {
     path: PathBuf,
-    file: Option<File>,
+    /// The file, since this process took the store.
+    file: Option<(File, Birth)>,
     /// Where this owner writes, in turn.
     places: [usize; 2],
     turn: usize,
@@ -185,13 +186,16 @@ impl Witness {
             kind(Cause::from_error(error).context(self.path.display()))
         };
         let file = open(&self.path, database).map_err(failed)?;
+        let birth = file.metadata().map(|found| Birth::of(&found)).map_err(failed)?;
         // The slots that say least: those of the owner before stay.
         let mut places = [0, 1, 2, 3];
         places.sort_by_key(|place| Reverse(found.slots[*place]));
         let testimony = Testimony { epoch, took: false, commits, run };
-        write(&file, places[3], testimony).and_then(|()| file.sync_all()).map_err(failed)?;
+        let written = write(&file, places[3], testimony, birth);
+        written.and_then(|()| file.sync_all()).map_err(failed)?;
         (self.places, self.turn) = ([places[2], places[3]], 0);
-        (self.epoch, self.run, self.commits, self.file) = (epoch, run, commits, Some(file));
+        (self.epoch, self.run, self.commits) = (epoch, run, commits);
+        self.file = Some((file, birth));
         Ok(())
     }
 
@@ -202,9 +206,9 @@ impl Witness {
 
     /// So many commits are in the file.
     pub(super) fn committed(&mut self, commits: i64) {
-        let Some(file) = &self.file else { return };
+        let Some((file, birth)) = &self.file else { return };
         let testimony = Testimony { epoch: self.epoch, took: true, commits, run: self.run };
-        let written = write(file, self.places[self.turn], testimony);
+        let written = write(file, self.places[self.turn], testimony, *birth);
         self.turn = 1 - self.turn;
         if let (Err(error), false) = (&written, self.is_failing) {
             let witness = self.path.display();
@@ -215,14 +219,14 @@ impl Witness {
 
     /// Brings it to the disk.
     pub(super) fn sync(&self) {
-        if let Some(Err(error)) = self.file.as_ref().map(File::sync_all) {
+        if let Some(Err(error)) = self.file.as_ref().map(|(file, _)| file.sync_all()) {
             tracing::warn!(%error, "the witness of the store is not on the disk");
         }
     }
 }
 
-fn write(mut file: &File, place: usize, testimony: Testimony) -> std::io::Result<()> {
-    let text = encode(testimony, Birth::of(&file.metadata()?));
+fn write(mut file: &File, place: usize, testimony: Testimony, birth: Birth) -> std::io::Result<()> {
+    let text = encode(testimony, birth);
     file.seek(SeekFrom::Start((place * SLOT) as u64))?;
     file.write_all(text.as_bytes())
 }
