@@ -490,6 +490,68 @@ mod restarts {
         shown.is_the_log_of(&server.hub, &session).await;
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_server_whose_file_was_deleted_accepts_nothing_more_and_ends() {
+        let place = Place::new();
+        let (server, _store) = open(&place, Durability::Full).await;
+        let session = server.session().await;
+        let proxy = Proxy::to(server.at).await;
+        let mut client = at(&proxy, &session).start().unwrap();
+        let mut shown = Shown::default();
+        soon("an answer", client.prompt("one")).await.unwrap();
+        shown.until(&mut client, "turn_end", 1).await;
+        std::fs::remove_file(place.file()).unwrap();
+        let mut answer = Box::pin(client.prompt("two"));
+        soon("the end of the hub", server.hub.fenced()).await;
+        // It waits for a server that has the session.
+        shown.until_state(&mut client, State::BackingOff).await;
+        assert!(futures_util::poll!(&mut answer).is_pending());
+    }
+
+    /// A copy is put back, and its log grows past the client's cursor before the client comes back.
+    #[tokio::test]
+    async fn a_client_of_a_store_that_was_set_back_is_told_and_mixes_no_histories() {
+        let place = Place::new();
+        let (server, store) = open(&place, Durability::Full).await;
+        let session = server.session().await;
+        let proxy = Proxy::to(server.at).await;
+        let mut client = at(&proxy, &session).start().unwrap();
+        let mut shown = Shown::default();
+        soon("an answer", client.prompt("one")).await.unwrap();
+        shown.until(&mut client, "turn_end", 1).await;
+        let backup = std::fs::read(place.file()).unwrap();
+        let log = std::fs::read(place.folder().join("sessions.db-wal")).unwrap();
+        soon("an answer", client.prompt("two")).await.unwrap();
+        shown.until(&mut client, "turn_end", 2).await;
+        let before = (shown.log, shown.entries.len());
+        proxy.lead(None);
+        server.hub.drain(AT_ONCE).await;
+        shown.until_state(&mut client, State::BackingOff).await;
+        store.close().await.unwrap();
+        std::fs::write(place.file(), backup).unwrap();
+        std::fs::write(place.folder().join("sessions.db-wal"), log).unwrap();
+        let (server, _store) = open(&place, Durability::Full).await;
+        let direct = Proxy::to(server.at).await;
+        let mut other = at(&direct, &session).client("phone").start().unwrap();
+        let mut theirs = Shown::default();
+        for (number, prompt) in (2..=4).zip(["three", "four", "five six seven eight"]) {
+            soon("an answer", other.prompt(prompt)).await.unwrap();
+            theirs.until(&mut other, "turn_end", number).await;
+        }
+        assert!(theirs.entries.len() > before.1, "it is past the cursor");
+        proxy.lead(Some(server.at));
+        client.handle().reconnect();
+        soon("an answer", client.prompt("nine")).await.unwrap();
+        while shown.prompts().iter().all(|(_, text)| text != "\"nine\"") {
+            shown.next(&mut client).await;
+        }
+        assert_eq!(shown.anew, 2);
+        assert_ne!(shown.log, before.0);
+        shown.until(&mut client, "turn_end", 5).await;
+        shown.is_the_log_of(&server.hub, &session).await;
+    }
+
     #[tokio::test]
     async fn a_second_process_takes_over_and_a_log_that_may_have_lost_its_end_begins_anew() {
         let place = Place::new();
@@ -503,9 +565,7 @@ mod restarts {
         shown.until(&mut client, "turn_end", 1).await;
         let before = shown.log;
         // Nor in this boot of the system, or nothing could be lost.
-        let file = rusqlite::Connection::open(place.file()).unwrap();
-        file.execute("UPDATE owner SET boot = 'another'", []).unwrap();
-        drop(file);
+        place.set_boot(Some("another"));
         let (second, _store) = open(&place, Durability::Full).await;
         proxy.lead(Some(second.at));
         // The older one finds out with its next commit, and sends its clients on. The prompt it cannot take

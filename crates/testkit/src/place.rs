@@ -9,6 +9,8 @@ use outlive::ids::{Incarnation, Seq};
 use outlive::log::{Log, LogId};
 use outlive::session::Snapshot;
 use outlive_server::store::{Commit, SessionId, Version};
+use rusqlite::{Connection, params};
+use sha2::{Digest as _, Sha256};
 
 /// A folder of its own.
 pub struct Place(PathBuf);
@@ -29,6 +31,22 @@ impl Place {
 
     pub fn file(&self) -> PathBuf {
         self.0.join("sessions.db")
+    }
+
+    /// Says in the store's file that its owner, which has not closed it, ran in this boot of the system.
+    pub fn set_boot(&self, boot: Option<&str>) {
+        let file = Connection::open(self.file()).unwrap();
+        let columns: String = file
+            .query_row(
+                "SELECT concat_ws(' ', epoch, run, commits, generation, unsure, before) FROM owner",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let text = format!("owner 1\n{}\n{columns}", boot.unwrap_or_default());
+        let sum = i64::from_be_bytes(Sha256::digest(text)[..8].try_into().unwrap());
+        let update = "UPDATE owner SET boot = ?1, sum = ?2 WHERE unsure > 0";
+        file.execute(update, params![boot, sum]).unwrap();
     }
 }
 

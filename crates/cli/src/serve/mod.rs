@@ -37,6 +37,10 @@ pub(crate) struct Serve {
     /// start over; where the system does not say whether it was booted since, after each crash.
     #[arg(long, value_enum, default_value_t)]
     durability: Durability,
+    /// The store's file may be an older copy of itself: viewers start over. Most copies that are put back are
+    /// noticed without it; docs/sqlite.md says which are not. Only for the first start after that.
+    #[arg(long)]
+    restored: bool,
     /// Append every step to this file, as a trace for `outlive replay`.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -117,7 +121,8 @@ impl Serve {
                 Durability::Full => store::Durability::Full,
                 Durability::Fast => store::Durability::Fast,
             };
-            let opened = Sqlite::options().durability(durability).open(&self.store);
+            let options = Sqlite::options().durability(durability).restored(self.restored);
+            let opened = options.open(&self.store);
             let file = opened.map_err(|why| unusable(&self.store, &why))?;
             (builder.store(file.clone()), Some(file))
         };
@@ -145,7 +150,10 @@ impl Serve {
         watch.finish();
         if let Some(file) = file {
             // The next one to open it does it otherwise.
-            _ = file.close().await;
+            let closed = file.close().await;
+            if let (Err(_), Err(why)) = (&served, closed) {
+                return Err(format!("{} is lost to this process: {why}", self.store.display()));
+            }
         }
         served
     }

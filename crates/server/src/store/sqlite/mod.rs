@@ -3,8 +3,11 @@
 mod faults;
 mod options;
 mod owner;
+mod presence;
 mod reader;
 mod schema;
+mod sums;
+mod witness;
 mod write;
 mod writer;
 
@@ -20,10 +23,11 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::options::{Durability, SqliteOptions};
 
-use self::faults::store_error;
 use self::owner::{OwnerRow, Ownership};
+use self::presence::OpenFiles;
+use self::witness::Witness;
 use self::write::{PreparedCommit, Write};
-use self::writer::{PendingWrite, Writer, WriterCommand};
+use self::writer::{LogWatch, PendingWrite, Writer, WriterCommand};
 use super::contract::{BoxFuture, Commit, PageToken, SessionPage, Store, StoredSession};
 use super::error::{Cause, CommitError, StoreError};
 use super::session_id::SessionId;
@@ -105,23 +109,43 @@ impl Sqlite {
 
     fn start(path: &Path, options: &SqliteOptions) -> Result<Sqlite, StoreError> {
         let conn = schema::writing(path, options)?;
-        let owners = OwnerRow::of(&conn).map_err(store_error)?;
-        let owner = Arc::new(Ownership::new(&owners, owner::boot()));
+        let files = OpenFiles::of(&conn, path)?;
+        let witness = Witness::new(files.witness());
+        // Before the row: it is not said to have less than another process has committed meanwhile.
+        let found = witness.testimonies();
+        let owners = schema::identified(&conn).map_err(|error| error.context(path.display()))?;
+        let accused = options.restored || found.accuse(&owners).is_some();
+        let (log_size, salt) = (files.committed(), files.log_salt());
+        let owner = Arc::new(Ownership::new(&owners, owner::boot(), accused, files));
         let (reads, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         let path: Arc<Path> = PathBuf::from(path).into();
         let busy_timeout = options.busy_timeout;
         let reader = |_| {
             let (path, jobs) = (Arc::clone(&path), Arc::clone(&jobs));
-            thread("outlive-reader", move || read_jobs(&path, busy_timeout, &jobs))
+            let owner = Arc::clone(&owner);
+            thread("outlive-reader", move || read_jobs(&path, busy_timeout, &owner, &jobs))
         };
         let readers = (0..options.readers).map(reader).collect::<Result<Vec<_>, _>>()?;
         let (sender, commands) = channel();
         let (done, closed) = watch::channel(None);
         let durability = options.durability;
         let shared = Arc::clone(&owner);
-        let writer =
-            Writer { conn, durability, busy_timeout, owner: shared, readers, sweeping: false };
+        let log = LogWatch::new(log_size);
+        let writer = Writer {
+            conn,
+            durability,
+            busy_timeout,
+            restored: options.restored,
+            owner: shared,
+            readers,
+            sweeping: false,
+            log,
+            salt,
+            is_log_new: false,
+            witness,
+            commits: 0,
+        };
         let writer = thread("outlive-writer", move || writer.run(&commands, &done))?;
         let channels = Mutex::new(Some(Channels { writes: sender, reads }));
         let inner = SqliteInner { channels, writer: Mutex::new(Some(writer)), closed, owner };
@@ -208,14 +232,23 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 /// Carries out reads until every sender is dropped.
-fn read_jobs(path: &Path, busy_timeout: Duration, jobs: &Mutex<Receiver<ReadJob>>) {
+fn read_jobs(
+    path: &Path,
+    busy_timeout: Duration,
+    owner: &Ownership,
+    jobs: &Mutex<Receiver<ReadJob>>,
+) {
     let mut open: Option<Connection> = None;
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         let conn = match open.take() {
             Some(conn) => Ok(conn),
-            None => schema::reading(path, busy_timeout),
+            // Another file may have the name by now.
+            None => owner
+                .require_files(None)
+                .and_then(|()| schema::reading(path, busy_timeout))
+                .and_then(|conn| owner.require_files(Some(&conn)).map(|()| conn)),
         };
         match conn {
             Ok(conn) => job(Ok(open.insert(conn))),
@@ -241,9 +274,16 @@ impl Store for Sqlite {
     }
 
     fn is_owner(&self) -> BoxFuture<'_, bool> {
-        self.read_with(|conn, owner| {
-            let owners = OwnerRow::of(conn).map_err(store_error)?;
-            Ok(owners.epoch == owner.epoch())
+        let asked = self.read_with(|conn, owner| {
+            let lost = owner.file_loss(Some(conn))?.is_some();
+            Ok(!lost && OwnerRow::of(conn)?.epoch == owner.epoch())
+        });
+        Box::pin(async {
+            match asked.await {
+                // Without its file there is no connection to ask.
+                Err(_) if self.inner.owner.is_lost() => Ok(false),
+                answer => answer,
+            }
         })
     }
 
@@ -253,7 +293,7 @@ impl Store for Sqlite {
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
-        self.write(PreparedCommit::of(commit).map(Write::Commit))
+        self.write(PreparedCommit::of(commit).map(Box::new).map(Write::Commit))
     }
 
     fn read<'a>(

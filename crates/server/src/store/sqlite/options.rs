@@ -24,6 +24,7 @@ pub struct SqliteOptions {
     pub(super) busy_timeout: Duration,
     pub(super) readers: usize,
     pub(super) max_bytes: Option<u64>,
+    pub(super) restored: bool,
 }
 
 impl Default for SqliteOptions {
@@ -33,6 +34,7 @@ impl Default for SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             readers: 2,
             max_bytes: None,
+            restored: false,
         }
     }
 }
@@ -62,6 +64,15 @@ impl SqliteOptions {
     /// beside the file is not counted. Default: no limit.
     pub fn max_bytes(mut self, bytes: u64) -> SqliteOptions {
         self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// The file may be an older copy of itself: its records are [lossy](crate::store::StoredSession::lossy). The
+    /// store notices most copies that were put back; `docs/sqlite.md` says which it cannot notice. Set it for the
+    /// first start after such a copy, and not for later ones: each one makes the records of before lossy. Default:
+    /// no.
+    pub fn restored(mut self, restored: bool) -> SqliteOptions {
+        self.restored = restored;
         self
     }
 }

@@ -1,57 +1,114 @@
 //! The file: its schema, how it is opened, and how an older one is brought up to date.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::faults::{open_error, store_error};
 use super::options::{Durability, SqliteOptions};
+use super::owner::OwnerRow;
 use crate::store::error::StoreError;
 
 /// What marks a file as ours: "outl".
 pub(super) const APPLICATION: i64 = 0x6f75_746c;
 
-/// What brings a file from one schema to the next: the first makes version 1 of an empty file. A step
+/// The schema that the first step makes. Files of an earlier one were written before the first release.
+const FIRST: i64 = 2;
+
+/// What brings a file from one schema to the next: the first makes version [`FIRST`] of an empty file. A step
 /// that was released is never changed; a new one is added.
 pub(super) const STEPS: &[&str] = &["
 CREATE TABLE owner (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,   -- counted up by whoever takes the store: the newest one owns it
+    run INTEGER NOT NULL,     -- chosen by that owner by chance: no two histories have the same
+    commits INTEGER NOT NULL, -- transactions since the file was made
+    generation INTEGER NOT NULL, -- how often a log was begun, at least
     unsure INTEGER NOT NULL,  -- the last owner that may lose commits in a power cut; 0: none
     boot TEXT,                -- the boot of the system in which that one ran; NULL: not known
-    before INTEGER NOT NULL   -- as unsure, if the system still is in that boot
+    before INTEGER NOT NULL,  -- as unsure, if the system still is in that boot
+    sum INTEGER NOT NULL      -- the checksum of this row
 ) STRICT;
-INSERT INTO owner VALUES (1, 0, 0, NULL, 0);
+INSERT INTO owner VALUES (1, 0, 0, 0, 0, 0, NULL, 0, 5097295301719249026);
+
+-- The last even and the last odd generation, in a page each. The older one is in the file by now, and the
+-- newer one perhaps in the log only: a log beside another file does not fit.
+CREATE TABLE mark_even (generation INTEGER NOT NULL) STRICT;
+INSERT INTO mark_even VALUES (0);
+CREATE TABLE mark_odd (generation INTEGER NOT NULL) STRICT;
+INSERT INTO mark_odd VALUES (-1);
 
 CREATE TABLE session (
     key INTEGER PRIMARY KEY AUTOINCREMENT, -- never used for another session
     id TEXT NOT NULL UNIQUE,
+    hash INTEGER NOT NULL,    -- of the id
     version INTEGER NOT NULL, -- how often it was committed
     owner INTEGER NOT NULL,   -- the epoch of the owner that committed it last
     state TEXT NOT NULL,      -- CREATED, STARTING, ACTIVE, DETACHED, SUSPENDED, CLOSING or ENDED
     base INTEGER NOT NULL,    -- the last entry that was trimmed; 0: none
     head INTEGER NOT NULL,    -- the last entry; 0: none
-    snapshot TEXT NOT NULL    -- the record, in JSON
+    snapshot TEXT NOT NULL,   -- the record, in JSON
+    sum INTEGER NOT NULL      -- the checksum of this row
 ) STRICT;
 CREATE INDEX session_unfinished ON session (key) WHERE state <> 'ENDED';
+-- What an index has lost is not found by it, but by the other one.
+CREATE INDEX session_hash ON session (hash, state = 'ENDED');
 
 CREATE TABLE chunk (
     session INTEGER NOT NULL, -- session.key
     first INTEGER NOT NULL,   -- the place of its first entry
     last INTEGER NOT NULL,    -- the place of its last entry
-    body TEXT NOT NULL        -- the entries, a line of JSON each, with a newline between two
+    body TEXT NOT NULL,       -- the entries, a line of JSON each, with a newline between two
+    sum INTEGER NOT NULL      -- the checksum of this row
 ) STRICT;
 CREATE UNIQUE INDEX chunk_place ON chunk (session, last);
 
 CREATE TABLE forgotten (
-    session INTEGER PRIMARY KEY -- the key of a session that is gone, and whose chunks are on their way
+    session INTEGER PRIMARY KEY, -- the key of a session that is gone, and whose chunks are being deleted
+    sum INTEGER NOT NULL         -- the checksum of this row
 ) STRICT;
 "];
 
+/// The schema that so many steps make.
+fn after(steps: usize) -> i64 {
+    FIRST - 1 + i64::try_from(steps).unwrap_or(i64::MAX - FIRST)
+}
+
 /// The newest schema this version knows.
 fn newest() -> i64 {
-    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+    after(STEPS.len())
+}
+
+/// The names of tables and indexes with their SQL.
+type Schema = BTreeMap<String, String>;
+
+fn schema(conn: &Connection) -> rusqlite::Result<Schema> {
+    let mut read = conn.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    let found = read.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    found.collect()
+}
+
+/// The tables and indexes are those that the steps make: also what says how rows are read can be damaged.
+fn verify(conn: &Connection) -> Result<(), StoreError> {
+    static KNOWN: OnceLock<Schema> = OnceLock::new();
+    let known = if let Some(known) = KNOWN.get() {
+        known
+    } else {
+        let fresh = Connection::open_in_memory().map_err(store_error)?;
+        fresh.execute_batch(&STEPS.concat()).map_err(store_error)?;
+        let known = schema(&fresh).map_err(store_error)?;
+        KNOWN.get_or_init(|| known)
+    };
+    let found = schema(conn).map_err(store_error)?;
+    // Others may have added their own.
+    match known.iter().find(|(name, sql)| found.get(*name) != Some(*sql)) {
+        Some((name, _)) => Err(StoreError::Corrupt(format!("the schema of {name}").into())),
+        None => Ok(()),
+    }
 }
 
 /// The connection that writes. Makes the file if there is none, and brings it up to date.
@@ -60,10 +117,28 @@ pub(super) fn writing(path: &Path, options: &SqliteOptions) -> Result<Connection
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = connect(path, flags, options.busy_timeout).and_then(|conn| {
+        // Until it is known that the log is its own.
+        leave_log_on_close(&conn, true).map_err(store_error)?;
         prepare(&conn, options).map_err(|error| error.into_store(path))?;
         Ok(conn)
     });
     opened.map_err(|error| error.context(path.display()))
+}
+
+/// The row of the owner, of a file whose log is its own.
+pub(super) fn identified(conn: &Connection) -> Result<OwnerRow, StoreError> {
+    // In one transaction: another process may commit meanwhile.
+    let transaction = conn.unchecked_transaction().map_err(store_error)?;
+    let owners = OwnerRow::of(&transaction)?;
+    owners.require_own_log(&transaction)?;
+    transaction.finish().map_err(store_error)?;
+    leave_log_on_close(conn, false).map_err(store_error)?;
+    Ok(owners)
+}
+
+/// Whether `SQLite` leaves the log as it is when the connection is closed, or brings it into the file.
+pub(super) fn leave_log_on_close(conn: &Connection, leave: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave).map(|_| ())
 }
 
 /// A connection that reads.
@@ -71,6 +146,7 @@ pub(super) fn reading(path: &Path, busy: Duration) -> Result<Connection, StoreEr
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = connect(path, flags, busy).and_then(|conn| {
         conn.execute_batch("PRAGMA query_only = 1").map_err(store_error)?;
+        verify(&conn)?;
         Ok(conn)
     });
     opened.map_err(|error| error.context(path.display()))
@@ -130,6 +206,7 @@ fn prepare(conn: &Connection, options: &SqliteOptions) -> Result<(), OpenError> 
     if found < newest() {
         migrate(conn, STEPS)?;
     }
+    verify(conn).map_err(OpenError::Store)?;
     if let Some(bytes) = options.max_bytes {
         let page: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page;
@@ -162,6 +239,10 @@ fn identify(conn: &Connection) -> Result<i64, OpenError> {
         let why = format!("it has schema {version}, and this one knows schemas up to {}", newest());
         return Err(OpenError::Store(StoreError::Newer(why.into())));
     }
+    if ours && version < FIRST {
+        let why = format!("it has schema {version}, from before the first release");
+        return Err(OpenError::Store(StoreError::Foreign(why.into())));
+    }
     Ok(version)
 }
 
@@ -177,10 +258,11 @@ fn migrate(conn: &Connection, steps: &[&str]) -> Result<(), OpenError> {
 fn take(conn: &Connection, steps: &[&str]) -> Result<(), OpenError> {
     // Again, under the lock: another process may have migrated it meanwhile.
     let found = identify(conn)?;
-    for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
+    let taken = usize::try_from(found - FIRST + 1).unwrap_or(0);
+    for step in steps.iter().skip(taken) {
         conn.execute_batch(step)?;
     }
-    let known = steps.len();
+    let known = after(steps.len());
     conn.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {known};"
     ))?;
@@ -207,12 +289,9 @@ mod tests {
         let one = "CREATE TABLE a (n); INSERT INTO a VALUES (7)";
         let two = "ALTER TABLE a ADD COLUMN m DEFAULT 8";
         assert!(migrated(&conn, &[one]));
-        // The steps that this version knows are as many as it has; these are a test's own.
-        assert_eq!(version(&conn), 1);
-        conn.execute_batch("PRAGMA user_version = 0; DROP TABLE a").unwrap();
-        assert!(migrated(&conn, &[one]));
+        assert_eq!(version(&conn), FIRST);
         assert!(migrated(&conn, &[one, two]));
-        assert_eq!(version(&conn), 2);
+        assert_eq!(version(&conn), FIRST + 1);
         let row: (i64, i64) =
             conn.query_row("SELECT n, m FROM a", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         assert_eq!(row, (7, 8));
@@ -223,7 +302,7 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         assert!(migrated(&conn, &["CREATE TABLE a (n)"]));
         assert!(!migrated(&conn, &["", "CREATE TABLE b (n); CREATE TABLE a (n)"]));
-        assert_eq!(version(&conn), 1);
+        assert_eq!(version(&conn), FIRST);
         let mut tables = conn.prepare("SELECT name FROM sqlite_schema").unwrap();
         let tables: Vec<String> =
             tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();

@@ -5,6 +5,8 @@ use std::str;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::reader::{SessionRow, record_columns};
+use super::sums::{self, Sum, name_hash};
 use crate::store::contract::Commit;
 use crate::store::error::{Cause, CommitError, StoreError};
 use crate::store::session_id::SessionId;
@@ -18,7 +20,7 @@ const SWEEP: i64 = 64;
 
 /// What is to be written, ready to be bound.
 pub(super) enum Write {
-    Commit(PreparedCommit),
+    Commit(Box<PreparedCommit>),
     Forget(SessionId),
 }
 
@@ -32,7 +34,11 @@ pub(super) struct PreparedCommit {
     before: i64,
     head: i64,
     snapshot: String,
+    /// The begun checksum of the record.
+    sum: Sum,
     chunks: Vec<Chunk>,
+    /// The checksum of each chunk.
+    sums: Vec<i64>,
 }
 
 struct Chunk {
@@ -62,9 +68,24 @@ impl PreparedCommit {
         let snapshot = serde_json::to_string(&snapshot).map_err(|error| {
             StoreError::Io(Cause::from_error(error).context("the record has no JSON form"))
         })?;
+        let sum = sums::of_snapshot(session.as_str(), &snapshot);
         let chunks = chunks(before, &entries)?;
+        let of_chunk =
+            |chunk: &Chunk| sums::of_chunk(session.as_str(), chunk.first, chunk.last, &chunk.body);
+        let sums = chunks.iter().map(of_chunk).collect();
         let expect = place(expect.0)?;
-        Ok(PreparedCommit { session, expect, state, base, before, head, snapshot, chunks })
+        Ok(PreparedCommit {
+            session,
+            expect,
+            state,
+            base,
+            before,
+            head,
+            snapshot,
+            sum,
+            chunks,
+            sums,
+        })
     }
 
     fn size(&self) -> usize {
@@ -102,15 +123,17 @@ fn chunks(before: i64, entries: &[Bytes]) -> Result<Vec<Chunk>, CommitError> {
 }
 
 const CREATE: &str = "
-    INSERT INTO session (id, version, owner, state, base, head, snapshot)
-    VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING RETURNING key";
+    INSERT INTO session (id, version, owner, state, base, head, snapshot, sum, hash)
+    VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING RETURNING key";
 
 const UPDATE: &str = "
     UPDATE session
-    SET version = version + 1, owner = ?2, state = ?3, base = ?4, head = ?5, snapshot = ?6
-    WHERE id = ?1 AND version = ?7 AND head = ?8 AND base <= ?4 RETURNING key";
+    SET version = version + 1, owner = ?2, state = ?3, base = ?4, head = ?5, snapshot = ?6,
+        sum = ?7
+    WHERE id = ?1 AND version = ?8 AND head = ?9 AND base <= ?4 RETURNING key";
 
-const APPEND: &str = "INSERT INTO chunk (session, first, last, body) VALUES (?1, ?2, ?3, ?4)";
+const APPEND: &str =
+    "INSERT INTO chunk (session, first, last, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const DELETE: &str = "
     DELETE FROM chunk WHERE rowid IN
@@ -128,62 +151,76 @@ pub(super) fn apply(conn: &Connection, epoch: i64, write: &Write) -> rusqlite::R
 }
 
 fn keep(conn: &Connection, epoch: i64, commit: &PreparedCommit) -> rusqlite::Result<WriteResult> {
-    let PreparedCommit { session, expect, state, base, before, head, snapshot, chunks } = commit;
+    let PreparedCommit { session, expect, state, base, before, head, snapshot, .. } = commit;
     let id = session.as_str();
+    let version = expect.saturating_add(1);
+    let columns = record_columns(version, epoch, state, *base, *head);
+    let sum = commit.sum.clone().with(columns);
     let key: Option<i64> = if *expect == 0 {
         if *before != 0 {
-            return why_not(conn, commit);
+            return Ok(why_not(conn, commit));
         }
         conn.prepare_cached(CREATE)?
-            .query_row(params![id, epoch, state, base, head, snapshot], |row| row.get(0))
+            .query_row(params![id, epoch, state, base, head, snapshot, sum, name_hash(id)], |row| {
+                row.get(0)
+            })
             .optional()?
     } else {
-        let bound = params![id, epoch, state, base, head, snapshot, expect, before];
+        let bound = params![id, epoch, state, base, head, snapshot, sum, expect, before];
         conn.prepare_cached(UPDATE)?.query_row(bound, |row| row.get(0)).optional()?
     };
-    let Some(key) = key else { return why_not(conn, commit) };
+    let Some(key) = key else { return Ok(why_not(conn, commit)) };
     let mut append = conn.prepare_cached(APPEND)?;
-    for Chunk { first, last, body } in chunks {
+    for (Chunk { first, last, body }, sum) in commit.chunks.iter().zip(&commit.sums) {
         // What is trimmed in the same step need not be written at all.
         if last > base {
-            append.execute(params![key, first, last, body])?;
+            append.execute(params![key, first, last, body, sum])?;
         }
     }
     if *base > 0 {
-        let most = TRIM + i64::try_from(chunks.len()).unwrap_or(TRIM);
+        let most = TRIM + i64::try_from(commit.chunks.len()).unwrap_or(TRIM);
         conn.prepare_cached(DELETE)?.execute(params![key, base, most])?;
     }
     Ok(Ok(()))
 }
 
 /// Why no row was changed.
-fn why_not(conn: &Connection, commit: &PreparedCommit) -> rusqlite::Result<WriteResult> {
-    let found: Option<i64> = conn
-        .prepare_cached("SELECT version FROM session WHERE id = ?1")?
-        .query_row([commit.session.as_str()], |row| row.get(0))
-        .optional()?;
-    Ok(Err(if found.unwrap_or(0) == commit.expect {
-        refused("it does not go on where its log ends, or its log's base goes back")
-    } else {
-        CommitError::Stale
-    }))
+fn why_not(conn: &Connection, commit: &PreparedCommit) -> WriteResult {
+    Err(match SessionRow::find(conn, &commit.session) {
+        // Damage must not look like another owner.
+        Err(error) => error.into(),
+        Ok(found) if found.as_ref().map_or(0, |found| found.version) == commit.expect => {
+            refused("it does not go on where its log ends, or its log's base goes back")
+        }
+        Ok(_) => CommitError::Stale,
+    })
 }
 
 fn forget(conn: &Connection, session: &SessionId) -> rusqlite::Result<WriteResult> {
-    let id = session.as_str();
-    conn.prepare_cached("INSERT INTO forgotten SELECT key FROM session WHERE id = ?1")?
-        .execute([id])?;
-    conn.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([id])?;
+    let find = "DELETE FROM session WHERE id = ?1 RETURNING key";
+    let key: Option<i64> =
+        conn.prepare_cached(find)?.query_row([session.as_str()], |row| row.get(0)).optional()?;
+    let Some(key) = key else {
+        // It is gone, or damage hides it.
+        return Ok(SessionRow::find(conn, session).map(|_| ()).map_err(CommitError::Failed));
+    };
+    conn.prepare_cached("INSERT INTO forgotten VALUES (?1, ?2)")?
+        .execute([key, sums::of_forgotten(key)])?;
     Ok(Ok(()))
 }
 
 /// Deletes some chunks of a forgotten session. Returns whether more may be left.
 pub(super) fn sweep(conn: &Connection) -> rusqlite::Result<bool> {
-    let found: Option<i64> = conn
-        .prepare_cached("SELECT session FROM forgotten LIMIT 1")?
-        .query_row([], |row| row.get(0))
+    let found: Option<(i64, i64)> = conn
+        .prepare_cached("SELECT session, sum FROM forgotten LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(key) = found else { return Ok(false) };
+    let Some((key, sum)) = found else { return Ok(false) };
+    if sum != sums::of_forgotten(key) {
+        // The key may be that of a session that is there.
+        tracing::error!(key, "a row of forgotten sessions is damaged; no more of them are deleted");
+        return Ok(false);
+    }
     let deleted = conn.prepare_cached(DELETE)?.execute(params![key, i64::MAX, SWEEP])?;
     if deleted == 0 {
         conn.prepare_cached("DELETE FROM forgotten WHERE session = ?1")?.execute([key])?;

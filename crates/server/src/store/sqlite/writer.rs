@@ -11,7 +11,9 @@ use tokio::sync::{oneshot, watch};
 use super::faults::{is_rolled_back, store_error};
 use super::options::Durability;
 use super::owner::{OwnerRow, Ownership};
-use super::schema::synchronous;
+use super::presence::LogSalt;
+use super::schema::{leave_log_on_close, synchronous};
+use super::witness::Witness;
 use super::write::{Write, WriteResult, apply, sweep};
 use crate::store::error::{Cause, CommitError, StoreError};
 
@@ -37,10 +39,68 @@ pub(super) struct Writer {
     pub(super) durability: Durability,
     /// How long another process may hold the lock.
     pub(super) busy_timeout: Duration,
+    /// Whether the file is an older copy, until this process takes it.
+    pub(super) restored: bool,
     pub(super) owner: Arc<Ownership>,
     pub(super) readers: Vec<JoinHandle<()>>,
     /// Whether chunks of forgotten sessions may be left.
     pub(super) sweeping: bool,
+    pub(super) log: LogWatch,
+    pub(super) salt: LogSalt,
+    /// Whether the log was begun anew with the last transaction.
+    pub(super) is_log_new: bool,
+    pub(super) witness: Witness,
+    /// How many transactions the file has, with the one that is under way.
+    pub(super) commits: i64,
+}
+
+/// Whether the log gets into the file. `SQLite` tries it by itself when the log is 16 MiB long, and does not tell.
+pub(super) struct LogWatch {
+    /// From this size of the log on it is tried again, to know why it grows.
+    look_at: u64,
+    /// Transactions since it was tried.
+    since: u32,
+    /// Why the log did not get into the file.
+    stuck: Option<String>,
+}
+
+/// A log that is longer by so much is looked at.
+const LOG_GROWTH: u64 = 16 * 1024 * 1024;
+/// While the log does not get into the file, it is tried every so many transactions.
+const LOG_RETRY: u32 = 256;
+
+impl LogWatch {
+    pub(super) fn new(size: u64) -> LogWatch {
+        LogWatch { look_at: size.max(LOG_GROWTH) + LOG_GROWTH, since: 0, stuck: None }
+    }
+
+    /// After a transaction, which made the log so long.
+    fn committed(&mut self, conn: &Connection, size: u64) {
+        self.look_at = self.look_at.min(size.max(LOG_GROWTH) + LOG_GROWTH);
+        self.since += 1;
+        if size < self.look_at && (self.stuck.is_none() || self.since < LOG_RETRY) {
+            return;
+        }
+        *self = LogWatch { stuck: self.look(conn, size), ..LogWatch::new(size) };
+    }
+
+    /// Why the log does not get into the file. It is logged when that is another reason than before.
+    fn look(&self, conn: &Connection, size: u64) -> Option<String> {
+        let is_done = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?);
+        let stuck = match conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], is_done) {
+            Ok(true) => None,
+            Ok(false) => Some("other connections read the whole time".to_owned()),
+            Err(error) => Some(store_error(error).to_string()),
+        };
+        match &stuck {
+            Some(why) if stuck != self.stuck => {
+                tracing::warn!(%why, bytes = size, "the log does not get into the file, and grows");
+            }
+            None if self.stuck.is_some() => tracing::info!("the log got into the file again"),
+            Some(_) | None => {}
+        }
+        stuck
+    }
 }
 
 /// Why a transaction failed.
@@ -157,10 +217,20 @@ impl Writer {
 
     /// One transaction. A refused write does not fail the others.
     fn attempt(&mut self, writes: &[Write]) -> Result<Vec<WriteResult>, TransactionError> {
+        if self.is_lost().map_err(TransactionError::NotBegun)? {
+            return Ok(all(writes, &CommitError::Stale));
+        }
         self.begin().map_err(TransactionError::NotBegun)?;
         match self.within(writes) {
             Ok(Some(answers)) => match self.conn.execute_batch("COMMIT") {
-                Ok(()) => Ok(answers),
+                Ok(()) => {
+                    // Before anybody is told that they are kept.
+                    self.witness.committed(self.commits);
+                    self.is_log_new = self.salt.is_new();
+                    let size = self.owner.files().committed();
+                    self.log.committed(&self.conn, size);
+                    Ok(answers)
+                }
                 Err(error) => {
                     self.roll_back();
                     let broken = if is_rolled_back(&error) {
@@ -177,9 +247,25 @@ impl Writer {
             }
             Err(error) => {
                 self.roll_back();
-                Err(TransactionError::RolledBack(store_error(error)))
+                Err(TransactionError::RolledBack(error))
             }
         }
+    }
+
+    /// Whether something happened to the files. If it is only the log that was deleted, what is in it is brought
+    /// into the file, or it would be gone with this process.
+    fn is_lost(&mut self) -> Result<bool, StoreError> {
+        if self.owner.file_loss(Some(&self.conn))?.is_none() {
+            return Ok(false);
+        }
+        self.sweeping = false;
+        if self.owner.files().can_be_saved() {
+            let saved = self.conn.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(()));
+            if let Err(error) = saved {
+                tracing::error!(%error, "the deleted log cannot be brought into the file");
+            }
+        }
+        Ok(true)
     }
 
     /// Waits for the lock itself: `SQLite` tries less and less often, and a busy earlier owner would keep the next
@@ -199,19 +285,21 @@ impl Writer {
     }
 
     /// Carries out the writes; `None` if the store has another owner.
-    fn within(&mut self, writes: &[Write]) -> rusqlite::Result<Option<Vec<WriteResult>>> {
+    fn within(&mut self, writes: &[Write]) -> Result<Option<Vec<WriteResult>>, StoreError> {
         let epoch = self.owner.epoch();
-        if epoch == 0 || epoch != OwnerRow::of(&self.conn)?.epoch {
+        let owners = OwnerRow::of(&self.conn)?;
+        if epoch == 0 || epoch != owners.epoch {
             self.sweeping = false;
             return Ok(None);
         }
+        self.commits = owners.count(&self.conn, self.is_log_new)?;
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
-            answers.push(apply(&self.conn, epoch, write)?);
+            answers.push(apply(&self.conn, epoch, write).map_err(store_error)?);
             self.sweeping |= matches!(write, Write::Forget(_));
         }
         if self.sweeping {
-            self.sweeping = sweep(&self.conn)?;
+            self.sweeping = sweep(&self.conn).map_err(store_error)?;
         }
         Ok(Some(answers))
     }
@@ -238,26 +326,28 @@ impl Writer {
 
     /// Takes ownership. This is on the disk before the reply, whatever the durability of commits.
     fn own(&mut self) -> Result<(), StoreError> {
-        let taken = self.durably(|conn, fast| self.owner.take(conn, fast))?;
+        self.owner.require_files(Some(&self.conn))?;
+        let (owner, restored) = (Arc::clone(&self.owner), self.restored);
+        let taken =
+            self.durably(|conn, witness, fast| owner.take(conn, witness, restored, fast))?;
         self.owner.became(taken);
+        self.restored = false;
+        self.witness.took();
         self.sweeping = true;
         Ok(())
     }
 
     /// A small transaction that is on the disk when it has succeeded, with everything before it.
     fn durably<T>(
-        &self,
-        act: impl FnOnce(&Connection, bool) -> rusqlite::Result<T>,
+        &mut self,
+        act: impl FnOnce(&Connection, &mut Witness, bool) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let fast = self.durability == Durability::Fast;
         synchronous(&self.conn, Durability::Full).map_err(store_error)?;
         let done = self.begin().and_then(|()| {
-            let acted = act(&self.conn, fast);
-            let ended = acted.and_then(|made| self.conn.execute_batch("COMMIT").map(|()| made));
-            ended.map_err(|error| {
-                self.roll_back();
-                store_error(error)
-            })
+            let acted = act(&self.conn, &mut self.witness, fast);
+            let commit = || self.conn.execute_batch("COMMIT").map_err(store_error);
+            acted.and_then(|made| commit().map(|()| made)).inspect_err(|_| self.roll_back())
         });
         synchronous(&self.conn, self.durability).map_err(store_error)?;
         done
@@ -269,8 +359,17 @@ impl Writer {
             // A reader that panicked has nothing to finish.
             let _ = reader.join();
         }
+        let lost = self.is_lost();
+        if !matches!(lost, Ok(false)) {
+            // The files that have the names by now may be those of another owner, or of none.
+            leave_log_on_close(&self.conn, true).map_err(store_error)?;
+            let told = lost.and_then(|_| self.owner.require_files(Some(&self.conn)));
+            let closed = self.conn.close().map_err(|(_, error)| store_error(error));
+            return told.and(closed);
+        }
         let sure = if self.durability == Durability::Fast && self.owner.epoch() != 0 {
-            self.durably(|conn, _| self.owner.is_sure(conn))
+            let owner = Arc::clone(&self.owner);
+            self.durably(|conn, _, _| owner.is_sure(conn))
         } else {
             Ok(())
         };
@@ -279,6 +378,7 @@ impl Writer {
             .conn
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .or_else(|error| if is_rolled_back(&error) { Ok(()) } else { Err(store_error(error)) });
+        self.witness.sync();
         let closed = self.conn.close().map_err(|(_, error)| store_error(error));
         sure.and(checkpointed).and(closed)
     }

@@ -1,5 +1,6 @@
 //! A process of its own: this program again, which runs nothing but [`child`].
 
+use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -48,12 +49,52 @@ fn child() {
         "commit" => runtime.block_on(commits(file, Durability::Full)),
         "commit fast" => runtime.block_on(commits(file, Durability::Fast)),
         "fill" => runtime.block_on(fill(file)),
+        "stuck" => {
+            tracing::subscriber::set_global_default(Logged).unwrap();
+            runtime.block_on(super::gone::stuck(file));
+        }
         "open" => say(&match Sqlite::open(file) {
             Ok(_) => "opened".to_string(),
             Err(error) => format!("{error:?}"),
         }),
         other => panic!("{other}"),
     }
+}
+
+/// Says what is logged, on any thread.
+struct Logged;
+
+/// What an event says, field by field.
+struct Text(String);
+
+impl tracing::field::Visit for Text {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl tracing::Subscriber for Logged {
+    fn enabled(&self, of: &tracing::Metadata<'_>) -> bool {
+        *of.level() <= tracing::Level::INFO && of.target().starts_with("outlive")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        say(&text.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// How many lines a session's commit has, so that its version says where its log ends.

@@ -3,11 +3,11 @@
 use std::fs;
 
 use outlive::ids::Seq;
-use outlive_server::store::{Sqlite, Store, StoreError};
+use outlive_server::store::{CommitError, Sqlite, Store, StoreError};
 use rusqlite::Connection;
 
 use super::{has_six, make_six, owned};
-use outlive_testkit::place::{Place, line, name};
+use outlive_testkit::place::{Place, commit, line, name};
 
 #[tokio::test]
 async fn a_damaged_record_is_told_by_its_name_and_the_others_go_on() {
@@ -130,4 +130,46 @@ async fn damaged_bytes_are_told_or_harmless() {
         let _ = store.forget(&name("a")).await;
     }
     assert!(told > 10, "{told}");
+}
+
+/// The index that finds a name has lost it: that is damage, and not a session that is not there.
+#[tokio::test]
+async fn a_name_that_an_index_has_lost_is_told() {
+    let place = Place::new();
+    let store = owned(&place).await;
+    make_six(&store, "bad").await;
+    make_six(&store, "good").await;
+    store.close().await.unwrap();
+    let bytes = fs::read(place.file()).unwrap();
+    let mut damaged = bytes.clone();
+    // In the index a name is not followed by its hash but by a key.
+    let places: Vec<usize> =
+        (0..bytes.len() - 3).filter(|at| bytes[*at..].starts_with(b"bad")).collect();
+    let mut found = 0;
+    for at in places {
+        damaged[at] ^= 1;
+        fs::write(place.file(), &damaged).unwrap();
+        damaged[at] ^= 1;
+        let store = Sqlite::open(place.file()).unwrap();
+        let told = [
+            store.load(&name("bad")).await.map(|_| ()),
+            store.read(&name("bad"), Seq(1), Seq(6), usize::MAX).await.map(|_| ()),
+            store.unfinished(None, 9).await.map(|_| ()),
+        ];
+        let named = |error: &StoreError| matches!(error, StoreError::Corrupt(why) if why.message().contains("session bad"));
+        found += usize::from(told[..2].iter().all(|told| told.as_ref().is_err_and(named)));
+        assert!(told.iter().any(Result::is_err), "{told:?}");
+        // Who writes is told as well, and not that another owner has it.
+        store.open().await.unwrap();
+        let answers =
+            [store.commit(commit("bad", 2, 6, 1)).await, store.forget(&name("bad")).await];
+        if told[0].is_err() {
+            let corrupt = |answer: &Result<(), CommitError>| {
+                matches!(answer, Err(CommitError::Failed(StoreError::Corrupt(_))))
+            };
+            assert!(answers.iter().all(corrupt), "{answers:?}");
+        }
+        has_six(&store, "good").await;
+    }
+    assert_eq!(found, 1, "only one index has it");
 }

@@ -11,7 +11,7 @@ use super::lossy::tells_boots;
 use outlive_testkit::place::{Place, line, name};
 
 /// Notes what a child says was acknowledged.
-fn note(acknowledged: &mut BTreeMap<String, u64>, text: &str) -> bool {
+pub(super) fn note(acknowledged: &mut BTreeMap<String, u64>, text: &str) -> bool {
     let noted = said(text).and_then(|said| said.split_once(' ')).and_then(|(id, version)| {
         let version: u64 = version.parse().ok()?;
         let high = acknowledged.entry(id.to_string()).or_default();

@@ -1,7 +1,6 @@
 //! What a later owner is told of commits that may be lost.
 
 use outlive_server::store::{Durability, Sqlite, Store};
-use rusqlite::Connection;
 
 use outlive_testkit::place::{Place, commit, name};
 
@@ -19,12 +18,7 @@ fn crash(store: Sqlite) {
 
 /// The system went down, and comes up again: nobody's boot is that of before.
 fn reboot(place: &Place) {
-    is_said_to_be_of(place, Some("a boot of before"));
-}
-
-fn is_said_to_be_of(place: &Place, boot: Option<&str>) {
-    let file = Connection::open(place.file()).unwrap();
-    file.execute("UPDATE owner SET boot = ?1 WHERE unsure > 0", [boot]).unwrap();
+    place.set_boot(Some("a boot of before"));
 }
 
 /// Whether this system says when it was booted.
@@ -157,7 +151,7 @@ async fn where_nothing_tells_a_boot_a_fast_owner_that_was_killed_may_have_lost_s
     let store = taken(&place, Durability::Fast).await;
     store.commit(commit("a", 0, 0, 1)).await.unwrap();
     crash(store);
-    is_said_to_be_of(&place, None);
+    place.set_boot(None);
     let store = taken(&place, Durability::Fast).await;
     assert!(lossy(&store, "a").await);
 }

@@ -4,10 +4,13 @@ mod child;
 mod damage;
 mod files;
 mod full;
+mod gone;
 mod kill;
 mod lossy;
 #[cfg(unix)]
 mod machine;
+mod restored;
+mod rot;
 
 use outlive::ids::Seq;
 use outlive_server::conformance;
