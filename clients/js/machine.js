@@ -63,7 +63,7 @@ export class Link {
     this.settings = { ...DEFAULTS, ...settings };
     this.state = table.initial;
     this.socket = 0;
-    this.hidden = this.offline = false;
+    this.hidden = false;
     this.attempts = this.failed_attaches = 0;
     this.leaving = false;
     this.retry = null;
@@ -132,8 +132,9 @@ export class Link {
   due() {
     const { state, reading } = this;
     if (state === "BACKING_OFF" && this.failed_attaches >= this.settings.failed_attaches) return "STRUCK_OUT";
-    if (state === "BACKING_OFF" && (this.hidden || this.offline)) return "SLEEP";
-    if ((state === "REPLAYING" || state === "LIVE") && this.hidden) return "SUSPEND";
+    const rests = this.hidden && this.outbox.length === 0;
+    if (state === "BACKING_OFF" && rests) return "SLEEP";
+    if ((state === "REPLAYING" || state === "LIVE") && rests) return "SUSPEND";
     const read = reading && !reading.anew && reading.applied >= this.head;
     return state === "REPLAYING" && read ? "CAUGHT_UP" : null;
   }
@@ -181,7 +182,7 @@ export class Link {
       }
       case "lost":
         return this.leaving ? "LOST_LEAVING" : "LOST";
-      default: // start, stop, hide, online, offline, command, opened, pong, goaway
+      default: // start, stop, hide, online, command, opened, pong, goaway
         return event.event.toUpperCase();
     }
   }
@@ -253,11 +254,8 @@ const lost = (event) => (event.event === "gap" ? event : outcomeOf(event.welcome
 const OPS = {
   note_hidden: (link) => { link.hidden = true; },
   note_shown: (link) => { link.hidden = false; },
-  note_online: (link) => { link.offline = false; },
-  note_offline: (link) => { link.offline = true; },
   disarm_all: (link, _, effects) => TIMERS.forEach((timer) => link.disarm(timer, effects)),
   disarm_attach: (link, _, effects) => link.disarm("attach", effects),
-  disarm_watchdog: (link, _, effects) => link.disarm("watchdog", effects),
   detach: (_, __, effects) => { effects.push({ effect: "send_detach" }); },
   hang_up: (link, _, effects) => {
     link.underWay = false;

@@ -130,7 +130,6 @@ export class Client {
   hide(): void;
   show(): void;
   online(): void;
-  offline(): void;
   /** Resolves when it is accepted. A server that leaves, or whose store does not answer, is come back to, and given it
    * again; one that sends the client away because of its token, or a limit, is given it after the next `start()`.
    * Rejects with `closed` and the code if the server sends the client away for good, or if the frame is too large

@@ -193,7 +193,6 @@ export class Client {
 
   show() { this.#whenLoaded(() => this.#feed({ event: "show", silent_ms: this.#now() - this.#heard })); }
   online() { this.#whenLoaded(() => this.#feed({ event: "online" })); }
-  offline() { this.#whenLoaded(() => this.#feed({ event: "offline" })); }
 
   /** Sends a prompt, now or when there is a connection again, and again to a server that only cannot take it now.
    * Resolves with `{n, seq}` when it is accepted. */
@@ -667,9 +666,7 @@ export class Client {
       else this.show();
     });
     on(window, "online", () => this.online());
-    on(window, "offline", () => this.offline());
     if (document?.visibilityState === "hidden" && !listensWhenHidden) this.hide();
-    if (window?.navigator?.onLine === false) this.offline();
   }
 }
 

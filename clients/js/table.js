@@ -11,7 +11,7 @@ export const table = {
     },
     {
       "name": "DORMANT",
-      "meaning": "No socket and no timer: the page is hidden, or there is no network. Whichever comes back wakes it."
+      "meaning": "No socket and no timer: the page is hidden, and nothing waits. A prompt, or the page in front, wakes it."
     },
     {
       "name": "BACKING_OFF",
@@ -61,11 +61,7 @@ export const table = {
     },
     {
       "name": "ONLINE",
-      "meaning": "There is a network."
-    },
-    {
-      "name": "OFFLINE",
-      "meaning": "There is no network."
+      "meaning": "The page is told that there is a network again: a hint."
     },
     {
       "name": "PROMPT",
@@ -209,11 +205,11 @@ export const table = {
     },
     {
       "name": "SLEEP",
-      "meaning": "Follow-up: a dial is due, and the page is hidden or there is no network."
+      "meaning": "Follow-up: a dial is due, the page is hidden, and no prompt waits."
     },
     {
       "name": "SUSPEND",
-      "meaning": "Follow-up: welcomed, and the page is hidden."
+      "meaning": "Follow-up: welcomed, the page is hidden, and no prompt waits."
     },
     {
       "name": "CAUGHT_UP",
@@ -406,24 +402,12 @@ export const table = {
       "meaning": "Keep in mind that the page is in front."
     },
     {
-      "name": "note_online",
-      "meaning": "Keep in mind that there is a network."
-    },
-    {
-      "name": "note_offline",
-      "meaning": "Keep in mind that there is none."
-    },
-    {
       "name": "disarm_all",
       "meaning": "Disarm every timer."
     },
     {
       "name": "disarm_attach",
       "meaning": "Disarm the timer of dial and welcome."
-    },
-    {
-      "name": "disarm_watchdog",
-      "meaning": "Disarm the watchdog."
     },
     {
       "name": "detach",
@@ -638,9 +622,6 @@ export const table = {
           "op": "note_shown"
         },
         {
-          "op": "note_online"
-        },
-        {
           "op": "disarm_all"
         },
         {
@@ -650,7 +631,7 @@ export const table = {
           "op": "arm_now"
         }
       ],
-      "because": "who asks is looking at the page, and knows more of the network than the browser"
+      "because": "who asks is looking at the page"
     },
     {
       "id": "U4",
@@ -846,6 +827,9 @@ export const table = {
       "verdict": "stay",
       "ops": [
         {
+          "op": "note_shown"
+        },
+        {
           "op": "reset_attempts"
         },
         {
@@ -866,6 +850,9 @@ export const table = {
       ],
       "verdict": "stay",
       "ops": [
+        {
+          "op": "note_shown"
+        },
         {
           "op": "probe"
         }
@@ -932,48 +919,30 @@ export const table = {
       "id": "V9",
       "section": "page and network",
       "from": [
-        "STOPPED",
-        "CONNECTING",
-        "ATTACHING",
-        "HIDDEN"
+        "STOPPED"
       ],
       "on": [
         "ONLINE"
       ],
-      "verdict": "stay",
-      "ops": [
-        {
-          "op": "note_online"
-        }
-      ],
-      "because": "noted"
+      "verdict": "ignore",
+      "reason": "not_started",
+      "ops": [],
+      "because": "nothing is wanted"
     },
     {
       "id": "V10",
       "section": "page and network",
       "from": [
-        "DORMANT"
+        "DORMANT",
+        "HIDDEN"
       ],
       "on": [
         "ONLINE"
       ],
-      "verdict": "go",
-      "to": "BACKING_OFF",
-      "ops": [
-        {
-          "op": "note_online"
-        },
-        {
-          "op": "disarm_all"
-        },
-        {
-          "op": "reset_attempts"
-        },
-        {
-          "op": "arm_now"
-        }
-      ],
-      "because": "the network is back: now"
+      "verdict": "ignore",
+      "reason": "duplicate",
+      "ops": [],
+      "because": "nobody looks and nothing waits; whoever does begins anew"
     },
     {
       "id": "V11",
@@ -1008,85 +977,30 @@ export const table = {
       "verdict": "stay",
       "ops": [
         {
-          "op": "note_online"
-        },
-        {
           "op": "probe"
         }
       ],
       "because": "the socket may belong to the network before: ask"
     },
     {
-      "id": "V13",
-      "section": "page and network",
-      "from": [
-        "STOPPED",
-        "DORMANT",
-        "BACKING_OFF",
-        "HIDDEN"
-      ],
-      "on": [
-        "OFFLINE"
-      ],
-      "verdict": "stay",
-      "ops": [
-        {
-          "op": "note_offline"
-        }
-      ],
-      "because": "noted; what follows from it is due in the same step"
-    },
-    {
-      "id": "V14",
+      "id": "V16",
       "section": "page and network",
       "from": [
         "CONNECTING",
         "ATTACHING"
       ],
       "on": [
-        "OFFLINE"
+        "ONLINE"
       ],
-      "verdict": "go",
-      "to": "DORMANT",
-      "ops": [
-        {
-          "op": "note_offline"
-        },
-        {
-          "op": "disarm_all"
-        },
-        {
-          "op": "hang_up"
-        }
-      ],
-      "because": "an attempt without a network is none, and counts as none"
-    },
-    {
-      "id": "V15",
-      "section": "page and network",
-      "from": [
-        "REPLAYING",
-        "LIVE"
-      ],
-      "on": [
-        "OFFLINE"
-      ],
-      "verdict": "stay",
-      "ops": [
-        {
-          "op": "note_offline"
-        },
-        {
-          "op": "disarm_watchdog"
-        }
-      ],
-      "because": "a short loss of the network is none for the socket: it is asked when the network is back"
+      "verdict": "ignore",
+      "reason": "duplicate",
+      "ops": [],
+      "because": "an attempt under way is the quickest one"
     },
     {
       "id": "P1",
       "section": "prompts and commands",
       "from": [
-        "DORMANT",
         "BACKING_OFF",
         "CONNECTING",
         "ATTACHING"
@@ -1110,8 +1024,7 @@ export const table = {
       "section": "prompts and commands",
       "from": [
         "REPLAYING",
-        "LIVE",
-        "HIDDEN"
+        "LIVE"
       ],
       "on": [
         "PROMPT"
@@ -1210,8 +1123,7 @@ export const table = {
       "section": "prompts and commands",
       "from": [
         "REPLAYING",
-        "LIVE",
-        "HIDDEN"
+        "LIVE"
       ],
       "on": [
         "ACCEPTED"
@@ -1238,8 +1150,7 @@ export const table = {
       "section": "prompts and commands",
       "from": [
         "REPLAYING",
-        "LIVE",
-        "HIDDEN"
+        "LIVE"
       ],
       "on": [
         "REFUSED"
@@ -1282,8 +1193,7 @@ export const table = {
       "section": "prompts and commands",
       "from": [
         "REPLAYING",
-        "LIVE",
-        "HIDDEN"
+        "LIVE"
       ],
       "on": [
         "REFUSED_FOR_NOW"
@@ -1302,6 +1212,66 @@ export const table = {
         }
       ],
       "because": "not now is not no: it stays, as one that was sent, and goes again under its number, perhaps to the next process"
+    },
+    {
+      "id": "P11",
+      "section": "prompts and commands",
+      "from": [
+        "DORMANT"
+      ],
+      "on": [
+        "PROMPT"
+      ],
+      "verdict": "go",
+      "to": "BACKING_OFF",
+      "ops": [
+        {
+          "op": "disarm_all"
+        },
+        {
+          "op": "queue"
+        },
+        {
+          "op": "save"
+        },
+        {
+          "op": "arm_now"
+        }
+      ],
+      "because": "what waits goes, also while nobody looks"
+    },
+    {
+      "id": "P12",
+      "section": "prompts and commands",
+      "from": [
+        "HIDDEN"
+      ],
+      "on": [
+        "PROMPT"
+      ],
+      "verdict": "go",
+      "to": "REPLAYING",
+      "ops": [
+        {
+          "op": "queue"
+        },
+        {
+          "op": "take_next"
+        },
+        {
+          "op": "save"
+        },
+        {
+          "op": "probe"
+        },
+        {
+          "op": "send_resume"
+        },
+        {
+          "op": "send_prompt"
+        }
+      ],
+      "because": "what is sent wants an answer, so the connection is watched until it is there"
     },
     {
       "id": "B1",
@@ -1363,7 +1333,7 @@ export const table = {
           "op": "disarm_all"
         }
       ],
-      "because": "nobody looks, or nothing can be reached: no timer, no attempt"
+      "because": "nobody looks, and nothing waits: no timer, no attempt"
     },
     {
       "id": "C1",
@@ -2007,8 +1977,7 @@ export const table = {
       "section": "the connection ends, or lasts",
       "from": [
         "REPLAYING",
-        "LIVE",
-        "HIDDEN"
+        "LIVE"
       ],
       "on": [
         "CLOSED_TOO_BIG"
@@ -2485,6 +2454,23 @@ export const table = {
       "reason": "impossible",
       "ops": [],
       "because": "nothing is caught up with"
+    },
+    {
+      "id": "N9",
+      "section": "cells that cannot arise; the checker proves it",
+      "from": [
+        "HIDDEN"
+      ],
+      "on": [
+        "ACCEPTED",
+        "REFUSED",
+        "REFUSED_FOR_NOW",
+        "CLOSED_TOO_BIG"
+      ],
+      "verdict": "ignore",
+      "reason": "impossible",
+      "ops": [],
+      "because": "nothing waits in the background"
     }
   ],
   "index": {
@@ -2495,7 +2481,6 @@ export const table = {
       "SHOW": "V3",
       "SHOW_SILENT": "N1",
       "ONLINE": "V9",
-      "OFFLINE": "V13",
       "PROMPT": "P4",
       "PROMPT_FULL": "P4",
       "COMMAND": "P4",
@@ -2545,8 +2530,7 @@ export const table = {
       "SHOW": "V4",
       "SHOW_SILENT": "N1",
       "ONLINE": "V10",
-      "OFFLINE": "V13",
-      "PROMPT": "P1",
+      "PROMPT": "P11",
       "PROMPT_FULL": "P3",
       "COMMAND": "P6",
       "APPLIED": "E10",
@@ -2595,7 +2579,6 @@ export const table = {
       "SHOW": "V5",
       "SHOW_SILENT": "N1",
       "ONLINE": "V11",
-      "OFFLINE": "V13",
       "PROMPT": "P1",
       "PROMPT_FULL": "P3",
       "COMMAND": "P6",
@@ -2644,8 +2627,7 @@ export const table = {
       "HIDE": "V1",
       "SHOW": "V3",
       "SHOW_SILENT": "N3",
-      "ONLINE": "V9",
-      "OFFLINE": "V14",
+      "ONLINE": "V16",
       "PROMPT": "P1",
       "PROMPT_FULL": "P3",
       "COMMAND": "P6",
@@ -2694,8 +2676,7 @@ export const table = {
       "HIDE": "V1",
       "SHOW": "V3",
       "SHOW_SILENT": "N3",
-      "ONLINE": "V9",
-      "OFFLINE": "V14",
+      "ONLINE": "V16",
       "PROMPT": "P1",
       "PROMPT_FULL": "P3",
       "COMMAND": "P6",
@@ -2745,7 +2726,6 @@ export const table = {
       "SHOW": "V6",
       "SHOW_SILENT": "V8",
       "ONLINE": "V12",
-      "OFFLINE": "V15",
       "PROMPT": "P2",
       "PROMPT_FULL": "P3",
       "COMMAND": "P5",
@@ -2795,7 +2775,6 @@ export const table = {
       "SHOW": "V6",
       "SHOW_SILENT": "V8",
       "ONLINE": "V12",
-      "OFFLINE": "V15",
       "PROMPT": "P2",
       "PROMPT_FULL": "P3",
       "COMMAND": "P5",
@@ -2844,9 +2823,8 @@ export const table = {
       "HIDE": "V2",
       "SHOW": "V7",
       "SHOW_SILENT": "V8",
-      "ONLINE": "V9",
-      "OFFLINE": "V13",
-      "PROMPT": "P2",
+      "ONLINE": "V10",
+      "PROMPT": "P12",
       "PROMPT_FULL": "P3",
       "COMMAND": "P5",
       "APPLIED": "E9",
@@ -2861,9 +2839,9 @@ export const table = {
       "ENTRY_AGAIN": "E3",
       "GAP": "E2",
       "HOLE": "E4",
-      "ACCEPTED": "P7",
-      "REFUSED": "P8",
-      "REFUSED_FOR_NOW": "P10",
+      "ACCEPTED": "N9",
+      "REFUSED": "N9",
+      "REFUSED_FOR_NOW": "N9",
       "REPLY_STALE": "P9",
       "PONG": "E7",
       "GOAWAY": "E5",
@@ -2874,7 +2852,7 @@ export const table = {
       "CLOSED_BACK_OFF": "L1",
       "CLOSED_NOW": "L2",
       "CLOSED_FRESH": "L3",
-      "CLOSED_TOO_BIG": "L5",
+      "CLOSED_TOO_BIG": "N9",
       "BACKOFF_OVER": "N5",
       "ATTACH_TIMEOUT": "N6",
       "ATTACH_TIMEOUT_LEAVING": "N6",

@@ -19,11 +19,8 @@ impl Step {
             match op {
                 Op::NoteHidden => self.next.hidden = true,
                 Op::NoteShown => self.next.hidden = false,
-                Op::NoteOnline => self.next.offline = false,
-                Op::NoteOffline => self.next.offline = true,
                 Op::DisarmAll => Timer::VARIANTS.iter().for_each(|timer| self.disarm(*timer)),
                 Op::DisarmAttach => self.disarm(Timer::Attach),
-                Op::DisarmWatchdog => self.disarm(Timer::Watchdog),
                 Op::Detach => self.effects.push(Effect::SendDetach),
                 Op::HangUp => self.hang_up(),
                 Op::Release => self.next.outbox.under_way = false,

@@ -87,10 +87,9 @@ pub enum Event {
         /// For how long nothing has been heard.
         silent_ms: u32,
     },
-    /// There is a network.
+    /// The page is told that there is a network again. That there is none is no event: what the page is told of it may be
+    /// wrong (a VPN, a server on the same machine), and a dial that fails costs little.
     Online,
-    /// There is none.
-    Offline,
     /// The application prompts.
     Prompt {
         /// A fresh name for it.
@@ -215,7 +214,6 @@ impl Event {
             | Event::Hide
             | Event::Show { .. }
             | Event::Online
-            | Event::Offline
             | Event::Prompt { .. }
             | Event::Command
             | Event::Applied { .. }

@@ -42,7 +42,6 @@ pub struct Link {
     pub(crate) state: State,
     pub(crate) socket: Socket,
     pub(crate) hidden: bool,
-    pub(crate) offline: bool,
     pub(crate) attempts: u8,
     pub(crate) failed_attaches: u8,
     /// The server has said since its last welcome that it leaves, or that its proxy does not reach it.
@@ -90,7 +89,6 @@ impl Link {
             state: State::Stopped,
             socket: Socket(0),
             hidden: false,
-            offline: false,
             attempts: 0,
             failed_attaches: 0,
             leaving: false,
@@ -154,11 +152,6 @@ impl Link {
     /// Whether the page is hidden.
     pub const fn is_hidden(&self) -> bool {
         self.hidden
-    }
-
-    /// Whether there is no network.
-    pub const fn is_offline(&self) -> bool {
-        self.offline
     }
 
     /// After how much silence the server is gone: two and a half of its pings.
@@ -295,14 +288,14 @@ impl Machine {
     }
 
     /// The follow-up that is due, if one is.
-    pub const fn due(&self, link: &Link) -> Option<Trigger> {
-        let away = link.hidden || link.offline;
+    pub fn due(&self, link: &Link) -> Option<Trigger> {
+        let rests = link.hidden && link.outbox.tickets.is_empty();
         match link.state {
             State::BackingOff if link.failed_attaches >= self.settings.failed_attaches => {
                 Some(Trigger::StruckOut)
             }
-            State::BackingOff if away => Some(Trigger::Sleep),
-            State::Replaying | State::Live if link.hidden => Some(Trigger::Suspend),
+            State::BackingOff if rests => Some(Trigger::Sleep),
+            State::Replaying | State::Live if rests => Some(Trigger::Suspend),
             State::Replaying => match &link.reading {
                 Some(at) if !at.anew && at.applied.0 >= link.head.0 => Some(Trigger::CaughtUp),
                 Some(_) | None => None,
@@ -332,7 +325,6 @@ impl Machine {
                 if silent && link.state.is_welcomed() { Trigger::ShowSilent } else { Trigger::Show }
             }
             Event::Online => Trigger::Online,
-            Event::Offline => Trigger::Offline,
             Event::Prompt { .. } => {
                 let full = link.outbox.tickets.len() >= usize::from(self.settings.outbox);
                 if full { Trigger::PromptFull } else { Trigger::Prompt }

@@ -8,11 +8,8 @@ ops! {
     Op on Trigger {
         NoteHidden on Hide                     = "Keep in mind that the page is hidden.",
         NoteShown on Show | ShowSilent | Start = "Keep in mind that the page is in front.",
-        NoteOnline on Online | Start           = "Keep in mind that there is a network.",
-        NoteOffline on Offline                 = "Keep in mind that there is none.",
         DisarmAll                              = "Disarm every timer.",
         DisarmAttach if is_welcome             = "Disarm the timer of dial and welcome.",
-        DisarmWatchdog                         = "Disarm the watchdog.",
         Detach                                 = "Say on the socket that the client leaves.",
         HangUp                                 = "Drop the socket; what was under way on it is not any more.",
         Release if ends_the_socket = "The socket is gone by itself; what was under way on it is not any more.",

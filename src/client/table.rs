@@ -35,10 +35,9 @@ pub const CELLS: Cells = cells! {
     Hide:            V1       V1       V1          V1          V1         V1         V1    V2;
     Show:            V3       V4       V5          V3          V3         V6         V6    V7;
     ShowSilent:      N1       N1       N1          N3          N3         V8         V8    V8;
-    Online:          V9       V10      V11         V9          V9         V12        V12   V9;
-    Offline:         V13      V13      V13         V14         V14        V15        V15   V13;
+    Online:          V9       V10      V11         V16         V16        V12        V12   V10;
     "prompts and commands"
-    Prompt:          P4       P1       P1          P1          P1         P2         P2    P2;
+    Prompt:          P4       P11      P1          P1          P1         P2         P2    P12;
     PromptFull:      P4       P3       P3          P3          P3         P3         P3    P3;
     Command:         P4       P6       P6          P6          P6         P5         P5    P5;
     "what the application has done"
@@ -56,9 +55,9 @@ pub const CELLS: Cells = cells! {
     EntryAgain:      N1       N1       N1          N2          A6         E3         E3    E3;
     Gap:             N1       N1       N1          N2          A6         E2         E2    E2;
     Hole:            N1       N1       N1          N2          A6         E4         E4    E4;
-    Accepted:        N1       N1       N1          N3          N3         P7         P7    P7;
-    Refused:         N1       N1       N1          N3          N3         P8         P8    P8;
-    RefusedForNow:   N1       N1       N1          N3          N3         P10        P10   P10;
+    Accepted:        N1       N1       N1          N3          N3         P7         P7    N9;
+    Refused:         N1       N1       N1          N3          N3         P8         P8    N9;
+    RefusedForNow:   N1       N1       N1          N3          N3         P10        P10   N9;
     ReplyStale:      N1       N1       N1          N2          A6         P9         P9    P9;
     Pong:            N1       N1       N1          N2          A6         E6         E6    E7;
     Goaway:          N1       N1       N1          N2          E5         E5         E5    E5;
@@ -70,7 +69,7 @@ pub const CELLS: Cells = cells! {
     ClosedBackOff:   N1       N1       N1          C2          A5         L1         L1    L1;
     ClosedNow:       N1       N1       N1          N3          N3         L2         L2    L2;
     ClosedFresh:     N1       N1       N1          L4          L4         L3         L3    L3;
-    ClosedTooBig:    N1       N1       N1          N3          N3         L5         L5    L5;
+    ClosedTooBig:    N1       N1       N1          N3          N3         L5         L5    N9;
     "a timer"
     BackoffOver:     N5       N5       B1          N5          N5         N5         N5    N5;
     AttachTimeout:   N6       N6       N6          C3          A4         N6         N6    N6;
@@ -96,8 +95,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("U1").go(BackingOff, &[ClearStrikes, ResetAttempts, ArmNow])
         .because("somebody waits: at once, through the one timer that dials"),
     rule("U2").stay(&[ResetAttempts, ArmNow]).because("asked again: now"),
-    rule("U3").go(BackingOff, &[NoteShown, NoteOnline, ResetAttempts, ArmNow])
-        .because("who asks is looking at the page, and knows more of the network than the browser"),
+    rule("U3").go(BackingOff, &[NoteShown, ResetAttempts, ArmNow])
+        .because("who asks is looking at the page"),
     rule("U4").ignore(Duplicate).because("one socket at a time: this one is tried to its end"),
     rule("U5").go(Stopped, &[])
         .because("not wanted any more; what waits in the outbox stays for the next start"),
@@ -110,23 +109,19 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("V2").ignore(Duplicate).because("the server knows"),
     rule("V3").stay(&[NoteShown]).because("noted; an attempt under way is the quickest one"),
     rule("V4").go(BackingOff, &[NoteShown, ResetAttempts, ArmNow]).because("somebody looks: now"),
-    rule("V5").stay(&[ResetAttempts, ArmNow]).because("somebody looks: now, not when the backoff is over"),
-    rule("V6").stay(&[Probe])
+    rule("V5").stay(&[NoteShown, ResetAttempts, ArmNow]).because("somebody looks: now, not when the backoff is over"),
+    rule("V6").stay(&[NoteShown, Probe])
         .because("a socket that says it is open may be dead: ask (phones keep them open)"),
     rule("V7").go(Replaying, &[NoteShown, Probe, SendResume])
         .because("back on the same connection, if it still is one"),
     rule("V8").go(BackingOff, &[NoteShown, HangUp, ResetAttempts, ArmNow])
         .because("the server has given it up by now: begin with a new one"),
-    rule("V9").stay(&[NoteOnline]).because("noted"),
-    rule("V10").go(BackingOff, &[NoteOnline, ResetAttempts, ArmNow]).because("the network is back: now"),
+    rule("V9").ignore(NotStarted).because("nothing is wanted"),
+    rule("V10").ignore(Duplicate).because("nobody looks and nothing waits; whoever does begins anew"),
     rule("V11").stay(&[ResetAttempts, ArmNow])
         .because("the network is back: now, not when the backoff is over"),
-    rule("V12").stay(&[NoteOnline, Probe]).because("the socket may belong to the network before: ask"),
-    rule("V13").stay(&[NoteOffline]).because("noted; what follows from it is due in the same step"),
-    rule("V14").go(Dormant, &[NoteOffline, HangUp])
-        .because("an attempt without a network is none, and counts as none"),
-    rule("V15").stay(&[NoteOffline, DisarmWatchdog])
-        .because("a short loss of the network is none for the socket: it is asked when the network is back"),
+    rule("V12").stay(&[Probe]).because("the socket may belong to the network before: ask"),
+    rule("V16").ignore(Duplicate).because("an attempt under way is the quickest one"),
     // prompts and commands
     rule("P1").stay(&[Queue]).because("kept until there is a connection"),
     rule("P2").stay(&[Queue, TakeNext])
@@ -144,11 +139,15 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("P10").go(BackingOff, &[HangUp, ArmBackoff])
         .because("not now is not no: it stays, as one that was sent, and goes again under its number, perhaps to \
                   the next process"),
+    rule("P11").go(BackingOff, &[Queue, ArmNow])
+        .because("what waits goes, also while nobody looks"),
+    rule("P12").go(Replaying, &[Queue, TakeNext, Probe, SendResume])
+        .because("what is sent wants an answer, so the connection is watched until it is there"),
     // one dial at a time
     rule("B1").go(Connecting, &[]).because("the only row that dials"),
     rule("B2").stay(&[ClearStrikes, ForgetCursor])
         .because("perhaps it is the cursor that the server cannot bear"),
-    rule("B3").go(Dormant, &[]).because("nobody looks, or nothing can be reached: no timer, no attempt"),
+    rule("B3").go(Dormant, &[]).because("nobody looks, and nothing waits: no timer, no attempt"),
     // CONNECTING and ATTACHING
     rule("C1").go(Attaching, &[]).because("who it is comes first"),
     rule("C2").go(BackingOff, &[Release, ArmBackoff])
@@ -226,6 +225,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("N6").ignore(Impossible).because("nothing waits for a welcome"),
     rule("N7").ignore(Impossible).because("nothing is watched"),
     rule("N8").ignore(Impossible).because("nothing is caught up with"),
+    rule("N9").ignore(Impossible).because("nothing waits in the background"),
 ];
 
 /// What no rule has to say, since it follows: what is durable is saved, and a prompt that is taken from the

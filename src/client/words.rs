@@ -6,7 +6,7 @@ vocabulary! {
     /// The state of a client's link to its session.
     State as "SCREAMING_SNAKE_CASE" {
         Stopped = "Nothing is wanted: not started yet, stopped, or sent away.",
-        Dormant = "No socket and no timer: the page is hidden, or there is no network. Whichever comes back wakes it.",
+        Dormant = "No socket and no timer: the page is hidden, and nothing waits. A prompt, or the page in front, wakes it.",
         BackingOff = "No socket; a timer runs, and its end dials.",
         Connecting = "A socket is dialled.",
         Attaching = "The socket is open and the hello is sent; no welcome yet.",
@@ -50,8 +50,7 @@ vocabulary! {
         Hide = "The page goes to the background.",
         Show = "The page comes to the front, or repeats that it is there.",
         ShowSilent = "The page comes to the front, and nothing was heard for longer than the watchdog allows.",
-        Online = "There is a network.",
-        Offline = "There is no network.",
+        Online = "The page is told that there is a network again: a hint.",
         Prompt = "The application prompts.",
         PromptFull = "The application prompts, but the outbox is full.",
         Command = "The application interrupts, stops the session, or answers an ask.",
@@ -87,8 +86,8 @@ vocabulary! {
         Silent = "Nothing was heard for too long.",
         Stable = "The connection has lasted.",
         StruckOut = "Follow-up: as many hellos in a row were not welcomed as the settings allow.",
-        Sleep = "Follow-up: a dial is due, and the page is hidden or there is no network.",
-        Suspend = "Follow-up: welcomed, and the page is hidden.",
+        Sleep = "Follow-up: a dial is due, the page is hidden, and no prompt waits.",
+        Suspend = "Follow-up: welcomed, the page is hidden, and no prompt waits.",
         CaughtUp = "Follow-up: everything up to the head that the welcome named is applied.",
         StaleSocket = "News of an older socket.",
         StaleTimer = "A timer of an older generation fired.",
@@ -109,10 +108,10 @@ impl Trigger {
         match self {
             Lost | LostLeaving | ClosedStop | ClosedPause | ClosedBackOff | ClosedNow
             | ClosedFresh | ClosedTooBig => true,
-            Start | Stop | Hide | Show | ShowSilent | Online | Offline | Prompt | PromptFull
-            | Command | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed
-            | WelcomeGap | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole
-            | Accepted | Refused | RefusedForNow | ReplyStale | Pong | Goaway | BackoffOver
+            Start | Stop | Hide | Show | ShowSilent | Online | Prompt | PromptFull | Command
+            | Applied | AppliedNotice | Opened | WelcomeFresh | WelcomeResumed | WelcomeGap
+            | WelcomeReset | WelcomeWrong | Entry | EntryAgain | Gap | Hole | Accepted
+            | Refused | RefusedForNow | ReplyStale | Pong | Goaway | BackoffOver
             | AttachTimeout | AttachTimeoutLeaving | Silent | Stable | StruckOut | Sleep
             | Suspend | CaughtUp | StaleSocket | StaleTimer | StaleApplied => false,
         }

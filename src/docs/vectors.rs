@@ -15,7 +15,7 @@ use crate::words::Reason;
 use serde::Serialize;
 
 /// How many walks there are, and how long each is.
-const WALKS: u64 = 32;
+const WALKS: u64 = 64;
 const STEPS: usize = 60;
 
 #[derive(Serialize)]
@@ -123,6 +123,10 @@ fn draw(link: &Link, dice: &mut Dice, ticket: &mut u64) -> Event {
     if let Some(event) = application(link, dice).filter(|_| dice.roll(3) == 0) {
         return event;
     }
+    if matches!(link.state(), State::Dormant | State::Hidden) && dice.roll(4) == 0 {
+        *ticket += 1;
+        return Event::Prompt { ticket: PromptId(*ticket) };
+    }
     match link.state() {
         State::Stopped => dice.pick(&[Event::Start, Event::Stop, Event::Command]),
         State::Dormant => dice.pick(&[Event::Online, Event::Show { silent_ms: 0 }, Event::Start]),
@@ -150,9 +154,17 @@ fn page(dice: &mut Dice, ticket: &mut u64) -> Event {
     let prompt = Event::Prompt { ticket: PromptId(*ticket) };
     let shows = [Event::Show { silent_ms: 0 }, Event::Show { silent_ms: 1_000_000 }];
     let rare = dice.pick(&[Event::Start, Event::Stop]);
-    let network = dice.pick(&[Event::Offline, Event::Online]);
-    let often = dice.pick(&[prompt, network]);
-    dice.pick(&[often, prompt, Event::Hide, shows[0], shows[1], network, Event::Command, rare])
+    let often = dice.pick(&[prompt, Event::Online]);
+    dice.pick(&[
+        often,
+        prompt,
+        Event::Hide,
+        shows[0],
+        shows[1],
+        Event::Online,
+        Event::Command,
+        rare,
+    ])
 }
 
 /// The application reports the next entry as applied, or reports the same one again.

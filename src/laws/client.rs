@@ -107,9 +107,11 @@ fn stale_changes_nothing(view: &View<'_>) -> Result<(), String> {
 
 fn nothing_due_is_left(view: &View<'_>) -> Result<(), String> {
     let next = &view.step.next;
-    let away = next.is_hidden() || next.is_offline();
-    ensure(!(view.is() == State::BackingOff && away), || "it will dial, hidden or offline".into())?;
-    let shown = matches!(view.is(), State::Replaying | State::Live) && next.is_hidden();
+    let rests = next.is_hidden() && next.outbox().tickets().len() == 0;
+    ensure(!(view.is() == State::BackingOff && rests), || {
+        "it will dial, hidden, for nothing".into()
+    })?;
+    let shown = matches!(view.is(), State::Replaying | State::Live) && rests;
     ensure(!shown, || "the server was not told that the page is hidden".into())?;
     ensure(
         next.failed_attaches < view.settings.failed_attaches || view.is() != State::BackingOff,
@@ -134,11 +136,11 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     let waits = matches!(view.was(), State::Stopped | State::Dormant | State::BackingOff);
     let trigger = view.step.trigger();
     let begins = trigger == Trigger::Start && waits;
-    let returns =
-        matches!(trigger, Trigger::Show | Trigger::Online) && view.was() != State::Stopped;
+    let shown = trigger == Trigger::Show && waits && view.was() != State::Stopped;
+    let returns = shown || trigger == Trigger::Online && view.was() == State::BackingOff;
     let good = trigger == Trigger::Applied && view.was().is_welcomed();
     let renewed = matches!(trigger, Trigger::ShowSilent | Trigger::Stable);
-    let forgiven = begins || returns && waits || good || renewed;
+    let forgiven = begins || returns || good || renewed;
     let dials = view.did(|effect| matches!(effect, Effect::Dial { .. }));
     let excused = matches!(trigger, Trigger::LostLeaving | Trigger::AttachTimeoutLeaving);
     let counted =
@@ -150,11 +152,10 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     let welcomed = view.is().is_welcomed() && view.was() == State::Attaching;
     let anew = view.step.trigger() == Trigger::ClosedFresh && !view.was().is_welcomed();
     let failed = view.was() == State::Attaching && view.is() != State::Stopped;
-    let asked = matches!(view.event, Event::Offline);
     let started = trigger == Trigger::Start && view.was() == State::Stopped;
     let strikes = if welcomed || anew || started {
         0
-    } else if failed && !view.is().has_socket() && !asked && !excused {
+    } else if failed && !view.is().has_socket() && !excused {
         before.failed_attaches.saturating_add(1) % view.settings.failed_attaches
     } else {
         before.failed_attaches
@@ -196,7 +197,7 @@ fn waiting_states_have_a_timer(view: &View<'_>) -> Result<(), String> {
     exact(Timer::Backoff, view.is() == State::BackingOff)?;
     exact(Timer::Attach, matches!(view.is(), State::Connecting | State::Attaching))?;
     ensure(linked || !armed(Timer::Watchdog), || "a watchdog without a connection".into())?;
-    ensure(!linked || armed(Timer::Watchdog) || next.is_offline(), || "no watchdog".into())?;
+    ensure(!linked || armed(Timer::Watchdog), || "no watchdog".into())?;
     ensure(linked || !armed(Timer::Stable), || "nothing can be stable here".into())
 }
 
@@ -265,13 +266,17 @@ fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Trigger::Hide => {
             let seen = next.reading.map_or(Seq(0), |at| at.applied);
             let says = view.did(|it| *it == Effect::SendSuspend { seen });
-            next.is_hidden() && says == (was.is_welcomed() && was != State::Hidden)
+            let rests = next.outbox().tickets().len() == 0;
+            next.is_hidden() && says == (was.is_welcomed() && was != State::Hidden && rests)
         }
         Trigger::Show => !next.is_hidden() && is != State::Hidden && is_served(view),
         Trigger::ShowSilent => !next.is_hidden() && down,
-        Trigger::Online => !next.is_offline() && is_served(view),
-        Trigger::Offline => next.is_offline() && next.armed(Timer::Watchdog).is_none(),
-        Trigger::Prompt => was == State::Stopped || next.outbox().tickets().len() > 0,
+        Trigger::Online => is_served(view),
+        Trigger::Prompt => {
+            let rested = matches!(was, State::Dormant | State::Hidden);
+            let goes = !rested || is != was && is_served(view);
+            was == State::Stopped || next.outbox().tickets().len() > 0 && goes
+        }
         Trigger::Command => !was.is_welcomed() || view.did(|it| *it == Effect::SendCommand),
         Trigger::Applied | Trigger::AppliedNotice => {
             next.reading.is_some_and(|at| !at.anew) && next.cursor().map(|at| at.seq) == view.seq()

@@ -324,7 +324,7 @@ class World {
   async withoutNetwork(tab) {
     await tab.page.evaluate(() => dispatchEvent(new Event("offline")));
     this.server.unplug();
-    await tab.link("DORMANT");
+    await tab.link("BACKING_OFF");
     await this.context.setOffline(true);
   }
 

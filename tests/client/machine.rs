@@ -293,13 +293,12 @@ fn a_server_that_refuses_for_ever_is_asked_ever_more_rarely_and_never_at_once() 
 }
 
 #[test]
-fn what_is_refused_for_now_in_the_background_waits_for_somebody_to_look() {
+fn what_is_refused_for_now_in_the_background_goes_again() {
     let mut play = Play::live(1);
     play.feed(Event::Hide);
     play.prompt(7);
     assert_eq!(play.refused_for_now(), "P10");
-    assert_eq!((play.link.state(), play.link.armed(Timer::Backoff)), (State::Dormant, None));
-    assert_eq!(play.feed(Event::Show { silent_ms: 0 }), "V4");
+    assert_eq!(play.link.state(), State::BackingOff);
     play.opened();
     play.welcome(1, 0, AttachOutcome::Resumed { from: Seq(2) });
     assert_eq!(play.sent(), [(1, 7)]);
@@ -546,16 +545,41 @@ fn shown_after_a_long_silence_it_does_not_ask() {
     assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
 }
 
+/// What a browser says of the network is a hint: `navigator.onLine` is false behind some VPNs, also for localhost.
 #[test]
-fn without_a_network_nothing_is_tried_and_with_one_at_once() {
+fn without_a_network_the_dials_go_on_ever_more_slowly_and_with_one_at_once() {
     let mut play = Play::live(1);
-    play.feed(Event::Offline);
-    assert_eq!(play.link.state(), State::Live, "the socket may outlive a short loss");
+    for most in [1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
+        play.lost();
+        assert_eq!(play.wait(), Some(between(0, most)));
+        play.fire(Timer::Backoff);
+    }
+    play.lost();
+    assert_eq!(play.feed(Event::Online), "V11");
+    assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
+}
+
+/// A prompt that waited in a hidden tab, or where the browser saw no network, waited for ever.
+#[test]
+fn what_waits_goes_also_while_nobody_looks() {
+    let mut play = Play::live(1);
+    play.feed(Event::Hide);
     play.lost();
     assert_eq!(play.link.state(), State::Dormant);
-    assert_eq!(play.link.armed(Timer::Backoff), None);
-    assert_eq!(play.feed(Event::Online), "V10");
-    assert_eq!(play.wait(), Some(Wait::Since { ms: 1_000 }));
+    assert_eq!(play.prompt(7), "P11");
+    play.opened();
+    play.welcome(1, 0, AttachOutcome::Resumed { from: Seq(2) });
+    assert_eq!(play.sent(), [(1, 7)]);
+    assert_ne!(play.link.state(), State::Hidden, "an answer is awaited");
+    assert!(play.link.armed(Timer::Watchdog).is_some());
+    assert_eq!(play.accepted(1), "P7");
+    assert_eq!(play.link.state(), State::Hidden);
+    // And on a connection that is suspended.
+    assert_eq!(play.prompt(8), "P12");
+    assert_eq!(play.sent(), [(2, 8)]);
+    assert!(play.link.armed(Timer::Watchdog).is_some());
+    play.lost();
+    assert_eq!(play.link.state(), State::BackingOff);
 }
 
 #[test]

@@ -26,7 +26,6 @@ fn event(link: &Link, what: u8, how: u8) -> Event {
         1 | 2 => Event::Show { silent_ms: u32::from(how) * 400 },
         3 if how > 128 => Event::Hide,
         3 => Event::Online,
-        4 if how > 200 => Event::Offline,
         4 | 5 => Event::Prompt { ticket: PromptId(u64::from(how) << 8 | u64::from(what)) },
         6 => Event::Command,
         7 => Event::Lost { socket },

@@ -38,7 +38,7 @@ fn a_changed_row_is_noticed_by_its_law() {
     let all = mutants::all();
     let worlds: Vec<_> = scopes::SMALL.iter().map(|scope| (scope, 20_000)).collect();
     for (name, law) in [
-        ("client V10: without NoteOnline", "news_is_taken"),
+        ("client V5: without NoteShown", "news_is_taken"),
         ("client E9: without ResetAttempts", "failures_count"),
         ("client A2: without Renumber", "news_is_taken"),
         ("client F1: go LIVE → go HIDDEN", "live_means_caught_up"),

@@ -173,14 +173,10 @@ impl Handle {
         self.ask(Ask::Show);
     }
 
-    /// There is a network.
+    /// There is a network again: the client dials now, or asks a connection that may belong to the network before whether
+    /// it lives. That there is none need not be said: the client goes on, ever more slowly.
     pub fn online(&self) {
         self.ask(Ask::Feed(outlive::client::Event::Online));
-    }
-
-    /// There is none.
-    pub fn offline(&self) {
-        self.ask(Ask::Feed(outlive::client::Event::Offline));
     }
 }
 

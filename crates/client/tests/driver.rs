@@ -413,7 +413,7 @@ async fn news_that_nobody_asks_for_gives_way_to_newer_news() {
     for _ in 0..1_000 {
         soon("a dial", dials.recv()).await.unwrap();
     }
-    client.handle().offline();
+    client.handle().hide();
     let mut news = 0;
     while !matches!(
         soon("news", client.next()).await,

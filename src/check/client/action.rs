@@ -61,8 +61,6 @@ pub enum Action {
     Hide,
     /// The page is shown; nothing was heard for long.
     Show(bool),
-    /// There is no network.
-    Offline,
     /// There is one.
     Online,
     /// The application prompts.
@@ -117,7 +115,7 @@ impl Action {
             Action::Apply => "apply",
             Action::Cut | Action::Alarm(_) => "fault",
             Action::LateSocket(_) | Action::LateTimer | Action::ApplyAgain => "late",
-            Action::Hide | Action::Offline => "page",
+            Action::Hide => "page",
             Action::Show(_) | Action::Online => "show",
             Action::Prompt | Action::Command | Action::Start | Action::Stop | Action::Reload => {
                 "user"
@@ -171,7 +169,6 @@ impl fmt::Display for Action {
             Action::Hide => f.write_str("the page is hidden"),
             Action::Show(true) => f.write_str("the page is shown after a long silence"),
             Action::Show(false) => f.write_str("the page is shown"),
-            Action::Offline => f.write_str("the network is gone"),
             Action::Online => f.write_str("the network is there"),
             Action::Prompt => f.write_str("the application prompts"),
             Action::Command => f.write_str("the application interrupts"),
@@ -287,10 +284,7 @@ fn page(now: &WorldState, out: &mut Vec<Action>) {
     if link.is_hidden() || left.hides > 0 {
         out.extend([Action::Show(false), Action::Show(true)]);
     }
-    if left.outages > 0 {
-        out.push(Action::Offline);
-    }
-    if link.is_offline() || left.outages > 0 {
+    if left.networks > 0 {
         out.push(Action::Online);
     }
     if left.prompts > 0 {

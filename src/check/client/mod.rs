@@ -99,10 +99,15 @@ macro_rules! judged {
     };
 }
 
+/// The user wants the session, whether or not the page is in front.
+fn started(now: &WorldState) -> bool {
+    now.link.state() != State::Stopped
+}
+
 /// The user wants the session, looks, and has a network.
 fn wanted(now: &WorldState) -> bool {
     let link = &now.link;
-    link.state() != State::Stopped && !link.is_hidden() && !link.is_offline()
+    link.state() != State::Stopped && !link.is_hidden()
 }
 
 fn has_head(now: &WorldState) -> bool {
@@ -170,8 +175,8 @@ impl Model for World {
         laws.leads_to(
             name,
             meaning,
-            |_, now| wanted(now) && now.link.outbox().tickets().len() > 0,
-            |_, now| !wanted(now) || now.link.outbox().tickets().len() == 0,
+            |_, now| started(now) && now.link.outbox().tickets().len() > 0,
+            |_, now| !started(now) || now.link.outbox().tickets().len() == 0,
             FAIR,
         )
     }
@@ -234,7 +239,6 @@ impl Model for World {
             Action::Apply | Action::ApplyAgain => ("application", "client"),
             Action::Hide
             | Action::Show(_)
-            | Action::Offline
             | Action::Online
             | Action::Prompt
             | Action::Command

@@ -26,7 +26,7 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
     ("client U1: without DisarmAll", UNARMED),
     ("client U3: without DisarmAll", UNARMED),
     ("client V4: without DisarmAll", UNARMED),
-    ("client V10: without DisarmAll", UNARMED),
+    ("client P11: without DisarmAll", UNARMED),
     ("client C3: without DisarmAll", UNARMED),
 ];
 

@@ -47,8 +47,7 @@ impl<'a> Transition<'a> {
             | Action::RepeatReply => &mut left.late,
             Action::Hide => &mut left.hides,
             Action::Show(_) if !self.now.link.is_hidden() => &mut left.hides,
-            Action::Offline => &mut left.outages,
-            Action::Online if !self.now.link.is_offline() => &mut left.outages,
+            Action::Online => &mut left.networks,
             Action::Prompt => &mut left.prompts,
             Action::Refuse { .. } => &mut left.refusals,
             Action::Command => &mut left.commands,
@@ -68,7 +67,6 @@ impl<'a> Transition<'a> {
             | Action::Notice
             | Action::Apply
             | Action::Show(_)
-            | Action::Online
             | Action::Start => return,
         };
         *budget = budget.saturating_sub(1);
@@ -137,7 +135,6 @@ impl<'a> Transition<'a> {
             Action::Show(silent) => {
                 self.feed(Event::Show { silent_ms: if silent { u32::MAX } else { 0 } });
             }
-            Action::Offline => self.feed(Event::Offline),
             Action::Online => self.feed(Event::Online),
             Action::Prompt => self.prompt(),
             Action::Command => self.feed(Event::Command),

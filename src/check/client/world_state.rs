@@ -25,8 +25,8 @@ pub struct Budget {
     pub late: u8,
     /// The page is hidden, or shown once more.
     pub hides: u8,
-    /// The network goes, or is said to be there once more.
-    pub outages: u8,
+    /// The page is told that there is a network.
+    pub networks: u8,
     /// The application prompts.
     pub prompts: u8,
     /// The server refuses a prompt.

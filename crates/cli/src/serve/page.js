@@ -145,7 +145,7 @@ function apply(update) {
 
 const LINKS = {
   STOPPED: "sent away; show connects again",
-  DORMANT: "waits until it is looked at, and there is a network",
+  DORMANT: "waits until it is looked at, or a prompt is given",
   BACKING_OFF: "will try again by itself",
   CONNECTING: "tries to reach the server",
   ATTACHING: "has reached the server",

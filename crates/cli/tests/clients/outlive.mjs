@@ -47,7 +47,6 @@ const ended = (times) => new Promise((done) => {
 });
 
 for (let n = 1; n <= 6; n += 1) {
-  if (n % 2 === 0) client.offline();
   if (n % 2 === 0) socket.terminate();
   const answer = client.prompt("/fast 20");
   if (n % 2 === 0) client.online();
