@@ -304,7 +304,8 @@ impl Events {
     }
 }
 
-fn read_event(block: &str) -> Event {
+/// Reads one event, up to its empty line.
+pub fn read_event(block: &str) -> Event {
     let field = |name: &str| {
         let mut lines = block.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())

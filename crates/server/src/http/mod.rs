@@ -67,6 +67,14 @@
 //! Entries have an SSE `id`, which is their cursor. The welcome has one too, so that a reader that is cut off before
 //! the first entry resumes where it began. No other event has one.
 //!
+//! # What is refused for now
+//! A server that leaves or whose store does not answer says 503 with `Retry-After`, a limit 429. `EventSource` takes
+//! any status but 200 for final, and is closed for good. So a request for a stream with
+//! `Accept: text/event-stream`, which `EventSource` sends, gets 200 in these cases: a field `retry` (milliseconds,
+//! at random, not before the `Retry-After`), the event `goaway` if the server leaves, the event `close`, and the end.
+//! None of it has an `id`, so the reader comes back with the last one that it read. What is refused for good (400,
+//! 401, 403, 404) keeps its status, and `curl` without that header sees all of them.
+//!
 //! # Sizes
 //!
 //! | what | at most | set by | beyond it |
@@ -98,7 +106,7 @@
 //! Run it beside `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams, but not for a WebSocket: the drain
 //! does, until each has closed or the deadline has passed. A client that connects meanwhile learns when to
 //! come back: a WebSocket from a `goaway` frame and a close 1012 after its attach, a request from a 503 with
-//! `Retry-After`.
+//! `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
 
 mod authorize;
 mod commands;

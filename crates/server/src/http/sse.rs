@@ -91,6 +91,17 @@ pub(super) fn frame(said: &ToClient) -> Bytes {
     out.into()
 }
 
+/// A whole stream, for what is refused for now: when to come back, and why. `retry` is in milliseconds, and at most
+/// what a timer of a browser takes.
+pub(super) fn refusal(retry: u64, goaway: Option<[u32; 2]>, code: CloseCode) -> Bytes {
+    let mut out = format!("retry: {}\n", retry.min(i32::MAX.unsigned_abs().into())).into_bytes();
+    if let Some(retry_after_ms) = goaway {
+        json_event(&mut out, "goaway", None, &ToClient::Goaway { retry_after_ms });
+    }
+    out.extend_from_slice(&close(code));
+    out.into()
+}
+
 /// The last event: why the stream ends. A browser reconnects by itself unless its page closes the stream.
 pub(super) fn close(code: CloseCode) -> Bytes {
     let mut out = Vec::new();
