@@ -80,7 +80,7 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
     let grant = context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
     let until = context.query("until").map(ReadUntil::parse).transpose()?;
-    let permit = endpoints.throttle.attach(&grant.principal)?;
+    let arrival = endpoints.throttle.arrive(&grant.principal)?;
     let last = context.parts.headers.get("last-event-id");
     let last = last.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     let cursor = last
@@ -91,6 +91,7 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
         Some(client) => client.to_owned(),
         None => format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
     };
+    let permit = arrival.seat(&session, &client)?;
     let (principal, role) = (grant.principal, grant.role);
     let cursor = ResumeFrom::parse(cursor.as_deref());
     let mut link = endpoints.hub.link();

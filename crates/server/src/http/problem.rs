@@ -194,13 +194,12 @@ impl Problem {
         match code {
             CloseCode::NotFound => Problem::not_found(),
             CloseCode::Restart | CloseCode::GoingAway => Problem::draining(hub.come_back_ms()),
-            CloseCode::Limit => Problem::limit(code.meaning(), 5, code),
+            CloseCode::Overloaded => Problem::limit(code.meaning(), 5, code),
             CloseCode::Protocol => Problem::malformed("the client's name is malformed")
                 .at("parameter client", "1 to 64 bytes of text without control characters"),
             CloseCode::Normal
             | CloseCode::TooBig
             | CloseCode::Error
-            | CloseCode::Overloaded
             | CloseCode::Ended
             | CloseCode::Unauthenticated
             | CloseCode::Forbidden

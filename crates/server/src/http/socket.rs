@@ -7,7 +7,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
-use super::pending::PendingAttach;
+use super::pending::{PendingAttach, Turned};
 use super::socket_io::{IoEvent, SocketIo};
 use super::throttle::ConnectionPermit;
 use crate::hub::{Frame, Hello, Link, client_name};
@@ -192,7 +192,7 @@ impl SocketTask {
         let Some(pending) = self.pending.take() else { return };
         let session = pending.session.clone();
         let hello_timeout = self.endpoints.hub.options().hello_timeout;
-        let admitted = pending.admit(&self.endpoints, token.as_deref());
+        let admitted = pending.admit(&self.endpoints, &client, token.as_deref());
         // Authorising may take long.
         match timeout(hello_timeout, Box::pin(admitted)).await {
             Ok(Ok((grant, permit))) => {
@@ -203,7 +203,8 @@ impl SocketTask {
                 let (principal, role) = (grant.principal, grant.role);
                 self.link.hello(Hello { session, principal, role, client, cursor });
             }
-            Ok(Err(code)) => self.link.close(code),
+            Ok(Err(Turned { code, come_back_ms: None })) => self.link.close(code),
+            Ok(Err(Turned { code, come_back_ms })) => self.link.send_away(come_back_ms, code),
             Err(_) => self.link.close(CloseCode::Overloaded),
         }
     }

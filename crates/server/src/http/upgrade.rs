@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::authorize::{AuthError, AuthRequest};
 use super::context::{RequestContext, is_browser};
 use super::endpoints::Endpoints;
-use super::pending::{PendingAttach, close_code};
+use super::pending::PendingAttach;
 use super::problem::Problem;
 use super::socket::serve;
 use outlive::wire::SUBPROTOCOL;
@@ -35,10 +35,10 @@ pub async fn socket(
     let request = AuthRequest { parts: &context.parts, session: Some(&session), token: None };
     let browser = is_browser(&context.parts);
     let admitted = match endpoints.authorizer.authorize(&request).await {
-        Ok(grant) => match endpoints.throttle.attach(&grant.principal) {
-            Ok(permit) => Ok((grant, permit)),
+        Ok(grant) => match endpoints.throttle.arrive(&grant.principal) {
+            Ok(arrival) => Ok((grant, arrival)),
             Err(limit) if !browser => return Err(limit.into()),
-            Err(limit) => Err(limit.code()),
+            Err(limit) => Err(limit.into()),
         },
         Err(
             error @ (AuthError::InvalidCredentials
@@ -46,7 +46,7 @@ pub async fn socket(
             | AuthError::RateLimited { .. }),
         ) if !browser => return Err(error.into()),
         // The attach frame may carry a token.
-        Err(error) => Err(close_code(error)),
+        Err(error) => Err(error.into()),
     };
     let pending = Box::new(PendingAttach { parts: context.parts, session, admitted });
     // Twice the limit: a frame that is a little too large is read, and answered with a close that the peer

@@ -282,7 +282,7 @@ async fn an_event_source_comes_back_after_a_limit() {
     let mut first = server.events(&path, &[EVENT_SOURCE]).await;
     first.until("welcome").await;
     let (_, events) = refusal(&server, &path).await;
-    assert_eq!(data(&events), [close(outlive::CloseCode::Limit)]);
+    assert_eq!(data(&events), [close(outlive::CloseCode::Overloaded)]);
 
     let limits = outlive_server::http::EndpointLimits::default();
     let limits = limits.attach_burst(1).attach_interval(Duration::from_secs(60));
@@ -304,7 +304,7 @@ async fn an_event_source_comes_back_after_a_limit() {
     let mut first = server.events(&path, &[EVENT_SOURCE]).await;
     first.until("welcome").await;
     let (_, events) = refusal(&server, &path).await;
-    assert_eq!(data(&events), [close(outlive::CloseCode::Limit)]);
+    assert_eq!(data(&events), [close(outlive::CloseCode::Overloaded)]);
 }
 
 #[tokio::test]
