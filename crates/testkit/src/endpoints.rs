@@ -361,6 +361,16 @@ impl Socket {
         }
     }
 
+    /// The code of the close, which is the next frame, and its reason.
+    pub async fn closed(&mut self) -> (u16, String) {
+        match self.0.next().await {
+            Some(Ok(Message::Close(Some(frame)))) => {
+                (Number::into(frame.code), frame.reason.as_str().to_owned())
+            }
+            other => panic!("no close: {other:?}"),
+        }
+    }
+
     /// The frames up to the first one that `is` accepts.
     pub async fn until(&mut self, is: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut frames = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::authorize::{Authorize, DynAuthorize};
 use super::limits::EndpointLimits;
-use super::origins::Origins;
+use super::origins::{ForeignPages, Origins};
 use super::throttle::Throttle;
 use crate::hub::Hub;
 
@@ -37,6 +37,7 @@ impl EndpointsBuilder {
             hub: self.hub,
             authorizer: Arc::new(authorize),
             origins: Arc::new(Origins::same_host()),
+            foreign_pages: Arc::default(),
             throttle: Arc::new(Throttle::new(&limits)),
             limits: Arc::new(limits),
         }
@@ -50,6 +51,7 @@ pub struct Endpoints {
     pub(super) hub: Hub,
     pub(super) authorizer: Arc<dyn DynAuthorize>,
     pub(super) origins: Arc<Origins>,
+    pub(super) foreign_pages: Arc<ForeignPages>,
     pub(super) limits: Arc<EndpointLimits>,
     pub(super) throttle: Arc<Throttle>,
 }

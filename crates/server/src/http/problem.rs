@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::authorize::AuthError;
+use super::origins::ForeignPage;
 use super::sse;
 use super::throttle::LimitExceeded;
 use crate::hub::{CommandError, Hub};
@@ -93,9 +94,8 @@ impl Problem {
         problem.at("your role", right)
     }
 
-    pub(super) fn origin(origin: &str) -> Problem {
-        let message = format!("pages of {origin:?} may not connect to this server");
-        Problem::new(StatusCode::FORBIDDEN, "origin", message)
+    pub(super) fn origin(page: &ForeignPage) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "origin", page.to_string())
             .at("header Origin", "an origin that the server admits, or none")
     }
 

@@ -7,6 +7,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
+use super::origins::ForeignPage;
 use super::pending::{PendingAttach, Turned};
 use super::socket_io::{IoEvent, SocketIo};
 use super::throttle::ConnectionPermit;
@@ -45,22 +46,19 @@ enum SocketEvent {
 
 /// Serves a connection until it is over.
 pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<PendingAttach>) {
-    let link = endpoints.hub.link();
-    let options = endpoints.hub.options();
-    let ping_interval = options.ping_interval;
-    let close_timeout = options.close_timeout;
-    // Boxed, or the future of `serve` would have room for it twice.
-    let mut task = Box::new(SocketTask {
-        link,
-        io: SocketIo::new(socket),
-        heartbeat: Heartbeat::new(ping_interval),
-        pending: Some(pending),
-        permit: None,
-        presence: None,
-        malformed_frames: 0,
-        fault: None,
-        endpoints,
-    });
+    run(SocketTask::new(socket, endpoints, Some(pending))).await;
+}
+
+/// Closes the connection of a page that may not connect.
+pub(super) async fn refuse(socket: WebSocket, endpoints: Endpoints, page: ForeignPage) {
+    let mut task = SocketTask::new(socket, endpoints, None);
+    task.fault = Some(page.to_string());
+    task.link.close(CloseCode::Forbidden);
+    run(task).await;
+}
+
+async fn run(mut task: Box<SocketTask>) {
+    let close_timeout = task.endpoints.hub.options().close_timeout;
     if task.run().await {
         let SocketTask { io, link, permit, presence: _presence, .. } = *task;
         // The session learns of the loss before the peer has hung up.
@@ -70,6 +68,25 @@ pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<
 }
 
 impl SocketTask {
+    /// Boxed, or the futures that own it would have room for it twice.
+    fn new(
+        socket: WebSocket,
+        endpoints: Endpoints,
+        pending: Option<Box<PendingAttach>>,
+    ) -> Box<SocketTask> {
+        Box::new(SocketTask {
+            link: endpoints.hub.link(),
+            io: SocketIo::new(socket),
+            heartbeat: Heartbeat::new(endpoints.hub.options().ping_interval),
+            pending,
+            permit: None,
+            presence: None,
+            malformed_frames: 0,
+            fault: None,
+            endpoints,
+        })
+    }
+
     /// Returns whether the peer has sent a close frame.
     async fn run(&mut self) -> bool {
         let mut closed = false;
@@ -114,8 +131,8 @@ impl SocketTask {
             Frame::Say(said) => self.io.send(serde_json::to_string(&said).unwrap_or_default()),
             Frame::Entries(entries) => self.io.send_entries(entries.frames),
             Frame::Close(code) => {
-                let fault = self.fault.as_deref().filter(|_| code == CloseCode::Protocol);
-                self.io.close(code, fault);
+                let theirs = matches!(code, CloseCode::Protocol | CloseCode::Forbidden);
+                self.io.close(code, self.fault.as_deref().filter(|_| theirs));
             }
         }
         // Written at once if the socket takes it, so that a close that is waiting overtakes nothing else.
