@@ -65,7 +65,8 @@ fn response(body: Body, version: Version) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Not to be compressed, or a proxy would collect events until there is enough of them.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     if version < Version::HTTP_2 {
         // The socket ends with the stream: its reader may be gone.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -207,7 +208,7 @@ impl EventStream {
                     continue;
                 }
                 _ = alive.tick() => {
-                    if self.send(sse::COMMENT).await { continue }
+                    if self.send(sse::frame(&ToClient::Ping)).await { continue }
                     return;
                 }
             };

@@ -57,10 +57,11 @@
 //!
 //! # The stream's events
 //! An event is named by its `t`: the frames `ev`, `welcome`, `gap`, `goaway` and `error` of
-//! [`wire`](outlive::wire), and two of its own:
+//! [`wire`](outlive::wire), and three of its own:
 //!
 //! | event | data |
 //! |---|---|
+//! | `ping` | `{"t":"ping"}`, every [`ping_interval`](crate::hub::HubOptions::ping_interval): the stream lives |
 //! | `reset` | `{"t":"reset","why":"malformed"}`: the cursor is unusable, and all retained entries follow; the same as `outcome` of the welcome |
 //! | `close` | `{"t":"close","code":4009,"rule":"stop","message":"…"}`: how a WebSocket would be closed, and the [rule](outlive::ClientRule) for what to do then; nothing follows |
 //!
@@ -89,8 +90,11 @@
 //! prompt by `POST`, under the client's next number.
 //!
 //! # Peers that are gone
-//! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), and given up after two intervals
-//! in which nothing came. The reader of a stream of events cannot be pinged: what is sent to a reader that is gone
+//! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), by a ping of WebSocket and by
+//! the frame `ping`, and given up after two intervals in which nothing came. Some proxies answer pings of WebSocket
+//! themselves, for a peer that is gone: so once a peer has answered the frame `ping`, only text counts.
+//! The reader of a stream of events is sent the event `ping` as often, for a page that watches whether anything comes
+//! (a welcome's `ping_ms` says how often); it has no answer. What is sent to a reader that is gone
 //! waits in the system's buffers, and TCP may retry for a quarter of an hour if something is sent, or for ever if
 //! nothing is. So each stream ends after its [lifetime](EndpointLimits::stream_lifetime): its reader reconnects with
 //! its `Last-Event-ID`, is authorised again, and loses nothing. `EventSource` does so by itself; a reader such as

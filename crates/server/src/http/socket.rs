@@ -96,7 +96,7 @@ impl SocketTask {
             let (reading, idle) = (self.link.is_ready(), self.io.is_idle());
             if !reading {
                 // A peer that is not read cannot be called silent.
-                self.heartbeat.received();
+                self.heartbeat.alive();
             }
             let event = tokio::select! {
                 event = self.io.run(reading) => SocketEvent::Io(event),
@@ -106,7 +106,12 @@ impl SocketTask {
             match event {
                 SocketEvent::Io(IoEvent::Progressed) => self.heartbeat.progressed(),
                 SocketEvent::Io(IoEvent::Received(message)) => {
-                    self.heartbeat.received();
+                    match message {
+                        Message::Text(_) | Message::Binary(_) => self.heartbeat.alive(),
+                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+                            self.heartbeat.control_frame();
+                        }
+                    }
                     closed |= matches!(message, Message::Close(_));
                     // Boxed: this future is large, rarely runs, and would be part of every connection's task.
                     Box::pin(self.receive(message)).await;
@@ -173,6 +178,9 @@ impl SocketTask {
                     self.attach(client, cursor, token).await;
                 }
                 Ok(frame) => {
+                    if matches!(frame, ToServer::Pong) {
+                        self.heartbeat.answered();
+                    }
                     if self.pending.is_some() {
                         self.fault = Some("the first frame must be `attach`".into());
                     }

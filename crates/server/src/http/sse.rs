@@ -11,9 +11,6 @@ use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Cursor};
 use outlive::wire::{ToClient, Welcome};
 
-/// Keeps proxies from closing an idle stream.
-pub(super) const COMMENT: Bytes = Bytes::from_static(b": ka\n\n");
-
 /// One event. `data` has no line breaks.
 fn event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, data: &[u8]) {
     out.extend_from_slice(format!("event: {name}\n").as_bytes());

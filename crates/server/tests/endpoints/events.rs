@@ -21,7 +21,7 @@ async fn a_stream_begins_with_a_welcome_and_only_entries_move_the_cursor() {
     assert_eq!(events.answer.status, 200);
     for (name, value) in [
         ("content-type", "text/event-stream"),
-        ("cache-control", "no-store"),
+        ("cache-control", "no-store, no-transform"),
         ("x-accel-buffering", "no"),
     ] {
         assert_eq!(events.answer.headers[name], value);
@@ -193,7 +193,7 @@ async fn refusal(server: &Server, path: &str) -> (u32, Vec<outlive_testkit::endp
     assert_eq!(answer.status, 200, "{answer:?}");
     for (name, value) in [
         ("content-type", "text/event-stream"),
-        ("cache-control", "no-store"),
+        ("cache-control", "no-store, no-transform"),
         ("x-accel-buffering", "no"),
     ] {
         assert_eq!(answer.headers[name], value);
