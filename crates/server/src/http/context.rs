@@ -32,13 +32,15 @@ impl RequestContext {
         request: Request,
     ) -> Result<RequestContext, Problem> {
         let context = RequestContext::unchecked(request).await;
-        context.admit(endpoints).map_err(|page| Problem::origin(&page))?;
+        context.admit(endpoints).map_err(|page| Problem::foreign(&page))?;
         Ok(context)
     }
 
     /// Whether the page that made the request may connect.
     pub(super) fn admit(&self, endpoints: &Endpoints) -> Result<(), ForeignPage> {
-        let admitted = endpoints.origins.admit(&self.parts.headers);
+        let headers = &self.parts.headers;
+        let admitted =
+            endpoints.hosts.admit(headers).and_then(|()| endpoints.origins.admit(headers));
         admitted.inspect_err(|page| endpoints.foreign_pages.refused(page))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::authorize::{Authorize, DynAuthorize};
 use super::limits::EndpointLimits;
-use super::origins::{ForeignPages, Origins};
+use super::origins::{ForeignPages, Hosts, Origins};
 use super::throttle::Throttle;
 use crate::hub::Hub;
 
@@ -15,7 +15,7 @@ pub fn endpoints(hub: Hub) -> EndpointsBuilder {
 }
 
 /// Endpoints without a decision who may use them. [`authorize`](EndpointsBuilder::authorize) makes the
-/// [`Endpoints`], which have `router`, `origins` and `limits`:
+/// [`Endpoints`], which have `router`, `origins`, `hosts` and `limits`:
 ///
 /// ```
 /// # use outlive_server::http::{Anyone, endpoints};
@@ -33,9 +33,11 @@ impl EndpointsBuilder {
     /// Sets what decides which principal may do what.
     pub fn authorize(self, authorize: impl Authorize) -> Endpoints {
         let limits = EndpointLimits::default();
+        let authorizer: Arc<dyn DynAuthorize> = Arc::new(authorize);
         Endpoints {
             hub: self.hub,
-            authorizer: Arc::new(authorize),
+            hosts: Arc::new(if authorizer.is_anyone() { Hosts::local() } else { Hosts::any() }),
+            authorizer,
             origins: Arc::new(Origins::same_host()),
             foreign_pages: Arc::default(),
             throttle: Arc::new(Throttle::new(&limits)),
@@ -51,6 +53,7 @@ pub struct Endpoints {
     pub(super) hub: Hub,
     pub(super) authorizer: Arc<dyn DynAuthorize>,
     pub(super) origins: Arc<Origins>,
+    pub(super) hosts: Arc<Hosts>,
     pub(super) foreign_pages: Arc<ForeignPages>,
     pub(super) limits: Arc<EndpointLimits>,
     pub(super) throttle: Arc<Throttle>,
@@ -68,6 +71,13 @@ impl Endpoints {
     /// Which pages may connect. Default: [`Origins::same_host`].
     pub fn origins(mut self, origins: Origins) -> Endpoints {
         self.origins = Arc::new(origins);
+        self
+    }
+
+    /// By which names of the server a request may come. Default: [`Hosts::local`] with [`Anyone`](super::Anyone),
+    /// whom a page of any site could be otherwise, and else [`Hosts::any`].
+    pub fn hosts(mut self, hosts: Hosts) -> Endpoints {
+        self.hosts = Arc::new(hosts);
         self
     }
 

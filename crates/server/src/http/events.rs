@@ -16,10 +16,11 @@ use super::problem::Problem;
 use super::sse;
 use super::throttle::ConnectionPermit;
 use crate::hub::{Entries, Frame, Hello, Hub, Link, Role};
+use crate::store::SessionId;
 use outlive::connection::Phase;
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, ResumeFrom};
-use outlive::wire::{ToClient, Welcome};
+use outlive::wire::{Refusable, ToClient, Welcome};
 use outlive::{CloseCode, State as SessionState};
 
 /// `GET /sessions/{id}/events`: a stream of server-sent events, from `Last-Event-ID` or `?cursor=` on.
@@ -95,9 +96,10 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
     let permit = arrival.seat(&session, &client)?;
     let (principal, role) = (grant.principal, grant.role);
     let cursor = ResumeFrom::parse(cursor.as_deref());
+    let looked = session.clone();
     let mut link = endpoints.hub.link();
     link.hello(Hello { session, principal, role, client, cursor });
-    let welcome = welcomed(&endpoints.hub, &mut link).await?;
+    let welcome = welcomed(&endpoints.hub, &looked, &mut link).await?;
     if until.is_some_and(|until| until.is_over(&welcome)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -121,11 +123,18 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
 }
 
 /// The welcome, or why there is none.
-async fn welcomed(hub: &Hub, link: &mut Link) -> Result<Welcome, Problem> {
+async fn welcomed(hub: &Hub, session: &SessionId, link: &mut Link) -> Result<Welcome, Problem> {
     loop {
         match link.next().await {
             Some(Frame::Say(ToClient::Welcome(welcome))) => return Ok(welcome),
             Some(Frame::Say(_) | Frame::Entries(_)) => {}
+            // A code does not tell damage from a store that does not answer; a look does.
+            Some(Frame::Close(CloseCode::Error)) => {
+                return Err(match hub.snapshot(session).await {
+                    Err(why) => Problem::of(hub, Refusable::Prompt, &why),
+                    Ok(_) => Problem::closed(hub, CloseCode::Error),
+                });
+            }
             Some(Frame::Close(code)) => return Err(Problem::closed(hub, code)),
             None => return Err(Problem::unavailable("the session is gone", CloseCode::Error)),
         }

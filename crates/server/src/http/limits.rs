@@ -39,7 +39,7 @@ impl Default for EndpointLimits {
 
 impl EndpointLimits {
     /// Clients of one principal that are connected, over all sessions; in each session each name counts once, also
-    /// while its older connection hangs. As many WebSockets may be open that have not attached. What is beyond is told
+    /// while its older connection hangs. As many connections may wait that have not attached. What is beyond is told
     /// to come back: a WebSocket by a `goaway` and a close with 1013, a request by 429. Default: 64.
     pub fn connections(mut self, connections: u32) -> EndpointLimits {
         self.connections = connections;

@@ -41,7 +41,7 @@
 //! # Who may do what
 //! Every request is [authorised](Authorize) first; [`Bearer`] and [`Anyone`] are the simplest ways, a function is
 //! another. A session that the principal may not see looks like one that does not exist. Browsers name the origin
-//! of a page: see [`Origins`]. Pages of other origins need CORS headers too, which are a layer of your own.
+//! of a page: see [`Origins`]. With [`Anyone`] only `localhost` and IP addresses lead to the endpoints: see [`Hosts`]. Pages of other origins need CORS headers too, which are a layer of your own.
 //!
 //! Failed attempts are not counted here, since behind a proxy every request comes from the proxy's address. Let the
 //! proxy limit them, or your [`Authorize`]: axum's `ConnectInfo` is in the [parts](AuthRequest::parts) if the router
@@ -134,6 +134,6 @@ pub use commands::{answer, create, interrupt, prompt, ready, snapshot, stop, sus
 pub use endpoints::{Endpoints, EndpointsBuilder, endpoints};
 pub use events::events;
 pub use limits::EndpointLimits;
-pub use origins::Origins;
+pub use origins::{Hosts, Origins};
 pub use problem::Problem;
 pub use upgrade::socket;

@@ -94,7 +94,11 @@ impl Problem {
         problem.at("your role", right)
     }
 
-    pub(super) fn origin(page: &ForeignPage) -> Problem {
+    pub(super) fn foreign(page: &ForeignPage) -> Problem {
+        if page.is_misdirected() {
+            return Problem::new(StatusCode::MISDIRECTED_REQUEST, "host", page.to_string())
+                .at("header Host", "a name of the server that it admits");
+        }
         Problem::new(StatusCode::FORBIDDEN, "origin", page.to_string())
             .at("header Origin", "an origin that the server admits, or none")
     }

@@ -29,7 +29,7 @@ pub(super) struct Throttle {
 struct Account {
     /// The connections of each name, in each session. All but the newest are on their way out.
     seats: HashMap<Seat, u32>,
-    /// WebSockets that have not said their names yet.
+    /// Connections that have not said their names yet.
     arrivals: u32,
     /// Attaches that are allowed now.
     tokens: u32,

@@ -42,6 +42,9 @@ pub async fn socket(
         .max_message_size(most)
         .max_frame_size(most);
     if let Err(page) = context.admit(&endpoints) {
+        if !is_browser(&context.parts) {
+            return Err(Problem::foreign(&page));
+        }
         return Ok(upgrade.on_upgrade(move |socket| refuse(socket, endpoints, page)));
     }
     let request = AuthRequest { parts: &context.parts, session: Some(&session), token: None };

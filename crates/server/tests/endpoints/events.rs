@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use outlive_server::conformance::{FaultyStore, StoreFault};
+use outlive_server::conformance::{FaultyStore, StoreCall, StoreFault};
 use outlive_server::http::{Anyone, AuthError, AuthRequest, Bearer, Grant};
 use outlive_server::hub::Hub;
 use outlive_server::store::{Memory, StoreError};
@@ -270,6 +270,22 @@ async fn an_event_source_comes_back_to_a_store_that_does_not_answer() {
     let other = outlive_server::store::SessionId::from_random(7);
     let (_, events) = refusal(&server, &format!("/sessions/{other}/events")).await;
     assert_eq!(data(&events), [close(outlive::CloseCode::Error)]);
+}
+
+#[tokio::test]
+async fn damage_is_told_alike_by_a_look_and_a_stream() {
+    let store = FaultyStore::new(Memory::new());
+    let fault = || StoreFault::Fails(StoreError::Corrupt("planned".into()));
+    store.plan(move |call, _| (call == StoreCall::Load).then(fault));
+    let hub = Hub::builder().store(store).build(Words).await.unwrap();
+    let endpoints = outlive_server::http::endpoints(hub.clone());
+    let server = Server::of(hub, endpoints.authorize(Anyone)).await;
+    let session = format!("/sessions/{}", outlive_server::store::SessionId::from_random(7));
+    let look = server.get(&session).await;
+    let stream = server.request("GET", &format!("{session}/events"), &[EVENT_SOURCE], "").await;
+    assert_eq!((look.status, look.json()["error"].clone()), (500, json!("damaged")));
+    assert_eq!((stream.status, &stream.body), (500, &look.body));
+    assert!(!stream.headers.contains_key("retry-after"));
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn is_lost_behind_a_proxy(answers: bool) -> bool {
     let mut lost = false;
     for _ in 0..30 {
         tokio::time::advance(Duration::from_secs(5)).await;
-        _ = socket.send(Message::Pong(Default::default())).await;
+        _ = socket.send(Message::Pong(bytes::Bytes::new())).await;
         // By the time this is answered the server has read what was sent before.
         lost |= server.get(&session).await.json()["state"] == "DETACHED";
     }
