@@ -95,7 +95,7 @@ pub async fn prompt(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let session = context.session()?;
     let most = endpoints.hub.options().body_bytes;
-    let body = context.body(most.saturating_add(ENVELOPE_BYTES)).await?;
+    let body = context.body(&endpoints, &grant, most.saturating_add(ENVELOPE_BYTES)).await?;
     let Prompt { client, n, d } = match context.parts.headers.get("idempotency-key") {
         None => parse(&body, PROMPT)?,
         Some(key) => {
@@ -141,9 +141,9 @@ pub async fn interrupt(State(endpoints): State<Endpoints>, request: Request) -> 
         turn: Seq,
     }
     let mut context = RequestContext::of(&endpoints, request).await?;
-    context.grant(&endpoints, Role::Prompt).await?;
+    let grant = context.grant(&endpoints, Role::Prompt).await?;
     let session = context.session()?;
-    let body = context.body(ENVELOPE_BYTES).await?;
+    let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let Interrupt { turn } = parse(&body, r#"{"turn":5}"#)?;
     finish(&endpoints.hub, endpoints.hub.session(&session).interrupt(turn).await)
 }
@@ -158,9 +158,9 @@ pub async fn stop(State(endpoints): State<Endpoints>, request: Request) -> Answe
         incarnation: Option<Incarnation>,
     }
     let mut context = RequestContext::of(&endpoints, request).await?;
-    context.grant(&endpoints, Role::Admin).await?;
+    let grant = context.grant(&endpoints, Role::Admin).await?;
     let session = context.session()?;
-    let body = context.body(ENVELOPE_BYTES).await?;
+    let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let StopBody { incarnation } = match body.trim_ascii() {
         [] => StopBody::default(),
         body => parse(body, r#"{"incarnation":1}, or nothing"#)?,
@@ -182,7 +182,7 @@ pub async fn suspend(State(endpoints): State<Endpoints>, request: Request) -> An
     let mut context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
-    let body = context.body(ENVELOPE_BYTES).await?;
+    let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let form = r#"{"client":"laptop","connection":"1f","seen":5}"#;
     let Suspend { client, connection, seen } = parse(&body, form)?;
     let connection = u64::from_str_radix(&connection, 16)
@@ -207,7 +207,7 @@ pub async fn answer(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let (session, ask) = (context.session()?, context.ask()?);
     let most = endpoints.hub.options().body_bytes;
-    let body = context.body(most.saturating_add(ENVELOPE_BYTES)).await?;
+    let body = context.body(&endpoints, &grant, most.saturating_add(ENVELOPE_BYTES)).await?;
     let AnswerBody { client, d } = parse(&body, r#"{"client":"laptop","d":…}"#)?;
     let d = one_line(&d, most)?;
     let author = Author { principal: &grant.principal, client: &client };

@@ -97,18 +97,29 @@ impl RequestContext {
         }
     }
 
-    /// Reads the body, up to `most` bytes.
-    pub(super) async fn body(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
+    /// Reads the body, up to `most` bytes and for as long as the limits say.
+    pub(super) async fn body(
+        &mut self,
+        endpoints: &Endpoints,
+        grant: &Grant,
+        most: usize,
+    ) -> Result<Vec<u8>, Problem> {
+        let mut permit = endpoints.bodies.begin(&grant.principal)?;
         let mut stream = core::mem::take(&mut self.body).into_data_stream();
-        let mut body = Vec::new();
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|why| Problem::malformed(format!("no body: {why}")))?;
-            if body.len() + piece.len() > most {
-                return Err(Problem::too_big(most));
+        let read = async {
+            let mut body = Vec::new();
+            while let Some(piece) = stream.next().await {
+                let piece = piece.map_err(|why| Problem::malformed(format!("no body: {why}")))?;
+                if body.len() + piece.len() > most {
+                    return Err(Problem::too_big(most));
+                }
+                permit.grow(piece.len())?;
+                body.extend_from_slice(&piece);
             }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body)
+            Ok(body)
+        };
+        let timeout = tokio::time::timeout(endpoints.limits.body_timeout, read);
+        timeout.await.unwrap_or_else(|_| Err(Problem::too_slow()))
     }
 
     /// A parameter of the query.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::authorize::{Authorize, DynAuthorize};
+use super::bodies::Bodies;
 use super::limits::EndpointLimits;
 use super::origins::{ForeignPages, Hosts, Origins};
 use super::throttle::Throttle;
@@ -41,6 +42,7 @@ impl EndpointsBuilder {
             origins: Arc::new(Origins::same_host()),
             foreign_pages: Arc::default(),
             throttle: Arc::new(Throttle::new(&limits)),
+            bodies: Arc::new(Bodies::new(&limits)),
             limits: Arc::new(limits),
         }
     }
@@ -57,6 +59,7 @@ pub struct Endpoints {
     pub(super) foreign_pages: Arc<ForeignPages>,
     pub(super) limits: Arc<EndpointLimits>,
     pub(super) throttle: Arc<Throttle>,
+    pub(super) bodies: Arc<Bodies>,
 }
 
 impl fmt::Debug for Endpoints {
@@ -85,6 +88,7 @@ impl Endpoints {
     /// before the endpoints are cloned. Default: [`EndpointLimits::default`].
     pub fn limits(mut self, limits: EndpointLimits) -> Endpoints {
         self.throttle = Arc::new(Throttle::new(&limits));
+        self.bodies = Arc::new(Bodies::new(&limits));
         self.limits = Arc::new(limits);
         self
     }

@@ -86,6 +86,9 @@
 //! | what stands around a body over HTTP | 1 KiB | | 413 |
 //! | a client's name | 64 bytes | | close 4002, 400 |
 //!
+//! How many bodies are read at a time, how much of them is in memory and how long one may take is bounded too, for each
+//! principal and in all: [`EndpointLimits::bodies`] and what follows it. Beyond it: 429, or 408 for the time.
+//!
 //! A frame is read into memory before its sender is authorised, a request's body only afterwards. So send a large
 //! prompt by `POST`, under the client's next number.
 //!
@@ -113,6 +116,7 @@
 //! `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
 
 mod authorize;
+mod bodies;
 mod commands;
 mod context;
 mod endpoints;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::authorize::AuthError;
+use super::bodies::TooManyBodies;
 use super::origins::ForeignPage;
 use super::sse;
 use super::throttle::LimitExceeded;
@@ -118,6 +119,10 @@ impl Problem {
     pub(super) fn too_big(most: usize) -> Problem {
         let message = format!("the body is larger than {most} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_big", message)
+    }
+
+    pub(super) fn too_slow() -> Problem {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body took too long to arrive")
     }
 
     /// It may be taken in `retry_after` seconds.
@@ -266,6 +271,12 @@ impl From<LimitExceeded> for Problem {
             }
         };
         Problem::limit(message, retry_after, limit.code())
+    }
+}
+
+impl From<TooManyBodies> for Problem {
+    fn from(_: TooManyBodies) -> Problem {
+        Problem::limit("too many bodies are being read", 1, CloseCode::Overloaded)
     }
 }
 

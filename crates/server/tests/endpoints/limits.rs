@@ -5,6 +5,8 @@ use std::time::Duration;
 use outlive_server::http::EndpointLimits;
 use outlive_server::hub::HubOptions;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use outlive_testkit::endpoints::{Server, freeze};
 
@@ -131,4 +133,64 @@ async fn attaches_may_come_again_after_a_time() {
     tokio::time::advance(Duration::from_secs(60)).await;
     assert!(server.dial(&session, &[]).await.is_ok());
     assert_eq!(server.dial(&session, &[]).await.err().unwrap().0, 429);
+}
+
+/// A prompt whose body does not end: so many bytes of it have been sent.
+async fn unfinished(server: &Server, session: &str, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(server.at).await.unwrap();
+    let head = format!(
+        "POST {session}/prompts HTTP/1.1\r\nhost: {}\r\ncontent-length: 1000000\r\n\r\n",
+        server.at
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; bytes]).await.unwrap();
+    stream
+}
+
+/// The status of an answer.
+async fn status(stream: &mut TcpStream) -> u16 {
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    std::str::from_utf8(&head).unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn bodies_that_do_not_end_are_bounded_in_number_bytes_and_time() {
+    let limits = EndpointLimits::default().bodies(3).bodies_bytes(300_000);
+    let server = Server::with(HubOptions::default(), |endpoints| endpoints.limits(limits)).await;
+    let session = server.session().await;
+    // Bytes: of two bodies of 200,000 the one that goes beyond is refused.
+    let mut first = unfinished(&server, &session, 200_000).await;
+    let mut second = unfinished(&server, &session, 200_000).await;
+    let refused = tokio::select! {
+        status = status(&mut first) => (status, 1),
+        status = status(&mut second) => (status, 2),
+    };
+    assert_eq!(refused.0, 429);
+    let mut left = if refused.1 == 1 { second } else { first };
+    // Number: three wait, and one more is refused.
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        waiting.push(unfinished(&server, &session, 1).await);
+    }
+    let prompt = json!({ "client": "a", "n": 1, "d": "one" });
+    loop {
+        // They may not have arrived yet.
+        let told = server.post(&format!("{session}/interrupt"), &json!({ "turn": 1 })).await;
+        if told.status == 429 {
+            assert_eq!(
+                (&told.json()["error"], &*told.headers["retry-after"]),
+                (&json!("limit"), "1")
+            );
+            break;
+        }
+    }
+    // Time: all of them are refused, and there is room again.
+    let _frozen = freeze();
+    tokio::time::advance(Duration::from_secs(121)).await;
+    assert_eq!(status(&mut left).await, 408);
+    for stream in &mut waiting {
+        assert_eq!(status(stream).await, 408);
+    }
+    assert_eq!(server.post(&format!("{session}/prompts"), &prompt).await.status, 202);
 }
