@@ -165,7 +165,7 @@ vocabulary! {
     /// What a client is to do after a close (the bands of the close codes).
     ClientRule as "snake_case" {
         Stop = "Do not reconnect by yourself. Prompts that wait fail.",
-        Pause = "Do not reconnect by yourself. Prompts that wait are kept for the next start, by when a fresh token, or time, may have mended it.",
+        Pause = "Do not reconnect by yourself. Prompts that wait are kept for the next start, by when a fresh token may have mended it.",
         BackOff = "Reconnect with backoff and resume from the cursor.",
         Now = "Reconnect at once, one attempt in flight, then with backoff; resume from the cursor.",
         Fresh = "Reconnect at once, without a cursor.",
@@ -180,7 +180,7 @@ vocabulary! {
         TooBig = "A frame was larger than the limit.",
         Error = "The server failed.",
         Restart = "The server restarts.",
-        Overloaded = "The server is overloaded.",
+        Overloaded = "There is no room now: the server is overloaded, or a limit on connections is reached.",
         Ended = "The session has ended and its log is complete.",
         Unauthenticated = "The client is not authenticated.",
         Protocol = "The client broke the protocol.",
@@ -189,7 +189,6 @@ vocabulary! {
         Replaced = "A newer connection of the same client took over.",
         Expired = "The client's authorisation expired.",
         Version = "The protocol version is not spoken here.",
-        Limit = "A limit on connections was reached.",
         IdleTimeout = "No hello in time, or a suspended viewer did not come back in time.",
         SlowConsumer = "The viewer does not read.",
         RateLimited = "The client sends too fast.",
@@ -218,7 +217,6 @@ impl CloseCode {
             CloseCode::Replaced => 4009,
             CloseCode::Expired => 4010,
             CloseCode::Version => 4015,
-            CloseCode::Limit => 4029,
             CloseCode::IdleTimeout => 4108,
             CloseCode::SlowConsumer => 4113,
             CloseCode::RateLimited => 4129,
@@ -248,7 +246,6 @@ impl CloseCode {
             | CloseCode::Ended
             | CloseCode::Protocol
             | CloseCode::Replaced
-            | CloseCode::Limit
             | CloseCode::IdleTimeout
             | CloseCode::SlowConsumer
             | CloseCode::Moved
@@ -288,8 +285,8 @@ impl ClientRule {
     /// What a client does after a close with this number, whether or not it knows it.
     pub const fn of(number: u16) -> ClientRule {
         match number {
-            // Unauthenticated, expired, limit: a fresh token mends it, or time.
-            4001 | 4010 | 4029 => ClientRule::Pause,
+            // Unauthenticated, expired: a fresh token mends it. What time mends comes back by itself.
+            4001 | 4010 => ClientRule::Pause,
             // A proxy's names for 1005 and 1006, which no close frame may carry: the server said nothing.
             4005 | 4006 => ClientRule::BackOff,
             1000 | 4000..=4099 => ClientRule::Stop,

@@ -45,7 +45,7 @@ export type News =
   | { kind: "accepted"; ticket: number; n: number; seq: number }
   | { kind: "failed"; ticket: number; error: OutliveError }
   | { kind: "refused"; what: "answer" | "attach" | (string & {}); reason: string; message?: string }
-  /** Sent away until `start()`. After 4001, 4010 and 4029 what waits is kept for it; otherwise it has failed. */
+  /** Sent away until `start()`. After 4001 and 4010 what waits is kept for it; otherwise it has failed. */
   | { kind: "closed"; code: number; reason: string | null }
   /** A dial came to nothing, or a connection was not welcomed. What follows from it is news of its own. */
   | { kind: "unreached"; why: string }

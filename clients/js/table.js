@@ -161,7 +161,7 @@ export const table = {
     },
     {
       "name": "CLOSED_PAUSE",
-      "meaning": "The server closed: come back when the user starts again, who may have another token by then, or have waited."
+      "meaning": "The server closed: come back when the user starts again, who may have another token by then."
     },
     {
       "name": "CLOSED_BACK_OFF",
@@ -350,11 +350,6 @@ export const table = {
       "name": "version",
       "number": 4015,
       "rule": "stop"
-    },
-    {
-      "name": "limit",
-      "number": 4029,
-      "rule": "pause"
     },
     {
       "name": "idle_timeout",

@@ -75,7 +75,7 @@ vocabulary! {
         Lost = "The socket failed, or could not be opened.",
         LostLeaving = "The socket failed or was closed, and the server leaves or is not reached by its proxy: it said so, by a goaway since the last welcome or by the code of the close.",
         ClosedStop = "The server closed: do not come back.",
-        ClosedPause = "The server closed: come back when the user starts again, who may have another token by then, or have waited.",
+        ClosedPause = "The server closed: come back when the user starts again, who may have another token by then.",
         ClosedBackOff = "The server closed: come back later. Also if it says at once a second time, and nothing has come of the first.",
         ClosedNow = "The server closed: come back at once.",
         ClosedFresh = "The server closed: come back at once, without the cursor.",

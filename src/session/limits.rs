@@ -21,7 +21,7 @@ use crate::words::Timer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Connections at a time, at least 1. One more is closed with 4029.
+    /// Connections at a time, at least 1. One more is closed with 1013, and told when to come back.
     pub connections: u16,
     /// Prompts that wait for the worker, at least 1. A running one does not wait.
     pub queued: u16,

@@ -641,6 +641,38 @@ test("the server leaves in good order, and another one takes over", async (world
   await tab.isRight();
 });
 
+test("an EventSource that comes while the server leaves is there again afterwards", async (world) => {
+  const tab = await world.open();
+  await tab.say("/long 50");
+  await tab.counts(3);
+  const session = await tab.session();
+  const log = () => tab.page.evaluate(() => window.source.log);
+  await tab.page.evaluate((id) => {
+    const source = (window.source = new EventSource(`/sessions/${id}/events`));
+    [source.log, source.told] = [[], []];
+    source.addEventListener("ev", ({ lastEventId }) => source.log.push(Number(lastEventId.split(".")[1])));
+    for (const name of ["welcome", "goaway", "close"]) source.addEventListener(name, () => source.told.push(name));
+  }, session);
+  await tab.until(() => window.source.log.length >= 3);
+  const left = world.server.end("SIGTERM");
+  await tab.until(() => window.source.told.includes("close"));
+  // It comes back while the turn still runs here, and is sent away again.
+  await tab.page.evaluate((id) => {
+    const late = (window.late = new EventSource(`/sessions/${id}/events?cursor=rubbish`));
+    late.told = [];
+    for (const name of ["welcome", "goaway", "close"]) late.addEventListener(name, () => late.told.push(name));
+  }, session);
+  await tab.until(() => window.late.told.includes("close") || window.late.readyState === 2);
+  assert.deepEqual(await tab.page.evaluate(() => window.late.told), ["goaway", "close"]);
+  assert.equal((await left).code, 0, world.server.output);
+  await world.server.start();
+  // Neither is closed for good.
+  await tab.until(() => [window.source, window.late].every(({ told }) => told.at(-1) === "welcome"));
+  const { length } = await world.server.log(session);
+  await tab.until((head) => window.source.log.at(-1) === head, length);
+  assert.deepEqual(await log(), Array.from({ length }, (_, i) => i + 1));
+});
+
 test("stop, and a prompt reopens the conversation", async (world) => {
   const tab = await world.open();
   await tab.say("/long 500");

@@ -345,8 +345,8 @@ fn a_full_outbox_is_told_and_a_client_that_is_sent_away_fails_what_waits() {
 
 #[test]
 fn what_waits_outlasts_a_token_that_is_not_good_any_more() {
-    // Unauthenticated, expired, limit.
-    for code in [4001, 4010, 4029] {
+    // Unauthenticated, expired.
+    for code in [4001, 4010] {
         let mut play = Play::live(0);
         play.prompt(7);
         play.lost();
@@ -384,7 +384,6 @@ fn each_close_code_leads_where_its_band_says() {
         (4098, "L6", State::Stopped),
         (4001, "L9", State::Stopped),
         (4010, "L9", State::Stopped),
-        (4029, "L9", State::Stopped),
         (1001, "L10", State::BackingOff),
         (1002, "L1", State::BackingOff),
         (1011, "L10", State::BackingOff),

@@ -20,8 +20,13 @@ struct Lived {
 }
 
 /// Closes are asked for with another code each time.
-const CODES: [CloseCode; DEPTH] =
-    [CloseCode::Replaced, CloseCode::Restart, CloseCode::Ended, CloseCode::Limit, CloseCode::Moved];
+const CODES: [CloseCode; DEPTH] = [
+    CloseCode::Replaced,
+    CloseCode::Restart,
+    CloseCode::Ended,
+    CloseCode::Overloaded,
+    CloseCode::Moved,
+];
 
 fn count(row: &Row, op: Op) -> u32 {
     u32::try_from(row.ops.iter().filter(|one| **one == op).count()).unwrap()

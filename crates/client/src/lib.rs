@@ -68,8 +68,7 @@
 //!   begins [anew](Update::Reset) is sent what follows the welcome's [`base`](outlive::wire::Welcome::base), and
 //!   gets no gap before it.
 //! * The server sends it **away** ([`Update::Closed`]): it stays away until [`Handle::reconnect`]. If a fresh token
-//!   may mend it, or time (4001, 4010, 4029), what waits is kept for that; otherwise every prompt that waits
-//!   fails. The [close codes](outlive::ClientRule) after which it stays away are those from 4000 to 4099, and
+//!   may mend it (4001, 4010), what waits is kept for that; otherwise every prompt that waits fails. The [close codes](outlive::ClientRule) after which it stays away are those from 4000 to 4099, and
 //!   1000; an upgrade that is refused with an HTTP status is taken for the close that
 //!   [says the same](outlive::CloseCode::status). A kept prompt goes with whatever token is shown next: for
 //!   another user, start another client.

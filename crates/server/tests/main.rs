@@ -2,4 +2,5 @@
 
 mod endpoints;
 mod hub;
+mod logs;
 mod store;

@@ -304,7 +304,8 @@ impl Events {
     }
 }
 
-fn read_event(block: &str) -> Event {
+/// Reads one event, up to its empty line.
+pub fn read_event(block: &str) -> Event {
     let field = |name: &str| {
         let mut lines = block.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
@@ -357,6 +358,16 @@ impl Socket {
             if let Err(code) = self.hear().await {
                 return code;
             }
+        }
+    }
+
+    /// The code of the close, which is the next frame, and its reason.
+    pub async fn closed(&mut self) -> (u16, String) {
+        match self.0.next().await {
+            Some(Ok(Message::Close(Some(frame)))) => {
+                (Number::into(frame.code), frame.reason.as_str().to_owned())
+            }
+            other => panic!("no close: {other:?}"),
         }
     }
 

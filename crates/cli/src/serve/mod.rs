@@ -165,7 +165,8 @@ impl Serve {
             None => endpoints.authorize(Anyone),
         };
         // All clients are one principal here.
-        let limits = EndpointLimits::default().connections(10_000).attach_burst(10_000);
+        let limits =
+            EndpointLimits::default().connections(10_000).attach_burst(10_000).bodies(1_024);
         let limits = limits.attach_interval(Duration::from_millis(1));
         let mut origins: Vec<String> = self.origins.clone();
         let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| (host, at.port()));

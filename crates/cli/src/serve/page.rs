@@ -132,6 +132,6 @@ async fn steps(State(own): State<Own>, Path(id): Path<String>, headers: HeaderMa
             return Some((Ok(text), (steps, stop, session)));
         }
     });
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform")];
     (headers, Body::from_stream(first.chain(texts))).into_response()
 }

@@ -1,5 +1,6 @@
 //! Which principal may do what.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -175,7 +176,9 @@ where
     }
 }
 
-/// Every request may do everything, and all are one principal. For demonstrations on a loopback address.
+/// Every request may do everything, and all are one principal. For demonstrations on a loopback address: by other names
+/// than `localhost` and IP addresses such a server cannot be reached, unless [`Endpoints::hosts`](super::Endpoints::hosts)
+/// admits them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anyone;
 
@@ -224,6 +227,8 @@ pub(super) trait DynAuthorize: Send + Sync {
         grant: &'a Grant,
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError>;
+    /// Whether it is [`Anyone`].
+    fn is_anyone(&self) -> bool;
 }
 
 impl<A: Authorize> DynAuthorize for A {
@@ -237,5 +242,9 @@ impl<A: Authorize> DynAuthorize for A {
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError> {
         Box::pin(Authorize::created(self, grant, session))
+    }
+
+    fn is_anyone(&self) -> bool {
+        TypeId::of::<A>() == TypeId::of::<Anyone>()
     }
 }

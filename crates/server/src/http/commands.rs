@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::context::{RequestContext, parse};
 use super::endpoints::Endpoints;
 use super::problem::Problem;
-use crate::hub::{Accepted, Author, Body, CommandError, Outcome, Role};
+use crate::hub::{Accepted, Author, Body, CommandError, Hub, Outcome, Role};
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 use outlive::wire::Refusable;
 
@@ -32,7 +32,7 @@ pub async fn create(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let made = endpoints.hub.create().await;
-    let session = made.map_err(|why| Problem::of(Refusable::Prompt, &why))?;
+    let session = made.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why))?;
     if let Err(denied) = endpoints.authorizer.created(&grant, &session).await {
         // It would have no owner.
         if let Err(why) = endpoints.hub.forget(&session).await {
@@ -52,7 +52,7 @@ pub async fn snapshot(State(endpoints): State<Endpoints>, request: Request) -> A
     context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
     let record = endpoints.hub.snapshot(&session).await;
-    let record = record.map_err(|why| Problem::of(Refusable::Prompt, &why))?;
+    let record = record.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why))?;
     let said = json!({
         "session": session,
         "state": record.state,
@@ -71,7 +71,7 @@ pub async fn snapshot(State(endpoints): State<Endpoints>, request: Request) -> A
 /// [`router`](Endpoints::router) has no route to it.
 pub async fn ready(State(endpoints): State<Endpoints>) -> Response {
     if endpoints.hub.is_draining() {
-        return Problem::draining().into_response();
+        return Problem::draining(endpoints.hub.come_back_ms()).into_response();
     }
     (StatusCode::OK, Json(json!({ "ready": true, "sessions": endpoints.hub.loaded_sessions() })))
         .into_response()
@@ -95,7 +95,7 @@ pub async fn prompt(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let session = context.session()?;
     let most = endpoints.hub.options().body_bytes;
-    let body = context.body(most.saturating_add(ENVELOPE_BYTES)).await?;
+    let body = context.body(&endpoints, &grant, most.saturating_add(ENVELOPE_BYTES)).await?;
     let Prompt { client, n, d } = match context.parts.headers.get("idempotency-key") {
         None => parse(&body, PROMPT)?,
         Some(key) => {
@@ -110,7 +110,7 @@ pub async fn prompt(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let author = Author { principal: &grant.principal, client: &client };
     let accepted = endpoints.hub.session(&session).prompt(author, n, &d).await;
     let Accepted { n, seq, again } =
-        accepted.map_err(|why| Problem::of(Refusable::Prompt, &why).prompt(n))?;
+        accepted.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why).prompt(n))?;
     let status = if again { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(json(status, json!({ "n": n, "seq": seq, "again": again })))
 }
@@ -141,11 +141,11 @@ pub async fn interrupt(State(endpoints): State<Endpoints>, request: Request) -> 
         turn: Seq,
     }
     let mut context = RequestContext::of(&endpoints, request).await?;
-    context.grant(&endpoints, Role::Prompt).await?;
+    let grant = context.grant(&endpoints, Role::Prompt).await?;
     let session = context.session()?;
-    let body = context.body(ENVELOPE_BYTES).await?;
+    let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let Interrupt { turn } = parse(&body, r#"{"turn":5}"#)?;
-    finish(endpoints.hub.session(&session).interrupt(turn).await)
+    finish(&endpoints.hub, endpoints.hub.session(&session).interrupt(turn).await)
 }
 
 /// `POST /sessions/{id}/stop`: ends a session.
@@ -158,14 +158,14 @@ pub async fn stop(State(endpoints): State<Endpoints>, request: Request) -> Answe
         incarnation: Option<Incarnation>,
     }
     let mut context = RequestContext::of(&endpoints, request).await?;
-    context.grant(&endpoints, Role::Admin).await?;
+    let grant = context.grant(&endpoints, Role::Admin).await?;
     let session = context.session()?;
-    let body = context.body(ENVELOPE_BYTES).await?;
+    let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let StopBody { incarnation } = match body.trim_ascii() {
         [] => StopBody::default(),
         body => parse(body, r#"{"incarnation":1}, or nothing"#)?,
     };
-    finish(endpoints.hub.session(&session).stop(incarnation).await)
+    finish(&endpoints.hub, endpoints.hub.session(&session).stop(incarnation).await)
 }
 
 /// `POST /sessions/{id}/suspend`: a viewer goes to the background. Its connection may be lost already.
@@ -182,7 +182,7 @@ pub async fn suspend(State(endpoints): State<Endpoints>, request: Request) -> An
     let mut context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
-    let body = context.body(ENVELOPE_BYTES).await?;
+    let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let form = r#"{"client":"laptop","connection":"1f","seen":5}"#;
     let Suspend { client, connection, seen } = parse(&body, form)?;
     let connection = u64::from_str_radix(&connection, 16)
@@ -190,7 +190,7 @@ pub async fn suspend(State(endpoints): State<Endpoints>, request: Request) -> An
     let connection = ConnectionId(connection);
     let author = Author { principal: &grant.principal, client: &client };
     let told = endpoints.hub.session(&session).suspend(author, connection, seen);
-    finish(told.map(|()| Outcome::Taken))
+    finish(&endpoints.hub, told.map(|()| Outcome::Taken))
 }
 
 /// `POST /sessions/{id}/asks/{seq}`: an answer to an ask.
@@ -207,17 +207,17 @@ pub async fn answer(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let (session, ask) = (context.session()?, context.ask()?);
     let most = endpoints.hub.options().body_bytes;
-    let body = context.body(most.saturating_add(ENVELOPE_BYTES)).await?;
+    let body = context.body(&endpoints, &grant, most.saturating_add(ENVELOPE_BYTES)).await?;
     let AnswerBody { client, d } = parse(&body, r#"{"client":"laptop","d":…}"#)?;
     let d = one_line(&d, most)?;
     let author = Author { principal: &grant.principal, client: &client };
     let answered = endpoints.hub.session(&session).answer(author, ask, &d).await;
-    answered.map_err(|why| Problem::of(Refusable::Answer, &why).ask(ask))?;
+    answered.map_err(|why| Problem::of(&endpoints.hub, Refusable::Answer, &why).ask(ask))?;
     Ok(taken(Outcome::Taken))
 }
 
-fn finish(outcome: Result<Outcome, CommandError>) -> Answered {
-    outcome.map(taken).map_err(|why| Problem::of(Refusable::Prompt, &why))
+fn finish(hub: &Hub, outcome: Result<Outcome, CommandError>) -> Answered {
+    outcome.map(taken).map_err(|why| Problem::of(hub, Refusable::Prompt, &why))
 }
 
 /// The effect of a command is in the log; a command that came too late has none.

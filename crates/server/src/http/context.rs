@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::authorize::{AuthRequest, Grant};
 use super::endpoints::Endpoints;
+use super::origins::ForeignPage;
 use super::problem::Problem;
 use crate::hub::Role;
 use crate::store::SessionId;
 use outlive::ids::Seq;
 
-/// A request from an admitted origin.
+/// A request, taken apart.
 #[derive(Debug)]
 pub(super) struct RequestContext {
     pub(super) parts: Parts,
@@ -30,9 +31,22 @@ impl RequestContext {
         endpoints: &Endpoints,
         request: Request,
     ) -> Result<RequestContext, Problem> {
+        let context = RequestContext::unchecked(request).await;
+        context.admit(endpoints).map_err(|page| Problem::foreign(&page))?;
+        Ok(context)
+    }
+
+    /// Whether the page that made the request may connect.
+    pub(super) fn admit(&self, endpoints: &Endpoints) -> Result<(), ForeignPage> {
+        let headers = &self.parts.headers;
+        let admitted =
+            endpoints.hosts.admit(headers).and_then(|()| endpoints.origins.admit(headers));
+        admitted.inspect_err(|page| endpoints.foreign_pages.refused(page))
+    }
+
+    /// Takes a request apart, whoever made it: [`admit`](RequestContext::admit) comes next.
+    pub(super) async fn unchecked(request: Request) -> RequestContext {
         let (mut parts, body) = request.into_parts();
-        let admitted = endpoints.origins.admit(&parts.headers);
-        admitted.map_err(|origin| Problem::origin(&origin))?;
         let (mut session, mut ask) = (None, None);
         // It fails for a path without parameters, which has neither.
         if let Ok(params) = RawPathParams::from_request_parts(&mut parts, &()).await {
@@ -45,7 +59,7 @@ impl RequestContext {
             }
         }
         let query = Query::try_from_uri(&parts.uri).map_or_else(|_| Vec::new(), |Query(all)| all);
-        Ok(RequestContext { parts, body, session, ask, query })
+        RequestContext { parts, body, session, ask, query }
     }
 
     /// The session of the path. A malformed name is the name of no session.
@@ -83,18 +97,29 @@ impl RequestContext {
         }
     }
 
-    /// Reads the body, up to `most` bytes.
-    pub(super) async fn body(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
+    /// Reads the body, up to `most` bytes and for as long as the limits say.
+    pub(super) async fn body(
+        &mut self,
+        endpoints: &Endpoints,
+        grant: &Grant,
+        most: usize,
+    ) -> Result<Vec<u8>, Problem> {
+        let mut permit = endpoints.bodies.begin(&grant.principal)?;
         let mut stream = core::mem::take(&mut self.body).into_data_stream();
-        let mut body = Vec::new();
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|why| Problem::malformed(format!("no body: {why}")))?;
-            if body.len() + piece.len() > most {
-                return Err(Problem::too_big(most));
+        let read = async {
+            let mut body = Vec::new();
+            while let Some(piece) = stream.next().await {
+                let piece = piece.map_err(|why| Problem::malformed(format!("no body: {why}")))?;
+                if body.len() + piece.len() > most {
+                    return Err(Problem::too_big(most));
+                }
+                permit.grow(piece.len())?;
+                body.extend_from_slice(&piece);
             }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body)
+            Ok(body)
+        };
+        let timeout = tokio::time::timeout(endpoints.limits.body_timeout, read);
+        timeout.await.unwrap_or_else(|_| Err(Problem::too_slow()))
     }
 
     /// A parameter of the query.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::authorize::{Authorize, DynAuthorize};
+use super::bodies::Bodies;
 use super::limits::EndpointLimits;
-use super::origins::Origins;
+use super::origins::{ForeignPages, Hosts, Origins};
 use super::throttle::Throttle;
 use crate::hub::Hub;
 
@@ -15,7 +16,7 @@ pub fn endpoints(hub: Hub) -> EndpointsBuilder {
 }
 
 /// Endpoints without a decision who may use them. [`authorize`](EndpointsBuilder::authorize) makes the
-/// [`Endpoints`], which have `router`, `origins` and `limits`:
+/// [`Endpoints`], which have `router`, `origins`, `hosts` and `limits`:
 ///
 /// ```
 /// # use outlive_server::http::{Anyone, endpoints};
@@ -33,11 +34,15 @@ impl EndpointsBuilder {
     /// Sets what decides which principal may do what.
     pub fn authorize(self, authorize: impl Authorize) -> Endpoints {
         let limits = EndpointLimits::default();
+        let authorizer: Arc<dyn DynAuthorize> = Arc::new(authorize);
         Endpoints {
             hub: self.hub,
-            authorizer: Arc::new(authorize),
+            hosts: Arc::new(if authorizer.is_anyone() { Hosts::local() } else { Hosts::any() }),
+            authorizer,
             origins: Arc::new(Origins::same_host()),
+            foreign_pages: Arc::default(),
             throttle: Arc::new(Throttle::new(&limits)),
+            bodies: Arc::new(Bodies::new(&limits)),
             limits: Arc::new(limits),
         }
     }
@@ -50,8 +55,11 @@ pub struct Endpoints {
     pub(super) hub: Hub,
     pub(super) authorizer: Arc<dyn DynAuthorize>,
     pub(super) origins: Arc<Origins>,
+    pub(super) hosts: Arc<Hosts>,
+    pub(super) foreign_pages: Arc<ForeignPages>,
     pub(super) limits: Arc<EndpointLimits>,
     pub(super) throttle: Arc<Throttle>,
+    pub(super) bodies: Arc<Bodies>,
 }
 
 impl fmt::Debug for Endpoints {
@@ -69,10 +77,18 @@ impl Endpoints {
         self
     }
 
+    /// By which names of the server a request may come. Default: [`Hosts::local`] with [`Anyone`](super::Anyone),
+    /// whom a page of any site could be otherwise, and else [`Hosts::any`].
+    pub fn hosts(mut self, hosts: Hosts) -> Endpoints {
+        self.hosts = Arc::new(hosts);
+        self
+    }
+
     /// What one principal, and one connection, may use. All counts start at zero again, so set the limits
     /// before the endpoints are cloned. Default: [`EndpointLimits::default`].
     pub fn limits(mut self, limits: EndpointLimits) -> Endpoints {
         self.throttle = Arc::new(Throttle::new(&limits));
+        self.bodies = Arc::new(Bodies::new(&limits));
         self.limits = Arc::new(limits);
         self
     }

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
@@ -15,11 +15,12 @@ use super::endpoints::Endpoints;
 use super::problem::Problem;
 use super::sse;
 use super::throttle::ConnectionPermit;
-use crate::hub::{Entries, Frame, Hello, Link, Role};
+use crate::hub::{Entries, Frame, Hello, Hub, Link, Role};
+use crate::store::SessionId;
 use outlive::connection::Phase;
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, ResumeFrom};
-use outlive::wire::{ToClient, Welcome};
+use outlive::wire::{Refusable, ToClient, Welcome};
 use outlive::{CloseCode, State as SessionState};
 
 /// `GET /sessions/{id}/events`: a stream of server-sent events, from `Last-Event-ID` or `?cursor=` on.
@@ -34,16 +35,54 @@ use outlive::{CloseCode, State as SessionState};
 /// the prompt was accepted with.
 ///
 /// # Errors
-/// The [`Problem`] as JSON. An unusable cursor is no error: the first events tell what is lost.
+/// The [`Problem`] as JSON. An unusable cursor is no error: the first events tell what is lost. What is refused
+/// for now (a server that leaves, a store that does not answer, a limit) is no error for a request that accepts
+/// `text/event-stream`: it is [a short stream](super#what-is-refused-for-now), since `EventSource` never comes back
+/// after another status.
 pub async fn events(
     State(endpoints): State<Endpoints>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (streams, version) = (accepts_stream(request.headers()), request.version());
+    open(endpoints, request).await.or_else(|problem| match problem.stream() {
+        Some(stream) if streams => Ok(response(Body::from(stream), version)),
+        Some(_) | None => Err(problem),
+    })
+}
+
+/// Whether the request names the type of server-sent events among those that it accepts, as `EventSource` does.
+fn accepts_stream(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = values.flat_map(|value| value.split(','));
+    types.any(|one| {
+        let kind = one.split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case(EVENT_STREAM)
+    })
+}
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+fn response(body: Body, version: Version) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+    // Not to be compressed, or a proxy would collect events until there is enough of them.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    if version < Version::HTTP_2 {
+        // The socket ends with the stream: its reader may be gone.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    // nginx would collect events, and send many at once.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Problem> {
     let context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
     let until = context.query("until").map(ReadUntil::parse).transpose()?;
-    let permit = endpoints.throttle.attach(&grant.principal)?;
+    let arrival = endpoints.throttle.arrive(&grant.principal)?;
     let last = context.parts.headers.get("last-event-id");
     let last = last.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     let cursor = last
@@ -54,11 +93,13 @@ pub async fn events(
         Some(client) => client.to_owned(),
         None => format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
     };
+    let permit = arrival.seat(&session, &client)?;
     let (principal, role) = (grant.principal, grant.role);
     let cursor = ResumeFrom::parse(cursor.as_deref());
+    let looked = session.clone();
     let mut link = endpoints.hub.link();
     link.hello(Hello { session, principal, role, client, cursor });
-    let welcome = welcomed(&mut link).await?;
+    let welcome = welcomed(&endpoints.hub, &looked, &mut link).await?;
     if until.is_some_and(|until| until.is_over(&welcome)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -78,27 +119,24 @@ pub async fn events(
     let pieces = stream::poll_fn(move |cx| {
         receiver.poll_recv(cx).map(|piece| piece.map(Ok::<_, core::convert::Infallible>))
     });
-    let mut response = Body::from_stream(pieces).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if context.parts.version < Version::HTTP_2 {
-        // The socket ends with the stream: its reader may be gone.
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    // nginx would collect events, and send many at once.
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(response(Body::from_stream(pieces), context.parts.version))
 }
 
 /// The welcome, or why there is none.
-async fn welcomed(link: &mut Link) -> Result<Welcome, Problem> {
+async fn welcomed(hub: &Hub, session: &SessionId, link: &mut Link) -> Result<Welcome, Problem> {
     loop {
         match link.next().await {
             Some(Frame::Say(ToClient::Welcome(welcome))) => return Ok(welcome),
             Some(Frame::Say(_) | Frame::Entries(_)) => {}
-            Some(Frame::Close(code)) => return Err(Problem::closed(code)),
-            None => return Err(Problem::unavailable("the session is gone")),
+            // A code does not tell damage from a store that does not answer; a look does.
+            Some(Frame::Close(CloseCode::Error)) => {
+                return Err(match hub.snapshot(session).await {
+                    Err(why) => Problem::of(hub, Refusable::Prompt, &why),
+                    Ok(_) => Problem::closed(hub, CloseCode::Error),
+                });
+            }
+            Some(Frame::Close(code)) => return Err(Problem::closed(hub, code)),
+            None => return Err(Problem::unavailable("the session is gone", CloseCode::Error)),
         }
     }
 }
@@ -179,7 +217,7 @@ impl EventStream {
                     continue;
                 }
                 _ = alive.tick() => {
-                    if self.send(sse::COMMENT).await { continue }
+                    if self.send(sse::frame(&ToClient::Ping)).await { continue }
                     return;
                 }
             };

@@ -2,14 +2,19 @@
 
 use tokio::time::{Duration, Instant};
 
-/// Watches a peer. The peer is dead after two intervals in which it sent nothing, or in which a write made no
+/// Watches a peer. The peer is dead after two intervals in which it sent no sign of life, or in which a write made no
 /// progress.
+///
+/// Everything that comes is a sign of life, until the peer has answered a ping in text. From then on only text is:
+/// some proxies answer the pings of WebSocket themselves, and go on when the peer behind them is gone.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     interval: Duration,
     last_check: Instant,
     last_received: Instant,
     last_progress: Instant,
+    /// The peer has answered a ping in text.
+    answers: bool,
 }
 
 /// What a check asks for.
@@ -24,7 +29,13 @@ impl Heartbeat {
     pub(super) fn new(interval: Duration) -> Heartbeat {
         let now = Instant::now();
         let interval = interval.max(Duration::from_millis(1));
-        Heartbeat { interval, last_check: now, last_received: now, last_progress: now }
+        Heartbeat {
+            interval,
+            last_check: now,
+            last_received: now,
+            last_progress: now,
+            answers: false,
+        }
     }
 
     /// The time of the next check.
@@ -32,9 +43,21 @@ impl Heartbeat {
         self.last_check + self.interval
     }
 
-    /// Something was received.
-    pub(super) fn received(&mut self) {
+    /// The peer sent text, or cannot be called silent for it was not read.
+    pub(super) fn alive(&mut self) {
         self.last_received = Instant::now();
+    }
+
+    /// The peer answered a ping in text.
+    pub(super) fn answered(&mut self) {
+        self.answers = true;
+    }
+
+    /// A frame of WebSocket itself came, from the peer or from a proxy before it.
+    pub(super) fn control_frame(&mut self) {
+        if !self.answers {
+            self.alive();
+        }
     }
 
     /// A write made progress, or none is under way.

@@ -19,6 +19,11 @@ pub struct EndpointLimits {
     pub(super) frame_bytes: usize,
     pub(super) malformed_frames: u32,
     pub(super) retry_delay: Duration,
+    pub(super) bodies: u32,
+    pub(super) bodies_bytes: usize,
+    pub(super) bodies_in_all: u32,
+    pub(super) bodies_bytes_in_all: usize,
+    pub(super) body_timeout: Duration,
     pub(super) stream_lifetime: Option<Duration>,
 }
 
@@ -32,13 +37,20 @@ impl Default for EndpointLimits {
             frame_bytes: 256 << 10,
             malformed_frames: 10,
             retry_delay: Duration::from_secs(2),
+            bodies: 32,
+            bodies_bytes: 32 << 20,
+            bodies_in_all: 1_024,
+            bodies_bytes_in_all: 256 << 20,
+            body_timeout: Duration::from_secs(120),
             stream_lifetime: Some(Duration::from_secs(300)),
         }
     }
 }
 
 impl EndpointLimits {
-    /// Open connections of one principal, over all sessions. Default: 64.
+    /// Clients of one principal that are connected, over all sessions; in each session each name counts once, also
+    /// while its older connection hangs. As many connections may wait that have not attached. What is beyond is told
+    /// to come back: a WebSocket by a `goaway` and a close with 1013, a request by 429. Default: 64.
     pub fn connections(mut self, connections: u32) -> EndpointLimits {
         self.connections = connections;
         self
@@ -73,6 +85,37 @@ impl EndpointLimits {
     /// With so many malformed frames a connection is closed. Default: 10.
     pub fn malformed_frames(mut self, frames: u32) -> EndpointLimits {
         self.malformed_frames = frames;
+        self
+    }
+
+    /// Bodies of one principal's requests that are read at a time; one more is refused with 429. Default: 32.
+    pub fn bodies(mut self, bodies: u32) -> EndpointLimits {
+        self.bodies = bodies;
+        self
+    }
+
+    /// Bytes of such bodies in memory while they are read; the body that would go beyond is refused with 429, unless it
+    /// is the only one. Default: 32 MiB.
+    pub fn bodies_bytes(mut self, bytes: usize) -> EndpointLimits {
+        self.bodies_bytes = bytes;
+        self
+    }
+
+    /// As [`bodies`](EndpointLimits::bodies), of all principals together. Default: 1,024.
+    pub fn bodies_in_all(mut self, bodies: u32) -> EndpointLimits {
+        self.bodies_in_all = bodies;
+        self
+    }
+
+    /// As [`bodies_bytes`](EndpointLimits::bodies_bytes), of all principals together. Default: 256 MiB.
+    pub fn bodies_bytes_in_all(mut self, bytes: usize) -> EndpointLimits {
+        self.bodies_bytes_in_all = bytes;
+        self
+    }
+
+    /// How long a body may take to arrive; then the request is refused with 408. Default: 2 minutes.
+    pub fn body_timeout(mut self, timeout: Duration) -> EndpointLimits {
+        self.body_timeout = timeout;
         self
     }
 

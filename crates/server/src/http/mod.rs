@@ -41,7 +41,7 @@
 //! # Who may do what
 //! Every request is [authorised](Authorize) first; [`Bearer`] and [`Anyone`] are the simplest ways, a function is
 //! another. A session that the principal may not see looks like one that does not exist. Browsers name the origin
-//! of a page: see [`Origins`]. Pages of other origins need CORS headers too, which are a layer of your own.
+//! of a page: see [`Origins`]. With [`Anyone`] only `localhost` and IP addresses lead to the endpoints: see [`Hosts`]. Pages of other origins need CORS headers too, which are a layer of your own.
 //!
 //! Failed attempts are not counted here, since behind a proxy every request comes from the proxy's address. Let the
 //! proxy limit them, or your [`Authorize`]: axum's `ConnectInfo` is in the [parts](AuthRequest::parts) if the router
@@ -57,15 +57,24 @@
 //!
 //! # The stream's events
 //! An event is named by its `t`: the frames `ev`, `welcome`, `gap`, `goaway` and `error` of
-//! [`wire`](outlive::wire), and two of its own:
+//! [`wire`](outlive::wire), and three of its own:
 //!
 //! | event | data |
 //! |---|---|
+//! | `ping` | `{"t":"ping"}`, every [`ping_interval`](crate::hub::HubOptions::ping_interval): the stream lives |
 //! | `reset` | `{"t":"reset","why":"malformed"}`: the cursor is unusable, and all retained entries follow; the same as `outcome` of the welcome |
 //! | `close` | `{"t":"close","code":4009,"rule":"stop","message":"…"}`: how a WebSocket would be closed, and the [rule](outlive::ClientRule) for what to do then; nothing follows |
 //!
 //! Entries have an SSE `id`, which is their cursor. The welcome has one too, so that a reader that is cut off before
 //! the first entry resumes where it began. No other event has one.
+//!
+//! # What is refused for now
+//! A server that leaves or whose store does not answer says 503 with `Retry-After`, a limit 429. `EventSource` takes
+//! any status but 200 for final, and is closed for good. So a request for a stream with
+//! `Accept: text/event-stream`, which `EventSource` sends, gets 200 in these cases: a field `retry` (milliseconds,
+//! at random, not before the `Retry-After`), the event `goaway` if the server leaves, the event `close`, and the end.
+//! None of it has an `id`, so the reader comes back with the last one that it read. What is refused for good (400,
+//! 401, 403, 404) keeps its status, and `curl` without that header sees all of them.
 //!
 //! # Sizes
 //!
@@ -77,12 +86,18 @@
 //! | what stands around a body over HTTP | 1 KiB | | 413 |
 //! | a client's name | 64 bytes | | close 4002, 400 |
 //!
+//! How many bodies are read at a time, how much of them is in memory and how long one may take is bounded too, for each
+//! principal and in all: [`EndpointLimits::bodies`] and what follows it. Beyond it: 429, or 408 for the time.
+//!
 //! A frame is read into memory before its sender is authorised, a request's body only afterwards. So send a large
 //! prompt by `POST`, under the client's next number.
 //!
 //! # Peers that are gone
-//! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), and given up after two intervals
-//! in which nothing came. The reader of a stream of events cannot be pinged: what is sent to a reader that is gone
+//! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), by a ping of WebSocket and by
+//! the frame `ping`, and given up after two intervals in which nothing came. Some proxies answer pings of WebSocket
+//! themselves, for a peer that is gone: so once a peer has answered the frame `ping`, only text counts.
+//! The reader of a stream of events is sent the event `ping` as often, for a page that watches whether anything comes
+//! (a welcome's `ping_ms` says how often); it has no answer. What is sent to a reader that is gone
 //! waits in the system's buffers, and TCP may retry for a quarter of an hour if something is sent, or for ever if
 //! nothing is. So each stream ends after its [lifetime](EndpointLimits::stream_lifetime): its reader reconnects with
 //! its `Last-Event-ID`, is authorised again, and loses nothing. `EventSource` does so by itself; a reader such as
@@ -98,9 +113,10 @@
 //! Run it beside `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams, but not for a WebSocket: the drain
 //! does, until each has closed or the deadline has passed. A client that connects meanwhile learns when to
 //! come back: a WebSocket from a `goaway` frame and a close 1012 after its attach, a request from a 503 with
-//! `Retry-After`.
+//! `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
 
 mod authorize;
+mod bodies;
 mod commands;
 mod context;
 mod endpoints;
@@ -122,6 +138,6 @@ pub use commands::{answer, create, interrupt, prompt, ready, snapshot, stop, sus
 pub use endpoints::{Endpoints, EndpointsBuilder, endpoints};
 pub use events::events;
 pub use limits::EndpointLimits;
-pub use origins::Origins;
+pub use origins::{Hosts, Origins};
 pub use problem::Problem;
 pub use upgrade::socket;

@@ -1,10 +1,12 @@
 //! A WebSocket that has not attached yet.
 
+use std::time::Duration;
+
 use axum::http::request::Parts;
 
 use super::authorize::{AuthError, AuthRequest, Grant};
 use super::endpoints::Endpoints;
-use super::throttle::{ConnectionPermit, LimitExceeded};
+use super::throttle::{Arrival, ConnectionPermit, LimitExceeded};
 use crate::store::SessionId;
 use outlive::CloseCode;
 
@@ -14,7 +16,45 @@ pub(super) struct PendingAttach {
     pub(super) parts: Parts,
     pub(super) session: SessionId,
     /// What the request is allowed without a token in the attach frame.
-    pub(super) admitted: Result<(Grant, ConnectionPermit), CloseCode>,
+    pub(super) admitted: Result<(Grant, Arrival), Turned>,
+}
+
+/// Why a WebSocket is closed before it has attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turned {
+    pub(super) code: CloseCode,
+    /// Between which two times to come back, in milliseconds.
+    pub(super) come_back_ms: Option<[u32; 2]>,
+}
+
+impl Turned {
+    fn for_now(code: CloseCode, wait: Duration) -> Turned {
+        let least = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        let come_back_ms = Some([least, least.saturating_mul(2)]);
+        Turned { code, come_back_ms }
+    }
+}
+
+impl From<LimitExceeded> for Turned {
+    fn from(limit: LimitExceeded) -> Turned {
+        Turned::for_now(limit.code(), limit.retry_after())
+    }
+}
+
+impl From<AuthError> for Turned {
+    fn from(error: AuthError) -> Turned {
+        let code = match error {
+            AuthError::MissingCredentials | AuthError::InvalidCredentials => {
+                CloseCode::Unauthenticated
+            }
+            AuthError::Forbidden => CloseCode::NotFound,
+            AuthError::Unavailable => CloseCode::Overloaded,
+            AuthError::RateLimited { retry_after } => {
+                return Turned::for_now(CloseCode::RateLimited, retry_after);
+            }
+        };
+        Turned { code, come_back_ms: None }
+    }
 }
 
 impl PendingAttach {
@@ -22,25 +62,19 @@ impl PendingAttach {
     pub(super) async fn admit(
         self,
         endpoints: &Endpoints,
+        client: &str,
         token: Option<&str>,
-    ) -> Result<(Grant, ConnectionPermit), CloseCode> {
-        if token.is_none() {
-            return self.admitted;
-        }
-        drop(self.admitted);
-        let request = AuthRequest { parts: &self.parts, session: Some(&self.session), token };
-        let grant = endpoints.authorizer.authorize(&request).await.map_err(close_code)?;
-        let permit = endpoints.throttle.attach(&grant.principal).map_err(LimitExceeded::code)?;
-        Ok((grant, permit))
-    }
-}
-
-/// How a WebSocket is closed that is not authorised.
-pub(super) fn close_code(error: AuthError) -> CloseCode {
-    match error {
-        AuthError::MissingCredentials | AuthError::InvalidCredentials => CloseCode::Unauthenticated,
-        AuthError::Forbidden => CloseCode::NotFound,
-        AuthError::Unavailable => CloseCode::Overloaded,
-        AuthError::RateLimited { .. } => CloseCode::RateLimited,
+    ) -> Result<(Grant, ConnectionPermit), Turned> {
+        let PendingAttach { parts, session, admitted } = self;
+        let (grant, arrival) = if token.is_none() {
+            admitted?
+        } else {
+            drop(admitted);
+            let request = AuthRequest { parts: &parts, session: Some(&session), token };
+            let grant = endpoints.authorizer.authorize(&request).await?;
+            let arrival = endpoints.throttle.arrive(&grant.principal)?;
+            (grant, arrival)
+        };
+        Ok((grant, arrival.seat(&session, client)?))
     }
 }

@@ -7,11 +7,15 @@ use axum::Json;
 use axum::http::header::{RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::authorize::AuthError;
+use super::bodies::TooManyBodies;
+use super::origins::ForeignPage;
+use super::sse;
 use super::throttle::LimitExceeded;
-use crate::hub::CommandError;
+use crate::hub::{CommandError, Hub};
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
@@ -25,9 +29,9 @@ use outlive::wire::{Refusable, Refused, Why};
 pub struct Problem {
     #[serde(skip)]
     status: StatusCode,
-    /// Seconds.
+    /// Of what is refused for now, and may be taken later; `None` if it is refused for good.
     #[serde(skip)]
-    retry_after: Option<u32>,
+    for_now: Option<ForNow>,
     error: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -39,10 +43,31 @@ pub struct Problem {
     refused: Option<Box<Refused>>,
 }
 
+/// What the peer is told of a request that may be taken later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ForNow {
+    /// Seconds.
+    retry_after: u32,
+    /// Of a server that leaves: between which two times to come back, in milliseconds.
+    goaway: Option<[u32; 2]>,
+    /// How a WebSocket would be closed.
+    code: CloseCode,
+}
+
+impl ForNow {
+    /// As a stream of events, which ends at once: `EventSource` never reconnects after a status other than 200.
+    fn stream(self) -> Bytes {
+        let least = u64::from(self.retry_after) * 1_000;
+        // Without randomness all readers come back at once, which is bad but no reason to fail.
+        let retry = least + getrandom::u64().unwrap_or(0) % (least / 2 + 1);
+        sse::refusal(retry, self.goaway, self.code)
+    }
+}
+
 impl Problem {
     fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Problem {
         let message = Some(message.into());
-        Problem { status, retry_after: None, error, message, at: None, right: None, refused: None }
+        Problem { status, for_now: None, error, message, at: None, right: None, refused: None }
     }
 
     /// The status of the response.
@@ -70,9 +95,12 @@ impl Problem {
         problem.at("your role", right)
     }
 
-    pub(super) fn origin(origin: &str) -> Problem {
-        let message = format!("pages of {origin:?} may not connect to this server");
-        Problem::new(StatusCode::FORBIDDEN, "origin", message)
+    pub(super) fn foreign(page: &ForeignPage) -> Problem {
+        if page.is_misdirected() {
+            return Problem::new(StatusCode::MISDIRECTED_REQUEST, "host", page.to_string())
+                .at("header Host", "a name of the server that it admits");
+        }
+        Problem::new(StatusCode::FORBIDDEN, "origin", page.to_string())
             .at("header Origin", "an origin that the server admits, or none")
     }
 
@@ -93,24 +121,34 @@ impl Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_big", message)
     }
 
-    pub(super) fn unavailable(message: impl Into<String>) -> Problem {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
-        Problem { retry_after: Some(1), ..problem }
+    pub(super) fn too_slow() -> Problem {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body took too long to arrive")
     }
 
-    pub(super) fn draining() -> Problem {
+    /// It may be taken in `retry_after` seconds.
+    fn for_now(self, retry_after: u32, code: CloseCode) -> Problem {
+        Problem { for_now: Some(ForNow { retry_after, goaway: None, code }), ..self }
+    }
+
+    pub(super) fn unavailable(message: impl Into<String>, code: CloseCode) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).for_now(1, code)
+    }
+
+    /// The hub leaves; its clients come back between these two times, in milliseconds.
+    pub(super) fn draining(come_back_ms: [u32; 2]) -> Problem {
         let message = CommandError::Draining.to_string();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
-        Problem { retry_after: Some(5), ..problem }
+        let retry_after = come_back_ms[1].div_ceil(1_000);
+        let (goaway, code) = (Some(come_back_ms), CloseCode::Restart);
+        Problem { for_now: Some(ForNow { retry_after, goaway, code }), ..problem }
     }
 
-    pub(super) fn limit(message: impl Into<String>, retry_after: u32) -> Problem {
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", message);
-        Problem { retry_after: Some(retry_after), ..problem }
+    pub(super) fn limit(message: impl Into<String>, retry_after: u32, code: CloseCode) -> Problem {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", message).for_now(retry_after, code)
     }
 
     /// A command of the hub failed.
-    pub(super) fn of(what: Refusable, why: &CommandError) -> Problem {
+    pub(super) fn of(hub: &Hub, what: Refusable, why: &CommandError) -> Problem {
         match why {
             CommandError::Refused(refusal) => {
                 let status = if refusal.reason == Reason::Conflict {
@@ -131,15 +169,19 @@ impl Problem {
                 Problem { message: None, refused, ..Problem::new(status, "refused", "") }
             }
             CommandError::NotFound => Problem::not_found(),
-            CommandError::Unavailable(_) | CommandError::Moved => {
-                Problem::unavailable(why.to_string())
-            }
+            CommandError::Unavailable(_) => Problem::unavailable(why.to_string(), CloseCode::Error),
+            CommandError::Moved => Problem::unavailable(why.to_string(), CloseCode::Moved),
             CommandError::Damaged(_) => {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", why.to_string())
             }
-            CommandError::Draining => Problem::draining(),
+            CommandError::Draining => Problem::draining(hub.come_back_ms()),
             CommandError::Invalid(_) => Problem::malformed(why.to_string()),
         }
+    }
+
+    /// What is refused for now, as a stream of events that says so and ends; `None` if it is refused for good.
+    pub(super) fn stream(&self) -> Option<Bytes> {
+        self.for_now.map(ForNow::stream)
     }
 
     pub(super) fn prompt(mut self, n: PromptNumber) -> Problem {
@@ -157,17 +199,16 @@ impl Problem {
     }
 
     /// A stream of events was closed before it began.
-    pub(super) fn closed(code: CloseCode) -> Problem {
+    pub(super) fn closed(hub: &Hub, code: CloseCode) -> Problem {
         match code {
             CloseCode::NotFound => Problem::not_found(),
-            CloseCode::Restart | CloseCode::GoingAway => Problem::draining(),
-            CloseCode::Limit => Problem::limit(code.meaning(), 5),
+            CloseCode::Restart | CloseCode::GoingAway => Problem::draining(hub.come_back_ms()),
+            CloseCode::Overloaded => Problem::limit(code.meaning(), 5, code),
             CloseCode::Protocol => Problem::malformed("the client's name is malformed")
                 .at("parameter client", "1 to 64 bytes of text without control characters"),
             CloseCode::Normal
             | CloseCode::TooBig
             | CloseCode::Error
-            | CloseCode::Overloaded
             | CloseCode::Ended
             | CloseCode::Unauthenticated
             | CloseCode::Forbidden
@@ -180,7 +221,7 @@ impl Problem {
             | CloseCode::Moved
             | CloseCode::Reauthenticate
             | CloseCode::Liveness
-            | CloseCode::Invalidated => Problem::unavailable(code.meaning()),
+            | CloseCode::Invalidated => Problem::unavailable(code.meaning(), code),
         }
     }
 }
@@ -213,22 +254,29 @@ impl From<AuthError> for Problem {
                 )
             }
             AuthError::Forbidden => Problem::not_found(),
-            AuthError::Unavailable => Problem::unavailable(message),
-            AuthError::RateLimited { retry_after } => Problem::limit(message, seconds(retry_after)),
+            AuthError::Unavailable => Problem::unavailable(message, CloseCode::Overloaded),
+            AuthError::RateLimited { retry_after } => {
+                Problem::limit(message, seconds(retry_after), CloseCode::RateLimited)
+            }
         }
     }
 }
 
 impl From<LimitExceeded> for Problem {
     fn from(limit: LimitExceeded) -> Problem {
-        match limit {
-            LimitExceeded::Connections => {
-                Problem::limit("you have as many connections as you may", 5)
-            }
+        let (message, retry_after) = match limit {
+            LimitExceeded::Connections => ("you have as many connections as you may", 5),
             LimitExceeded::Attaches { retry_after } => {
-                Problem::limit("you attach more often than you may", seconds(retry_after).max(1))
+                ("you attach more often than you may", seconds(retry_after).max(1))
             }
-        }
+        };
+        Problem::limit(message, retry_after, limit.code())
+    }
+}
+
+impl From<TooManyBodies> for Problem {
+    fn from(_: TooManyBodies) -> Problem {
+        Problem::limit("too many bodies are being read", 1, CloseCode::Overloaded)
     }
 }
 
@@ -240,11 +288,11 @@ fn seconds(time: Duration) -> u32 {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, retry_after) = (self.status, self.retry_after);
+        let (status, for_now) = (self.status, self.for_now);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        if let Some(seconds) = retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
+        if let Some(ForNow { retry_after, .. }) = for_now {
+            headers.insert(RETRY_AFTER, retry_after.into());
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

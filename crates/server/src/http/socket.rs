@@ -7,7 +7,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
-use super::pending::PendingAttach;
+use super::origins::ForeignPage;
+use super::pending::{PendingAttach, Turned};
 use super::socket_io::{IoEvent, SocketIo};
 use super::throttle::ConnectionPermit;
 use crate::hub::{Frame, Hello, Link, client_name};
@@ -45,22 +46,19 @@ enum SocketEvent {
 
 /// Serves a connection until it is over.
 pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<PendingAttach>) {
-    let link = endpoints.hub.link();
-    let options = endpoints.hub.options();
-    let ping_interval = options.ping_interval;
-    let close_timeout = options.close_timeout;
-    // Boxed, or the future of `serve` would have room for it twice.
-    let mut task = Box::new(SocketTask {
-        link,
-        io: SocketIo::new(socket),
-        heartbeat: Heartbeat::new(ping_interval),
-        pending: Some(pending),
-        permit: None,
-        presence: None,
-        malformed_frames: 0,
-        fault: None,
-        endpoints,
-    });
+    run(SocketTask::new(socket, endpoints, Some(pending))).await;
+}
+
+/// Closes the connection of a page that may not connect.
+pub(super) async fn refuse(socket: WebSocket, endpoints: Endpoints, page: ForeignPage) {
+    let mut task = SocketTask::new(socket, endpoints, None);
+    task.fault = Some(page.to_string());
+    task.link.close(CloseCode::Forbidden);
+    run(task).await;
+}
+
+async fn run(mut task: Box<SocketTask>) {
+    let close_timeout = task.endpoints.hub.options().close_timeout;
     if task.run().await {
         let SocketTask { io, link, permit, presence: _presence, .. } = *task;
         // The session learns of the loss before the peer has hung up.
@@ -70,6 +68,25 @@ pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<
 }
 
 impl SocketTask {
+    /// Boxed, or the futures that own it would have room for it twice.
+    fn new(
+        socket: WebSocket,
+        endpoints: Endpoints,
+        pending: Option<Box<PendingAttach>>,
+    ) -> Box<SocketTask> {
+        Box::new(SocketTask {
+            link: endpoints.hub.link(),
+            io: SocketIo::new(socket),
+            heartbeat: Heartbeat::new(endpoints.hub.options().ping_interval),
+            pending,
+            permit: None,
+            presence: None,
+            malformed_frames: 0,
+            fault: None,
+            endpoints,
+        })
+    }
+
     /// Returns whether the peer has sent a close frame.
     async fn run(&mut self) -> bool {
         let mut closed = false;
@@ -79,7 +96,7 @@ impl SocketTask {
             let (reading, idle) = (self.link.is_ready(), self.io.is_idle());
             if !reading {
                 // A peer that is not read cannot be called silent.
-                self.heartbeat.received();
+                self.heartbeat.alive();
             }
             let event = tokio::select! {
                 event = self.io.run(reading) => SocketEvent::Io(event),
@@ -89,7 +106,12 @@ impl SocketTask {
             match event {
                 SocketEvent::Io(IoEvent::Progressed) => self.heartbeat.progressed(),
                 SocketEvent::Io(IoEvent::Received(message)) => {
-                    self.heartbeat.received();
+                    match message {
+                        Message::Text(_) | Message::Binary(_) => self.heartbeat.alive(),
+                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+                            self.heartbeat.control_frame();
+                        }
+                    }
                     closed |= matches!(message, Message::Close(_));
                     // Boxed: this future is large, rarely runs, and would be part of every connection's task.
                     Box::pin(self.receive(message)).await;
@@ -114,8 +136,8 @@ impl SocketTask {
             Frame::Say(said) => self.io.send(serde_json::to_string(&said).unwrap_or_default()),
             Frame::Entries(entries) => self.io.send_entries(entries.frames),
             Frame::Close(code) => {
-                let fault = self.fault.as_deref().filter(|_| code == CloseCode::Protocol);
-                self.io.close(code, fault);
+                let theirs = matches!(code, CloseCode::Protocol | CloseCode::Forbidden);
+                self.io.close(code, self.fault.as_deref().filter(|_| theirs));
             }
         }
         // Written at once if the socket takes it, so that a close that is waiting overtakes nothing else.
@@ -156,6 +178,9 @@ impl SocketTask {
                     self.attach(client, cursor, token).await;
                 }
                 Ok(frame) => {
+                    if matches!(frame, ToServer::Pong) {
+                        self.heartbeat.answered();
+                    }
                     if self.pending.is_some() {
                         self.fault = Some("the first frame must be `attach`".into());
                     }
@@ -192,7 +217,7 @@ impl SocketTask {
         let Some(pending) = self.pending.take() else { return };
         let session = pending.session.clone();
         let hello_timeout = self.endpoints.hub.options().hello_timeout;
-        let admitted = pending.admit(&self.endpoints, token.as_deref());
+        let admitted = pending.admit(&self.endpoints, &client, token.as_deref());
         // Authorising may take long.
         match timeout(hello_timeout, Box::pin(admitted)).await {
             Ok(Ok((grant, permit))) => {
@@ -203,7 +228,8 @@ impl SocketTask {
                 let (principal, role) = (grant.principal, grant.role);
                 self.link.hello(Hello { session, principal, role, client, cursor });
             }
-            Ok(Err(code)) => self.link.close(code),
+            Ok(Err(Turned { code, come_back_ms: None })) => self.link.close(code),
+            Ok(Err(Turned { code, come_back_ms })) => self.link.send_away(come_back_ms, code),
             Err(_) => self.link.close(CloseCode::Overloaded),
         }
     }

@@ -11,9 +11,6 @@ use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Cursor};
 use outlive::wire::{ToClient, Welcome};
 
-/// Keeps proxies from closing an idle stream.
-pub(super) const COMMENT: Bytes = Bytes::from_static(b": ka\n\n");
-
 /// One event. `data` has no line breaks.
 fn event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, data: &[u8]) {
     out.extend_from_slice(format!("event: {name}\n").as_bytes());
@@ -88,6 +85,17 @@ pub(super) fn frame(said: &ToClient) -> Bytes {
         out.extend_from_slice(format!("retry: {wait}\n").as_bytes());
     }
     json_event(&mut out, name, None, said);
+    out.into()
+}
+
+/// A whole stream, for what is refused for now: when to come back, and why. `retry` is in milliseconds, and at most
+/// what a timer of a browser takes.
+pub(super) fn refusal(retry: u64, goaway: Option<[u32; 2]>, code: CloseCode) -> Bytes {
+    let mut out = format!("retry: {}\n", retry.min(i32::MAX.unsigned_abs().into())).into_bytes();
+    if let Some(retry_after_ms) = goaway {
+        json_event(&mut out, "goaway", None, &ToClient::Goaway { retry_after_ms });
+    }
+    out.extend_from_slice(&close(code));
     out.into()
 }
 

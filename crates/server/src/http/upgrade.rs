@@ -7,16 +7,16 @@ use axum::response::Response;
 use super::authorize::{AuthError, AuthRequest};
 use super::context::{RequestContext, is_browser};
 use super::endpoints::Endpoints;
-use super::pending::{PendingAttach, close_code};
+use super::pending::PendingAttach;
 use super::problem::Problem;
-use super::socket::serve;
+use super::socket::{refuse, serve};
 use outlive::wire::SUBPROTOCOL;
 
 /// `GET /sessions/{id}/ws`: a WebSocket. Its first frame attaches, and may carry a token.
 ///
 /// A browser hides the reason for a refused upgrade from its page, so a page's request is upgraded, and
-/// closed with a code that tells the reason. So is a request for a session that does not exist, or that the
-/// principal may not see.
+/// closed with a code that tells the reason; with 4003 if it is of an origin that is not [admitted](super::Origins).
+/// So is a request for a session that does not exist, or that the principal may not see.
 ///
 /// # Errors
 /// The [`Problem`] as JSON.
@@ -24,7 +24,7 @@ pub async fn socket(
     State(endpoints): State<Endpoints>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut context = RequestContext::of(&endpoints, request).await?;
+    let mut context = RequestContext::unchecked(request).await;
     let session = context.session()?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut context.parts, &()).await;
     let upgrade = upgrade.map_err(|why| Problem::upgrade(why.body_text()))?;
@@ -32,13 +32,28 @@ pub async fn socket(
     if upgrade.selected_protocol().is_none() && upgrade.requested_protocols().next().is_some() {
         return Err(Problem::version());
     }
+    // Twice the limit: a frame that is a little too large is read, and answered with a close that the peer
+    // has time to read.
+    let most = endpoints.limits.frame_bytes.saturating_mul(2);
+    let upgrade = upgrade
+        .read_buffer_size(4 << 10)
+        // A buffer that has grown beyond this is kept until the connection ends.
+        .write_buffer_size(16 << 10)
+        .max_message_size(most)
+        .max_frame_size(most);
+    if let Err(page) = context.admit(&endpoints) {
+        if !is_browser(&context.parts) {
+            return Err(Problem::foreign(&page));
+        }
+        return Ok(upgrade.on_upgrade(move |socket| refuse(socket, endpoints, page)));
+    }
     let request = AuthRequest { parts: &context.parts, session: Some(&session), token: None };
     let browser = is_browser(&context.parts);
     let admitted = match endpoints.authorizer.authorize(&request).await {
-        Ok(grant) => match endpoints.throttle.attach(&grant.principal) {
-            Ok(permit) => Ok((grant, permit)),
+        Ok(grant) => match endpoints.throttle.arrive(&grant.principal) {
+            Ok(arrival) => Ok((grant, arrival)),
             Err(limit) if !browser => return Err(limit.into()),
-            Err(limit) => Err(limit.code()),
+            Err(limit) => Err(limit.into()),
         },
         Err(
             error @ (AuthError::InvalidCredentials
@@ -46,17 +61,8 @@ pub async fn socket(
             | AuthError::RateLimited { .. }),
         ) if !browser => return Err(error.into()),
         // The attach frame may carry a token.
-        Err(error) => Err(close_code(error)),
+        Err(error) => Err(error.into()),
     };
     let pending = Box::new(PendingAttach { parts: context.parts, session, admitted });
-    // Twice the limit: a frame that is a little too large is read, and answered with a close that the peer
-    // has time to read.
-    let most = endpoints.limits.frame_bytes.saturating_mul(2);
-    Ok(upgrade
-        .read_buffer_size(4 << 10)
-        // A buffer that has grown beyond this is kept until the connection ends.
-        .write_buffer_size(16 << 10)
-        .max_message_size(most)
-        .max_frame_size(most)
-        .on_upgrade(move |socket| serve(socket, endpoints, pending)))
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, endpoints, pending)))
 }

@@ -93,6 +93,12 @@ impl Hub {
         self.shared.is_draining()
     }
 
+    /// Between which two times a client of a hub that leaves comes back, in milliseconds.
+    #[cfg(feature = "http")]
+    pub(crate) fn come_back_ms(&self) -> [u32; 2] {
+        self.shared.come_back_ms()
+    }
+
     /// Returns when everything that a process before has left is recovered; or, if this hub drains or is
     /// fenced before, never.
     pub async fn recovered(&self) {

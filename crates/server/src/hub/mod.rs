@@ -78,7 +78,7 @@ mod worker_task;
 pub use ask::{AskAnswer, TurnError};
 pub use body::Body;
 #[cfg(feature = "http")]
-pub(crate) use body::client_name;
+pub(crate) use body::{client_id, client_name};
 pub use builder::{BuildError, Builder};
 pub use handle::{Author, Drain, Hub, SessionHandle};
 pub use history::History;

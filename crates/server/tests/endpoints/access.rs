@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outlive_server::http::{AuthError, AuthRequest, Bearer, Grant, Origins, endpoints};
+use outlive_server::http::{AuthError, AuthRequest, Bearer, Grant, Hosts, Origins, endpoints};
 use outlive_server::hub::{Hub, HubOptions, Role};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::logs::Told;
 use outlive_testkit::endpoints::{Server, Words};
 
 async fn guarded() -> Server {
@@ -164,17 +167,76 @@ async fn clients_of_two_principals_have_numbers_of_their_own() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_may_not_connect() {
+async fn pages_of_other_origins_may_not_connect_and_are_told_why() {
+    let (logs, _logs) = Told::from(tracing::Level::WARN);
     let server = Server::new().await;
     let session = server.session().await;
-    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
-        let (status, problem) = server.dial(&session, &[("origin", origin)]).await.err().unwrap();
-        assert_eq!((status, &problem["error"]), (403, &json!("origin")), "{origin}");
-        let told = server.request("POST", "/sessions", &[("origin", origin)], "").await;
-        assert_eq!(told.status, 403);
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "https://evil.example"] {
+        let why = format!(
+            "Endpoints::origins (serve: --origin) admits no page of {origin:?} at \"{}\"",
+            server.at
+        );
+        // A browser shows its page no status: the page would see 1006, and dial for ever.
+        let (mut socket, _) = server.dial(&session, &[("origin", origin)]).await.unwrap();
+        assert_eq!(socket.closed().await, (4003, why.clone()));
+        for (method, path) in [("POST", "/sessions"), ("GET", &format!("{session}/events"))] {
+            let told = server.request(method, path, &[("origin", origin)], "").await;
+            let told = (told.status, told.json());
+            assert_eq!((told.0, &told.1["error"]), (403, &json!("origin")), "{origin}");
+            assert_eq!(told.1["message"], why);
+        }
     }
+    assert_eq!(outlive::CloseCode::Forbidden.client_rule(), outlive::ClientRule::Stop);
     let page = format!("http://{}", server.at);
     assert!(server.dial(&session, &[("origin", &page)]).await.is_ok());
+    // Once per origin, and not without end.
+    assert_eq!(logs.lock().unwrap().len(), 3, "{logs:?}");
+    for port in 0..100 {
+        let origin = format!("http://127.0.0.1:{port}");
+        server.request("POST", "/sessions", &[("origin", &origin)], "").await;
+    }
+    assert_eq!(logs.lock().unwrap().len(), 64);
+}
+
+/// A head with this host and origin, and the status of its answer.
+async fn status_for(server: &Server, host: &str, more: &str) -> u16 {
+    let mut stream = TcpStream::connect(server.at).await.unwrap();
+    let head =
+        format!("GET /sessions/s_1 HTTP/1.1\r\nhost: {host}\r\n{more}connection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// DNS rebinding: a name of the page's site is made to lead here, so the page is of the host that it asks for.
+#[tokio::test]
+async fn a_page_whose_name_was_made_to_lead_here_reaches_nothing() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let port = server.at.port();
+    for name in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "[::1].evil"] {
+        let host = format!("{name}:{port}");
+        let origin = format!("origin: http://{host}\r\n");
+        assert_eq!(status_for(&server, &host, "").await, 421, "{host}");
+        assert_eq!(status_for(&server, &host, &origin).await, 421, "{host}");
+        let origin = format!("http://{host}");
+        let (mut socket, _) =
+            server.dial(&session, &[("host", &host), ("origin", &origin)]).await.unwrap();
+        let why = format!("Endpoints::hosts admits nothing for {host:?}");
+        assert_eq!(socket.closed().await, (4003, why));
+        assert_eq!(server.dial(&session, &[("host", &host)]).await.err().unwrap().0, 421);
+    }
+    for host in ["127.0.0.1", "[::1]", "LocalHost"] {
+        assert_eq!(status_for(&server, host, "").await, 404, "{host}");
+        assert_eq!(status_for(&server, &format!("{host}:{port}"), "").await, 404, "{host}");
+    }
+    let only = Hosts::only(["chat.example"]);
+    let server = Server::with(HubOptions::default(), |endpoints| endpoints.hosts(only)).await;
+    assert_eq!(status_for(&server, "Chat.example:80", "").await, 404);
+    assert_eq!(status_for(&server, "127.0.0.1", "").await, 421);
+    // Whoever authorises by a token is reached by every name.
+    assert_eq!(status_for(&guarded().await, "chat.example", "").await, 401);
 }
 
 #[tokio::test]
@@ -182,13 +244,15 @@ async fn origins_can_be_listed() {
     let only = Origins::only(["https://chat.example"]);
     let server = Server::with(HubOptions::default(), |endpoints| endpoints.origins(only)).await;
     let session = server.session().await;
+    let status = async |server: &Server, origin: &str| {
+        server.request("GET", "/sessions/s_1", &[("origin", origin)], "").await.status
+    };
     assert!(server.dial(&session, &[("origin", "https://Chat.example")]).await.is_ok());
-    let page = format!("http://{}", server.at);
-    assert_eq!(server.dial(&session, &[("origin", &page)]).await.err().unwrap().0, 403);
+    assert_eq!(status(&server, "https://Chat.example").await, 404);
+    assert_eq!(status(&server, &format!("http://{}", server.at)).await, 403);
     let any =
         Server::with(HubOptions::default(), |endpoints| endpoints.origins(Origins::any())).await;
-    let session = any.session().await;
-    assert!(any.dial(&session, &[("origin", "null")]).await.is_ok());
+    assert_eq!(status(&any, "null").await, 404);
 }
 
 #[tokio::test]

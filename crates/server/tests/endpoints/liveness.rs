@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use outlive_testkit::endpoints::{Server, freeze};
 
@@ -56,7 +57,54 @@ async fn a_stream_of_events_may_live_for_ever() {
         tokio::time::advance(Duration::from_secs(10)).await;
     }
     server.post(&format!("{session}/prompts"), &json!({ "client": "a", "n": 1, "d": "one" })).await;
-    assert_eq!(events.next().await.unwrap().data["entry"], "prompt");
+    assert_eq!(events.until("ev").await.data["entry"], "prompt");
+}
+
+#[tokio::test]
+async fn a_stream_that_says_nothing_else_says_that_it_lives() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let mut events = server.events(&format!("{session}/events"), &[]).await;
+    events.until("welcome").await;
+    let _frozen = freeze();
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_secs(26)).await;
+        let ping = events.next().await.unwrap();
+        // It moves no cursor, and a page hears it.
+        assert_eq!((ping.name.as_str(), ping.id, ping.retry), ("ping", None, None));
+        assert_eq!(ping.data, json!({ "t": "ping" }));
+    }
+}
+
+/// A peer for which a proxy answers the pings of WebSocket. Whether its session loses it.
+async fn is_lost_behind_a_proxy(answers: bool) -> bool {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    socket.prompt(1, "hold").await;
+    socket.until(|frame| frame["d"] == "holding").await;
+    let _frozen = freeze();
+    if answers {
+        socket.say(&json!({ "t": "pong" })).await;
+    }
+    let mut lost = false;
+    for _ in 0..30 {
+        tokio::time::advance(Duration::from_secs(5)).await;
+        _ = socket.send(Message::Pong(bytes::Bytes::new())).await;
+        // By the time this is answered the server has read what was sent before.
+        lost |= server.get(&session).await.json()["state"] == "DETACHED";
+    }
+    lost
+}
+
+#[tokio::test]
+async fn who_has_answered_in_text_lives_by_text_alone() {
+    assert!(is_lost_behind_a_proxy(true).await);
+}
+
+#[tokio::test]
+async fn who_never_answers_in_text_lives_by_every_frame() {
+    assert!(!is_lost_behind_a_proxy(false).await);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use outlive::connection::Phase;
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, ResetReason, ResumeFrom};
-use outlive::wire::Entry;
+use outlive::wire::{Entry, ToClient};
 use outlive::{CloseCode, Limits, State, TurnOutcome};
 use outlive_server::hub::{Author, Frame, HubOptions, Role};
 
@@ -324,7 +324,11 @@ async fn connections_are_bounded() {
     let session = stage.session().await;
     let mut one = stage.view(&session, "one");
     one.welcomed().await;
-    assert_eq!(stage.view(&session, "two").is_closed().await, CloseCode::Limit);
+    // What time mends is said to come back by itself.
+    let mut two = stage.view(&session, "two");
+    assert_eq!(two.is_closed().await, CloseCode::Overloaded);
+    assert_eq!(CloseCode::Overloaded.client_rule(), outlive::ClientRule::BackOff);
+    assert_eq!(two.heard, [ToClient::Goaway { retry_after_ms: [5_000, 10_000] }]);
     stage.done();
 }
 

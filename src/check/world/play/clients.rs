@@ -95,9 +95,7 @@ impl Transition<'_> {
                 let who = &mut self.now.clients[client];
                 (who.link, who.hidden) = (None, false);
                 who.away = match code.client_rule() {
-                    ClientRule::Stop => true,
-                    // A client that met a limit tries again, later.
-                    ClientRule::Pause => code != CloseCode::Limit,
+                    ClientRule::Stop | ClientRule::Pause => true,
                     ClientRule::BackOff | ClientRule::Now | ClientRule::Fresh => false,
                 };
                 let link = self.link(id)?;

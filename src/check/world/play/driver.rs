@@ -69,7 +69,7 @@ impl Transition<'_> {
     pub(super) fn refused(&mut self, event: &Event) {
         let Some(id) = self.via else { return };
         if matches!(event, Event::Attach { .. }) {
-            self.connection(id, Trigger::Close, CloseCode::Limit);
+            self.connection(id, Trigger::Close, CloseCode::Overloaded);
         }
         if matches!(event, Event::Prompt { .. }) {
             self.write(id, Frame::Refused);

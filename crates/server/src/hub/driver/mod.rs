@@ -308,19 +308,40 @@ impl Driver {
 /// a `goaway` first, which says when to come back.
 pub(super) fn turn_back(shared: &Shared, orders: &Sender<LinkCommand>, why: &CommandError) {
     // A link that is gone needs neither.
-    if *why == CommandError::Draining {
-        let retry_after_ms = shared.come_back_ms();
+    let come_back_ms = match why {
+        CommandError::Draining => Some(shared.come_back_ms()),
+        CommandError::Refused(_) => Some(NO_ROOM_MS),
+        CommandError::NotFound
+        | CommandError::Moved
+        | CommandError::Invalid(_)
+        | CommandError::Unavailable(_)
+        | CommandError::Damaged(_) => None,
+    };
+    send_away(orders, come_back_ms, code(why));
+}
+
+/// Closes a link that has said hello, and says between which two times, in milliseconds, to come back.
+pub(super) fn send_away(
+    orders: &Sender<LinkCommand>,
+    come_back_ms: Option<[u32; 2]>,
+    code: CloseCode,
+) {
+    if let Some(retry_after_ms) = come_back_ms {
         _ = orders.send(LinkCommand::Say(Box::new(ToClient::Goaway { retry_after_ms })));
     }
-    _ = orders.send(LinkCommand::Close(code(why)));
+    _ = orders.send(LinkCommand::Close(code));
 }
+
+/// Between these two times, in milliseconds, a viewer comes back to a session that has no room for it.
+const NO_ROOM_MS: [u32; 2] = [5_000, 10_000];
 
 fn code(why: &CommandError) -> CloseCode {
     match why {
         CommandError::NotFound => CloseCode::NotFound,
         CommandError::Moved => CloseCode::Moved,
         CommandError::Draining => CloseCode::Restart,
-        CommandError::Refused(_) | CommandError::Invalid(_) => CloseCode::Limit,
+        CommandError::Refused(_) => CloseCode::Overloaded,
+        CommandError::Invalid(_) => CloseCode::Protocol,
         CommandError::Unavailable(_) | CommandError::Damaged(_) => CloseCode::Error,
     }
 }

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::body::{Body, client_id, client_name};
+#[cfg(feature = "http")]
+use super::driver::send_away;
 use super::driver::turn_back;
 use super::mailbox::{
     Arrival, Command, CommandError, DriverRef, LinkCommand, Notification, Reply, Who,
@@ -179,6 +181,17 @@ impl Link {
         // A driver that is gone drops the sender, and `next` sees it.
         mailbox.tell(Notification::Arrived(Box::new(arrival)));
         self.session = Some(Attached { mailbox, id, who, role, log: LogId(0) });
+    }
+
+    /// The peer said who it is, and there is no room for it now: it is told between which two times, in
+    /// milliseconds, to come back, and closed.
+    #[cfg(feature = "http")]
+    pub(crate) fn send_away(&mut self, come_back_ms: Option<[u32; 2]>, code: CloseCode) {
+        if self.step(Trigger::Hello, CloseCode::Normal) {
+            let (sender, orders) = queue(0);
+            self.orders = Some(orders);
+            send_away(&sender, come_back_ms, code);
+        }
     }
 
     /// The peer sent a frame. Waits while the session has more to do than it can; dropped while it waits,
