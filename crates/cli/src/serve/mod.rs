@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
-use outlive_server::http::{Anyone, Bearer, EndpointLimits, Endpoints, Origins, endpoints};
+use outlive_server::http::{
+    self, Anyone, Bearer, EndpointLimits, Endpoints, Origins, ShutdownCause, endpoints,
+};
 use outlive_server::hub::{Drain, Hub};
 use outlive_server::store::{self, Sqlite};
 use tokio::net::TcpListener;
@@ -130,21 +132,29 @@ impl Serve {
         let stop = CancellationToken::new();
         let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
         println!("{}", self.greeting(at));
-        let fenced = hub.clone();
-        let leave = leave(hub.clone(), stop.clone());
         // Two small frames in a row would wait for the network otherwise.
         let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
-        let serving = axum::serve(listener, app).with_graceful_shutdown(leave);
+        let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
+        let signal = async {
+            asked().await;
+            eprintln!(
+                "draining: connections are closed, turns may finish for {} s",
+                PATIENCE.as_secs()
+            );
+            stop.cancel();
+        };
+        let fenced = hub.clone();
         let served = tokio::select! {
-            served = serving.into_future() => served.map_err(|why| why.to_string()),
-            () = overdue(&stop) => Ok(()),
-            () = fenced.fenced() => {
-                // Connected clients get a goaway, and a close that sends them to the new owner.
-                fenced.drain(Drain { window: Duration::ZERO, deadline: PATIENCE }).await;
-                Err(format!(
+            cause = http::serve(listener, app, hub, drain, signal) => match cause {
+                ShutdownCause::Signal => Ok(()),
+                ShutdownCause::Fenced => Err(format!(
                     "another process has opened {}, and owns its sessions now",
                     self.store.display()
-                ))
+                )),
+            },
+            () = asked_again(&fenced, &stop) => {
+                eprintln!("leaving at once");
+                Ok(())
             }
         };
         watch.finish();
@@ -196,22 +206,13 @@ or by hand:
     }
 }
 
-/// Returns when everything is closed, some time after the server was asked to leave.
-async fn leave(hub: Hub, stop: CancellationToken) {
-    asked().await;
-    eprintln!("draining: connections are closed, turns may finish for {} s", PATIENCE.as_secs());
-    stop.cancel();
-    let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
+/// Returns when the server is asked to leave while it drains already.
+async fn asked_again(hub: &Hub, stop: &CancellationToken) {
     tokio::select! {
-        () = hub.drain(drain) => {}
-        () = asked() => eprintln!("leaving at once"),
+        () = stop.cancelled() => {}
+        () = hub.fenced() => stop.cancel(),
     }
-}
-
-/// A connection that stays open for no reason is not waited for.
-async fn overdue(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(PATIENCE + Duration::from_secs(5)).await;
+    asked().await;
 }
 
 /// Ctrl-C, or what a service manager sends.
