@@ -62,7 +62,8 @@ Examples:
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
   outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
 
-Exit codes: 0 it was asked to leave, and left; 2 it cannot run: a port, a file, a flag.";
+Exit codes: 0 it was asked to leave, or another process has opened its file, and it left; 2 it cannot run: a port, a
+file, a flag; or its file went away.";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Durability {
@@ -144,28 +145,32 @@ impl Serve {
             stop.cancel();
         };
         let fenced = hub.clone();
-        let served = tokio::select! {
-            cause = http::serve(listener, app, hub, drain, signal) => match cause {
-                ShutdownCause::Signal => Ok(()),
-                ShutdownCause::Fenced => Err(format!(
-                    "another process has opened {}, and owns its sessions now",
-                    self.store.display()
-                )),
-            },
+        let cause = tokio::select! {
+            cause = http::serve(listener, app, hub, drain, signal) => cause,
             () = asked_again(&fenced, &stop) => {
                 eprintln!("leaving at once");
-                Ok(())
+                ShutdownCause::Signal
             }
         };
         watch.finish();
-        if let Some(file) = file {
-            // The next one to open it does it otherwise.
-            let closed = file.close().await;
-            if let (Err(_), Err(why)) = (&served, closed) {
-                return Err(format!("{} is lost to this process: {why}", self.store.display()));
+        let closed = match file {
+            Some(file) => file.close().await,
+            None => Ok(()),
+        };
+        match (cause, closed) {
+            // The next process that opens the file brings the log into it.
+            (ShutdownCause::Signal, Ok(()) | Err(_)) => Ok(()),
+            (ShutdownCause::Fenced, Ok(())) => {
+                eprintln!(
+                    "another process has opened {}, and owns its sessions now: leaving them to it",
+                    self.store.display()
+                );
+                Ok(())
+            }
+            (ShutdownCause::Fenced, Err(why)) => {
+                Err(format!("{} is lost to this process: {why}", self.store.display()))
             }
         }
-        served
     }
 
     fn endpoints(&self, hub: &Hub, at: SocketAddr) -> Endpoints {
