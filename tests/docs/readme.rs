@@ -50,12 +50,15 @@ fn the_contract_in_the_page_is_that_of_the_machine() {
 }
 
 #[test]
-fn the_answer_in_the_readme_is_that_of_the_example() {
+fn the_code_in_the_readme_is_that_of_the_example() {
     let readme = file("README.md");
-    let shown = between(&readme, "example").trim();
-    let shown =
-        shown.strip_prefix("```rust,ignore\n").and_then(|code| code.strip_suffix("```")).unwrap();
-    assert!(file("crates/server/examples/chat.rs").contains(shown), "{shown}");
+    for part in ["example", "serving"] {
+        let shown = between(&readme, part).trim();
+        let shown =
+            shown.strip_prefix("```rust,ignore\n").and_then(|code| code.strip_suffix("```"));
+        let shown = shown.unwrap();
+        assert!(file("crates/server/examples/chat.rs").contains(shown), "{shown}");
+    }
 }
 
 #[test]

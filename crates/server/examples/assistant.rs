@@ -27,7 +27,7 @@ use axum::serve::ListenerExt as _;
 use axum::{Json, Router, routing::get};
 use outlive::TurnOutcome;
 use outlive::wire::Entry;
-use outlive_server::http::{AuthError, AuthRequest, Authorize, Grant, endpoints};
+use outlive_server::http::{AuthError, AuthRequest, Authorize, Grant, endpoints, serve};
 use outlive_server::hub::{
     CloseoutContext, Drain, Failure, Hub, Role, Turn, Worker, WorkerContext,
 };
@@ -166,14 +166,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hub = Hub::builder().store(store).build(Assistant).await?;
     let mine = Router::new().route("/my/sessions", get(my_sessions)).with_state(users.clone());
     let app = endpoints(hub.clone()).authorize(users).router().merge(mine);
-    let leave = async move {
-        tokio::select! {
-            () = asked_to_leave() => {}
-            () = hub.fenced() => {} // a newer process has the store
-        }
-        let drain = Drain { window: Duration::from_secs(1), deadline: Duration::from_secs(10) };
-        hub.drain(drain).await;
-    };
-    axum::serve(listener, app).with_graceful_shutdown(leave).await?;
+    // Until a signal comes, or until a newer process has the store; slow peers are not waited for.
+    let drain = Drain { window: Duration::from_secs(1), deadline: Duration::from_secs(10) };
+    serve(listener, app, hub, drain, asked_to_leave()).await;
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
-use outlive_server::http::{Anyone, endpoints};
+use outlive_server::http::{Anyone, endpoints, serve};
 use outlive_server::hub::{Drain, Failure, Hub, Turn};
 use tokio::{net::TcpListener, signal::ctrl_c, time::sleep};
 
@@ -34,14 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true)); // or small frames wait
     let hub = Hub::builder().build(answer).await?;
     let app = endpoints(hub.clone()).authorize(Anyone).router();
-    let leave = async move {
-        tokio::select! {
-            _ = ctrl_c() => {}
-            () = hub.fenced() => {} // a newer process has the store
-        }
-        let drain = Drain { window: Duration::ZERO, deadline: Duration::from_secs(10) };
-        hub.drain(drain).await;
-    };
-    axum::serve(listener, app).with_graceful_shutdown(leave).await?;
+    // Until Ctrl-C, or until a newer process has the store; slow peers are not waited for.
+    let drain = Drain { window: Duration::ZERO, deadline: Duration::from_secs(10) };
+    serve(listener, app, hub, drain, async { _ = ctrl_c().await }).await;
     Ok(())
 }

@@ -38,7 +38,8 @@ impl Place {
         let file = Connection::open(self.file()).unwrap();
         let columns: String = file
             .query_row(
-                "SELECT concat_ws(' ', epoch, run, commits, generation, unsure, before) FROM owner",
+                "SELECT concat_ws(' ', epoch, run, commits, generation, unsure, before, ifnull(process, ''))
+                 FROM owner",
                 [],
                 |row| row.get(0),
             )

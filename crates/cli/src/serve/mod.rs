@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
-use outlive_server::http::{Anyone, Bearer, EndpointLimits, Endpoints, Origins, endpoints};
+use outlive_server::http::{
+    self, Anyone, Bearer, EndpointLimits, Endpoints, Origins, ShutdownCause, endpoints,
+};
 use outlive_server::hub::{Drain, Hub};
 use outlive_server::store::{self, Sqlite};
 use tokio::net::TcpListener;
@@ -60,7 +62,8 @@ Examples:
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
   outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
 
-Exit codes: 0 it was asked to leave, and left; 2 it cannot run: a port, a file, a flag.";
+Exit codes: 0 it was asked to leave, or another process has opened its file, and it left; 2 it cannot run: a port, a
+file, a flag; or its file went away.";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Durability {
@@ -130,32 +133,44 @@ impl Serve {
         let stop = CancellationToken::new();
         let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
         println!("{}", self.greeting(at));
-        let fenced = hub.clone();
-        let leave = leave(hub.clone(), stop.clone());
         // Two small frames in a row would wait for the network otherwise.
         let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
-        let serving = axum::serve(listener, app).with_graceful_shutdown(leave);
-        let served = tokio::select! {
-            served = serving.into_future() => served.map_err(|why| why.to_string()),
-            () = overdue(&stop) => Ok(()),
-            () = fenced.fenced() => {
-                // Connected clients get a goaway, and a close that sends them to the new owner.
-                fenced.drain(Drain { window: Duration::ZERO, deadline: PATIENCE }).await;
-                Err(format!(
-                    "another process has opened {}, and owns its sessions now",
-                    self.store.display()
-                ))
+        let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
+        let signal = async {
+            asked().await;
+            eprintln!(
+                "draining: connections are closed, turns may finish for {} s",
+                PATIENCE.as_secs()
+            );
+            stop.cancel();
+        };
+        let fenced = hub.clone();
+        let cause = tokio::select! {
+            cause = http::serve(listener, app, hub, drain, signal) => cause,
+            () = asked_again(&fenced, &stop) => {
+                eprintln!("leaving at once");
+                ShutdownCause::Signal
             }
         };
         watch.finish();
-        if let Some(file) = file {
-            // The next one to open it does it otherwise.
-            let closed = file.close().await;
-            if let (Err(_), Err(why)) = (&served, closed) {
-                return Err(format!("{} is lost to this process: {why}", self.store.display()));
+        let closed = match file {
+            Some(file) => file.close().await,
+            None => Ok(()),
+        };
+        match (cause, closed) {
+            // The next process that opens the file brings the log into it.
+            (ShutdownCause::Signal, Ok(()) | Err(_)) => Ok(()),
+            (ShutdownCause::Fenced, Ok(())) => {
+                eprintln!(
+                    "another process has opened {}, and owns its sessions now: leaving them to it",
+                    self.store.display()
+                );
+                Ok(())
+            }
+            (ShutdownCause::Fenced, Err(why)) => {
+                Err(format!("{} is lost to this process: {why}", self.store.display()))
             }
         }
-        served
     }
 
     fn endpoints(&self, hub: &Hub, at: SocketAddr) -> Endpoints {
@@ -197,22 +212,13 @@ or by hand:
     }
 }
 
-/// Returns when everything is closed, some time after the server was asked to leave.
-async fn leave(hub: Hub, stop: CancellationToken) {
-    asked().await;
-    eprintln!("draining: connections are closed, turns may finish for {} s", PATIENCE.as_secs());
-    stop.cancel();
-    let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
+/// Returns when the server is asked to leave while it drains already.
+async fn asked_again(hub: &Hub, stop: &CancellationToken) {
     tokio::select! {
-        () = hub.drain(drain) => {}
-        () = asked() => eprintln!("leaving at once"),
+        () = stop.cancelled() => {}
+        () = hub.fenced() => stop.cancel(),
     }
-}
-
-/// A connection that stays open for no reason is not waited for.
-async fn overdue(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(PATIENCE + Duration::from_secs(5)).await;
+    asked().await;
 }
 
 /// Ctrl-C, or what a service manager sends.

@@ -108,9 +108,14 @@ impl Serving {
         self.child.kill().await.unwrap();
     }
 
+    /// The number of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Asks it to leave.
     pub(super) async fn terminate(&self) {
-        let id = self.child.id().expect("it runs").to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
         assert!(sent.success());
     }

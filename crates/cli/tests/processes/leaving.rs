@@ -1,7 +1,8 @@
 //! How `outlive serve` ends, other than by being killed: what it says, and with which exit code.
 
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 
@@ -60,8 +61,10 @@ async fn whoever_opens_the_file_last_owns_it_and_clients_find_the_new_one() {
     // The first one learns of it when it writes.
     socket.prompt(2, "/fast 3").await;
     assert_eq!(guard("the close", socket.code()).await, 4200);
+    let id = first.id();
     let (code, said) = guard("the first", first.left()).await;
-    assert_eq!(code, Some(2), "{said}");
+    // Its supervisor does not start it again, or the two would take the file from each other for ever.
+    assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("another process has opened"), "{said}");
     assert!(said.contains("owns its sessions now"), "{said}");
     let (mut socket, welcome) = second.site.attach(&session, "laptop", Some(&cursor)).await;
@@ -69,6 +72,47 @@ async fn whoever_opens_the_file_last_owns_it_and_clients_find_the_new_one() {
     socket.prompt(2, "/fast 3").await;
     let frames = socket.until(entry("turn_end")).await;
     assert_eq!(frames.last().unwrap()["outcome"], "completed");
+    second.terminate().await;
+    let (code, said) = guard("the second", second.left()).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("from a process that has not closed it"), "{said}");
+    assert!(said.contains(&format!("process={id} on ")), "it names whom it replaced: {said}");
+    // After one that was asked to leave there is no warning.
+    let third = Serving::start(ANY, &store, &[]).await;
+    third.terminate().await;
+    let (code, said) = guard("the third", third.left()).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("has not closed it"), "{said}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_whose_file_went_away_names_it_and_the_code_is_2() {
+    let folder = Folder::new("gone");
+    let store = folder.file("outlive.db");
+    let server = Serving::start(ANY, &store, &[]).await;
+    let session = server.site.session().await;
+    let (mut socket, _) = server.site.attach(&session, "laptop", None).await;
+    std::fs::remove_file(&store).unwrap();
+    // It is noticed before a commit.
+    socket.prompt(1, "/fast 3").await;
+    let (code, said) = guard("the server", server.left()).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("outlive.db is lost to this process"), "{said}");
+    assert!(said.contains("outlive.db was deleted"), "{said}");
+}
+
+#[tokio::test]
+async fn a_slow_peer_does_not_keep_a_server_that_was_asked_to_leave() {
+    let folder = Folder::new("slow");
+    let server = Serving::start(ANY, &folder.file("outlive.db"), &[]).await;
+    let mut half = TcpStream::connect(server.site.at).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nho").await.unwrap();
+    // It is accepted: connections are accepted in their order.
+    assert_eq!(server.site.get("/healthz").await.status, 200);
+    server.terminate().await;
+    let (code, said) = guard("the server", server.left()).await;
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[tokio::test]

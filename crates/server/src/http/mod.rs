@@ -110,10 +110,9 @@
 //!
 //! # Draining
 //! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events.
-//! Run it beside `axum::serve(…).with_graceful_shutdown(…)`, which waits for streams, but not for a WebSocket: the drain
-//! does, until each has closed or the deadline has passed. A client that connects meanwhile learns when to
-//! come back: a WebSocket from a `goaway` frame and a close 1012 after its attach, a request from a 503 with
-//! `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
+//! [`serve`] runs it when the process is asked to leave, or when another process has taken the store, and returns within a
+//! bounded time. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
+//! after its attach, a request from a 503 with `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
 
 mod authorize;
 mod bodies;
@@ -127,6 +126,7 @@ mod origins;
 mod pending;
 mod problem;
 mod router;
+mod serve;
 mod socket;
 mod socket_io;
 mod sse;
@@ -140,4 +140,5 @@ pub use events::events;
 pub use limits::EndpointLimits;
 pub use origins::{Hosts, Origins};
 pub use problem::Problem;
+pub use serve::{ShutdownCause, serve};
 pub use upgrade::socket;

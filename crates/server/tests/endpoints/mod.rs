@@ -7,4 +7,5 @@ mod leaving;
 mod limits;
 mod liveness;
 mod requests;
+mod serving;
 mod sockets;

@@ -27,6 +27,8 @@ pub(super) struct OwnerRow {
     boot: Option<String>,
     /// The last owner before that one which may have lost commits; 0 if there is none.
     before: i64,
+    /// The process that is the newest owner, for people; `None` if it has closed the store.
+    pub(super) process: Option<String>,
 }
 
 impl OwnerRow {
@@ -40,12 +42,13 @@ impl OwnerRow {
                 unsure: row.get(4)?,
                 boot: row.get(5)?,
                 before: row.get(6)?,
+                process: row.get(7)?,
             };
-            Ok((owners, row.get::<_, i64>(7)?))
+            Ok((owners, row.get::<_, i64>(8)?))
         };
         let (owners, sum) = conn
             .prepare_cached(
-                "SELECT epoch, run, commits, generation, unsure, boot, before, sum FROM owner",
+                "SELECT epoch, run, commits, generation, unsure, boot, before, process, sum FROM owner",
             )
             .and_then(|mut find| find.query_row([], read))
             .map_err(store_error)?;
@@ -57,8 +60,9 @@ impl OwnerRow {
 
     /// The checksum of the row.
     fn sum(&self) -> i64 {
-        let OwnerRow { epoch, run, commits, generation, unsure, boot, before } = self;
-        let columns = format!("{epoch} {run} {commits} {generation} {unsure} {before}");
+        let OwnerRow { epoch, run, commits, generation, unsure, boot, before, process } = self;
+        let process = process.as_deref().unwrap_or_default();
+        let columns = format!("{epoch} {run} {commits} {generation} {unsure} {before} {process}");
         Sum::of("owner", 1, boot.as_deref().unwrap_or_default()).with(columns)
     }
 
@@ -98,9 +102,10 @@ impl OwnerRow {
 
     fn write(&self, conn: &Connection) -> Result<(), StoreError> {
         let update = "UPDATE owner SET epoch = ?1, run = ?2, commits = ?3, generation = ?4,
-            unsure = ?5, boot = ?6, before = ?7, sum = ?8";
-        let OwnerRow { epoch, run, commits, generation, unsure, boot, before } = self;
-        let row = params![epoch, run, commits, generation, unsure, boot, before, self.sum()];
+            unsure = ?5, boot = ?6, before = ?7, process = ?8, sum = ?9";
+        let OwnerRow { epoch, run, commits, generation, unsure, boot, before, process } = self;
+        let sum = self.sum();
+        let row = params![epoch, run, commits, generation, unsure, boot, before, process, sum];
         let written = conn.prepare_cached(update).and_then(|mut update| update.execute(row));
         written.map(|_| ()).map_err(store_error)
     }
@@ -118,6 +123,15 @@ impl OwnerRow {
 pub(super) fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_string()).filter(|id| !id.is_empty())
+}
+
+/// This process, for people: its number, and the host or container where the system says which it is.
+fn this_process() -> String {
+    let process = std::process::id();
+    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(host) => format!("{process} on {}", host.trim()),
+        Err(_) => process.to_string(),
+    }
 }
 
 /// The ownership of this process, as far as it knows.
@@ -231,7 +245,16 @@ impl Ownership {
         let (unsure, boot, before) =
             if fast { (epoch, self.boot.clone(), lost) } else { (lost, None, 0) };
         let generation = owners.generation;
-        let taken = OwnerRow { epoch, run, commits, generation, unsure, boot, before };
+        if let Some(process) = owners.process.filter(|_| !again) {
+            let store = self.files.path().display();
+            tracing::warn!(
+                %store, %process,
+                "takes the store from a process that has not closed it: if that one still runs, it is fenced \
+                 and ends; stop it first to let its turns finish"
+            );
+        }
+        let process = Some(this_process());
+        let taken = OwnerRow { epoch, run, commits, generation, unsure, boot, before, process };
         taken.next_generation(conn)?.write(conn)?;
         Ok((epoch, lost))
     }
@@ -242,13 +265,18 @@ impl Ownership {
         self.epoch.store(epoch, Ordering::Release);
     }
 
-    /// Records that this owner has lost no commit, unless the file has another owner.
-    pub(super) fn is_sure(&self, conn: &Connection) -> Result<(), StoreError> {
+    /// Records that this owner has closed the store and has lost no commit, unless the store has another owner.
+    pub(super) fn leave(&self, conn: &Connection) -> Result<(), StoreError> {
         let (epoch, owners) = (self.epoch(), OwnerRow::of(conn)?);
-        if owners.epoch != epoch || owners.unsure != epoch {
+        if owners.epoch != epoch {
             return Ok(());
         }
-        OwnerRow { unsure: self.before(), boot: None, before: 0, ..owners }.write(conn)
+        let sure = if owners.unsure == epoch {
+            OwnerRow { unsure: self.before(), boot: None, before: 0, ..owners }
+        } else {
+            owners
+        };
+        OwnerRow { process: None, ..sure }.write(conn)
     }
 
     /// Whether the last commits of a session may be lost, if the owner `wrote` made the last one that is stored.

@@ -31,9 +31,10 @@ CREATE TABLE owner (
     unsure INTEGER NOT NULL,  -- the last owner that may lose commits in a power cut; 0: none
     boot TEXT,                -- the boot of the system in which that one ran; NULL: not known
     before INTEGER NOT NULL,  -- as unsure, if the system still is in that boot
+    process TEXT,             -- the process that is the newest owner; NULL: it has closed the store
     sum INTEGER NOT NULL      -- the checksum of this row
 ) STRICT;
-INSERT INTO owner VALUES (1, 0, 0, 0, 0, 0, NULL, 0, 5097295301719249026);
+INSERT INTO owner VALUES (1, 0, 0, 0, 0, 0, NULL, 0, NULL, -8942440616787595045);
 
 -- The last even and the last odd generation, in a page each. The older one is in the file by now, and the
 -- newer one perhaps in the log only: a log beside another file does not fit.

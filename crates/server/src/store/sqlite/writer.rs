@@ -328,13 +328,28 @@ impl Writer {
     fn own(&mut self) -> Result<(), StoreError> {
         self.owner.require_files(Some(&self.conn))?;
         let (owner, restored) = (Arc::clone(&self.owner), self.restored);
-        let taken =
-            self.durably(|conn, witness, fast| owner.take(conn, witness, restored, fast))?;
+        let taken = self
+            .durably(|conn, witness, fast| owner.take(conn, witness, restored, fast))
+            .map_err(|error| self.name_holder(error))?;
         self.owner.became(taken);
         self.restored = false;
         self.witness.took();
         self.sweeping = true;
         Ok(())
+    }
+
+    /// Names the process that holds the lock for longer than the timeout, most likely: it is stopped within a
+    /// transaction. Reading needs no lock.
+    fn name_holder(&self, error: StoreError) -> StoreError {
+        let owners = OwnerRow::of(&self.conn).ok();
+        match (&error, owners.and_then(|owners| owners.process)) {
+            (StoreError::Locked(_), Some(process)) => error.context(format_args!(
+                "for more than {:?}; its last owner is process {process}, which has not closed it and may be \
+                 stopped within a transaction",
+                self.busy_timeout
+            )),
+            _ => error,
+        }
     }
 
     /// A small transaction that is on the disk when it has succeeded, with everything before it.
@@ -367,11 +382,18 @@ impl Writer {
             let closed = self.conn.close().map_err(|(_, error)| store_error(error));
             return told.and(closed);
         }
-        let sure = if self.durability == Durability::Fast && self.owner.epoch() != 0 {
+        // An owner that was replaced does not wait for the lock.
+        let left = OwnerRow::of(&self.conn).and_then(|owners| {
             let owner = Arc::clone(&self.owner);
-            self.durably(|conn, _, _| owner.is_sure(conn))
-        } else {
-            Ok(())
+            if owner.epoch() == 0 || owner.epoch() != owners.epoch {
+                return Ok(());
+            }
+            self.durably(|conn, _, _| owner.leave(conn))
+        });
+        let sure = match self.durability {
+            Durability::Fast => left,
+            // The next owner takes this one for killed, which costs nothing.
+            Durability::Full => Ok(()),
         };
         // Other readers may delay it until they close; the log is as good as the file.
         let checkpointed = self

@@ -185,6 +185,25 @@ async fn a_lock_of_another_process_is_waited_for_and_then_told() {
 }
 
 #[tokio::test]
+async fn an_owner_that_is_stopped_within_a_transaction_is_named_to_the_next_one() {
+    let place = Place::new();
+    let _stopped = owned(&place).await;
+    let lock = Connection::open(place.file()).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let busy = Duration::from_millis(40);
+    let next = Sqlite::options().busy_timeout(busy).open(place.file()).unwrap();
+    let error = next.open().await.unwrap_err();
+    assert!(matches!(error, StoreError::Locked(_)), "{error:?}");
+    let (told, id) = (error.to_string(), std::process::id());
+    assert!(
+        told.contains(&format!("more than 40ms; its last owner is process {id} on ")),
+        "{told}"
+    );
+    lock.execute_batch("ROLLBACK").unwrap();
+    next.open().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_commit_that_no_log_can_have_is_refused() {
     let place = Place::new();
     let store = owned(&place).await;
