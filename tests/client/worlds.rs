@@ -41,6 +41,8 @@ fn a_changed_row_is_noticed_by_its_law() {
         ("client V5: without NoteShown", "news_is_taken"),
         ("client E9: without ResetAttempts", "failures_count"),
         ("client A2: without Renumber", "news_is_taken"),
+        ("client A3: without Renumber", "news_is_taken"),
+        ("client L4: without ClearStrikes", "failures_count"),
         ("client F1: go LIVE → go HIDDEN", "live_means_caught_up"),
         ("client L1: without DisarmAll", "waiting_states_have_a_timer"),
     ] {

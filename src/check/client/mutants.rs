@@ -28,9 +28,10 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
     ("client V4: without DisarmAll", UNARMED),
     ("client P11: without DisarmAll", UNARMED),
     ("client C3: without DisarmAll", UNARMED),
+    ("client L11: without DisarmAll", UNARMED),
 ];
 
-const UNARMED: &str = "no timer is armed in STOPPED and DORMANT, and the only one of CONNECTING has fired; \
+const UNARMED: &str = "no timer is armed in STOPPED and DORMANT, and the only one of CONNECTING and ATTACHING has fired; \
     BACKING_OFF disarms on entry for the rules that come from elsewhere";
 
 /// Every mutant of every rule.

@@ -178,13 +178,18 @@ pub const SMALL: &[Scope] = &[
         ..CLIENT_DRAINS
     },
     Scope {
+        name: "client_small_rivals",
+        budget: Budget { trims: 1, prompts: 1, rivals: 1, ..NOTHING },
+        ..CLIENT_RIVALS
+    },
+    Scope {
         name: "client_small_lies",
         budget: Budget { outputs: 1, lies: 1, late: 1, ..NOTHING },
         ..CLIENT_LIES
     },
     Scope {
         name: "client_small_invalid",
-        codes: &[CloseCode::Error, CloseCode::Invalidated],
+        codes: &[CloseCode::RateLimited, CloseCode::Invalidated],
         budget: Budget { closes: 2, hides: 1, ..NOTHING },
         ..CLIENT_CLOSES
     },
