@@ -141,7 +141,7 @@ fn serve(listen: &str, store: &Path, more: &[&str]) -> (Child, BufReader<ChildSt
     (child, told)
 }
 
-/// `a page to try: http://127.0.0.1:7878/`
+/// `a page to try: http://127.0.0.1:7878/`, perhaps with a token after it.
 fn address(greeting: &str) -> Option<SocketAddr> {
-    greeting.trim().rsplit_once("http://")?.1.trim_end_matches('/').parse().ok()
+    greeting.rsplit_once("http://")?.1.split_once('/')?.0.parse().ok()
 }

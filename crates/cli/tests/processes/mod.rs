@@ -6,6 +6,7 @@ mod driver;
 mod kill;
 mod leaving;
 mod others;
+mod proxies;
 mod returning;
 mod rmcp;
 mod stage;
