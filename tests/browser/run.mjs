@@ -464,11 +464,27 @@ test("hidden and shown again on the same connection", async (world) => {
   await tab.counts(5);
   await world.visible(tab, "hidden");
   await tab.link("HIDDEN");
-  await tab.state("SUSPENDED");
+  // The page follows the rules only while it is looked at: ask the server.
+  const session = await tab.session();
+  await tab.until(async (id) => (await (await fetch(`/sessions/${id}`)).json()).state === "SUSPENDED", session);
   await world.visible(tab, "visible");
   await tab.live();
   await tab.quiet();
   assert.equal(said(await tab.isRight(), 1), upTo(60));
+});
+
+test("eight tabs of one browser, of which one is looked at", async (world) => {
+  const first = await world.open();
+  const session = await first.session();
+  await world.visible(first, "hidden");
+  for (let n = 2; n < 8; n++) await world.visible(await world.open(`/?session=${session}`), "hidden");
+  const last = await world.open(`/?session=${session}`);
+  await last.say("/fast 3");
+  // The log has no ninth reader: eight viewers are the limit of a session.
+  await last.counts(3);
+  await last.quiet();
+  // Its own stream of rules flows.
+  await last.until(() => document.querySelector("#rows li"));
 });
 
 test("the buttons hide and show", async (world) => {

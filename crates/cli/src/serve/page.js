@@ -316,10 +316,17 @@ async function follow({ signal }) {
     await new Promise((resume) => setTimeout(resume, 1000));
   }
 }
-addEventListener("pagehide", () => reading.abort());
-addEventListener("pageshow", ({ persisted }) => {
-  if (!persisted) return;
+
+// Only while it is looked at: a browser has six connections to a host over HTTP/1.1, and with a stream in each
+// of six tabs the seventh would not load.
+function look(seen) {
+  reading.abort();
+  if (!seen) return;
   reading = new AbortController();
   follow(reading);
-});
-follow(reading);
+}
+const looks = () => look(document.visibilityState === "visible");
+document.addEventListener("visibilitychange", looks);
+addEventListener("pagehide", () => look(false));
+addEventListener("pageshow", ({ persisted }) => persisted && looks());
+looks();
