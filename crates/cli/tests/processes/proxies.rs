@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -134,7 +133,7 @@ impl Kind {
         let listens = async {
             while TcpStream::connect(at).await.is_err() {
                 assert!(child.try_wait().unwrap().is_none(), "{} has ended", self.name);
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::task::yield_now().await;
             }
         };
         guard("the proxy", listens).await;
