@@ -5,14 +5,22 @@ use std::sync::{Arc, Mutex};
 
 use tracing::subscriber::DefaultGuard;
 
-/// Keeps what is logged on this thread, from a level on.
-pub(crate) struct Told(tracing::Level, Arc<Mutex<Vec<String>>>);
+type Hear = Box<dyn Fn(String) + Send + Sync>;
+
+/// Hears what is logged, from a level on.
+pub(crate) struct Told(tracing::Level, Hear);
 
 impl Told {
+    /// Keeps what is logged on this thread.
     pub(crate) fn from(level: tracing::Level) -> (Arc<Mutex<Vec<String>>>, DefaultGuard) {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let logs = tracing::subscriber::set_default(Told(level, Arc::clone(&told)));
-        (told, logs)
+        let kept = Arc::clone(&told);
+        let logs = Told::to(level, move |text| kept.lock().unwrap().push(text));
+        (told, tracing::subscriber::set_default(logs))
+    }
+
+    pub(crate) fn to(level: tracing::Level, hear: impl Fn(String) + Send + Sync + 'static) -> Told {
+        Told(level, Box::new(hear))
     }
 }
 
@@ -41,7 +49,7 @@ impl tracing::Subscriber for Told {
     fn event(&self, event: &tracing::Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);
-        self.1.lock().unwrap().push(text.0);
+        (self.1)(text.0);
     }
 
     fn enter(&self, _: &tracing::span::Id) {}

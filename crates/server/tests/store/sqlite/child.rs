@@ -1,12 +1,12 @@
 //! A process of its own: this program again, which runs nothing but [`child`].
 
-use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use outlive_server::store::{Commit, CommitError, Durability, Sqlite, Store, Version};
 
+use crate::logs::Told;
 use outlive_testkit::place::{commit, name, snapshot};
 
 const TASK: &str = "OUTLIVE_TEST_CHILD";
@@ -50,7 +50,8 @@ fn child() {
         "commit fast" => runtime.block_on(commits(file, Durability::Fast)),
         "fill" => runtime.block_on(fill(file)),
         "stuck" => {
-            tracing::subscriber::set_global_default(Logged).unwrap();
+            let logs = Told::to(tracing::Level::INFO, |text| say(&text));
+            tracing::subscriber::set_global_default(logs).unwrap();
             runtime.block_on(super::gone::stuck(file));
         }
         "open" => say(&match Sqlite::open(file) {
@@ -59,42 +60,6 @@ fn child() {
         }),
         other => panic!("{other}"),
     }
-}
-
-/// Says what is logged, on any thread.
-struct Logged;
-
-/// What an event says, field by field.
-struct Text(String);
-
-impl tracing::field::Visit for Text {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn Debug) {
-        write!(self.0, " {field}={value:?}").unwrap();
-    }
-}
-
-impl tracing::Subscriber for Logged {
-    fn enabled(&self, of: &tracing::Metadata<'_>) -> bool {
-        *of.level() <= tracing::Level::INFO && of.target().starts_with("outlive")
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        say(&text.0);
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// How many lines a session's commit has, so that its version says where its log ends.
