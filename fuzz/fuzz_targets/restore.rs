@@ -44,6 +44,7 @@ fn limits(input: &mut Unstructured<'_>) -> Result<Limits> {
         clients: input.int_in_range(1..=3)?,
         batch: input.int_in_range(1..=3)?,
         retention: input.int_in_range(1..=5)?,
+        pinned: input.int_in_range(1..=5)?,
         turn_ms: input.arbitrary::<bool>()?.then_some(1),
         ..Limits::default()
     })

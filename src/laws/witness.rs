@@ -215,9 +215,8 @@ fn timers_of(session: &Session, limits: &Limits) -> u8 {
         State::Created => bit(Timer::Idle),
         State::Starting => bit(Timer::Start),
         State::Detached => bit(Timer::Detach),
-        State::Suspended => bit(Timer::Grace),
         State::Closing => bit(Timer::Closeout),
-        State::Active | State::Ended => 0,
+        State::Active | State::Suspended | State::Ended => 0,
     };
     let turn = match session.turn() {
         TurnState::Idle => 0,
@@ -225,7 +224,8 @@ fn timers_of(session: &Session, limits: &Limits) -> u8 {
         TurnState::Running(_) => bit(Timer::Turn),
         TurnState::Interrupting(_) => bit(Timer::Interrupt),
     };
-    wait | turn
+    let pinned = if session.pin().is_some() { bit(Timer::Grace) } else { 0 };
+    wait | turn | pinned
 }
 
 const fn bit(timer: Timer) -> u8 {

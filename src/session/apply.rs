@@ -195,13 +195,15 @@ impl Step {
     }
 
     /// What is still needed stays: a queued prompt's body, a pending ask, what a suspended viewer has not
-    /// seen, and what the viewers who keep up are sent in this very step.
+    /// seen (within bounds), and what the viewers who keep up are sent in this very step.
     fn trim(&mut self, limits: &Limits) {
         let Session { log, queue, asks, connections, pin, .. } = &mut self.next;
         let keeps_up = |one: &&Connection| one.watches() && one.in_flight.is_none();
         let sending = connections.iter().filter(keeps_up).map(|one| one.next);
         let needed = queue.first().into_iter().chain(asks.first()).copied().chain(sending);
-        let floor = needed.map(Seq::previous).chain(*pin).min();
+        let least = Seq(log.head.0.saturating_sub(limits.retention.saturating_add(limits.pinned)));
+        let pinned = pin.map(|pin| pin.max(least));
+        let floor = needed.map(Seq::previous).chain(pinned).min();
         log.trim(limits.retention, floor.unwrap_or(Seq::MAX));
     }
 

@@ -11,7 +11,7 @@ use crate::words::Timer;
 /// let limits = outlive::Limits::default();
 /// assert_eq!((limits.connections, limits.queued, limits.asks, limits.clients), (8, 16, 8, 64));
 /// // A piece of output is an entry: 300 answers of 300 pieces, and then the oldest are trimmed.
-/// assert_eq!((limits.batch, limits.retention), (256, 100_000));
+/// assert_eq!((limits.batch, limits.retention, limits.pinned), (256, 100_000, 100_000));
 /// let minutes = |minutes: u32| minutes * 60_000;
 /// assert_eq!((limits.idle_ms, limits.start_ms), (minutes(30), minutes(1)));
 /// assert_eq!((limits.turn_ms, limits.interrupt_ms), (None, 10_000));
@@ -35,6 +35,9 @@ pub struct Limits {
     /// names them, and the welcome of a new one names where the log begins. More are kept while a queued prompt, a pending ask or a
     /// suspended viewer needs them, and of a batch that is larger for as long as it is the newest.
     pub retention: u64,
+    /// Entries the log retains beyond `retention` for viewers that are suspended, at least 1, until
+    /// [`Timer::Grace`] is over: a viewer that comes back to more than both gets a gap.
+    pub pinned: u64,
     /// [`Timer::Idle`], in milliseconds, at least 1, as all that follow.
     pub idle_ms: u32,
     /// [`Timer::Start`].
@@ -62,6 +65,7 @@ impl Default for Limits {
             clients: 64,
             batch: 256,
             retention: 100_000,
+            pinned: 100_000,
             idle_ms: 30 * MINUTE,
             start_ms: MINUTE,
             turn_ms: None,
@@ -94,6 +98,7 @@ impl Limits {
             ("clients", u64::from(self.clients)),
             ("batch", u64::from(self.batch)),
             ("retention", self.retention),
+            ("pinned", self.pinned),
             ("idle_ms", u64::from(self.idle_ms)),
             ("start_ms", u64::from(self.start_ms)),
             ("turn_ms", u64::from(self.turn_ms.unwrap_or(1))),

@@ -50,7 +50,7 @@ pub struct Session {
     pub(crate) connections: Vec<Connection>,
     /// The generation each timer was last armed with.
     pub(crate) generations: [Generation; Timer::COUNT],
-    /// What suspended viewers have seen, while the session is SUSPENDED.
+    /// What suspended viewers have seen, until their grace period is over.
     pub(crate) pin: Option<Seq>,
     /// The connection that was lost last, until the next one comes: its suspend notice may still come.
     pub(crate) last_lost: Option<ConnectionId>,
@@ -206,7 +206,8 @@ impl Session {
         &self.connections
     }
 
-    /// What is pinned for suspended viewers: entries after this one are not trimmed.
+    /// What is pinned for suspended viewers: entries after this one are not trimmed before the grace period is
+    /// over, within [`Limits::pinned`](crate::Limits::pinned).
     pub const fn pin(&self) -> Option<Seq> {
         self.pin
     }

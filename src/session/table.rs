@@ -24,9 +24,9 @@ pub const STATES: &[StateOps<State, Op>] = &[
     state(Starting,  &[Arm(Start), StartWorker],            &[Disarm(Start)]),
     state(Active,    &[],                                   &[]),
     state(Detached,  &[Arm(Detach)],                        &[Disarm(Detach)]),
-    state(Suspended, &[PinLog, Arm(Grace)],                 &[UnpinLog, Disarm(Grace)]),
-    state(Closing,   &[DisarmAll, Arm(Closeout), CloseOut], &[Disarm(Closeout)]),
-    state(Ended,     &[DisarmAll],                          &[]),
+    state(Suspended, &[PinLog, Arm(Grace)],                 &[]),
+    state(Closing,   &[UnpinLog, DisarmAll, Arm(Closeout), CloseOut], &[Disarm(Closeout)]),
+    state(Ended,     &[UnpinLog, DisarmAll],                &[]),
 ];
 
 /// Which rule answers. `ACTIVE`, `DETACHED` and `SUSPENDED` treat the worker alike, for the work does not
@@ -40,9 +40,9 @@ pub const CELLS: Cells = cells! {
     AttachFull:          W3        W3        W3        N1        W3        W3        W3;
     Written:             W4        W4        W4        N1        W4        W4        W4;
     Missed:              W10       W10       W10       N1        W10       W10       W10;
-    Suspend:             W5        W5        A3        N1        N8        W5        W5;
-    SuspendLast:         W5        W5        A4        N1        U4        W5        W5;
-    SuspendLate:         W9        W9        W9        D2        U7        W9        W9;
+    Suspend:             W5        W5        A3        N1        N8        W11       W11;
+    SuspendLast:         W5        W5        A4        N1        U4        W11       W11;
+    SuspendLate:         U7        U7        U7        D2        U7        W9        W9;
     Resume:              W6        W6        W6        N1        U3        W6        W6;
     Lost:                W7        W7        W7        N1        N8        W7        W7;
     LostLast:            W8        W8        A1        N1        W8        W8        W8;
@@ -78,7 +78,7 @@ pub const CELLS: Cells = cells! {
     TurnTimeout:         N2        N2        T11       T11       T11       N2        N2;
     DetachExpired:       X7        X7        X7        D3        X7        X7        X7;
     DetachExpiredBusy:   X8        X8        X8        D4        X8        N3        N3;
-    GraceExpired:        X9        X9        X9        X9        U5        X9        X9;
+    GraceExpired:        U8        U8        U8        U8        U5        X9        X9;
     CloseoutTimeout:     X10       X10       X10       X10       X10       L2        X10;
     IdleExpired:         C2        X5        X5        X5        X5        X5        X5;
     "the process"
@@ -107,17 +107,18 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("the newest connection of a client wins at once; nobody waits for a half-open predecessor"),
     rule("W3").refuse(TooManyConnections).because("memory is bounded"),
     rule("W4").stay(&[Credit]).because("replay and live are one path: a cursor that moves on credit"),
-    rule("W5").stay(&[Suspend])
-        .because("a viewer in the background is sent nothing, whatever the session does"),
+    rule("W5").stay(&[Suspend, PinLog, Arm(Grace)])
+        .because("a viewer in the background is sent nothing, and its place in what is to come is kept"),
     rule("W6").stay(&[Unsuspend]).because("back in the foreground, it goes on where it was"),
     rule("W7").stay(&[Unlist]).because("a connection's end is not the work's end"),
     rule("W8").stay(&[Unlist])
         .because("these states do not depend on who is connected; a suspended viewer's loss is expected"),
     rule("W9").ignore(Stale)
-        .because("nothing waits for this viewer: somebody else watches, or the state does not depend on who is \
-                  connected"),
+        .because("what is over keeps nobody's place"),
     rule("W10").stay(&[Rewind])
         .because("the log waits for nobody: what a slow viewer cannot have is declared lost (race R4)"),
+    rule("W11").stay(&[Suspend])
+        .because("a viewer in the background is sent nothing; what is over keeps nobody's place"),
     // prompts and answers
     rule("P1").stay(&[Accept, Reply])
         .because("accepted means durable; what is due then follows in the same step (G1, G2, T1), unless the \
@@ -145,7 +146,7 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("X8").ignore(TooLate)
         .because("DETACHED was left first: somebody came back, or the session ended (race R10)"),
     rule("X9").ignore(TooLate)
-        .because("SUSPENDED was left first: somebody came back, or the session ended (race R10)"),
+        .because("the end has released the pin first (race R10)"),
     rule("X10").ignore(TooLate).because("CLOSING was left first"),
     // a worker is up
     rule("T1").stay(&[Arm(Turn), Dispatch])
@@ -188,7 +189,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     // ACTIVE
     rule("A1").go(Detached, &[Unlist]).because("outliving the connection is the point"),
     rule("A2").go(Suspended, &[Unlist]).because("those that remain announced that they will be back"),
-    rule("A3").stay(&[Suspend]).because("somebody else still watches"),
+    rule("A3").stay(&[Suspend, PinLog, Arm(Grace)])
+        .because("its place in the log is kept, whoever else watches"),
     rule("A4").go(Suspended, &[Suspend])
         .because("the phone goes into the pocket; its place in the log is kept"),
     rule("A5").go(Closing, &[EndTurn(Interrupted), EndQueue(Cancelled), LogClosing(Stopped)])
@@ -206,10 +208,13 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("back on a new connection; the old one may never close"),
     rule("U3").go(Active, &[Unsuspend]).because("back on the same connection"),
     rule("U4").stay(&[Suspend, PinLog, Arm(Grace)]).because("said again: the grace period starts again"),
-    rule("U5").go(Detached, &[CloseAll(IdleTimeout)])
+    rule("U5").go(Detached, &[UnpinLog, CloseAll(IdleTimeout)])
         .because("the promise was not kept; the work still goes on"),
+    rule("U8").stay(&[UnpinLog])
+        .because("whoever is back has gone on from its place; for whoever is not, the promise is over"),
     rule("U7").stay(&[PinLog, Arm(Grace)])
-        .because("one more viewer that will be back: its notice was slower than its loss"),
+        .because("one more viewer that will be back: its notice was slower than its loss, and its place is kept \
+                  all the same"),
     // CLOSING
     rule("L1").go(Ended, &[LogEnd(ClosedOut)])
         .because("the closeout is done, or its worker is gone: either way it is over"),

@@ -26,7 +26,7 @@ fn one_of_two_viewers_is_lost_and_nothing_is_committed() {
 fn the_last_that_watches_is_lost_and_those_that_remain_are_in_the_background() {
     let mut play = active().after([attach(2, 2), written(2, 1), suspend(2, 1)]);
     let step = play.feed(lost(1));
-    assert_eq!((rows(&step), told(&step)), (vec!["A2"], "commit, arm grace 1".into()));
+    assert_eq!((rows(&step), told(&step)), (vec!["A2"], "commit, arm grace 2".into()));
     assert_eq!((play.state(), play.session.pin().unwrap().0), (State::Suspended, 1));
 }
 
@@ -41,7 +41,9 @@ fn the_phone_goes_into_the_pocket_and_its_place_is_kept() {
 #[test]
 fn one_of_two_viewers_hides_and_is_sent_nothing_until_it_is_back() {
     let mut play = active().after([attach(2, 2), written(2, 1)]);
-    assert_eq!(rows(&play.feed(suspend(1, 1))), ["A3"]);
+    let step = play.feed(suspend(1, 1));
+    assert_eq!((rows(&step), told(&step)), (vec!["A3"], "arm grace 1".into()));
+    assert_eq!(play.session.pin().unwrap().0, 1);
     assert_eq!(told(&play.feed(output(1, 1))), "commit, send 2: 2..=2");
     assert_eq!(told(&play.feed(resume(1))), "send 1: 2..=2");
 }

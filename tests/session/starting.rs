@@ -26,7 +26,7 @@ fn who_prompted_put_the_phone_away_before_the_worker_came() {
     let step = play.feed(started(1));
     assert_eq!((rows(&step), play.state()), (vec!["S3", "T1"], State::Suspended));
     assert_eq!(play.session.pin().unwrap().0, 1);
-    assert_eq!(told(&step), "commit, disarm start, arm grace 1, arm turn 1, dispatch 1");
+    assert_eq!(told(&step), "commit, disarm start, arm grace 2, arm turn 1, dispatch 1");
 }
 
 #[test]

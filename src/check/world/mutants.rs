@@ -59,6 +59,9 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
     ("session D3: without DisarmAll", FIRED),
     ("session U5: without Disarm(Grace)", FIRED),
     ("session L2: without DisarmAll", FIRED),
+    ("session L1: without UnpinLog", RELEASED),
+    ("session L2: without UnpinLog", RELEASED),
+    ("session L3: without UnpinLog", RELEASED),
     (
         "session D3: without SendDue",
         "no viewer is connected in DETACHED, so nothing is due to be sent",
@@ -67,6 +70,9 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
 
 const FIRED: &str = "the timer that fired was the only one that was armed; its state disarms on exit, or the \
     next one on entry, for the rules by which nothing has fired";
+
+const RELEASED: &str =
+    "CLOSING released the pin on entry; ENDED does, for the rules that come from elsewhere";
 
 const WITH_THE_PROCESS: &str = "a store loses the end of its log only together with the process, and what \
     is not durable went with it; the row lets go of it for a driver that feeds the event all the same";

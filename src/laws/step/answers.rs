@@ -5,7 +5,7 @@ use core::num::NonZeroU64;
 use alloc::format;
 use alloc::string::String;
 
-use super::session::waits;
+use super::session::{keeps_places, waits};
 use super::{View, ensure};
 use crate::ids::{ConnectionId, PromptNumber};
 use crate::session::{Connection, Effect, EntryMeta, Event, Session, TurnState};
@@ -75,16 +75,16 @@ fn suspend_is_taken(view: &View<'_>, connection: ConnectionId) -> bool {
     let find =
         |session: &Session| session.connections().iter().find(|c| c.id == connection).copied();
     let acts = view.step.verdict().acts();
-    let down = matches!(before.state(), State::Detached | State::Suspended);
     let grace = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Grace, .. });
     let renewed = view.effects().iter().any(grace);
     match (find(before), before.last_lost == Some(connection)) {
         (Some(_), _) => {
             let suspended = find(next).is_some_and(|one| !one.watches());
-            acts && suspended && (renewed || next.state() != State::Suspended)
+            acts && suspended && (renewed || !keeps_places(next.state()))
         }
-        (None, true) if down => acts && next.state() == State::Suspended && renewed,
-        (None, _) => true,
+        (None, true) if !keeps_places(before.state()) => true,
+        (None, true) => acts && renewed,
+        (None, false) => true,
     }
 }
 

@@ -92,7 +92,8 @@ impl View<'_> {
                 !before.connections().iter().any(right)
             }
             Event::Suspend { connection, .. } => {
-                let awaited = matches!(before.state(), State::Detached | State::Suspended);
+                let awaited =
+                    before.last_lost == Some(connection) && session::keeps_places(before.state());
                 !listed(connection) && !awaited
             }
             Event::Prompt { .. } | Event::Restarted { .. } | Event::Drain => false,

@@ -81,8 +81,6 @@ pub(super) fn active_means_watched(view: &View<'_>) -> Result<(), String> {
         State::Created | State::Starting | State::Closing | State::Ended => true,
     };
     ensure(fits, || format!("{} with {connections:?}", next.state()))?;
-    let pinned = next.pin().is_some();
-    ensure(!pinned || next.state() == State::Suspended, || "pinned, and not SUSPENDED".into())?;
     let announced = connections.iter().filter_map(|one| one.suspended);
     let late = announced.chain(next.pin()).any(|seen| seen > next.log().head);
     ensure(!late, || "pinned beyond the log".into())
@@ -94,14 +92,20 @@ pub(super) fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
         State::Created | State::Ended => {
             let kept = next.state() == State::Created && next.is_draining();
             let empty = next.turn() == TurnState::Idle && (kept || next.queue().is_empty());
-            ensure(empty && next.asks().is_empty() && next.pin().is_none(), || {
+            ensure(empty && next.asks().is_empty(), || {
                 format!("{} holds {:?} {:?}", next.state(), next.turn(), next.queue())
-            })
+            })?;
         }
-        State::Starting | State::Active | State::Detached | State::Suspended | State::Closing => {
-            Ok(())
-        }
+        State::Starting | State::Active | State::Detached | State::Suspended | State::Closing => {}
     }
+    ensure(keeps_places(next.state()) || next.pin().is_none(), || {
+        format!("pinned in {}", next.state())
+    })
+}
+
+/// Whether suspended viewers keep their places in the log: until the end has begun.
+pub(super) const fn keeps_places(state: State) -> bool {
+    !matches!(state, State::Closing | State::Ended)
 }
 
 pub(super) fn work_needs_a_worker(view: &View<'_>) -> Result<(), String> {
@@ -197,7 +201,7 @@ pub(super) fn waits(session: &Session, timer: Timer) -> bool {
         Timer::Turn => matches!(turn, TurnState::Running(_)),
         Timer::Interrupt => matches!(turn, TurnState::Interrupting(_)),
         Timer::Detach => state == State::Detached,
-        Timer::Grace => state == State::Suspended,
+        Timer::Grace => session.pin().is_some(),
         Timer::Closeout => state == State::Closing,
     }
 }

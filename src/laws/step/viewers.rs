@@ -3,10 +3,11 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::session::keeps_places;
 use super::{View, ensure};
 use crate::ids::{ConnectionId, Seq};
 use crate::session::{Connection, Effect, Event, Session};
-use crate::words::State;
+use crate::words::{State, Timer};
 
 /// The connection an effect names.
 fn named(effect: &Effect) -> Option<ConnectionId> {
@@ -132,18 +133,22 @@ pub(super) fn readers_reach_the_head(view: &View<'_>) -> Result<(), String> {
 
 pub(super) fn pins_are_kept(view: &View<'_>) -> Result<(), String> {
     let (before, next) = (view.before, view.next());
-    let lasts = before.state() == State::Suspended && next.state() == State::Suspended;
-    ensure(!lasts || next.pin() <= before.pin(), || {
-        format!("pinned at {:?}, then at {:?}", before.pin(), next.pin())
-    })?;
+    let over = matches!(view.event, Event::Expired { timer: Timer::Grace, .. }) && !view.is_stale();
+    let kept = match (before.pin(), next.pin()) {
+        (Some(was), Some(is)) => is <= was,
+        (Some(_), None) => over || view.hops().any(|(_, to)| !keeps_places(to)),
+        (None, _) => true,
+    };
+    ensure(kept, || format!("pinned at {:?}, then at {:?}", before.pin(), next.pin()))?;
     let announced = next.connections().iter().filter_map(|one| one.suspended).min();
     let covered = announced.is_none_or(|seen| next.pin() <= Some(seen));
     ensure(next.state() != State::Suspended || covered, || {
         format!("pinned at {:?}, announced {announced:?}", next.pin())
     })?;
     let Event::Suspend { seen, .. } = *view.event else { return Ok(()) };
-    let heard = next.state() == State::Suspended && view.step.verdict().acts();
-    ensure(!heard || next.pin() <= Some(seen), || format!("{seen} announced, and not pinned"))
+    let heard = view.step.verdict().acts() && keeps_places(next.state());
+    let pinned = next.pin().is_some_and(|pin| pin <= seen);
+    ensure(!heard || pinned, || format!("{seen} announced, and not pinned"))
 }
 
 pub(super) fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
@@ -154,8 +159,11 @@ pub(super) fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
         return Ok(());
     }
     let needed = |session: &Session| {
+        let most = view.limits.retention.saturating_add(view.limits.pinned);
+        let least = Seq(session.log().head.0.saturating_sub(most));
+        let pinned = session.pin().map(|pin| pin.max(least).next());
         let kept = session.queue().iter().chain(session.asks()).copied();
-        kept.chain(session.pin().map(Seq::next)).min().unwrap_or(Seq::MAX).previous()
+        kept.chain(pinned).min().unwrap_or(Seq::MAX).previous()
     };
     let floor = needed(next);
     ensure(base == was || base <= floor, || format!("trimmed to {base}, {floor} is needed"))?;

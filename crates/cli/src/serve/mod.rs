@@ -108,7 +108,9 @@ impl Serve {
         let unusable = |path: &Path, why: &dyn std::fmt::Display| {
             format!("{} cannot be used: {why}", path.display())
         };
-        // First of all: without a port no file is created, and no store is taken from another process.
+        // Whoever asks it to leave while it starts is heard, and does not kill it.
+        let asked_to_leave = asked().map_err(|why| format!("cannot hear signals: {why}"))?;
+        // Before the store: without a port no file is created, and no store is taken from another process.
         let listener = TcpListener::bind(self.listen).await.map_err(|why| {
             format!("cannot listen on {}: {why}; another port: --listen 127.0.0.1:0", self.listen)
         })?;
@@ -137,7 +139,7 @@ impl Serve {
         let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
         let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
         let signal = async {
-            asked().await;
+            asked_to_leave.await;
             eprintln!(
                 "draining: connections are closed, turns may finish for {} s",
                 PATIENCE.as_secs()
@@ -218,28 +220,29 @@ async fn asked_again(hub: &Hub, stop: &CancellationToken) {
         () = stop.cancelled() => {}
         () = hub.fenced() => stop.cancel(),
     }
-    asked().await;
+    match asked() {
+        Ok(asked) => asked.await,
+        Err(_) => std::future::pending().await,
+    }
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn asked() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+/// Ctrl-C, or what a service manager sends, from this call on.
+#[cfg(unix)]
+fn asked() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => _ = signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
+    })
+}
+
+/// Ctrl-C, from this call on.
+#[cfg(windows)]
+fn asked() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move { _ = interrupt.recv().await })
 }

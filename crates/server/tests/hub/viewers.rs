@@ -232,6 +232,40 @@ async fn a_phone_in_the_pocket_misses_nothing() {
     stage.done();
 }
 
+/// Its place was given up as soon as anybody else came.
+#[tokio::test(start_paused = true)]
+async fn a_phone_in_the_pocket_misses_nothing_while_a_laptop_watches() {
+    let limits = Limits { retention: 2, ..Limits::default() };
+    let stage = Stage::with(limits, HubOptions::default()).await;
+    let session = stage.session().await;
+    let mut phone = stage.view(&session, "phone");
+    phone.prompt(1, &Scene::OnCue(9)).await;
+    phone.until(|phone| !phone.applied.is_empty()).await;
+    phone.suspend().await;
+    settle().await;
+    let (cursor, other) = (phone.cursor(), phone.cursor());
+    drop(phone);
+    let mut laptop = stage.view(&session, "laptop");
+    laptop.until(|laptop| !laptop.applied.is_empty()).await;
+    stage.actor.cues.add_permits(9);
+    laptop.ended(1, TurnOutcome::Completed).await;
+    let mut phone = stage.come(&session, "phone", cursor, Role::Admin);
+    phone.ended(1, TurnOutcome::Completed).await;
+    assert!(phone.lost.is_empty() && outputs(&phone.applied, 1).len() == 9);
+    // Its grace period over, the log is as short as everybody's.
+    pass(Duration::from_millis(u64::from(stage.limits.grace_ms))).await;
+    assert!(stage.watch.took("U8"));
+    laptop.prompt(1, &Scene::Say(1)).await;
+    laptop
+        .until(|laptop| {
+            laptop.has(|said| matches!(said, Entry::TurnEnd { turn, .. } if turn.0 > 1))
+        })
+        .await;
+    let mut late = stage.come(&session, "late", other, Role::View);
+    late.until(|late| !late.lost.is_empty()).await;
+    stage.done();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_resume_on_the_same_connection_goes_on_where_it_was() {
     let stage = Stage::new().await;

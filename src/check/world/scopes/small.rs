@@ -69,6 +69,16 @@ pub const SMALL_WORLDS: &[Scope] = &[
         ..SUSPENDS
     },
     Scope {
+        name: "small_pinned",
+        limits: Limits { retention: 1, pinned: 1, ..SMALL },
+        budget: Budget { dials: 2, outputs: 3, hides: 1, ..NOTHING },
+        timers: &[Timer::Grace],
+        late_timers: false,
+        suspend_requests: false,
+        live: false,
+        ..SUSPENDS
+    },
+    Scope {
         name: "small_suspended",
         prompts: &[1],
         budget: Budget { dials: 1, hides: 1, posts: 1, exits: 1, ..NOTHING },
