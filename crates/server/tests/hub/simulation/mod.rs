@@ -105,6 +105,7 @@ fn limits(rng: &mut Rng) -> Limits {
         clients: 8,
         batch: rng.pick(&[1, 2, 5, 64]),
         retention: rng.pick(&[1, 4, 20, 1_000]),
+        pinned: rng.pick(&[1, 20, 1_000]),
         idle_ms: 5_000,
         start_ms: 1_000,
         turn_ms: Some(8_000),
