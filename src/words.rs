@@ -59,6 +59,7 @@ vocabulary! {
         Output = "The worker produced a batch of entries.",
         Asked = "The worker asks for an approval.",
         AskedFull = "The worker asks, but as many asks are pending as the limits allow.",
+        Withdrawn = "The worker gave up an ask that is pending.",
         TurnEnded = "The worker finished the running turn.",
         Exited = "The worker is gone: its closeout is done, it crashed, or it left.",
         ExitedInterrupted = "The worker is gone, and it had been asked to stop its turn.",

@@ -31,7 +31,7 @@ export type Update =
   /** The next entry of the log. */
   | {
       kind: "entry"; seq: number; id: string;
-      entry: "prompt" | "output" | "ask" | "answer" | "turn_end" | "closing" | "end" | (string & {});
+      entry: "prompt" | "output" | "ask" | "answer" | "withdrawn" | "turn_end" | "closing" | "end" | (string & {});
       d?: unknown; turn?: number | null; [field: string]: unknown;
     }
   /** These entries are lost to this client. */

@@ -162,7 +162,10 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             turn: input.arbitrary::<bool>()?.then_some(turn),
             count: NonZeroU32::new(small(input)?).unwrap_or(NonZeroU32::MIN),
         },
-        14 => Event::Asked { incarnation, turn },
+        14 => match session.asks().first() {
+            Some(ask) if near => Event::Withdrawn { incarnation, ask: *ask },
+            Some(_) | None => Event::Asked { incarnation, turn },
+        },
         15 => Event::TurnEnded { incarnation, turn, outcome: *input.choose(words::OUTCOMES)? },
         16 => {
             let timer = *input.choose(words::TIMERS)?;

@@ -80,8 +80,12 @@ impl Witness {
         step: &Step,
     ) -> Result<(), Breach> {
         self.hear(before, event);
-        let spoke =
-            |entry: &EntryMeta| matches!(entry, EntryMeta::Output { .. } | EntryMeta::Ask { .. });
+        let spoke = |entry: &EntryMeta| {
+            matches!(
+                entry,
+                EntryMeta::Output { .. } | EntryMeta::Ask { .. } | EntryMeta::Withdrawn { .. }
+            )
+        };
         let spoke = step.records.iter().any(|record| spoke(&record.entry));
         let law = |law: Law, held: Result<(), String>| {
             debug_assert!(law.is_checked(Place::Witness), "{law}");
@@ -148,6 +152,7 @@ impl Witness {
             | Event::Answer { .. }
             | Event::Output { .. }
             | Event::Asked { .. }
+            | Event::Withdrawn { .. }
             | Event::TurnEnded { .. }
             | Event::Drain => {}
         }

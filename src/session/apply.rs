@@ -54,6 +54,7 @@ impl Step {
             Op::LogOutput => self.log_output(event, limits),
             Op::LogAsk => self.log_ask(event, limits),
             Op::LogAnswer => self.log_answer(event, limits),
+            Op::LogWithdrawn => self.log_withdrawn(event, limits),
             Op::Drain => self.next.draining = true,
             Op::CloseAll(code) => self.close_all(code),
             Op::DisarmAll => self.effects.push(Effect::DisarmAll),
@@ -295,6 +296,14 @@ impl Step {
         self.log(EntryMeta::Answer { client, ask }, limits);
     }
 
+    fn log_withdrawn(&mut self, event: &Event, limits: &Limits) {
+        let Event::Withdrawn { ask, .. } = *event else {
+            return;
+        };
+        self.next.asks.retain(|pending| *pending != ask);
+        self.log(EntryMeta::Withdrawn { ask }, limits);
+    }
+
     // Timers.
 
     pub(super) fn arm(&mut self, timer: Timer, limits: &Limits) {
@@ -365,6 +374,7 @@ fn named(event: &Event) -> Option<ConnectionId> {
         | Event::StartFailed { .. }
         | Event::Output { .. }
         | Event::Asked { .. }
+        | Event::Withdrawn { .. }
         | Event::TurnEnded { .. }
         | Event::Exited { .. }
         | Event::Expired { .. }

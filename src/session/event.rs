@@ -110,6 +110,13 @@ pub enum Event {
         /// The running turn.
         turn: Seq,
     },
+    /// The worker gave up an ask: it does not wait for the answer any more, though its turn may go on.
+    Withdrawn {
+        /// The worker's incarnation.
+        incarnation: Incarnation,
+        /// The ask's entry.
+        ask: Seq,
+    },
     /// The worker finished the turn.
     TurnEnded {
         /// The worker's incarnation.
@@ -202,6 +209,11 @@ pub enum EntryMeta {
     Answer {
         /// Who answered.
         client: ClientId,
+        /// Which ask.
+        ask: Seq,
+    },
+    /// The worker gave up an ask: nobody can answer it any more.
+    Withdrawn {
         /// Which ask.
         ask: Seq,
     },

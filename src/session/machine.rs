@@ -183,6 +183,10 @@ impl Machine {
                 let full = session.asks.len() >= usize::from(self.limits.asks);
                 of_turn(incarnation, turn, if full { Trigger::AskedFull } else { Trigger::Asked })
             }
+            Event::Withdrawn { incarnation, ask } if session.asks.contains(&ask) => {
+                worker(incarnation, Trigger::Withdrawn)
+            }
+            Event::Withdrawn { .. } => Trigger::StaleWorker,
             Event::TurnEnded { incarnation, turn, .. } => {
                 of_turn(incarnation, turn, Trigger::TurnEnded)
             }

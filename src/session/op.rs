@@ -30,6 +30,7 @@ ops! {
         LogOutput [durable due] on Output    = "Log the worker's output.",
         LogAsk [durable due] on Asked        = "Log the ask: it is pending.",
         LogAnswer [durable due] on Answer    = "Log the answer: the ask is settled.",
+        LogWithdrawn [durable due] on Withdrawn = "Log that the ask was given up: it is settled.",
         Drain on Drain = "Begin nothing new from here on: no worker is started, no prompt dispatched.",
         CloseAll(code: CloseCode)            = "Close and forget every connection.",
         DisarmAll                            = "Disarm every timer.",

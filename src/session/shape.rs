@@ -78,11 +78,11 @@ pub const fn wants_answer(trigger: Trigger) -> bool {
         | AskedFull => true,
         Written | Missed | Suspend | SuspendLast | SuspendLate | Resume | Lost | LostLast
         | LostToSuspended | Interrupt | InterruptAgain | InterruptQueued | Stop | Started
-        | StartedUnwatched | StartedSuspended | StartFailed | Output | TurnEnded | Exited
-        | ExitedInterrupted | StartTimeout | InterruptTimeout | TurnTimeout | DetachExpired
-        | DetachExpiredBusy | GraceExpired | CloseoutTimeout | IdleExpired | Restarted
-        | RestartedLossy | Drain | Begin | Next | Reopen | StaleConnection | StaleWorker
-        | StaleTimer | StaleCommand => false,
+        | StartedUnwatched | StartedSuspended | StartFailed | Output | Withdrawn | TurnEnded
+        | Exited | ExitedInterrupted | StartTimeout | InterruptTimeout | TurnTimeout
+        | DetachExpired | DetachExpiredBusy | GraceExpired | CloseoutTimeout | IdleExpired
+        | Restarted | RestartedLossy | Drain | Begin | Next | Reopen | StaleConnection
+        | StaleWorker | StaleTimer | StaleCommand => false,
     }
 }
 

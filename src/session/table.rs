@@ -69,6 +69,7 @@ pub const CELLS: Cells = cells! {
     Output:              E2        T2        T2        T2        T2        T2        E2;
     Asked:               N2        N2        T3        T3        T3        N2        N2;
     AskedFull:           N2        N2        T4        T4        T4        N2        N2;
+    Withdrawn:           N2        N2        T17       T17       T17       N2        N2;
     TurnEnded:           N2        N2        T6        T6        T6        N2        N2;
     Exited:              E2        S4        T12       T12       T12       L1        E2;
     ExitedInterrupted:   N2        N2        T16       T16       T16       N2        N2;
@@ -130,7 +131,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("P5").refuse(QueueFull).because("memory is bounded; a refusal takes no number"),
     rule("P6").refuse(TooManyClients)
         .because("a client that is forgotten could run a prompt twice, so none is forgotten"),
-    rule("P7").refuse(AskSettled).because("the first valid answer wins, and asks end with their turn"),
+    rule("P7").refuse(AskSettled)
+        .because("the first valid answer wins; asks end with their turn, or when their worker gives them up"),
     rule("P8").refuse(TooOld)
         .because("a number alone settles nothing: another holder of the client's name may have used it"),
     // late news
@@ -172,6 +174,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("T15").ignore(AlreadyStarted).because("the start was reported, or is not wanted any more"),
     rule("T16").go(Ended, &[EndTurn(Interrupted), LogEnd(Exited)])
         .because("a worker that leaves because it was interrupted is no failure"),
+    rule("T17").stay(&[LogWithdrawn])
+        .because("an answer that nobody waits for is refused (P7), and not accepted for nothing"),
     // CREATED
     rule("C1").go(Ended, &[EndQueue(Cancelled), LogEnd(Stopped)])
         .because("there is no worker to close out; what waited, where the session is draining, never runs"),

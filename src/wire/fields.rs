@@ -126,6 +126,7 @@ impl TryFrom<Fields> for Entry {
                 client: need("answer", "client", has.client)?,
                 d: need("answer", "d", has.d)?,
             },
+            Some("withdrawn") => Entry::Withdrawn { ask: need("withdrawn", "ask", has.ask)? },
             Some("turn_end") => Entry::TurnEnd {
                 turn: need("turn_end", "turn", has.turn)?,
                 outcome: need("turn_end", "outcome", has.outcome)?,
@@ -140,7 +141,7 @@ impl TryFrom<Fields> for Entry {
                 incarnation: need("end", "incarnation", has.incarnation)?,
             },
             Some(_) | None => {
-                let known = "prompt, output, ask, answer, turn_end, closing, end";
+                let known = "prompt, output, ask, answer, withdrawn, turn_end, closing, end";
                 return Err(unknown("entry", has.entry, known));
             }
         })

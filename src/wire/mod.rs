@@ -233,6 +233,11 @@ pub enum Entry {
         /// The answer.
         d: Box<RawValue>,
     },
+    /// The worker gave up an ask: nobody can answer it any more.
+    Withdrawn {
+        /// Which ask.
+        ask: Seq,
+    },
     /// The one end of a turn.
     TurnEnd {
         /// Which turn.
@@ -270,9 +275,10 @@ impl Entry {
             | Entry::Output { d, .. }
             | Entry::Ask { d, .. }
             | Entry::Answer { d, .. } => serde_json::from_str(d.get()),
-            Entry::TurnEnd { .. } | Entry::Closing { .. } | Entry::End { .. } => {
-                Err(de::Error::custom("this entry has no body"))
-            }
+            Entry::Withdrawn { .. }
+            | Entry::TurnEnd { .. }
+            | Entry::Closing { .. }
+            | Entry::End { .. } => Err(de::Error::custom("this entry has no body")),
         }
     }
 }

@@ -233,6 +233,10 @@ pub(crate) fn asked(incarnation: u32, turn: u64) -> Event {
     Event::Asked { incarnation: Incarnation(incarnation), turn: Seq(turn) }
 }
 
+pub(crate) fn withdrawn(incarnation: u32, ask: u64) -> Event {
+    Event::Withdrawn { incarnation: Incarnation(incarnation), ask: Seq(ask) }
+}
+
 /// The worker says that the turn is completed.
 pub(crate) fn turn_ended(incarnation: u32, turn: u64) -> Event {
     let outcome = WorkerOutcome::Completed;
@@ -298,6 +302,7 @@ fn record(&Record { seq, entry }: &Record) -> String {
         EntryMeta::Output { count } => format!("{count} of output"),
         EntryMeta::Ask { turn } => format!("ask of {turn}"),
         EntryMeta::Answer { client, ask } => format!("answer of {client} to {ask}"),
+        EntryMeta::Withdrawn { ask } => format!("withdrawn {ask}"),
         EntryMeta::TurnEnd { turn, outcome } => format!("turn {turn} {outcome}"),
         EntryMeta::Closing { why } => format!("closing ({why})"),
         EntryMeta::End { why } => format!("end ({why})"),

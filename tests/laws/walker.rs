@@ -219,7 +219,9 @@ fn outputs(walker: &Walker) -> Vec<Event> {
 fn asks(walker: &Walker) -> Vec<Event> {
     let each = walker.workers().into_iter();
     each.flat_map(|incarnation| {
-        walker.turns().into_iter().map(move |turn| Event::Asked { incarnation, turn })
+        let asked = walker.turns().into_iter().map(move |turn| Event::Asked { incarnation, turn });
+        let places = walker.places().into_iter();
+        asked.chain(places.map(move |ask| Event::Withdrawn { incarnation, ask }))
     })
     .collect()
 }

@@ -193,6 +193,25 @@ fn an_ask_ends_with_its_turn() {
 }
 
 #[test]
+fn an_ask_that_is_given_up_is_settled_and_makes_room() {
+    let mut play = active().after([asked(1, 1), written(1, 2)]);
+    let step = play.feed(withdrawn(1, 2));
+    assert_eq!(
+        (rows(&step), logged(&step), told(&step)),
+        (vec!["T17"], "3: withdrawn 2".into(), "commit, send 1: 3..=3".into())
+    );
+    assert_eq!(play.nothing(answer(1, 2)), "P7");
+    assert_eq!(rows(&play.feed(asked(1, 1))), ["T3"]);
+}
+
+#[test]
+fn an_ask_that_was_answered_first_is_not_given_up() {
+    let mut play = active().after([asked(1, 1), answer(2, 2)]);
+    assert_eq!(play.nothing(withdrawn(1, 2)), "X2");
+    assert_eq!(active().after([asked(1, 1)]).nothing(withdrawn(2, 2)), "X2");
+}
+
+#[test]
 fn one_ask_too_many_is_refused() {
     assert_eq!(active().after([asked(1, 1)]).nothing(asked(1, 1)), "T4");
 }

@@ -64,6 +64,7 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
     if let Some(turn) = session.turn().id() {
         let outcome = WorkerOutcome::Completed;
         events.push(Event::Asked { incarnation, turn });
+        events.extend(session.asks().iter().map(|ask| Event::Withdrawn { incarnation, ask: *ask }));
         events.push(Event::TurnEnded { incarnation, turn, outcome });
         events.push(Event::TurnEnded { incarnation, turn, outcome });
         events.push(Event::Interrupt { turn });

@@ -42,6 +42,7 @@ fn each_event() -> Vec<Event> {
         output(5, 3),
         aside(1, 3),
         asked(1, 5),
+        withdrawn(1, 6),
     ];
     for outcome in [Completed, Empty, Interrupted, Failed] {
         events.push(Event::TurnEnded { incarnation: Incarnation(1), turn: Seq(5), outcome });
@@ -93,6 +94,7 @@ fn each_record() -> Vec<Record> {
         EntryMeta::Output { count: NonZeroU32::new(3).unwrap() },
         EntryMeta::Ask { turn },
         EntryMeta::Answer { client, ask },
+        EntryMeta::Withdrawn { ask },
     ];
     let ended = |outcome: &TurnOutcome| EntryMeta::TurnEnd { turn, outcome: *outcome };
     entries.extend(TurnOutcome::VARIANTS.iter().map(ended));

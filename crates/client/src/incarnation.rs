@@ -47,6 +47,7 @@ impl CurrentIncarnation {
                 | wire::Entry::Output { .. }
                 | wire::Entry::Ask { .. }
                 | wire::Entry::Answer { .. }
+                | wire::Entry::Withdrawn { .. }
                 | wire::Entry::TurnEnd { .. },
             ) => return,
             None => match serde_json::from_str(&entry.json) {

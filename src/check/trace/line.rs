@@ -239,6 +239,7 @@ fn largest(event: &Event) -> Option<Seq> {
         | Event::Interrupt { turn: seq }
         | Event::Answer { ask: seq, .. }
         | Event::Asked { turn: seq, .. }
+        | Event::Withdrawn { ask: seq, .. }
         | Event::TurnEnded { turn: seq, .. } => Some(seq),
         Event::Output { turn, .. } => turn,
         Event::Attach { .. }

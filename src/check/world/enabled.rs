@@ -180,6 +180,11 @@ impl World {
                     if left.asks > 0 {
                         say(Word::Asked { turn });
                     }
+                    let pending =
+                        now.nodes[worker.node].session.as_ref().map(|session| &session.asks);
+                    for ask in pending.into_iter().flatten() {
+                        say(Word::Withdrawn { ask: *ask });
+                    }
                     let outcome = if interrupted {
                         WorkerOutcome::Interrupted
                     } else {

@@ -228,7 +228,7 @@ variants! {
     Order { 0 => Turn(turn), 1 => Interrupt(turn), 2 => CloseOut, 3 => Answer(ask), }
     Word {
         0 => Started, 1 => StartFailed, 2 => Output { turn }, 3 => Asked { turn },
-        4 => TurnEnded { turn, outcome }, 5 => Exited,
+        4 => TurnEnded { turn, outcome }, 5 => Exited, 6 => Withdrawn { ask },
     }
     WorkerOutcome { 0 => Completed, 1 => Empty, 2 => Interrupted, 3 => Failed, }
     ResumeFrom { 0 => Nothing, 1 => At(cursor), 2 => Malformed, }

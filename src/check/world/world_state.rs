@@ -256,6 +256,11 @@ pub enum Word {
         /// In this turn.
         turn: Seq,
     },
+    /// It gives up an ask.
+    Withdrawn {
+        /// This one.
+        ask: Seq,
+    },
     /// The turn is over.
     TurnEnded {
         /// This turn.

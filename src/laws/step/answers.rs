@@ -56,6 +56,10 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Event::Asked { .. } => {
             view.step.refusal().is_some() || logged(|entry| matches!(entry, EntryMeta::Ask { .. }))
         }
+        Event::Withdrawn { ask, .. } => {
+            !next.asks().contains(&ask)
+                && logged(|entry| matches!(entry, EntryMeta::Withdrawn { .. }))
+        }
         Event::TurnEnded { turn, .. } => next.turn().id() != Some(turn),
         Event::Expired { timer, .. } => !waits(before, timer) || view.step.verdict().acts(),
         Event::Drain => next.is_draining(),

@@ -105,6 +105,9 @@ impl View<'_> {
             | Event::StartFailed { incarnation }
             | Event::Exited { incarnation } => !current(incarnation),
             Event::Answer { ask, .. } => !before.asks().contains(&ask),
+            Event::Withdrawn { incarnation, ask } => {
+                !current(incarnation) || !before.asks().contains(&ask)
+            }
             Event::Output { incarnation, turn, .. } => {
                 !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn))
             }

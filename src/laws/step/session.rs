@@ -184,6 +184,7 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
         | Event::Started { .. }
         | Event::Output { .. }
         | Event::Asked { .. }
+        | Event::Withdrawn { .. }
         | Event::TurnEnded { .. }
         | Event::Restarted { .. }
         | Event::Drain => false,
@@ -294,6 +295,7 @@ pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
             EntryMeta::Output { .. }
             | EntryMeta::Ask { .. }
             | EntryMeta::Answer { .. }
+            | EntryMeta::Withdrawn { .. }
             | EntryMeta::Closing { .. }
             | EntryMeta::End { .. } => {}
         }

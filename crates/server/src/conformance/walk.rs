@@ -61,7 +61,10 @@ impl WalkedSession {
             (12..=13, Some(turn), _) => Event::Asked { incarnation, turn },
             (14, _, _) => {
                 let ask = some(session.asks(), rng.below(9)).unwrap_or(Seq(1));
-                Event::Answer { client, ask }
+                match rng.one_in(3) {
+                    true => Event::Withdrawn { incarnation, ask },
+                    false => Event::Answer { client, ask },
+                }
             }
             (15, Some(turn), _) => {
                 let which = usize::try_from(rng.below(4)).unwrap_or(0);

@@ -254,8 +254,11 @@ impl Turn {
     }
 
     /// Asks the viewers, and waits for the first answer. The ask is in the log: a viewer that comes later
-    /// sees it too. It ends with the turn. One without an answer holds a [drain](super::Hub::drain) until its deadline;
-    /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time.
+    /// sees it too. It ends with the turn, or when this future is dropped: then it is withdrawn, the log says so, and
+    /// who answers later is refused. One without an answer holds a [drain](super::Hub::drain) until its deadline;
+    /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time:
+    /// `timeout(patience, turn.ask(…))`. An answer that is accepted in the very moment of giving up is in the log, and
+    /// is not given to the worker.
     ///
     /// # Errors
     /// As [`emit`](Turn::emit), or [`TurnError::TooManyAsks`].

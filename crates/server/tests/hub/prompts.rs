@@ -161,6 +161,42 @@ async fn an_ask_ends_with_its_turn() {
     stage.done();
 }
 
+/// A late answer was accepted and reached nobody, and asks that were given up filled the limit.
+#[tokio::test(start_paused = true)]
+async fn an_ask_that_its_worker_gives_up_is_withdrawn_and_makes_room() {
+    let limits = Limits { asks: 1, ..Limits::default() };
+    let stage = Stage::with(limits, HubOptions::default()).await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::GiveUp(2)).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Ask { .. }))).await;
+    stage.actor.cues.add_permits(1);
+    let withdrawn = |said: &Entry| matches!(said, Entry::Withdrawn { ask: Seq(2) });
+    viewer.until(|viewer| viewer.has(withdrawn)).await;
+    viewer.answer(2, "yes").await;
+    assert_eq!(viewer.refused().await.reason, Why::Table(Reason::AskSettled));
+    let asks = |viewer: &outlive_testkit::hub::Viewer| {
+        viewer.applied.iter().filter(|(_, said)| matches!(said, Entry::Ask { .. })).count()
+    };
+    viewer.until(|viewer| asks(viewer) == 2).await;
+    stage.actor.cues.add_permits(1);
+    viewer.ended(1, TurnOutcome::Completed).await;
+    assert_eq!(outputs(&viewer.applied, 1), ["\"without\"", "\"without\""]);
+    stage.done();
+}
+
+/// Given up while nothing else happens: the driver hears of it by itself.
+#[tokio::test(start_paused = true)]
+async fn an_ask_that_is_given_up_in_silence_is_withdrawn_too() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::AskTooMuch(8)).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Withdrawn { .. }))).await;
+    viewer.ended(1, TurnOutcome::Completed).await;
+    stage.done();
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_ask_too_many_is_refused_to_the_worker() {
     let limits = Limits { asks: 2, ..Limits::default() };

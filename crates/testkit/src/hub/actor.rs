@@ -33,6 +33,8 @@ pub enum Scene {
     Leak,
     /// Asks one more than may be pending.
     AskTooMuch(u32),
+    /// Asks, gives up on cue and says so; so often.
+    GiveUp(u32),
     /// Says how many entries the log has.
     Recall,
 }
@@ -185,6 +187,17 @@ impl Worker for Actor {
                 };
                 let refused = tokio::select! { _ = pending => unreachable!(), it = refused => it };
                 turn.emit(&refused.unwrap_err().to_string()).await?;
+            }
+            Scene::GiveUp(times) => {
+                for _ in 0..times {
+                    tokio::select! {
+                        answer = turn.ask(&"?") => turn.emit(&answer?.deserialize::<String>()?).await?,
+                        cue = self.cues.acquire() => {
+                            cue?.forget();
+                            turn.emit(&"without").await?;
+                        }
+                    }
+                }
             }
             Scene::Recall => turn.emit(&turn.history().entries().await?.len()).await?,
         }

@@ -85,6 +85,7 @@ impl Transition<'_> {
             }
             Word::Output { .. } => left.outputs -= 1,
             Word::Asked { .. } => left.asks -= 1,
+            Word::Withdrawn { .. } => {}
             Word::Exited => {
                 left.exits -= u8::from(worker.phase != Phase::Leaving);
                 worker.phase = Phase::Dead;
@@ -108,6 +109,7 @@ impl Transition<'_> {
             Word::StartFailed => Event::StartFailed { incarnation },
             Word::Output { turn } => Event::Output { incarnation, turn, count },
             Word::Asked { turn } => Event::Asked { incarnation, turn },
+            Word::Withdrawn { ask } => Event::Withdrawn { incarnation, ask },
             Word::TurnEnded { turn, outcome } => Event::TurnEnded { incarnation, turn, outcome },
             Word::Exited => Event::Exited { incarnation },
         };

@@ -65,6 +65,7 @@ fn entry(meta: EntryMeta, incarnation: Incarnation, payload: &Payload) -> Entry 
         EntryMeta::Output { .. } => Entry::Output { turn: None, d },
         EntryMeta::Ask { turn } => Entry::Ask { turn, d },
         EntryMeta::Answer { ask, .. } => Entry::Answer { ask, client, d },
+        EntryMeta::Withdrawn { ask } => Entry::Withdrawn { ask },
         EntryMeta::TurnEnd { turn, outcome } => {
             let error = match payload {
                 Payload::End(error) => error.clone(),

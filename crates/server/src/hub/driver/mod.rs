@@ -101,6 +101,8 @@ enum Next {
     Command(Box<Command>),
     /// The worker said something, or never will again.
     Heard(Option<WorkerMessage>),
+    /// The worker does not wait for an answer any more.
+    Withdrawn,
     /// A worker's task is gone.
     Gone,
 }
@@ -162,6 +164,7 @@ impl Driver {
         }
         // Counted together: a connection's arrival is fed before what it asks.
         let commands = self.inbox.requests().min(COMMANDS_AT_ONCE);
+        self.withdraw().await;
         let mut idle = !self.catch_up().await;
         idle &= !self.fire().await;
         for _ in 0..commands {
@@ -179,9 +182,11 @@ impl Driver {
             Next::Timer => {}
             Next::Command(command) => {
                 self.catch_up().await;
+                self.withdraw().await;
                 self.command(*command).await;
             }
             Next::Heard(said) => self.listen(said).await,
+            Next::Withdrawn => self.withdraw().await,
             Next::Gone => self.leaving = false,
         }
     }
@@ -223,6 +228,9 @@ impl Driver {
             if let Poll::Ready(said) = worker.poll(cx) {
                 return Poll::Ready(Next::Heard(said));
             }
+        }
+        if self.asks.iter_mut().any(|(_, reply)| reply.poll_closed(cx).is_ready()) {
+            return Poll::Ready(Next::Withdrawn);
         }
         Poll::Pending
     }

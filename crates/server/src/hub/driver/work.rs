@@ -71,7 +71,20 @@ impl Driver {
         };
         let gone = || (None, WorkerEvent::Exited(Some("the worker's task is gone".into())));
         let (turn, event) = said.map_or_else(gone, |said| (said.turn, said.event));
+        // What it gave up before it said this makes room for what it says.
+        self.withdraw().await;
         self.on_worker_message(incarnation, turn, event).await;
+    }
+
+    /// Feeds which asks the worker does not wait for any more.
+    pub(super) async fn withdraw(&mut self) {
+        while let Some(place) = self.asks.iter().position(|(_, reply)| reply.is_closed()) {
+            let (ask, _) = self.asks.swap_remove(place);
+            let Some(incarnation) = self.worker.as_ref().map(|worker| worker.incarnation) else {
+                return;
+            };
+            self.feed_fact(Event::Withdrawn { incarnation, ask }, Payload::None).await;
+        }
     }
 
     async fn on_worker_message(

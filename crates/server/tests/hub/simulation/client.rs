@@ -99,6 +99,7 @@ impl Client {
                 Entry::Output { .. }
                 | Entry::Answer { .. }
                 | Entry::TurnEnd { .. }
+                | Entry::Withdrawn { .. }
                 | Entry::Closing { .. } => {}
             }
         }

@@ -124,8 +124,10 @@ impl Worker for Laborer {
                 }
             }
             Does::Ask => {
-                let answer = turn.ask(&"may I?").await?;
-                turn.emit(&answer.deserialize::<String>()?).await?;
+                let patience = Duration::from_millis(self.roll(60_000));
+                let answer = tokio::time::timeout(patience, turn.ask(&"may I?")).await;
+                let said = answer.ok().transpose()?.map(|answer| answer.deserialize::<String>());
+                turn.emit(&said.transpose()?.unwrap_or_default()).await?;
             }
             Does::Wait(true) => {
                 turn.cancellation().cancelled().await;

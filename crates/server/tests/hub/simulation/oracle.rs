@@ -70,11 +70,11 @@ fn turns(log: &[Entry], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, 
                 turns.get_mut(&turn.0).expect("an ask of a turn").2.asks += 1;
                 asks.insert(seq, 0);
             }
-            Entry::Answer { ask, .. } => {
+            Entry::Answer { ask, .. } | Entry::Withdrawn { ask } => {
                 let answers = asks.entry(ask.0).or_insert(1);
                 *answers += 1;
                 if *answers > 1 {
-                    wrong.push(format!("ask {ask} was answered twice, or never asked"));
+                    wrong.push(format!("ask {ask} was settled twice, or never asked"));
                 }
             }
             Entry::TurnEnd { turn, outcome, error } => match turns.get_mut(&turn.0) {
