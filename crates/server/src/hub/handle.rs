@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 #[cfg(feature = "http")]
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::body::{Body, client_id, client_name};
+use super::body::{Body, client_name};
 use super::driver::SpawnMode;
 use super::history::History;
 use super::link::Link;
@@ -197,7 +197,7 @@ pub struct Author<'a> {
 impl Author<'_> {
     fn resolve(self) -> Result<Who, CommandError> {
         let name = client_name(self.client).map_err(CommandError::Invalid)?;
-        Ok(Who { id: client_id(self.principal, name), name: name.into() })
+        Ok(Who::new(self.principal, name))
     }
 }
 

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::body::Body;
+use super::body::{Body, client_id, principal_id};
 use super::queue::{Closed, Receiver, Sender, queue};
 use super::recent_frames::RecentFrames;
 use outlive::CloseCode;
-use outlive::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
+use outlive::ids::{ClientId, ConnectionId, Incarnation, PrincipalId, PromptNumber, Seq};
 use outlive::log::ResumeFrom;
 use outlive::{session, wire};
 
@@ -19,7 +19,15 @@ use outlive::{session, wire};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) id: ClientId,
+    pub(super) principal: PrincipalId,
     pub(super) name: Arc<str>,
+}
+
+impl Who {
+    pub(super) fn new(principal: &str, client: &str) -> Who {
+        let (id, principal) = (client_id(principal, client), principal_id(principal));
+        Who { id, principal, name: client.into() }
+    }
 }
 
 /// What wants an answer. It may be refused, also by the store.

@@ -8,4 +8,5 @@ mod limits;
 mod liveness;
 mod requests;
 mod serving;
+mod shares;
 mod sockets;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::body::{Body, client_id, client_name};
+use super::body::{Body, client_name};
 #[cfg(feature = "http")]
 use super::driver::send_away;
 use super::driver::turn_back;
@@ -176,7 +176,7 @@ impl Link {
             Ok(mailbox) => mailbox,
             Err(why) => return turn_back(&self.shared, &sender, &why),
         };
-        let who = Who { id: client_id(&principal, &client), name: client.into() };
+        let who = Who::new(&principal, &client);
         let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };
         // A driver that is gone drops the sender, and `next` sees it.
         mailbox.tell(Notification::Arrived(Box::new(arrival)));
