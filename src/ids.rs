@@ -57,11 +57,9 @@ id! {
 /// The number of a client's prompt, counted from 1 per client: with the client it is the prompt's key.
 pub type PromptNumber = NonZeroU64;
 
-impl PrincipalId {
-    /// Whether it is 0, which is not written down.
-    pub(crate) const fn is_default(&self) -> bool {
-        self.0 == 0
-    }
+/// Whether it is what it is taken for where it is left out: then it is not written down.
+pub(crate) fn is_default<T: Default + PartialEq>(it: &T) -> bool {
+    *it == T::default()
 }
 
 impl Seq {

@@ -22,7 +22,7 @@ pub enum Event {
         /// Who is watching. A newer connection of the same client replaces the older one at once.
         client: ClientId,
         /// Whose client that is; 0 if it is left out.
-        #[serde(default, skip_serializing_if = "PrincipalId::is_default")]
+        #[serde(default, skip_serializing_if = "crate::ids::is_default")]
         principal: PrincipalId,
         /// How far the client has applied the log.
         cursor: ResumeFrom,
@@ -68,7 +68,7 @@ pub enum Event {
         /// Who prompts.
         client: ClientId,
         /// Whose client that is; 0 if it is left out.
-        #[serde(default, skip_serializing_if = "PrincipalId::is_default")]
+        #[serde(default, skip_serializing_if = "crate::ids::is_default")]
         principal: PrincipalId,
         /// Counted from 1 per client.
         n: PromptNumber,

@@ -90,7 +90,7 @@ pub struct ClientRecord {
     /// Who.
     pub client: ClientId,
     /// Whose client that is; 0 if it is left out.
-    #[serde(default, skip_serializing_if = "PrincipalId::is_default")]
+    #[serde(default, skip_serializing_if = "crate::ids::is_default")]
     pub principal: PrincipalId,
     /// The highest number accepted.
     #[serde(rename = "high")]
