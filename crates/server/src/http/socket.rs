@@ -1,11 +1,12 @@
 //! A WebSocket between its peer and its link. The link decides; this task reads and writes frames.
 
-use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
 use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
+use super::handshake::Transport;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::origins::ForeignPage;
 use super::pending::{PendingAttach, Turned};
@@ -45,12 +46,12 @@ enum SocketEvent {
 }
 
 /// Serves a connection until it is over.
-pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<PendingAttach>) {
+pub(super) async fn serve(socket: Transport, endpoints: Endpoints, pending: Box<PendingAttach>) {
     run(SocketTask::new(socket, endpoints, Some(pending))).await;
 }
 
 /// Closes the connection of a page that may not connect.
-pub(super) async fn refuse(socket: WebSocket, endpoints: Endpoints, page: ForeignPage) {
+pub(super) async fn refuse(socket: Transport, endpoints: Endpoints, page: ForeignPage) {
     let mut task = SocketTask::new(socket, endpoints, None);
     task.fault = Some(page.to_string());
     task.link.close(CloseCode::Forbidden);
@@ -70,7 +71,7 @@ async fn run(mut task: Box<SocketTask>) {
 impl SocketTask {
     /// Boxed, or the futures that own it would have room for it twice.
     fn new(
-        socket: WebSocket,
+        socket: Transport,
         endpoints: Endpoints,
         pending: Option<Box<PendingAttach>>,
     ) -> Box<SocketTask> {
@@ -108,7 +109,10 @@ impl SocketTask {
                 SocketEvent::Io(IoEvent::Received(message)) => {
                     match message {
                         Message::Text(_) | Message::Binary(_) => self.heartbeat.alive(),
-                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Close(_)
+                        | Message::Frame(_) => {
                             self.heartbeat.control_frame();
                         }
                     }
@@ -192,8 +196,8 @@ impl SocketTask {
                 self.fault = Some("frames are JSON in text messages, not binary ones".into());
                 self.link.close(CloseCode::Protocol);
             }
-            // The WebSocket answers these by itself.
-            Message::Ping(_) | Message::Pong(_) => {}
+            // The WebSocket answers these by itself. A frame that is no message is only ever written.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             Message::Close(_) => self.link.peer_closed(),
         }
     }
@@ -222,6 +226,7 @@ impl SocketTask {
         match timeout(hello_timeout, Box::pin(admitted)).await {
             Ok(Ok((grant, permit))) => {
                 self.permit = Some(permit);
+                self.io.open_gate();
                 self.presence = Some(self.endpoints.hub.drain_guard());
                 self.fault = client_name(&client).err();
                 let cursor = ResumeFrom::parse(cursor.as_deref());

@@ -3,6 +3,7 @@
 
 mod access;
 mod events;
+mod large;
 mod leaving;
 mod limits;
 mod liveness;
@@ -10,3 +11,4 @@ mod requests;
 mod serving;
 mod shares;
 mod sockets;
+mod strangers;
