@@ -99,6 +99,10 @@
 //! this process 64 KiB over a WebSocket, 300 KiB over a stream; and it keeps the range that it was given, which is at most
 //! [`page_bytes`](crate::hub::HubOptions::page_bytes) or one larger entry, until it is given up.
 //!
+//! # Heads of requests
+//! How long the head of a request may take is decided where connections are accepted, before these endpoints see
+//! anything of it. [`serve`] gives it 75 s. `axum::serve` waits for ever: with it, have a proxy in front that does not.
+//!
 //! # Peers that are gone
 //! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), by a ping of WebSocket and by
 //! the frame `ping`, and given up after two intervals in which nothing came. Some proxies answer pings of WebSocket
@@ -116,7 +120,8 @@
 //! on: serve `listener.tap_io(|tcp| _ = tcp.set_nodelay(true))`, with `axum::serve::ListenerExt`.
 //!
 //! # Draining
-//! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events.
+//! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events; at its
+//! end it closes those that have not attached.
 //! [`serve`] runs it when the process is asked to leave, or when another process has taken the store, and returns within a
 //! bounded time. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
 //! after its attach, a request from a 503 with `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).

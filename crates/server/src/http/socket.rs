@@ -28,8 +28,8 @@ struct SocketTask {
     pending: Option<Box<PendingAttach>>,
     /// From the attach on.
     permit: Option<ConnectionPermit>,
-    /// From the attach on: a drain waits until the close is written.
-    presence: Option<TaskTrackerToken>,
+    /// A drain waits until the close is written; for a peer that has not attached it waits last.
+    presence: TaskTrackerToken,
     malformed_frames: u32,
     /// What the peer did wrong, for the reason of the close.
     fault: Option<String>,
@@ -43,6 +43,8 @@ enum SocketEvent {
     /// The link wants to close while a write is under way.
     Discard,
     CheckHeartbeat,
+    /// The server has left, and the peer has not attached.
+    Left,
 }
 
 /// Serves a connection until it is over.
@@ -81,7 +83,7 @@ impl SocketTask {
             heartbeat: Heartbeat::new(endpoints.hub.options().ping_interval),
             pending,
             permit: None,
-            presence: None,
+            presence: endpoints.hub.lobby_guard(),
             malformed_frames: 0,
             fault: None,
             endpoints,
@@ -103,6 +105,7 @@ impl SocketTask {
                 event = self.io.run(reading) => SocketEvent::Io(event),
                 event = link_event(&mut self.link, idle) => event,
                 () = &mut check => SocketEvent::CheckHeartbeat,
+                () = self.endpoints.hub.left(), if self.pending.is_some() => SocketEvent::Left,
             };
             match event {
                 SocketEvent::Io(IoEvent::Progressed) => self.heartbeat.progressed(),
@@ -125,6 +128,10 @@ impl SocketTask {
                 SocketEvent::Frame(None) => return closed,
                 SocketEvent::Frame(Some(frame)) => self.write(frame),
                 SocketEvent::Discard => self.io.discard(),
+                SocketEvent::Left => {
+                    self.pending = None;
+                    self.turn_away(Turned::left(&self.endpoints.hub));
+                }
                 SocketEvent::CheckHeartbeat => {
                     self.check_heartbeat(idle);
                     check.as_mut().reset(self.heartbeat.next_check());
@@ -223,19 +230,30 @@ impl SocketTask {
         let hello_timeout = self.endpoints.hub.options().hello_timeout;
         let admitted = pending.admit(&self.endpoints, &client, token.as_deref());
         // Authorising may take long.
-        match timeout(hello_timeout, Box::pin(admitted)).await {
+        let admitted = tokio::select! {
+            biased;
+            admitted = timeout(hello_timeout, Box::pin(admitted)) => admitted,
+            () = self.endpoints.hub.left() => Ok(Err(Turned::left(&self.endpoints.hub))),
+        };
+        match admitted {
             Ok(Ok((grant, permit))) => {
                 self.permit = Some(permit);
                 self.io.open_gate();
-                self.presence = Some(self.endpoints.hub.drain_guard());
+                self.presence = self.endpoints.hub.drain_guard();
                 self.fault = client_name(&client).err();
                 let cursor = ResumeFrom::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);
                 self.link.hello(Hello { session, principal, role, client, cursor });
             }
-            Ok(Err(Turned { code, come_back_ms: None })) => self.link.close(code),
-            Ok(Err(Turned { code, come_back_ms })) => self.link.send_away(come_back_ms, code),
+            Ok(Err(turned)) => self.turn_away(turned),
             Err(_) => self.link.close(CloseCode::Overloaded),
+        }
+    }
+
+    fn turn_away(&mut self, Turned { code, come_back_ms }: Turned) {
+        match come_back_ms {
+            None => self.link.close(code),
+            Some(_) => self.link.send_away(come_back_ms, code),
         }
     }
 }

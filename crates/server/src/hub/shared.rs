@@ -42,6 +42,10 @@ pub(super) struct Shared {
     pub(super) fenced: CancellationToken,
     /// The hub is about to leave.
     pub(super) draining: CancellationToken,
+    /// A token for each transport that has not said hello.
+    pub(super) lobby: TaskTracker,
+    /// The drain is over, and so is the time to say hello.
+    pub(super) left: CancellationToken,
     /// When its window ends, and its deadline.
     pub(super) leaves: OnceLock<[Instant; 2]>,
     /// A token for each turn that runs: a drain waits for all of them.
@@ -79,6 +83,8 @@ impl Shared {
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
             draining: CancellationToken::new(),
+            lobby: TaskTracker::new(),
+            left: CancellationToken::new(),
             leaves: OnceLock::new(),
             turns: TaskTracker::new(),
             over: AtomicBool::new(false),

@@ -1,8 +1,10 @@
 //! Peers that have not said who they are.
 
+use std::time::Duration;
+
 use futures_util::SinkExt as _;
 use outlive_server::http::{EndpointLimits, Endpoints};
-use outlive_server::hub::HubOptions;
+use outlive_server::hub::{Drain, HubOptions};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
@@ -57,4 +59,17 @@ async fn who_has_attached_sends_what_a_frame_may_have() {
     socket.0.flush().await.unwrap();
     let frames = socket.until(entry("turn_end")).await;
     assert_eq!(frames[0]["t"], "welcome");
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_and_closed_when_the_server_has_left() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut stranger, _) = server.dial(&session, &[]).await.unwrap();
+    let hub = server.hub.clone();
+    let at_once = Drain { window: Duration::ZERO, deadline: Duration::ZERO };
+    let drained = tokio::spawn(async move { hub.drain(at_once).await });
+    assert_eq!(stranger.hear().await.unwrap()["t"], "goaway");
+    assert_eq!(stranger.code().await, 1012);
+    drained.await.unwrap();
 }
