@@ -97,7 +97,9 @@
 //! An entry is in memory once, however many watch: it is written in pieces of 16 KiB, as the frames of one message or the
 //! chunks of a stream, and only these are copied. A viewer that takes nothing costs what its system's socket takes, and of
 //! this process 64 KiB over a WebSocket, 300 KiB over a stream; and it keeps the range that it was given, which is at most
-//! [`page_bytes`](crate::hub::HubOptions::page_bytes) or one larger entry, until it is given up.
+//! [`page_bytes`](crate::hub::HubOptions::page_bytes) or one larger entry, until it is given up after two pings. What all viewers
+//! hold of larger entries is bounded by [`held_bytes`](crate::hub::HubOptions::held_bytes). A close code seldom gets through a
+//! full socket: such a client sees 1006, and comes back at its cursor.
 //!
 //! # Heads of requests
 //! How long the head of a request may take is decided where connections are accepted, before these endpoints see

@@ -75,6 +75,9 @@ pub(super) fn entries(entries: Entries) -> Pieces {
 /// readers share its memory.
 const PIECE: usize = 16 << 10;
 
+/// The name, the id and the line breaks of an event have no more bytes.
+const AROUND: usize = 64;
+
 /// What is left of [`entries`].
 #[derive(Debug)]
 pub(super) struct Pieces {
@@ -94,7 +97,15 @@ impl Iterator for Pieces {
         if !self.rest.is_empty() {
             return Some(self.rest.split_to(self.rest.len().min(PIECE)));
         }
-        let mut out = Vec::new();
+        // As much as is copied, with what stands around it.
+        let mut bytes = AROUND;
+        for frame in self.frames.as_slice().iter().take_while(|frame| frame.len() <= PIECE) {
+            if bytes + frame.len() > PIECE {
+                break;
+            }
+            bytes += frame.len() + AROUND;
+        }
+        let mut out = Vec::with_capacity(bytes);
         if core::mem::take(&mut self.open) {
             out.extend_from_slice(b"\n\n");
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::body::{Body, client_id, principal_id};
+use super::held::SharedEntries;
 use super::queue::{Closed, Receiver, Sender, queue};
 use super::recent_frames::RecentFrames;
 use outlive::CloseCode;
@@ -213,6 +214,8 @@ pub(super) struct Mailbox {
     commands: Sender<Box<Command>>,
     facts: Sender<Notification>,
     pub(super) tail: RecentFrames,
+    /// Large entries that viewers were given.
+    pub(super) large: SharedEntries,
     /// How far the log goes by now, as its driver knows it.
     head: AtomicU64,
     visitors: AtomicUsize,
@@ -223,7 +226,8 @@ impl Mailbox {
         let (commands, asked) = queue(COMMANDS);
         let (facts, news) = queue(0);
         let (head, visitors) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let mailbox = Mailbox { commands, facts, tail, head, visitors };
+        let large = SharedEntries::default();
+        let mailbox = Mailbox { commands, facts, tail, large, head, visitors };
         (mailbox, Inbox { commands: asked, facts: news, kept: VecDeque::new() })
     }
 

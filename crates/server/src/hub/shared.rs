@@ -8,6 +8,7 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::held::HeldEntries;
 use super::hibernate::Hibernated;
 use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
 use super::observe::Observer;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     pub(super) machine: Machine,
     pub(super) store: Arc<dyn Store>,
     pub(super) options: HubOptions,
+    /// What viewers were given and have not taken.
+    pub(super) held: Arc<HeldEntries>,
     pub(super) employer: Box<dyn SpawnWorker>,
     pub(super) registry: Registry,
     pub(super) tasks: TaskTracker,
@@ -75,6 +78,7 @@ impl Shared {
         let mut shared = Shared {
             machine,
             store,
+            held: Arc::new(HeldEntries::new(options.held_bytes)),
             options,
             employer,
             registry: Registry::default(),
