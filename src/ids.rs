@@ -32,6 +32,11 @@ id! {
     ClientId(u64)
 }
 id! {
+    /// Who answers for clients, such as a user: all clients of one principal share what a session's limits give one
+    /// principal. A driver that tells no principals apart names the same one for all; 0 is as good as any.
+    PrincipalId(u64)
+}
+id! {
     /// Which life of the worker this is, from 1. Every worker event carries it.
     Incarnation(u32)
 }
@@ -51,6 +56,11 @@ id! {
 
 /// The number of a client's prompt, counted from 1 per client: with the client it is the prompt's key.
 pub type PromptNumber = NonZeroU64;
+
+/// Whether it is what it is taken for where it is left out: then it is not written down.
+pub(crate) fn is_default<T: Default + PartialEq>(it: &T) -> bool {
+    *it == T::default()
+}
 
 impl Seq {
     /// The largest place: 2^53 − 1, so that every language reads it exactly.

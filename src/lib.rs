@@ -20,7 +20,7 @@
 //! instead of `told`, and a queue of events per session in front.
 //!
 //! ```
-//! use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, PromptNumber, Seq};
+//! use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, PrincipalId, PromptNumber, Seq};
 //! use outlive::log::{AttachOutcome, ResumeFrom, LogId};
 //! use outlive::session::{Effect, Event, Machine, Record, Refusal, Session, Snapshot, Step};
 //! use outlive::{Limits, State};
@@ -77,9 +77,9 @@
 //! driver.take(created);
 //!
 //! // A client watches and prompts; the worker comes up and is given the prompt.
-//! let (client, incarnation) = (ClientId(1), Incarnation(1));
-//! driver.feed(Event::Attach { connection: ConnectionId(1), client, cursor: ResumeFrom::Nothing })?;
-//! driver.feed(Event::Prompt { client, n: PromptNumber::MIN, digest: Digest(7) })?;
+//! let (client, principal, incarnation) = (ClientId(1), PrincipalId(1), Incarnation(1));
+//! driver.feed(Event::Attach { connection: ConnectionId(1), client, principal, cursor: ResumeFrom::Nothing })?;
+//! driver.feed(Event::Prompt { client, principal, n: PromptNumber::MIN, digest: Digest(7) })?;
 //! driver.feed(Event::Started { incarnation })?;
 //! assert_eq!(driver.session.state(), State::Active);
 //! assert!(driver.told.contains(&Effect::Dispatch { incarnation, turn: Seq(1) }));
@@ -93,7 +93,7 @@
 //! // The client comes back with the cursor it has, and is sent what it lacks: no more, no less.
 //! driver.told.clear();
 //! let cursor = ResumeFrom::parse(Some("9f3a.1"));
-//! driver.feed(Event::Attach { connection: ConnectionId(2), client, cursor })?;
+//! driver.feed(Event::Attach { connection: ConnectionId(2), client, principal, cursor })?;
 //! let (connection, outcome) = (ConnectionId(2), AttachOutcome::Resumed { from: Seq(2) });
 //! assert_eq!(driver.told, [
 //!     Effect::Welcome { connection, outcome },
@@ -102,7 +102,7 @@
 //!
 //! // A prompt out of order is refused, with the rule that refused it.
 //! let n = 5.try_into().unwrap();
-//! let refusal = driver.feed(Event::Prompt { client, n, digest: Digest(8) }).unwrap_err();
+//! let refusal = driver.feed(Event::Prompt { client, principal, n, digest: Digest(8) }).unwrap_err();
 //! let said = refusal.to_string();
 //! assert_eq!(said, "PROMPT_GAP refused in ACTIVE: gap (rule P4); expected number 2");
 //! # Ok::<(), Refusal>(())

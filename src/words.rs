@@ -29,7 +29,7 @@ vocabulary! {
     Trigger as "SCREAMING_SNAKE_CASE" {
         Attach = "A client's connection said hello, and the client has no other connection here.",
         AttachAgain = "A client's newer connection said hello while its older one is still listed.",
-        AttachFull = "A hello, but the session has as many connections as its limits allow.",
+        AttachFull = "A hello, but the session has as many connections as its limits allow, in all or of one principal.",
         Written = "A connection has written the range it was given, or a first part of it: it has credit again.",
         Missed = "The range a connection was given was trimmed before it could be read.",
         Suspend = "A connection goes to the background; another viewer still watches.",
@@ -45,7 +45,7 @@ vocabulary! {
         PromptTooOld = "A number below that of a client's latest accepted prompt: the body that it was accepted with is not kept.",
         PromptGap = "A prompt whose predecessor is missing.",
         PromptFull = "The next prompt, but the queue is full.",
-        PromptCrowded = "The first prompt of a new client, but the session knows as many clients as its limits allow.",
+        PromptCrowded = "The first prompt of a new client, but the session knows as many clients as its limits allow, in all or of one principal.",
         Interrupt = "Stop the running turn, keep the session.",
         InterruptAgain = "Stop the running turn, which is being interrupted already.",
         InterruptQueued = "Take back a prompt that waits in the queue.",
@@ -87,9 +87,9 @@ vocabulary! {
 vocabulary! {
     /// Why an event was ignored or refused.
     Reason as "snake_case" {
-        TooManyConnections = "the session has as many connections as its limits allow",
+        TooManyConnections = "the session has as many connections as its limits allow, in all or of one principal",
         QueueFull = "as many prompts wait as the limits allow; try the same number again later",
-        TooManyClients = "the session knows as many prompting clients as its limits allow",
+        TooManyClients = "the session knows as many prompting clients as its limits allow, in all or of one principal",
         Conflict = "this number was accepted with another body",
         TooOld = "a later prompt of this client was accepted; whether this body was accepted with this number is not kept, the log has it",
         Gap = "a prompt with a lower number is missing; send the expected number first",

@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::mem::swap;
 
-use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
+use outlive::ids::{
+    ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, PromptNumber, Seq,
+};
 use outlive::log::{LogId, ResumeFrom};
 use outlive::session::{Connection, Event, Machine, Session, Step, TurnState, WorkerOutcome};
 use outlive::{Limits, State, Timer};
@@ -63,17 +65,29 @@ impl Driver {
 }
 
 pub fn roomy() -> Limits {
-    Limits { connections: 2_000, queued: 2_000, clients: 2_000, ..Limits::default() }
+    Limits {
+        connections: 2_000,
+        connections_per_principal: 2_000,
+        queued: 2_000,
+        clients: 2_000,
+        clients_per_principal: 2_000,
+        ..Limits::default()
+    }
 }
 
 pub fn prompt(client: u64, n: u64) -> Event {
     let n = PromptNumber::new(n).expect("counted from 1");
-    Event::Prompt { client: ClientId(client), n, digest: Digest(n.get()) }
+    Event::Prompt {
+        client: ClientId(client),
+        principal: PrincipalId(0),
+        n,
+        digest: Digest(n.get()),
+    }
 }
 
 pub fn attach(connection: u64, client: u64) -> Event {
     let (connection, client) = (ConnectionId(connection), ClientId(client));
-    Event::Attach { connection, client, cursor: ResumeFrom::Nothing }
+    Event::Attach { connection, client, principal: PrincipalId(0), cursor: ResumeFrom::Nothing }
 }
 
 fn output(session: &Session) -> Event {

@@ -8,7 +8,7 @@ use core::num::{NonZeroU32, NonZeroU64};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
+use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
 use outlive::laws::{self, Witness};
 use outlive::log::{Cursor, Log, LogId, ResumeFrom};
 use outlive::session::{ClientRecord, Event, Machine, Session, Snapshot, WorkerOutcome};
@@ -55,6 +55,7 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
     let prompter = |input: &mut Unstructured<'_>| {
         Ok(ClientRecord {
             client: ClientId(number(input)?),
+            principal: PrincipalId(number(input)?),
             last_accepted: positive(input)?,
             seq: seq(input)?,
             digest: Digest(number(input)?),
@@ -118,10 +119,12 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
         false => input.choose(listed)?.id,
     };
     let client = ClientId(input.int_in_range(0..=3)?);
+    let principal = PrincipalId(client.0 % 2);
     Ok(match input.int_in_range(0..=17)? {
         0 | 1 => Event::Attach {
             connection: ConnectionId(number(input)?),
             client,
+            principal,
             cursor: match input.int_in_range(0..=3)? {
                 0 => ResumeFrom::Nothing,
                 1 => ResumeFrom::Malformed,
@@ -144,7 +147,7 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             let next =
                 session.last_accepted(client).map_or(NonZeroU64::MIN, |n| n.saturating_add(1));
             let n = if near { next } else { positive(input)? };
-            Event::Prompt { client, n, digest: Digest(number(input)?) }
+            Event::Prompt { client, principal, n, digest: Digest(number(input)?) }
         }
         8 => Event::Interrupt { turn },
         9 => Event::Stop { incarnation },

@@ -101,11 +101,12 @@ impl Step {
     }
 
     fn list(&mut self, event: &Event) {
-        let Event::Attach { connection, client, cursor } = *event else {
+        let Event::Attach { connection, client, principal, cursor } = *event else {
             return;
         };
         let (_, next) = self.next.log.attach(cursor);
-        let fresh = Connection { id: connection, client, next, in_flight: None, suspended: None };
+        let (in_flight, suspended) = (None, None);
+        let fresh = Connection { id: connection, client, principal, next, in_flight, suspended };
         self.next.connections.push(fresh);
         self.next.last_lost = None;
     }
@@ -255,14 +256,14 @@ impl Step {
     }
 
     fn accept(&mut self, event: &Event, limits: &Limits) {
-        let Event::Prompt { client, n, digest } = *event else {
+        let Event::Prompt { client, principal, n, digest } = *event else {
             return;
         };
         let seq = self.next.log.append();
         self.records.push(Record { seq, entry: EntryMeta::Prompt { client, n } });
         self.next.queue.push(seq);
         self.trim(limits);
-        let now = ClientRecord { client, last_accepted: n, seq, digest };
+        let now = ClientRecord { client, principal, last_accepted: n, seq, digest };
         match self.next.clients.iter_mut().find(|known| known.client == client) {
             Some(known) => *known = now,
             None => self.next.clients.push(now),

@@ -4,7 +4,9 @@ use core::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
+use crate::ids::{
+    ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, PromptNumber, Seq,
+};
 use crate::log::{AttachOutcome, LogId, ResumeFrom};
 use crate::words::{CloseCode, EndReason, Timer, TurnOutcome};
 
@@ -19,6 +21,9 @@ pub enum Event {
         connection: ConnectionId,
         /// Who is watching. A newer connection of the same client replaces the older one at once.
         client: ClientId,
+        /// Whose client that is; 0 if it is left out.
+        #[serde(default, skip_serializing_if = "crate::ids::is_default")]
+        principal: PrincipalId,
         /// How far the client has applied the log.
         cursor: ResumeFrom,
     },
@@ -62,6 +67,9 @@ pub enum Event {
     Prompt {
         /// Who prompts.
         client: ClientId,
+        /// Whose client that is; 0 if it is left out.
+        #[serde(default, skip_serializing_if = "crate::ids::is_default")]
+        principal: PrincipalId,
         /// Counted from 1 per client.
         n: PromptNumber,
         /// Stands for the body.

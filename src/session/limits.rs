@@ -9,7 +9,8 @@ use crate::words::Timer;
 ///
 /// ```
 /// let limits = outlive::Limits::default();
-/// assert_eq!((limits.connections, limits.queued, limits.asks, limits.clients), (8, 16, 8, 64));
+/// assert_eq!((limits.connections, limits.queued, limits.asks, limits.clients), (16, 16, 8, 128));
+/// assert_eq!((limits.connections_per_principal, limits.clients_per_principal), (8, 64)); // half of them
 /// // A piece of output is an entry: 300 answers of 300 pieces, and then the oldest are trimmed.
 /// assert_eq!((limits.batch, limits.retention, limits.pinned), (256, 100_000, 100_000));
 /// let minutes = |minutes: u32| minutes * 60_000;
@@ -23,12 +24,20 @@ use crate::words::Timer;
 pub struct Limits {
     /// Connections at a time, at least 1. One more is closed with 1013, and told when to come back.
     pub connections: u16,
+    /// Connections of one [principal](crate::ids::PrincipalId) at a time, at least 1: its share of
+    /// [`connections`](Limits::connections). One more is turned away in the same way, and has its place when another
+    /// one of the principal goes. With a share as large as the whole, one principal may take it all.
+    pub connections_per_principal: u16,
     /// Prompts that wait for the worker, at least 1. A running one does not wait.
     pub queued: u16,
     /// Pending asks of a turn, at least 1.
     pub asks: u16,
     /// Clients that ever prompted, at least 1: each costs a row, kept so that no prompt runs twice.
     pub clients: u16,
+    /// Such clients of one [principal](crate::ids::PrincipalId), at least 1: its share of [`clients`](Limits::clients).
+    /// One more is refused; those that are known, and other principals, prompt as before. A principal does not get
+    /// its share back, so its clients should keep their names.
+    pub clients_per_principal: u16,
     /// Entries in one [`Send`](crate::session::Effect::Send), at least 1.
     pub batch: u32,
     /// Entries the log retains, at least 1. Older ones are trimmed: a viewer that had not read them gets a gap, which
@@ -59,10 +68,12 @@ impl Default for Limits {
         const SECOND: u32 = 1_000;
         const MINUTE: u32 = 60 * SECOND;
         Limits {
-            connections: 8,
+            connections: 16,
+            connections_per_principal: 8,
             queued: 16,
             asks: 8,
-            clients: 64,
+            clients: 128,
+            clients_per_principal: 64,
             batch: 256,
             retention: 100_000,
             pinned: 100_000,
@@ -93,9 +104,11 @@ impl Limits {
     pub fn check(&self) -> Result<(), ZeroLimitError> {
         let least = [
             ("connections", u64::from(self.connections)),
+            ("connections_per_principal", u64::from(self.connections_per_principal)),
             ("queued", u64::from(self.queued)),
             ("asks", u64::from(self.asks)),
             ("clients", u64::from(self.clients)),
+            ("clients_per_principal", u64::from(self.clients_per_principal)),
             ("batch", u64::from(self.batch)),
             ("retention", self.retention),
             ("pinned", self.pinned),

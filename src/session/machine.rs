@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::event::{Effect, Event, Record};
 use super::table::{Row, TABLE, Table};
 use super::{Session, TurnState};
-use crate::ids::{ClientId, ConnectionId, Digest, Generation, PromptNumber, Seq};
+use crate::ids::{ClientId, ConnectionId, Digest, Generation, PrincipalId, PromptNumber, Seq};
 use crate::laws;
 use crate::log::LogId;
 use crate::session::limits::{Limits, ZeroLimitError};
@@ -158,7 +158,9 @@ impl Machine {
             worker(incarnation, if current { trigger } else { Trigger::StaleWorker })
         };
         match *event {
-            Event::Attach { connection, client, .. } => self.attach(session, connection, client),
+            Event::Attach { connection, client, principal, .. } => {
+                self.attach(session, connection, client, principal)
+            }
             Event::Written { connection, through } => written(session, connection, through),
             Event::Missed { connection, from } => missed(session, connection, from),
             Event::Suspend { connection, .. } => suspend(session, connection),
@@ -167,7 +169,9 @@ impl Machine {
                 None => Trigger::StaleConnection,
             },
             Event::Lost { connection } => lost(session, connection),
-            Event::Prompt { client, n, digest } => self.prompt(session, client, n, digest),
+            Event::Prompt { client, principal, n, digest } => {
+                self.prompt(session, (client, principal), n, digest)
+            }
             Event::Interrupt { turn } => interrupt(session, turn),
             Event::Stop { incarnation } if incarnation == session.incarnation => Trigger::Stop,
             Event::Stop { .. } => Trigger::StaleCommand,
@@ -201,21 +205,38 @@ impl Machine {
         }
     }
 
-    fn attach(&self, session: &Session, id: ConnectionId, client: ClientId) -> Trigger {
+    fn attach(
+        &self,
+        session: &Session,
+        id: ConnectionId,
+        client: ClientId,
+        principal: PrincipalId,
+    ) -> Trigger {
+        let own = session.connections.iter().filter(|other| other.principal == principal);
         if session.connection(id).is_some() {
             Trigger::StaleConnection
         } else if session.connections.iter().any(|other| other.client == client) {
             Trigger::AttachAgain
-        } else if session.connections.len() >= usize::from(self.limits.connections) {
+        } else if session.connections.len() >= usize::from(self.limits.connections)
+            || own.count() >= usize::from(self.limits.connections_per_principal)
+        {
             Trigger::AttachFull
         } else {
             Trigger::Attach
         }
     }
 
-    fn prompt(&self, session: &Session, from: ClientId, n: PromptNumber, body: Digest) -> Trigger {
+    fn prompt(
+        &self,
+        session: &Session,
+        (from, principal): (ClientId, PrincipalId),
+        n: PromptNumber,
+        body: Digest,
+    ) -> Trigger {
         let known = session.client_record(from);
-        let crowded = session.clients.len() >= usize::from(self.limits.clients);
+        let own = session.clients.iter().filter(|other| other.principal == principal);
+        let crowded = session.clients.len() >= usize::from(self.limits.clients)
+            || own.count() >= usize::from(self.limits.clients_per_principal);
         let full = session.queue.len() >= usize::from(self.limits.queued);
         match known {
             Some(known) if n == known.last_accepted && body != known.digest => {

@@ -23,7 +23,9 @@ pub use event::{Effect, EntryMeta, Event, Record, WorkerOutcome};
 pub use machine::{MAX_RULES_PER_STEP, Machine, Refusal, Step};
 pub use snapshot::{Snapshot, SnapshotError};
 
-use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
+use crate::ids::{
+    ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, PromptNumber, Seq,
+};
 use crate::log::{Log, LogId};
 use crate::words::{State, Timer};
 
@@ -87,6 +89,9 @@ impl TurnState {
 pub struct ClientRecord {
     /// Who.
     pub client: ClientId,
+    /// Whose client that is; 0 if it is left out.
+    #[serde(default, skip_serializing_if = "crate::ids::is_default")]
+    pub principal: PrincipalId,
     /// The highest number accepted.
     #[serde(rename = "high")]
     pub last_accepted: PromptNumber,
@@ -103,6 +108,8 @@ pub struct Connection {
     pub id: ConnectionId,
     /// Whose it is. A client has one connection at most.
     pub client: ClientId,
+    /// Whose client that is.
+    pub principal: PrincipalId,
     /// The next entry to send.
     pub next: Seq,
     /// The first entry of the range in flight. None: the connection has credit.

@@ -106,7 +106,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("everybody who may watch watches at once, also a session that is starting or has ended"),
     rule("W2").stay(&[Replace, List, Welcome])
         .because("the newest connection of a client wins at once; nobody waits for a half-open predecessor"),
-    rule("W3").refuse(TooManyConnections).because("memory is bounded"),
+    rule("W3").refuse(TooManyConnections)
+        .because("memory is bounded, and nobody's connections shut out everybody else's"),
     rule("W4").stay(&[Credit]).because("replay and live are one path: a cursor that moves on credit"),
     rule("W5").stay(&[Suspend, PinLog, Arm(Grace)])
         .because("a viewer in the background is sent nothing, and its place in what is to come is kept"),
@@ -130,7 +131,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("P4").refuse(Gap).because("prompts run in the order in which their client sent them"),
     rule("P5").refuse(QueueFull).because("memory is bounded; a refusal takes no number"),
     rule("P6").refuse(TooManyClients)
-        .because("a client that is forgotten could run a prompt twice, so none is forgotten"),
+        .because("a client that is forgotten could run a prompt twice, so none is forgotten; nobody's clients shut out \
+                  everybody else's"),
     rule("P7").refuse(AskSettled)
         .because("the first valid answer wins; asks end with their turn, or when their worker gives them up"),
     rule("P8").refuse(TooOld)

@@ -3,7 +3,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, Seq};
+use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, PrincipalId, Seq};
 use outlive::laws::Witness;
 use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Effect, EntryMeta, Event, Machine, Record, Session, Step, WorkerOutcome};
@@ -160,7 +160,7 @@ pub(crate) fn back(connection: u64, client: u64, seq: u64) -> Event {
 
 pub(crate) fn claim(connection: u64, client: u64, cursor: ResumeFrom) -> Event {
     let (connection, client) = (ConnectionId(connection), ClientId(client));
-    Event::Attach { connection, client, cursor }
+    Event::Attach { connection, client, principal: PrincipalId(0), cursor }
 }
 
 pub(crate) fn written(connection: u64, through: u64) -> Event {
@@ -190,7 +190,7 @@ pub(crate) fn prompt(client: u64, n: u64) -> Event {
 
 pub(crate) fn body(client: u64, n: u64, digest: u64) -> Event {
     let n = NonZeroU64::new(n).unwrap();
-    Event::Prompt { client: ClientId(client), n, digest: Digest(digest) }
+    Event::Prompt { client: ClientId(client), principal: PrincipalId(0), n, digest: Digest(digest) }
 }
 
 pub(crate) fn interrupt(turn: u64) -> Event {

@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
+use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
 use outlive::laws::{Breach, Witness, of_step};
 use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
@@ -122,7 +122,12 @@ fn attaches(walker: &Walker) -> Vec<Event> {
     let fences: Vec<_> = fences.chain(listed).collect();
     let hello = |(connection, client): (ConnectionId, u64)| {
         let client = ClientId(client);
-        cursors.iter().map(move |cursor| Event::Attach { connection, client, cursor: *cursor })
+        cursors.iter().map(move |cursor| Event::Attach {
+            connection,
+            client,
+            principal: PrincipalId(0),
+            cursor: *cursor,
+        })
     };
     let who = fences.iter().flat_map(|fence| (0..4).map(move |client| (*fence, client)));
     who.flat_map(hello).collect()
@@ -173,7 +178,12 @@ fn prompts(walker: &Walker) -> Vec<Event> {
         let numbers = [high + 1, high + 1, high + 1, high, high + 2, 1].into_iter();
         let numbers = numbers.filter_map(NonZeroU64::new);
         numbers.flat_map(move |n| {
-            [0, 1].map(|digest| Event::Prompt { client, n, digest: Digest(digest) })
+            [0, 1].map(|digest| Event::Prompt {
+                client,
+                principal: PrincipalId(0),
+                n,
+                digest: Digest(digest),
+            })
         })
     };
     (0..4).flat_map(of_client).collect()

@@ -1,6 +1,7 @@
 //! Limits are data, and a limit of 0 is none that a session can live with.
 
-use outlive::session::{Machine, Session};
+use outlive::ids::{ClientId, PrincipalId};
+use outlive::session::{Event, Machine, Session};
 use outlive::{Limits, State, Timer};
 use strum::VariantArray;
 
@@ -48,4 +49,43 @@ fn with_other_limits_after_a_restart_nothing_is_lost_only_no_more_is_taken() {
         play = play.after([started(2), aside(2, 3), lost(9)]);
         assert!(play.session.log().base >= snapshot.log.base);
     }
+}
+
+/// The same event, of a client of this principal.
+fn of(whose: u64, mut event: Event) -> Event {
+    if let Event::Attach { principal, .. } | Event::Prompt { principal, .. } = &mut event {
+        *principal = PrincipalId(whose);
+    }
+    event
+}
+
+fn shared() -> Limits {
+    let wide = Limits { connections: 4, clients: 4, queued: 9, ..small() };
+    Limits { connections_per_principal: 2, clients_per_principal: 2, ..wide }
+}
+
+#[test]
+fn a_principal_has_its_share_of_the_connections_and_what_one_leaves_another_of_its_own_may_take() {
+    let mut play = Play::with(shared());
+    play = play.after([of(7, attach(1, 1)), of(7, attach(2, 2))]);
+    assert_eq!(rows(&play.feed(of(7, attach(3, 3)))), ["W3"], "its share is used");
+    assert_eq!(rows(&play.feed(of(7, attach(4, 2)))), ["W2"], "which adds none");
+    assert_eq!(rows(&play.feed(of(8, attach(5, 4)))), ["W1"], "and is no one else's");
+    play = play.after([lost(1)]);
+    assert_eq!(rows(&play.feed(of(7, attach(6, 3)))), ["W1"]);
+}
+
+#[test]
+fn a_principal_has_its_share_of_the_clients_and_those_it_has_prompt_on() {
+    let mut play = Play::with(shared());
+    play = play.after([of(7, prompt(1, 1)), of(7, prompt(2, 1))]);
+    assert_eq!(rows(&play.feed(of(7, prompt(3, 1)))), ["P6"], "its share is used");
+    assert_eq!(play.feed(of(7, prompt(1, 2))).refusal(), None, "a known client adds none");
+    assert_eq!(play.feed(of(8, prompt(4, 1))).refusal(), None, "and it is no one else's");
+    // Whose a client is outlives the process.
+    let session = Session::restore(play.session.snapshot()).unwrap();
+    let mut play = Play::restored(Machine::new(shared()).unwrap(), session).after([RESTARTED]);
+    assert_eq!(rows(&play.feed(of(7, prompt(3, 1)))), ["P6"]);
+    assert_eq!(play.feed(of(8, prompt(5, 1))).refusal(), None);
+    assert_eq!(play.session.last_accepted(ClientId(1)).unwrap().get(), 2, "none is forgotten");
 }

@@ -9,6 +9,6 @@ fn a_session_is_small_enough_to_keep_a_million_of_them() {
     #[cfg(target_pointer_width = "64")]
     insta::assert_snapshot!(
         format!("Session {session}, each connection {}, Event {}", size_of::<Connection>(), size_of::<Event>()),
-        @"Session 208, each connection 56, Event 40"
+        @"Session 208, each connection 64, Event 48"
     );
 }

@@ -3,7 +3,7 @@
 use core::num::NonZeroU32;
 
 use outlive::check::trace::{self, Recorder, Trace};
-use outlive::ids::{ClientId, ConnectionId, Digest, Generation, PromptNumber, Seq};
+use outlive::ids::{ClientId, ConnectionId, Digest, Generation, PrincipalId, PromptNumber, Seq};
 use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Event, Machine, Session, WorkerOutcome};
 use outlive::{Limits, Timer};
@@ -32,11 +32,21 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
     for client in [ClientId(1), ClientId(2), ClientId(3)] {
         for seq in [log.base, log.head] {
             let cursor = ResumeFrom::At(Cursor { log: log.id, seq });
-            events.push(Event::Attach { connection: fresh, client, cursor });
+            events.push(Event::Attach {
+                connection: fresh,
+                client,
+                principal: PrincipalId(0),
+                cursor,
+            });
         }
         let next = session.last_accepted(client).map_or(PromptNumber::MIN, |n| n.saturating_add(1));
         for n in [next, next, next.saturating_add(1)] {
-            events.push(Event::Prompt { client, n, digest: Digest(n.get()) });
+            events.push(Event::Prompt {
+                client,
+                principal: PrincipalId(0),
+                n,
+                digest: Digest(n.get()),
+            });
         }
     }
     for one in session.connections() {

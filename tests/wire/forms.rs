@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
+use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
 use outlive::log::{AttachOutcome, Cursor, LogId, ResetReason, ResumeFrom};
 use outlive::session::{
     ClientRecord, Effect, EntryMeta, Event, Record, Session, Snapshot, TurnState, WorkerOutcome,
@@ -180,6 +180,7 @@ fn the_form_of_every_word() {
 fn the_form_of_every_value() {
     let prompter = ClientRecord {
         client: ClientId(1),
+        principal: PrincipalId(0),
         last_accepted: NonZeroU64::MIN,
         seq: Seq(2),
         digest: Digest(u64::MAX),

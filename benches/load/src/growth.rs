@@ -133,11 +133,16 @@ fn line(text: &str) -> bytes::Bytes {
 
 /// A session that was prompted, and perhaps ended since.
 fn lived(machine: &Machine, ended: bool) -> Session {
-    use outlive::ids::{ClientId, Digest, Incarnation, PromptNumber};
+    use outlive::ids::{ClientId, Digest, Incarnation, PrincipalId, PromptNumber};
     let incarnation = Incarnation(1);
     let mut session = machine.create(LogId(7)).next;
     let mut events = vec![
-        Event::Prompt { client: ClientId(1), n: PromptNumber::MIN, digest: Digest(1) },
+        Event::Prompt {
+            client: ClientId(1),
+            principal: PrincipalId(0),
+            n: PromptNumber::MIN,
+            digest: Digest(1),
+        },
         Event::Started { incarnation },
     ];
     if ended {

@@ -71,8 +71,14 @@ async fn answer(turn: Turn) -> Result<(), Failure> {
 
 /// Ours.
 pub async fn ours(store: &str) {
-    let limits =
-        Limits { connections: 1_000, retention: 200_000, clients: 1_000, ..Limits::default() };
+    let limits = Limits {
+        connections: 1_000,
+        connections_per_principal: 1_000,
+        retention: 200_000,
+        clients: 1_000,
+        clients_per_principal: 1_000,
+        ..Limits::default()
+    };
     let builder = Hub::builder().limits(limits);
     let builder = match store {
         "memory" => builder.store(Memory::new()),

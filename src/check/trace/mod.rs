@@ -16,7 +16,7 @@
 //!
 //! ```
 //! use outlive::check::trace::{self, Recorder};
-//! use outlive::ids::{ClientId, Digest, PromptNumber};
+//! use outlive::ids::{ClientId, Digest, PrincipalId, PromptNumber};
 //! use outlive::log::LogId;
 //! use outlive::session::{Event, Machine};
 //! use outlive::{Limits, State};
@@ -25,7 +25,7 @@
 //! let mut recorder = Recorder::new(Vec::new());
 //! recorder.created(machine.limits(), LogId(0x9f3a))?;
 //! let session = machine.create(LogId(0x9f3a)).next;
-//! let event = Event::Prompt { client: ClientId(7), n: PromptNumber::MIN, digest: Digest(1) };
+//! let event = Event::Prompt { client: ClientId(7), principal: PrincipalId(0), n: PromptNumber::MIN, digest: Digest(1) };
 //! let step = machine.step(&session, &event);
 //! recorder.step(&event, &step)?;
 //!

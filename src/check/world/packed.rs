@@ -16,7 +16,7 @@ use super::world_state::{
 };
 use crate::check::Encoding;
 use crate::connection;
-use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
+use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
 use crate::laws::Witness;
 use crate::log::{AttachOutcome, Cursor, Log, LogId, ResetReason, ResumeFrom};
 use crate::session::{self, ClientRecord, Session, TurnState, WorkerOutcome};
@@ -96,6 +96,7 @@ small! {
     LogId: |it: &LogId| it.0, |byte| LogId(u64::from(byte));
     ConnectionId: |it: &ConnectionId| it.0, |byte| ConnectionId(u64::from(byte));
     ClientId: |it: &ClientId| it.0, |byte| ClientId(u64::from(byte));
+    PrincipalId: |it: &PrincipalId| it.0, |byte| PrincipalId(u64::from(byte));
     Digest: |it: &Digest| it.0, |byte| Digest(u64::from(byte));
     Incarnation: |it: &Incarnation| u64::from(it.0), |byte| Incarnation(u32::from(byte));
     Generation: |it: &Generation| u64::from(it.0), |byte| Generation(u32::from(byte));
@@ -200,14 +201,14 @@ fields! {
     }
     Log { id, base, head }
     Cursor { log, seq }
-    ClientRecord { client, last_accepted, seq, digest }
+    ClientRecord { client, principal, last_accepted, seq, digest }
     Key { client, n, turn, ran }
 }
 
 type Listed = session::Connection;
 
 fields! {
-    Listed { id, client, next, in_flight, suspended }
+    Listed { id, client, principal, next, in_flight, suspended }
 }
 
 variants! {

@@ -106,16 +106,21 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
     };
     ensure(refusal.expected == next, || format!("{refusal}, and {next:?} is the next number"))?;
     let is_true = match (refusal.reason, *view.event) {
-        (Reason::TooManyConnections, Event::Attach { .. }) => {
+        (Reason::TooManyConnections, Event::Attach { principal, .. }) => {
+            let own = before.connections().iter().filter(|one| one.principal == principal);
             full(before.connections().len(), limits.connections)
+                || full(own.count(), limits.connections_per_principal)
         }
         (Reason::QueueFull, Event::Prompt { client, n, .. }) => {
             n.get() == high(client) + 1 && full(before.queue().len(), limits.queued)
         }
-        (Reason::TooManyClients, Event::Prompt { client, n, .. }) => {
-            n.get() == 1 && high(client) == 0 && full(before.clients().len(), limits.clients)
+        (Reason::TooManyClients, Event::Prompt { client, principal, n, .. }) => {
+            let own = before.clients().iter().filter(|one| one.principal == principal);
+            let no_room = full(before.clients().len(), limits.clients)
+                || full(own.count(), limits.clients_per_principal);
+            n.get() == 1 && high(client) == 0 && no_room
         }
-        (Reason::Conflict, Event::Prompt { client, n, digest }) => {
+        (Reason::Conflict, Event::Prompt { client, n, digest, .. }) => {
             let same = |known: &&crate::session::ClientRecord| {
                 known.client == client && known.last_accepted == n
             };

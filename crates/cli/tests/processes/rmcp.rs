@@ -92,7 +92,7 @@ fn narrow() -> TcpListener {
 #[tokio::test]
 async fn d_a_hundred_others_read_to_the_end_beside_one_that_never_reads() {
     const PIECES: usize = 1_500; // three megabytes
-    let limits = Limits { connections: 128, ..Limits::default() };
+    let limits = Limits { connections: 128, connections_per_principal: 128, ..Limits::default() };
     let stage = Stage::on(narrow(), limits).await;
     let session = stage.session().await;
     let socket = TcpSocket::new_v4().unwrap();

@@ -9,7 +9,7 @@ use super::model::{SessionModel, owned};
 use super::rng::Rng;
 use crate::store::{Store, Version};
 use outlive::Limits;
-use outlive::ids::{ClientId, ConnectionId, Digest, PromptNumber, Seq};
+use outlive::ids::{ClientId, ConnectionId, Digest, PrincipalId, PromptNumber, Seq};
 use outlive::log::{Cursor, LogId, ResumeFrom};
 use outlive::session::{Event, Machine, Session, Step, WorkerOutcome};
 use outlive::{State, Timer};
@@ -33,6 +33,7 @@ impl WalkedSession {
             list.get(usize::try_from(number % count.max(1)).unwrap_or(0)).copied()
         };
         let client = ClientId(rng.below(4));
+        let principal = PrincipalId(client.0 % 2);
         let listed = session.connections();
         let place = rng.below(listed.len().max(1) as u64);
         let connection = usize::try_from(place).ok().and_then(|place| listed.get(place));
@@ -49,12 +50,22 @@ impl WalkedSession {
                 self.connection += 1;
                 let at = Cursor { log: log.id, seq: Seq(rng.below(log.head.0 + 2)) };
                 let cursor = if rng.one_in(2) { ResumeFrom::Nothing } else { ResumeFrom::At(at) };
-                Event::Attach { connection: ConnectionId(self.connection), client, cursor }
+                Event::Attach {
+                    connection: ConnectionId(self.connection),
+                    client,
+                    principal,
+                    cursor,
+                }
             }
             (3..=5, _, _) => {
                 let n = session.last_accepted(client).map_or(1, |high| high.get() + 1);
                 let digest = Digest(rng.below(u64::MAX));
-                Event::Prompt { client, n: n.try_into().unwrap_or(PromptNumber::MIN), digest }
+                Event::Prompt {
+                    client,
+                    principal,
+                    n: n.try_into().unwrap_or(PromptNumber::MIN),
+                    digest,
+                }
             }
             (6..=7, _, _) => Event::Started { incarnation },
             (8..=11, _, Ok(count)) => Event::Output { incarnation, turn, count },

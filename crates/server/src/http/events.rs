@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{
+    Duration, Instant, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at,
+};
 
 use super::context::RequestContext;
 use super::endpoints::Endpoints;
@@ -113,8 +115,16 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
     let nothing = empty && until == Some(ReadUntil::Head);
     let lifetime = endpoints.limits.stream_lifetime.map(jittered);
     let expires = lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime));
-    let stream =
-        EventStream { link, sender, ping_interval, close_timeout, stop, expires, _permit: permit };
+    let stream = EventStream {
+        link,
+        sender,
+        ping_interval,
+        close_timeout,
+        stop,
+        expires,
+        closes: None,
+        _permit: permit,
+    };
     tokio::spawn(stream.run(first, nothing));
     let pieces = stream::poll_fn(move |cx| {
         receiver.poll_recv(cx).map(|piece| piece.map(Ok::<_, core::convert::Infallible>))
@@ -196,6 +206,8 @@ struct EventStream {
     /// Where the stream ends, and the last entry when it began.
     stop: Option<(ReadUntil, Seq)>,
     expires: Option<Instant>,
+    /// By then the reader has to have taken what is left: the link wants to close.
+    closes: Option<Instant>,
     _permit: ConnectionPermit,
 }
 
@@ -226,7 +238,7 @@ impl EventStream {
                 Some(Frame::Say(said)) => self.send(sse::frame(&said)).await,
                 Some(Frame::Entries(entries)) => {
                     let over = self.stop.is_some_and(|(until, head)| until.ends(&entries, head));
-                    self.send(sse::entries(&entries)).await && !over
+                    self.send_all(sse::entries(entries)).await && !over
                 }
                 Some(Frame::Close(code)) => {
                     // A reader that misses it reconnects, and is sent it again.
@@ -240,20 +252,31 @@ impl EventStream {
         }
     }
 
-    /// Returns whether the reader is still there. It has two ping intervals to take a piece; once the link wants
-    /// to close, it has the close timeout, and its cursor tells what it did not take.
-    async fn send(&mut self, piece: Bytes) -> bool {
-        let EventStream { link, sender, ping_interval, close_timeout, .. } = self;
-        let open = link.phase() == Phase::Open;
-        let sending = timeout(*ping_interval * 2, sender.send(piece));
-        tokio::pin!(sending);
-        tokio::select! {
-            biased;
-            sent = &mut sending => matches!(sent, Ok(Ok(()))),
-            () = link.closes(), if open => {
-                _ = timeout(*close_timeout, sending).await;
-                true
+    /// Sends the pieces of entries. Returns whether the reader has taken them: half an event is followed by nothing, and
+    /// a reader forgets it.
+    async fn send_all(&mut self, pieces: sse::Pieces) -> bool {
+        for piece in pieces {
+            if !self.send(piece).await {
+                return false;
             }
         }
+        true
+    }
+
+    /// Returns whether the reader has taken the piece. It has two ping intervals to do so; once the link wants to close, it
+    /// has the close timeout for all that is left, and its cursor tells what it did not take.
+    async fn send(&mut self, piece: Bytes) -> bool {
+        let EventStream { link, sender, ping_interval, close_timeout, closes, .. } = self;
+        let sending = timeout(*ping_interval * 2, sender.send(piece));
+        tokio::pin!(sending);
+        if closes.is_none() && link.phase() == Phase::Open {
+            tokio::select! {
+                biased;
+                sent = &mut sending => return matches!(sent, Ok(Ok(()))),
+                () = link.closes() => {}
+            }
+        }
+        let by = *closes.get_or_insert_with(|| Instant::now() + *close_timeout);
+        matches!(timeout_at(by, sending).await, Ok(Ok(Ok(()))))
     }
 }

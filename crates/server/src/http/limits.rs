@@ -17,6 +17,7 @@ pub struct EndpointLimits {
     pub(super) attach_interval: Duration,
     pub(super) principals: usize,
     pub(super) frame_bytes: usize,
+    pub(super) hello_bytes: usize,
     pub(super) malformed_frames: u32,
     pub(super) retry_delay: Duration,
     pub(super) bodies: u32,
@@ -35,6 +36,7 @@ impl Default for EndpointLimits {
             attach_interval: Duration::from_millis(250),
             principals: 10_000,
             frame_bytes: 256 << 10,
+            hello_bytes: 16 << 10,
             malformed_frames: 10,
             retry_delay: Duration::from_secs(2),
             bodies: 32,
@@ -79,6 +81,14 @@ impl EndpointLimits {
     /// The largest frame that a client may send over a WebSocket, in bytes. Default: 256 KiB.
     pub fn frame_bytes(mut self, bytes: usize) -> EndpointLimits {
         self.frame_bytes = bytes;
+        self
+    }
+
+    /// What a WebSocket may send in all until its attach frame is read, in bytes; the attach frame, with its token, has to
+    /// fit. Beyond it, the connection is closed with 1009. A peer that is not known yet costs no more memory than
+    /// this. Default: 16 KiB.
+    pub fn hello_bytes(mut self, bytes: usize) -> EndpointLimits {
+        self.hello_bytes = bytes;
         self
     }
 

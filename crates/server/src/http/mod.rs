@@ -81,6 +81,7 @@
 //! | what | at most | set by | beyond it |
 //! |---|---|---|---|
 //! | a frame of a WebSocket, with all that is in it | 256 KiB | [`EndpointLimits::frame_bytes`] | close 1009 |
+//! | what a WebSocket sends until it has attached | 16 KiB | [`EndpointLimits::hello_bytes`] | close 1009 |
 //! | the body of a prompt or an answer, over HTTP | 4 MiB | [`HubOptions::body_bytes`](crate::hub::HubOptions::body_bytes) | 413 `too_big` |
 //! | a piece of output, a question | 4 MiB | the same | [`TurnError::Body`](crate::hub::TurnError::Body) |
 //! | what stands around a body over HTTP | 1 KiB | | 413 |
@@ -89,8 +90,20 @@
 //! How many bodies are read at a time, how much of them is in memory and how long one may take is bounded too, for each
 //! principal and in all: [`EndpointLimits::bodies`] and what follows it. Beyond it: 429, or 408 for the time.
 //!
-//! A frame is read into memory before its sender is authorised, a request's body only afterwards. So send a large
-//! prompt by `POST`, under the client's next number.
+//! Of a peer that is not authorised yet an attach frame is read, and no body. Send a large prompt by `POST`, under the
+//! client's next number.
+//!
+//! # Viewers that do not read
+//! An entry is in memory once, however many watch: it is written in pieces of 16 KiB, as the frames of one message or the
+//! chunks of a stream, and only these are copied. A viewer that takes nothing costs what its system's socket takes, and of
+//! this process 64 KiB over a WebSocket, 300 KiB over a stream; and it keeps the range that it was given, which is at most
+//! [`page_bytes`](crate::hub::HubOptions::page_bytes) or one larger entry, until it is given up after two pings. What all viewers
+//! hold of larger entries is bounded by [`held_bytes`](crate::hub::HubOptions::held_bytes). A close code seldom gets through a
+//! full socket: such a client sees 1006, and comes back at its cursor.
+//!
+//! # Heads of requests
+//! How long the head of a request may take is decided where connections are accepted, before these endpoints see
+//! anything of it. [`serve`] gives it 75 s. `axum::serve` waits for ever: with it, have a proxy in front that does not.
 //!
 //! # Peers that are gone
 //! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), by a ping of WebSocket and by
@@ -109,7 +122,8 @@
 //! on: serve `listener.tap_io(|tcp| _ = tcp.set_nodelay(true))`, with `axum::serve::ListenerExt`.
 //!
 //! # Draining
-//! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events.
+//! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events; at its
+//! end it closes those that have not attached.
 //! [`serve`] runs it when the process is asked to leave, or when another process has taken the store, and returns within a
 //! bounded time. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
 //! after its attach, a request from a 503 with `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
@@ -120,7 +134,9 @@ mod commands;
 mod context;
 mod endpoints;
 mod events;
+mod handshake;
 mod heartbeat;
+mod hello_gate;
 mod limits;
 mod origins;
 mod pending;

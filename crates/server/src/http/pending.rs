@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use super::authorize::{AuthError, AuthRequest, Grant};
 use super::endpoints::Endpoints;
 use super::throttle::{Arrival, ConnectionPermit, LimitExceeded};
+use crate::hub::Hub;
 use crate::store::SessionId;
 use outlive::CloseCode;
 
@@ -28,6 +29,11 @@ pub(super) struct Turned {
 }
 
 impl Turned {
+    /// By a server that has left.
+    pub(super) fn left(hub: &Hub) -> Turned {
+        Turned { code: CloseCode::Restart, come_back_ms: Some(hub.come_back_ms()) }
+    }
+
     fn for_now(code: CloseCode, wait: Duration) -> Turned {
         let least = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
         let come_back_ms = Some([least, least.saturating_mul(2)]);

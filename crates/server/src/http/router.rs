@@ -10,7 +10,8 @@ use super::problem::method;
 use super::upgrade::socket;
 
 impl Endpoints {
-    /// All routes of [the module](super), to be merged or nested.
+    /// All routes of [the module](super), to be merged or nested. Serve the router with [`serve`](super::serve()): it bounds the
+    /// time of a request's head and of a drain, which no route can.
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
             .route("/sessions", post(create))

@@ -46,7 +46,9 @@ pub enum ShutdownCause {
 /// dropped, they are cut at once. This is the difference to `axum::serve(…).with_graceful_shutdown(…)`, which waits for
 /// the slowest peer for ever.
 ///
-/// The head of each request has to arrive within 75 s, and an idle connection is closed after that time. Requests have the
+/// The head of each request has to arrive within 75 s, however slowly it drips, and an idle connection is closed after that
+/// time; with `axum::serve` it may take for ever. A WebSocket that has not attached when the drain is over is told when to come
+/// back, and closed. Requests have the
 /// peer's address as `ConnectInfo<L::Addr>`.
 ///
 /// ```no_run

@@ -1,11 +1,12 @@
 //! A WebSocket between its peer and its link. The link decides; this task reads and writes frames.
 
-use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
 use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
+use super::handshake::Transport;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::origins::ForeignPage;
 use super::pending::{PendingAttach, Turned};
@@ -27,8 +28,8 @@ struct SocketTask {
     pending: Option<Box<PendingAttach>>,
     /// From the attach on.
     permit: Option<ConnectionPermit>,
-    /// From the attach on: a drain waits until the close is written.
-    presence: Option<TaskTrackerToken>,
+    /// A drain waits until the close is written; for a peer that has not attached it waits last.
+    presence: TaskTrackerToken,
     malformed_frames: u32,
     /// What the peer did wrong, for the reason of the close.
     fault: Option<String>,
@@ -42,15 +43,17 @@ enum SocketEvent {
     /// The link wants to close while a write is under way.
     Discard,
     CheckHeartbeat,
+    /// The server has left, and the peer has not attached.
+    Left,
 }
 
 /// Serves a connection until it is over.
-pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<PendingAttach>) {
+pub(super) async fn serve(socket: Transport, endpoints: Endpoints, pending: Box<PendingAttach>) {
     run(SocketTask::new(socket, endpoints, Some(pending))).await;
 }
 
 /// Closes the connection of a page that may not connect.
-pub(super) async fn refuse(socket: WebSocket, endpoints: Endpoints, page: ForeignPage) {
+pub(super) async fn refuse(socket: Transport, endpoints: Endpoints, page: ForeignPage) {
     let mut task = SocketTask::new(socket, endpoints, None);
     task.fault = Some(page.to_string());
     task.link.close(CloseCode::Forbidden);
@@ -70,7 +73,7 @@ async fn run(mut task: Box<SocketTask>) {
 impl SocketTask {
     /// Boxed, or the futures that own it would have room for it twice.
     fn new(
-        socket: WebSocket,
+        socket: Transport,
         endpoints: Endpoints,
         pending: Option<Box<PendingAttach>>,
     ) -> Box<SocketTask> {
@@ -80,7 +83,7 @@ impl SocketTask {
             heartbeat: Heartbeat::new(endpoints.hub.options().ping_interval),
             pending,
             permit: None,
-            presence: None,
+            presence: endpoints.hub.lobby_guard(),
             malformed_frames: 0,
             fault: None,
             endpoints,
@@ -102,13 +105,17 @@ impl SocketTask {
                 event = self.io.run(reading) => SocketEvent::Io(event),
                 event = link_event(&mut self.link, idle) => event,
                 () = &mut check => SocketEvent::CheckHeartbeat,
+                () = self.endpoints.hub.left(), if self.pending.is_some() => SocketEvent::Left,
             };
             match event {
                 SocketEvent::Io(IoEvent::Progressed) => self.heartbeat.progressed(),
                 SocketEvent::Io(IoEvent::Received(message)) => {
                     match message {
                         Message::Text(_) | Message::Binary(_) => self.heartbeat.alive(),
-                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Close(_)
+                        | Message::Frame(_) => {
                             self.heartbeat.control_frame();
                         }
                     }
@@ -121,6 +128,10 @@ impl SocketTask {
                 SocketEvent::Frame(None) => return closed,
                 SocketEvent::Frame(Some(frame)) => self.write(frame),
                 SocketEvent::Discard => self.io.discard(),
+                SocketEvent::Left => {
+                    self.pending = None;
+                    self.turn_away(Turned::left(&self.endpoints.hub));
+                }
                 SocketEvent::CheckHeartbeat => {
                     self.check_heartbeat(idle);
                     check.as_mut().reset(self.heartbeat.next_check());
@@ -192,8 +203,8 @@ impl SocketTask {
                 self.fault = Some("frames are JSON in text messages, not binary ones".into());
                 self.link.close(CloseCode::Protocol);
             }
-            // The WebSocket answers these by itself.
-            Message::Ping(_) | Message::Pong(_) => {}
+            // The WebSocket answers these by itself. A frame that is no message is only ever written.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             Message::Close(_) => self.link.peer_closed(),
         }
     }
@@ -219,18 +230,30 @@ impl SocketTask {
         let hello_timeout = self.endpoints.hub.options().hello_timeout;
         let admitted = pending.admit(&self.endpoints, &client, token.as_deref());
         // Authorising may take long.
-        match timeout(hello_timeout, Box::pin(admitted)).await {
+        let admitted = tokio::select! {
+            biased;
+            admitted = timeout(hello_timeout, Box::pin(admitted)) => admitted,
+            () = self.endpoints.hub.left() => Ok(Err(Turned::left(&self.endpoints.hub))),
+        };
+        match admitted {
             Ok(Ok((grant, permit))) => {
                 self.permit = Some(permit);
-                self.presence = Some(self.endpoints.hub.drain_guard());
+                self.io.open_gate();
+                self.presence = self.endpoints.hub.drain_guard();
                 self.fault = client_name(&client).err();
                 let cursor = ResumeFrom::parse(cursor.as_deref());
                 let (principal, role) = (grant.principal, grant.role);
                 self.link.hello(Hello { session, principal, role, client, cursor });
             }
-            Ok(Err(Turned { code, come_back_ms: None })) => self.link.close(code),
-            Ok(Err(Turned { code, come_back_ms })) => self.link.send_away(come_back_ms, code),
+            Ok(Err(turned)) => self.turn_away(turned),
             Err(_) => self.link.close(CloseCode::Overloaded),
+        }
+    }
+
+    fn turn_away(&mut self, Turned { code, come_back_ms }: Turned) {
+        match come_back_ms {
+            None => self.link.close(code),
+            Some(_) => self.link.send_away(come_back_ms, code),
         }
     }
 }

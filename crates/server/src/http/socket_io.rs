@@ -1,27 +1,36 @@
 //! A WebSocket that is read, written and flushed side by side, by one task.
 
-use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use futures_util::{Sink as _, Stream as _};
-use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use super::handshake::{Transport, UpgradedIo};
 use outlive::CloseCode;
+
+/// An entry is written in pieces of so many bytes, each a frame of its message. The WebSocket copies what it is given,
+/// and what its peer does not take it keeps: one piece, and its buffer. The entry itself is shared by all who watch.
+const PIECE: usize = 16 << 10;
 
 /// Reads and writes.
 #[derive(Debug)]
-pub(super) struct SocketIo {
-    socket: WebSocket,
+pub(super) struct SocketIo<T = UpgradedIo> {
+    socket: Transport<T>,
     /// The next frame to write, and behind it the entries of a range. Both are empty once they are written.
     frame: Option<Message>,
     entries: std::vec::IntoIter<Bytes>,
+    /// What is left of the entry that is being written.
+    rest: Option<Bytes>,
     ping: bool,
     unflushed: bool,
     /// A read failed: no other can succeed.
@@ -62,8 +71,8 @@ pub(super) enum IoEvent {
     Lost,
 }
 
-impl SocketIo {
-    pub(super) fn new(socket: WebSocket) -> SocketIo {
+impl<T: AsyncRead + AsyncWrite + Unpin> SocketIo<T> {
+    pub(super) fn new(socket: Transport<T>) -> SocketIo<T> {
         let read_ready =
             Arc::new(ReadReady { ready: AtomicBool::new(true), task: AtomicWaker::new() });
         SocketIo {
@@ -72,6 +81,7 @@ impl SocketIo {
             socket,
             frame: None,
             entries: Vec::new().into_iter(),
+            rest: None,
             ping: false,
             unflushed: false,
             read_failed: false,
@@ -80,7 +90,13 @@ impl SocketIo {
 
     /// Whether everything is written.
     pub(super) fn is_idle(&self) -> bool {
-        self.frame.is_none() && self.entries.len() == 0 && !self.ping && !self.unflushed
+        let written = self.frame.is_none() && self.entries.len() == 0 && self.rest.is_none();
+        written && !self.ping && !self.unflushed
+    }
+
+    /// The peer is known: it may send as much as the limits allow.
+    pub(super) fn open_gate(&mut self) {
+        self.socket.get_mut().open();
     }
 
     /// Writes a frame next.
@@ -98,12 +114,12 @@ impl SocketIo {
         self.ping = true;
     }
 
-    /// Writes a close next, in place of everything that the socket has not begun to write. Its reason is
-    /// `why`, or what the code means.
+    /// Writes a close next, in place of everything that the socket has not begun to write, also in the middle of an
+    /// entry. Its reason is `why`, or what the code means.
     pub(super) fn close(&mut self, code: CloseCode, why: Option<&str>) {
         self.discard();
         self.frame = Some(Message::Close(Some(CloseFrame {
-            code: code.number(),
+            code: code.number().into(),
             reason: Utf8Bytes::from(reason(why.unwrap_or(code.meaning()))),
         })));
     }
@@ -112,6 +128,7 @@ impl SocketIo {
     pub(super) fn discard(&mut self) {
         self.frame = None;
         self.entries = Vec::new().into_iter();
+        self.rest = None;
         self.ping = false;
     }
 
@@ -136,49 +153,62 @@ impl SocketIo {
             return Poll::Pending;
         }
         let mut cx = Context::from_waker(&self.waker);
-        Pin::new(&mut self.socket).poll_next(&mut cx).map(|came| {
-            // More may be there.
-            self.read_ready.ready.store(true, Ordering::Release);
-            match came {
-                Some(Ok(message)) => IoEvent::Received(message),
-                None => IoEvent::Lost,
-                Some(Err(error)) => match peer_fault(error) {
-                    Some(code) => {
-                        self.read_failed = true;
-                        IoEvent::PeerFault(code)
-                    }
-                    None => IoEvent::Lost,
-                },
+        let Poll::Ready(came) = Pin::new(&mut self.socket).poll_next(&mut cx) else {
+            if self.socket.get_ref().is_shut() {
+                self.read_failed = true;
+                return Poll::Ready(IoEvent::PeerFault(CloseCode::TooBig));
             }
+            return Poll::Pending;
+        };
+        // More may be there.
+        self.read_ready.ready.store(true, Ordering::Release);
+        Poll::Ready(match came {
+            Some(Ok(message)) => IoEvent::Received(message),
+            None => IoEvent::Lost,
+            Some(Err(error)) => match peer_fault(&error) {
+                Some(code) => {
+                    self.read_failed = true;
+                    IoEvent::PeerFault(code)
+                }
+                None => IoEvent::Lost,
+            },
         })
+    }
+
+    /// What is to be written next.
+    fn take(&mut self) -> Option<Message> {
+        if core::mem::take(&mut self.ping) {
+            return Some(Message::Ping(Bytes::new()));
+        }
+        if let Some(frame) = self.frame.take() {
+            return Some(frame);
+        }
+        let (mut piece, kind) = match self.rest.take() {
+            Some(rest) => (rest, Data::Continue),
+            None => (self.entries.next()?, Data::Text),
+        };
+        let rest = piece.split_off(piece.len().min(PIECE));
+        let last = rest.is_empty();
+        self.rest = Some(rest).filter(|_| !last);
+        Some(Message::Frame(Frame::message(piece, OpCode::Data(kind), last)))
     }
 
     /// Ready when everything is written, or a part that the socket took at once.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
-        let mut socket = Pin::new(&mut self.socket);
         let mut progressed = false;
         loop {
-            let ready = match socket.as_mut().poll_ready(cx) {
+            let ready = match Pin::new(&mut self.socket).poll_ready(cx) {
                 Poll::Ready(ready) => ready,
                 Poll::Pending if progressed => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
             };
-            let message = if core::mem::take(&mut self.ping) {
-                Message::Ping(Bytes::new())
-            } else if let Some(message) = self.frame.take() {
-                message
-            } else if let Some(frame) = self.entries.next() {
-                let Ok(text) = Utf8Bytes::try_from(frame) else { return Poll::Ready(Err(())) };
-                Message::Text(text)
-            } else {
-                break;
-            };
+            let Some(message) = self.take() else { break };
             (progressed, self.unflushed) = (true, true);
-            if ready.is_err() || socket.as_mut().start_send(message).is_err() {
+            if ready.is_err() || Pin::new(&mut self.socket).start_send(message).is_err() {
                 return Poll::Ready(Err(()));
             }
         }
-        match socket.poll_flush(cx) {
+        match Pin::new(&mut self.socket).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
                 Poll::Ready(Ok(()))
@@ -206,51 +236,114 @@ fn reason(why: &str) -> &str {
 
 /// How to close a connection over which the peer sent something that cannot be read; `None` if it was the
 /// transport that failed.
-///
-/// The error's type is that of the tungstenite that axum uses. If axum comes with another version than this
-/// crate, every failed read counts as the peer's: a close frame on a lost transport fails, which ends it too.
-fn peer_fault(error: axum::Error) -> Option<CloseCode> {
-    use tungstenite::Error as E;
-    let error: Box<dyn Error> = error.into_inner();
-    match error.downcast_ref::<E>() {
-        Some(
-            E::ConnectionClosed
-            | E::AlreadyClosed
-            | E::Io(_)
-            | E::Tls(_)
-            | E::Protocol(ProtocolError::ResetWithoutClosingHandshake),
-        ) => None,
-        Some(E::Capacity(_)) => Some(CloseCode::TooBig),
-        Some(
-            E::Protocol(_)
-            | E::Utf8(_)
-            | E::AttackAttempt
-            | E::WriteBufferFull(_)
-            | E::Url(_)
-            | E::Http(_)
-            | E::HttpFormat(_),
-        )
-        | None => Some(CloseCode::Protocol),
+fn peer_fault(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Capacity(_) => Some(CloseCode::TooBig),
+        Error::Protocol(_)
+        | Error::Utf8(_)
+        | Error::AttackAttempt
+        | Error::WriteBufferFull(_)
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => Some(CloseCode::Protocol),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tungstenite::error::CapacityError;
+    use futures_util::{FutureExt as _, StreamExt as _};
+    use tokio::io::DuplexStream;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::error::CapacityError;
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
-    /// The tests of the endpoints see that axum's errors are of this type: closes 1002 and 1009.
+    use super::super::EndpointLimits;
+    use super::super::handshake::config;
+    use super::super::hello_gate::HelloGate;
+
+    /// What the system takes for a peer that does not read.
+    const SYSTEM: usize = 64 << 10;
+
+    /// A socket, and the other end of its transport.
+    async fn socket() -> (SocketIo<DuplexStream>, DuplexStream) {
+        let (io, peer) = tokio::io::duplex(SYSTEM);
+        let (io, config) = (HelloGate::new(io, 1), config(&EndpointLimits::default()));
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        (SocketIo::new(socket), peer)
+    }
+
+    /// An entry of three megabytes.
+    fn large() -> Bytes {
+        std::vec![b'x'; 3 << 20].into()
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_nobody_takes_is_shared_and_only_a_piece_of_it_is_copied() {
+        let (mut io, _deaf) = socket().await;
+        let entry = large();
+        io.send_entries(std::vec![entry.clone()]);
+        while io.run(false).now_or_never().is_some() {}
+        let rest = io.rest.as_ref().expect("the peer does not read");
+        let copied = entry.len() - rest.len() - SYSTEM;
+        assert!(copied <= 3 * PIECE, "{copied} bytes");
+        let end = |bytes: &Bytes| bytes.as_ptr() as usize + bytes.len();
+        assert_eq!(end(rest), end(&entry), "the rest is a copy");
+    }
+
+    #[tokio::test]
+    async fn an_entry_in_pieces_is_one_message() {
+        let (mut io, peer) = socket().await;
+        let small = Bytes::from_static(b"small");
+        io.send_entries(std::vec![small.clone(), large(), small.clone()]);
+        let write = async {
+            while !io.is_idle() {
+                io.run(false).await;
+            }
+        };
+        let read = async {
+            let mut peer = WebSocketStream::from_raw_socket(peer, Role::Client, None).await;
+            let mut read = std::vec::Vec::new();
+            while read.len() < 3 {
+                read.push(peer.next().await.unwrap().unwrap().into_data());
+            }
+            read
+        };
+        let ((), read) = tokio::join!(write, read);
+        assert!(read == [small.clone(), large(), small]);
+    }
+
+    #[tokio::test]
+    async fn a_close_does_not_wait_for_the_rest_of_an_entry() {
+        let (mut io, peer) = socket().await;
+        io.send_entries(std::vec![large()]);
+        while io.run(false).now_or_never().is_some() {}
+        io.close(CloseCode::Restart, None);
+        let write = async {
+            while !io.is_idle() {
+                io.run(false).await;
+            }
+        };
+        let mut peer = WebSocketStream::from_raw_socket(peer, Role::Client, None).await;
+        let ((), read) = tokio::join!(write, peer.next());
+        let Some(Ok(Message::Close(Some(close)))) = read else { panic!("{read:?}") };
+        assert_eq!(u16::from(close.code), 1012);
+    }
+
     #[test]
     fn the_fault_is_told_from_the_type_of_the_error() {
-        let fault = |error: tungstenite::Error| peer_fault(axum::Error::new(error));
-        let size = 9;
-        let too_long = CapacityError::MessageTooLong { size, max_size: 1 };
-        assert_eq!(fault(too_long.into()), Some(CloseCode::TooBig));
+        let too_long = CapacityError::MessageTooLong { size: 9, max_size: 1 };
+        assert_eq!(peer_fault(&too_long.into()), Some(CloseCode::TooBig));
         // Its words are those of a transport that is gone, and its type is not.
-        let words = tungstenite::Error::Utf8("closed without closing handshake".into());
-        assert_eq!(fault(words), Some(CloseCode::Protocol));
-        let reset = tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake);
-        assert_eq!(fault(reset), None);
-        assert_eq!(fault(std::io::Error::other("too long").into()), None);
+        let words = Error::Utf8("closed without closing handshake".into());
+        assert_eq!(peer_fault(&words), Some(CloseCode::Protocol));
+        let reset = Error::Protocol(ProtocolError::ResetWithoutClosingHandshake);
+        assert_eq!(peer_fault(&reset), None);
+        assert_eq!(peer_fault(&std::io::Error::other("too long").into()), None);
     }
 }

@@ -13,13 +13,18 @@ use outlive::wire::{ToClient, Welcome};
 
 /// One event. `data` has no line breaks.
 fn event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, data: &[u8]) {
+    begin(out, name, id);
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// An event up to its data.
+fn begin(out: &mut Vec<u8>, name: &str, id: Option<Cursor>) {
     out.extend_from_slice(format!("event: {name}\n").as_bytes());
     if let Some(id) = id {
         out.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
     out.extend_from_slice(b"data: ");
-    out.extend_from_slice(data);
-    out.extend_from_slice(b"\n\n");
 }
 
 fn json_event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, value: &impl Serialize) {
@@ -55,14 +60,72 @@ pub(super) fn welcome(retry_delay: Duration, welcome: &Welcome) -> Bytes {
     out.into()
 }
 
-/// Entries of the log, as events.
-pub(super) fn entries(entries: &Entries) -> Bytes {
-    let bytes = entries.frames.iter().map(|frame| frame.len() + 64).sum();
-    let mut out = Vec::with_capacity(bytes);
-    for (frame, seq) in entries.frames.iter().zip(entries.from.0..) {
-        event(&mut out, "ev", Some(Cursor { log: entries.log, seq: Seq(seq) }), frame);
+/// Entries of the log, as events, in pieces.
+pub(super) fn entries(entries: Entries) -> Pieces {
+    let Entries { log, from, frames } = entries;
+    Pieces {
+        next: Cursor { log, seq: from },
+        frames: frames.into_iter(),
+        rest: Bytes::new(),
+        open: false,
     }
-    out.into()
+}
+
+/// A piece has so many bytes, or little more. Small entries are copied together into one; a large one is cut, and all
+/// readers share its memory.
+const PIECE: usize = 16 << 10;
+
+/// The name, the id and the line breaks of an event have no more bytes.
+const AROUND: usize = 64;
+
+/// What is left of [`entries`].
+#[derive(Debug)]
+pub(super) struct Pieces {
+    /// The place of the next frame.
+    next: Cursor,
+    frames: std::vec::IntoIter<Bytes>,
+    /// What is left of a large frame.
+    rest: Bytes,
+    /// The event of a large frame is not ended yet.
+    open: bool,
+}
+
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if !self.rest.is_empty() {
+            return Some(self.rest.split_to(self.rest.len().min(PIECE)));
+        }
+        // As much as is copied, with what stands around it.
+        let mut bytes = AROUND;
+        for frame in self.frames.as_slice().iter().take_while(|frame| frame.len() <= PIECE) {
+            if bytes + frame.len() > PIECE {
+                break;
+            }
+            bytes += frame.len() + AROUND;
+        }
+        let mut out = Vec::with_capacity(bytes);
+        if core::mem::take(&mut self.open) {
+            out.extend_from_slice(b"\n\n");
+        }
+        while let Some(frame) = self.frames.as_slice().first() {
+            let large = frame.len() > PIECE;
+            if out.len() + frame.len() > PIECE && !large && !out.is_empty() {
+                break;
+            }
+            let frame = self.frames.next()?;
+            let id = Some(self.next);
+            self.next.seq = self.next.seq.next();
+            if large {
+                begin(&mut out, "ev", id);
+                (self.rest, self.open) = (frame, true);
+                break;
+            }
+            event(&mut out, "ev", id, &frame);
+        }
+        (!out.is_empty()).then(|| out.into())
+    }
 }
 
 /// A frame that is no entry, as an event.
@@ -122,4 +185,35 @@ pub(super) fn ends(entries: &Entries, head: Seq) -> bool {
     let mut kinds =
         new.filter_map(|(frame, _)| serde_json::from_slice::<EntryKind<'_>>(frame).ok());
     kinds.any(|kind| kind.entry == "end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outlive::log::LogId;
+
+    #[test]
+    fn a_large_entry_is_cut_and_not_copied_and_the_text_is_the_same() {
+        let large = Bytes::from(std::vec![b'x'; 3 << 20]);
+        let small = Bytes::from_static(b"small");
+        let frames = std::vec![small.clone(), large.clone(), small.clone(), small];
+        let mut whole = Vec::new();
+        for (frame, seq) in frames.iter().zip(7..) {
+            event(&mut whole, "ev", Some(Cursor { log: LogId(1), seq: Seq(seq) }), frame);
+        }
+        let pieces: Vec<Bytes> = entries(Entries { log: LogId(1), from: Seq(7), frames }).collect();
+        assert!(pieces.concat() == whole);
+        assert!(pieces.iter().all(|piece| piece.len() <= PIECE + 64));
+        let memory = large.as_ptr_range();
+        let copied = pieces.iter().filter(|piece| !memory.contains(&piece.as_ptr()));
+        let copied: usize = copied.map(Bytes::len).sum();
+        assert_eq!(copied, whole.len() - large.len(), "only what stands around it");
+    }
+
+    #[test]
+    fn small_entries_go_together() {
+        let frames = std::vec![Bytes::from_static(b"small"); 100];
+        let pieces = entries(Entries { log: LogId(1), from: Seq(1), frames });
+        assert_eq!(pieces.count(), 1);
+    }
 }

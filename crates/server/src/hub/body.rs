@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use outlive::ids::{ClientId, Digest};
+use outlive::ids::{ClientId, Digest, PrincipalId};
 
 /// JSON on one line. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,11 @@ pub(super) fn one_line(json: &mut [u8]) {
 pub(crate) fn client_id(principal: &str, client: &str) -> ClientId {
     let length = u64::try_from(principal.len()).unwrap_or(u64::MAX).to_be_bytes();
     ClientId(first_64([&length, principal.as_bytes(), client.as_bytes()]))
+}
+
+/// The id of a principal. In a session those that share it, which is as good as impossible, share what one may use.
+pub(super) fn principal_id(principal: &str) -> PrincipalId {
+    PrincipalId(first_64([principal.as_bytes()]))
 }
 
 /// JSON without the space that means nothing: what is not in a string.

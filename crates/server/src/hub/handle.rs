@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 #[cfg(feature = "http")]
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::body::{Body, client_id, client_name};
+use super::body::{Body, client_name};
 use super::driver::SpawnMode;
 use super::history::History;
 use super::link::Link;
@@ -116,8 +116,8 @@ impl Hub {
     /// are closed one after the other; turns that run may finish until the deadline. Nothing new is begun: each
     /// session is fed [`Event::Drain`](outlive::session::Event::Drain). A prompt that waits, or still comes to a
     /// session that is here, is kept, and the next process answers it. What remains is recovered by that
-    /// one, as after a crash. Returns when nothing of this hub runs any more, except for a worker that never
-    /// comes to an `await`.
+    /// one, as after a crash. Transports that have not said hello by then are told and closed too. Returns when nothing of this hub runs
+    /// any more, except for a worker that never comes to an `await`, or a peer that does not answer a close.
     pub async fn drain(&self, drain: Drain) {
         let shared = &self.shared;
         let now = tokio::time::Instant::now();
@@ -143,13 +143,28 @@ impl Hub {
         shared.tasks.close();
         if tokio::time::timeout_at(until, shared.tasks.wait()).await.is_err() {
             shared.halt();
-            let patience = shared.options.close_timeout;
-            if tokio::time::timeout(patience, shared.tasks.wait()).await.is_err() {
-                tracing::warn!(
-                    "a worker does not come to an `await`, or a peer to a close: leaving without it"
-                );
-            }
         }
+        shared.left.cancel();
+        shared.lobby.close();
+        let gone = async { tokio::join!(shared.tasks.wait(), shared.lobby.wait()) };
+        if tokio::time::timeout(shared.options.close_timeout, gone).await.is_err() {
+            tracing::warn!(
+                "a worker does not come to an `await`, or a peer to a close: leaving without it"
+            );
+        }
+    }
+
+    /// While it is held, a transport that has not said hello is here: see [`left`](Hub::left).
+    #[cfg(feature = "http")]
+    pub(crate) fn lobby_guard(&self) -> TaskTrackerToken {
+        self.shared.lobby.token()
+    }
+
+    /// Returns when the drain is over: a transport that has not said hello by then is sent away. The drain waits for
+    /// it, for one close timeout.
+    #[cfg(feature = "http")]
+    pub(crate) async fn left(&self) {
+        self.shared.left.cancelled().await;
     }
 
     /// While it is held, a [drain](Hub::drain) waits for its holder, as it does for workers.
@@ -197,7 +212,7 @@ pub struct Author<'a> {
 impl Author<'_> {
     fn resolve(self) -> Result<Who, CommandError> {
         let name = client_name(self.client).map_err(CommandError::Invalid)?;
-        Ok(Who { id: client_id(self.principal, name), name: name.into() })
+        Ok(Who::new(self.principal, name))
     }
 }
 

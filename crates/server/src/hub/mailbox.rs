@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::body::Body;
+use super::body::{Body, client_id, principal_id};
+use super::held::SharedEntries;
 use super::queue::{Closed, Receiver, Sender, queue};
 use super::recent_frames::RecentFrames;
 use outlive::CloseCode;
-use outlive::ids::{ClientId, ConnectionId, Incarnation, PromptNumber, Seq};
+use outlive::ids::{ClientId, ConnectionId, Incarnation, PrincipalId, PromptNumber, Seq};
 use outlive::log::ResumeFrom;
 use outlive::{session, wire};
 
@@ -19,7 +20,15 @@ use outlive::{session, wire};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) id: ClientId,
+    pub(super) principal: PrincipalId,
     pub(super) name: Arc<str>,
+}
+
+impl Who {
+    pub(super) fn new(principal: &str, client: &str) -> Who {
+        let (id, principal) = (client_id(principal, client), principal_id(principal));
+        Who { id, principal, name: client.into() }
+    }
 }
 
 /// What wants an answer. It may be refused, also by the store.
@@ -205,6 +214,8 @@ pub(super) struct Mailbox {
     commands: Sender<Box<Command>>,
     facts: Sender<Notification>,
     pub(super) tail: RecentFrames,
+    /// Large entries that viewers were given.
+    pub(super) large: SharedEntries,
     /// How far the log goes by now, as its driver knows it.
     head: AtomicU64,
     visitors: AtomicUsize,
@@ -215,7 +226,8 @@ impl Mailbox {
         let (commands, asked) = queue(COMMANDS);
         let (facts, news) = queue(0);
         let (head, visitors) = (AtomicU64::new(0), AtomicUsize::new(0));
-        let mailbox = Mailbox { commands, facts, tail, head, visitors };
+        let large = SharedEntries::default();
+        let mailbox = Mailbox { commands, facts, tail, large, head, visitors };
         (mailbox, Inbox { commands: asked, facts: news, kept: VecDeque::new() })
     }
 

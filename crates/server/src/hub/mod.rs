@@ -56,6 +56,7 @@ mod body;
 mod builder;
 mod driver;
 mod handle;
+mod held;
 mod hibernate;
 mod history;
 mod link;

@@ -12,6 +12,7 @@ pub struct HubOptions {
     pub(crate) body_bytes: usize,
     pub(crate) page_bytes: usize,
     pub(crate) tail_bytes: usize,
+    pub(crate) held_bytes: usize,
     pub(crate) recoveries: usize,
 }
 
@@ -24,6 +25,7 @@ impl Default for HubOptions {
             body_bytes: 4 << 20,
             page_bytes: 256 << 10,
             tail_bytes: 256 << 10,
+            held_bytes: 128 << 20,
             recoveries: 64,
         }
     }
@@ -67,6 +69,15 @@ impl HubOptions {
     #[must_use]
     pub fn tail_bytes(self, tail_bytes: usize) -> HubOptions {
         HubOptions { tail_bytes, ..self }
+    }
+
+    /// How much memory viewers may hold that do not take what they were given, over all sessions, in bytes. It counts entries that are
+    /// larger than a page, each once for all viewers of its session. Beyond it the entry that is held longest is given
+    /// up: its viewers are closed with [`SlowConsumer`](outlive::CloseCode::SlowConsumer), and come back at their cursors. 128 MiB by
+    /// default.
+    #[must_use]
+    pub fn held_bytes(self, held_bytes: usize) -> HubOptions {
+        HubOptions { held_bytes, ..self }
     }
 
     /// How many sessions are recovered at a time after a restart. 64 by default.

@@ -8,6 +8,7 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::held::HeldEntries;
 use super::hibernate::Hibernated;
 use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
 use super::observe::Observer;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     pub(super) machine: Machine,
     pub(super) store: Arc<dyn Store>,
     pub(super) options: HubOptions,
+    /// What viewers were given and have not taken.
+    pub(super) held: Arc<HeldEntries>,
     pub(super) employer: Box<dyn SpawnWorker>,
     pub(super) registry: Registry,
     pub(super) tasks: TaskTracker,
@@ -42,6 +45,10 @@ pub(super) struct Shared {
     pub(super) fenced: CancellationToken,
     /// The hub is about to leave.
     pub(super) draining: CancellationToken,
+    /// A token for each transport that has not said hello.
+    pub(super) lobby: TaskTracker,
+    /// The drain is over, and so is the time to say hello.
+    pub(super) left: CancellationToken,
     /// When its window ends, and its deadline.
     pub(super) leaves: OnceLock<[Instant; 2]>,
     /// A token for each turn that runs: a drain waits for all of them.
@@ -71,6 +78,7 @@ impl Shared {
         let mut shared = Shared {
             machine,
             store,
+            held: Arc::new(HeldEntries::new(options.held_bytes)),
             options,
             employer,
             registry: Registry::default(),
@@ -79,6 +87,8 @@ impl Shared {
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
             draining: CancellationToken::new(),
+            lobby: TaskTracker::new(),
+            left: CancellationToken::new(),
             leaves: OnceLock::new(),
             turns: TaskTracker::new(),
             over: AtomicBool::new(false),

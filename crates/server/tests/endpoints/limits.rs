@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use outlive_server::http::EndpointLimits;
-use outlive_server::hub::HubOptions;
+use outlive_server::http::{AuthError, AuthRequest, EndpointLimits, Grant, endpoints};
+use outlive_server::hub::{Hub, HubOptions, Role};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use outlive_testkit::endpoints::{Server, freeze};
+use outlive_testkit::endpoints::{Server, Words, freeze};
 
 #[tokio::test]
 async fn a_principal_has_so_many_connections_and_a_place_that_is_left_is_free() {
@@ -137,9 +137,13 @@ async fn attaches_may_come_again_after_a_time() {
 
 /// A prompt whose body does not end: so many bytes of it have been sent.
 async fn unfinished(server: &Server, session: &str, bytes: usize) -> TcpStream {
+    unfinished_by("a", server, session, bytes).await
+}
+
+async fn unfinished_by(user: &str, server: &Server, session: &str, bytes: usize) -> TcpStream {
     let mut stream = TcpStream::connect(server.at).await.unwrap();
     let head = format!(
-        "POST {session}/prompts HTTP/1.1\r\nhost: {}\r\ncontent-length: 1000000\r\n\r\n",
+        "POST {session}/prompts HTTP/1.1\r\nhost: {}\r\nx-user: {user}\r\ncontent-length: 1000000\r\n\r\n",
         server.at
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -193,4 +197,49 @@ async fn bodies_that_do_not_end_are_bounded_in_number_bytes_and_time() {
         assert_eq!(status(stream).await, 408);
     }
     assert_eq!(server.post(&format!("{session}/prompts"), &prompt).await.status, 202);
+}
+
+/// A server where a header says who asks, and a session of it.
+async fn with_users(limits: EndpointLimits) -> (Server, String) {
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let by_name = |request: &AuthRequest<'_>| match request.parts().headers.get("x-user") {
+        Some(user) => Ok(Grant::new(user.to_str().unwrap(), Role::Admin)),
+        None => Err(AuthError::MissingCredentials),
+    };
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(by_name).limits(limits)).await;
+    let made = server.request("POST", "/sessions", &[("x-user", "a")], "{}").await;
+    let session = format!("/sessions/{}", made.json()["session"].as_str().unwrap());
+    (server, session)
+}
+
+/// Asks until the answer is this one: what was sent before may not have arrived, or what was dropped not be gone.
+async fn until_told(server: &Server, session: &str, status: u16) {
+    let (path, body) = (format!("{session}/interrupt"), json!({ "turn": 1 }).to_string());
+    while server.request("POST", &path, &[("x-user", "last")], &body).await.status != status {}
+}
+
+#[tokio::test]
+async fn bodies_of_all_principals_together_are_bounded_in_number() {
+    let (server, session) = with_users(EndpointLimits::default().bodies_in_all(3)).await;
+    let mut waiting = Vec::new();
+    for user in ["a", "b", "c"] {
+        waiting.push(unfinished_by(user, &server, &session, 1).await);
+    }
+    // One of a principal that has none is beyond it, and no longer when another one is gone.
+    until_told(&server, &session, 429).await;
+    waiting.pop();
+    until_told(&server, &session, 200).await;
+}
+
+#[tokio::test]
+async fn bodies_of_all_principals_together_are_bounded_in_bytes() {
+    let limits = EndpointLimits::default().bodies_bytes_in_all(300_000);
+    let (server, session) = with_users(limits).await;
+    let mut first = unfinished_by("a", &server, &session, 200_000).await;
+    let mut second = unfinished_by("b", &server, &session, 200_000).await;
+    let refused = tokio::select! {
+        status = status(&mut first) => status,
+        status = status(&mut second) => status,
+    };
+    assert_eq!(refused, 429);
 }

@@ -3,9 +3,12 @@
 
 mod access;
 mod events;
+mod large;
 mod leaving;
 mod limits;
 mod liveness;
 mod requests;
 mod serving;
+mod shares;
 mod sockets;
+mod strangers;

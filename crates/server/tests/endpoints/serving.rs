@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use outlive_testkit::endpoints::{Site, Words, entry};
+use outlive_testkit::endpoints::{Site, Words, entry, freeze};
 
 /// Long enough for every test, if it ends at all.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -118,6 +118,36 @@ async fn a_silent_connection_and_a_silent_socket_do_not_keep_it() {
     let _silent = TcpStream::connect(serving.site.at).await.unwrap();
     let _stranger = serving.site.dial(&session, &[]).await.unwrap();
     serving.leave().await;
+}
+
+#[tokio::test]
+async fn who_has_not_attached_is_gone_when_it_returns() {
+    let serving = Serving::new().await;
+    let session = serving.site.session().await;
+    let (mut stranger, _) = serving.site.dial(&session, &[]).await.unwrap();
+    serving.leave().await;
+    assert_eq!(stranger.hear().await.unwrap()["t"], "goaway");
+    assert_eq!(stranger.code().await, 1012);
+}
+
+#[tokio::test]
+async fn a_head_that_comes_in_drops_is_cut_in_bounded_time() {
+    let serving = Serving::new().await;
+    let mut stream = TcpStream::connect(serving.site.at).await.unwrap();
+    stream.write_all(b"GET /sessions/s_ HTTP/1.1\r\n").await.unwrap();
+    let _frozen = freeze();
+    let mut seconds = 0;
+    // Each drop is one more header, and each answer says that the server has come so far.
+    while stream.write_all(b"a: b\r\n").await.is_ok() {
+        if matches!(stream.try_read(&mut [0; 512]), Ok(0)) {
+            break;
+        }
+        assert!(seconds <= 80, "it is waited for");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        seconds += 5;
+        assert_eq!(serving.site.get("/nowhere").await.status, 404);
+    }
+    assert!(seconds >= 75, "{seconds}");
 }
 
 #[tokio::test]

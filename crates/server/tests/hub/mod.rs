@@ -3,6 +3,7 @@
 
 mod asleep;
 mod bodies;
+mod held;
 mod incidents;
 mod leaving;
 mod prompts;

@@ -93,7 +93,7 @@ async fn a_transport_that_hangs_in_a_write_hears_of_the_close() {
 /// One viewer that does not read blocked everybody (rmcp d).
 #[tokio::test(start_paused = true)]
 async fn a_viewer_that_never_reads_holds_up_nobody() {
-    let limits = Limits { connections: 101, ..Limits::default() };
+    let limits = Limits { connections: 101, connections_per_principal: 101, ..Limits::default() };
     let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
     let mut deaf = stage.view(&session, "deaf");

@@ -1,6 +1,7 @@
 //! What the server hears, through the routing table.
 
 use super::*;
+use crate::ids::PrincipalId;
 
 impl Transition<'_> {
     pub(super) fn hear(&mut self, id: u8) -> Option<()> {
@@ -17,18 +18,20 @@ impl Transition<'_> {
         }
         self.via = Some(id);
         let (connection, client) = (fence(id), ClientId(client as u64));
+        let principal = PrincipalId(0);
         match message {
             Message::Hello(cursor) => {
-                self.hello(id, node, Event::Attach { connection, client, cursor });
+                self.hello(id, node, Event::Attach { connection, client, principal, cursor });
             }
             Message::Subscribe => {
                 let log = *self.now.nodes[node].session.as_ref()?.log();
                 let cursor = ResumeFrom::At(Cursor { log: log.id, seq: log.head });
-                self.feed(node, Event::Attach { connection, client, cursor });
+                self.feed(node, Event::Attach { connection, client, principal, cursor });
             }
             Message::Prompt { n, digest } => {
                 let n = NonZeroU64::new(u64::from(n))?;
-                let prompt = Event::Prompt { client, n, digest: Digest(u64::from(digest)) };
+                let prompt =
+                    Event::Prompt { client, principal, n, digest: Digest(u64::from(digest)) };
                 self.command(node, Some(prompt));
             }
             Message::Suspend { seen } => self.feed(node, Event::Suspend { connection, seen }),

@@ -31,9 +31,11 @@ const NOTHING: Budget = Budget {
 /// Small limits, so that every one of them is met.
 const SMALL: Limits = Limits {
     connections: 2,
+    connections_per_principal: 2,
     queued: 1,
     asks: 1,
     clients: 2,
+    clients_per_principal: 2,
     batch: 2,
     retention: 3,
     pinned: 9,

@@ -43,7 +43,12 @@ impl Driver {
         }
         match command {
             Command::Prompt { who, n, body, reply } => {
-                let event = Event::Prompt { client: who.id, n, digest: body.digest() };
+                let event = Event::Prompt {
+                    client: who.id,
+                    principal: who.principal,
+                    n,
+                    digest: body.digest(),
+                };
                 let fed = self.feed(event, Payload::Body(who, body), connection(&reply)).await;
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
                     self.tell(*to, LinkCommand::Say(Box::new(effects::refused_prompt(n, why))));
@@ -90,7 +95,8 @@ impl Driver {
         if let Err(why) = self.reconcile().await {
             return turn_back(&self.shared, &orders, &why);
         }
-        let event = Event::Attach { connection, client: who.id, cursor };
+        let (client, principal) = (who.id, who.principal);
+        let event = Event::Attach { connection, client, principal, cursor };
         self.viewers.push(Viewer { id: connection, client: who.id, orders });
         if let Err(why) = self.feed(event, Payload::None, None).await {
             if let Some(viewer) = self.forget_viewer(connection) {

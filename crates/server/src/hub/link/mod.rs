@@ -13,10 +13,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::body::{Body, client_id, client_name};
+use super::body::{Body, client_name};
 #[cfg(feature = "http")]
 use super::driver::send_away;
 use super::driver::turn_back;
+use super::held::HeldEntry;
 use super::mailbox::{
     Arrival, Command, CommandError, DriverRef, LinkCommand, Notification, Reply, Who,
 };
@@ -103,6 +104,8 @@ pub struct Link {
     range: Option<Range>,
     /// What was given to the transport, and is written when it comes back for more.
     handed: Option<Seq>,
+    /// The large entry in it, which other viewers may share.
+    held: Option<Arc<HeldEntry>>,
     /// With a store that does not give the range.
     patience: Backoff,
 }
@@ -133,6 +136,7 @@ impl Link {
             own: VecDeque::new(),
             range: None,
             handed: None,
+            held: None,
             patience: Backoff::default(),
         }
     }
@@ -176,7 +180,7 @@ impl Link {
             Ok(mailbox) => mailbox,
             Err(why) => return turn_back(&self.shared, &sender, &why),
         };
-        let who = Who { id: client_id(&principal, &client), name: client.into() };
+        let who = Who::new(&principal, &client);
         let arrival = Arrival { connection: self.id, who: who.clone(), cursor, orders: sender };
         // A driver that is gone drops the sender, and `next` sees it.
         mailbox.tell(Notification::Arrived(Box::new(arrival)));
@@ -293,7 +297,7 @@ impl Link {
                 Op::SendClose => {
                     self.own.clear();
                     self.range = None;
-                    self.handed = None;
+                    (self.handed, self.held) = (None, None);
                     let code = self.connection.code().unwrap_or(code);
                     self.own.push_back(Frame::Close(code));
                 }
@@ -307,7 +311,7 @@ impl Link {
                     self.session = None;
                     self.orders = None;
                     self.own.clear();
-                    self.range = None;
+                    (self.range, self.held) = (None, None);
                 }
             }
         }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::super::backoff::Backoff;
+use super::super::held::HeldEntry;
 use super::super::mailbox::{LinkCommand, Notification};
 use super::super::queue::Receiver;
 use super::super::recent_frames::frames;
@@ -32,6 +33,7 @@ impl Link {
     /// Cancel-safe: what it has not returned yet it returns next time.
     pub async fn next(&mut self) -> Option<Frame> {
         if let Some(through) = self.handed.take() {
+            self.held = None;
             if self.step(Trigger::Written, CloseCode::Normal) {
                 if let Some(session) = &self.session {
                     session.mailbox.written(self.id, through);
@@ -65,17 +67,21 @@ impl Link {
         }
     }
 
-    /// Returns when the session, or this end, wants the transport closed: for a transport that writes and
-    /// comes to no end with it. Then [`next`](Link::next) gives the close; a transport that cannot even
-    /// write that may be dropped.
+    /// Returns when the session, or this end, wants the transport closed, or when what it was given is
+    /// [given up](crate::hub::HubOptions::held_bytes): for a transport that writes and comes to no end with it. Then
+    /// [`next`](Link::next) gives the close; a transport that cannot even write that may be dropped.
     ///
     /// Cancel-safe.
     pub async fn closes(&mut self) {
         while self.phase() == Phase::Open {
             let Some(orders) = &mut self.orders else { return };
-            match orders.next().await {
-                Some(order) => self.take(order),
-                None => self.abandoned(),
+            tokio::select! {
+                biased;
+                order = orders.next() => match order {
+                    Some(order) => self.take(order),
+                    None => self.abandoned(),
+                },
+                () = given_up(self.held.as_deref()) => self.close(CloseCode::SlowConsumer),
             }
         }
     }
@@ -163,11 +169,14 @@ impl Link {
             return None;
         };
         match read {
-            Ok(frames) => {
+            Ok(mut frames) => {
                 let through = Seq(from.0 + frames.len() as u64).previous();
-                let frame = Frame::Entries(Entries { log: session.log, from, frames });
+                let (log, page) = (session.log, self.shared.options.page_bytes);
+                let large = &session.mailbox.large;
+                let held = large.share(&self.shared.held, log, from, &mut frames, page);
+                let frame = Frame::Entries(Entries { log, from, frames });
                 if self.writes(&frame) {
-                    self.handed = Some(through);
+                    (self.handed, self.held) = (Some(through), held);
                     return Some(frame);
                 }
             }
@@ -188,6 +197,13 @@ impl Link {
 async fn next_order(orders: Option<&mut Receiver<LinkCommand>>) -> Option<LinkCommand> {
     match orders {
         Some(orders) => orders.next().await,
+        None => core::future::pending().await,
+    }
+}
+
+async fn given_up(held: Option<&HeldEntry>) {
+    match held {
+        Some(held) => held.given_up().await,
         None => core::future::pending().await,
     }
 }

@@ -100,9 +100,11 @@ impl World {
 fn limits(rng: &mut Rng) -> Limits {
     Limits {
         connections: 8,
+        connections_per_principal: 8,
         queued: u16::try_from(rng.between(1, 4)).unwrap(),
         asks: 2,
         clients: 8,
+        clients_per_principal: 8,
         batch: rng.pick(&[1, 2, 5, 64]),
         retention: rng.pick(&[1, 4, 20, 1_000]),
         pinned: rng.pick(&[1, 20, 1_000]),
