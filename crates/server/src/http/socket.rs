@@ -1,11 +1,12 @@
 //! A WebSocket between its peer and its link. The link decides; this task reads and writes frames.
 
-use axum::extract::ws::{Message, WebSocket};
 use futures_util::FutureExt as _;
 use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
+use super::handshake::WebSocket;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::origins::ForeignPage;
 use super::pending::{PendingAttach, Turned};
@@ -108,9 +109,10 @@ impl SocketTask {
                 SocketEvent::Io(IoEvent::Received(message)) => {
                     match message {
                         Message::Text(_) | Message::Binary(_) => self.heartbeat.alive(),
-                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
-                            self.heartbeat.control_frame();
-                        }
+                        Message::Ping(_)
+                        | Message::Pong(_)
+                        | Message::Close(_)
+                        | Message::Frame(_) => self.heartbeat.control_frame(self.io.traffic()),
                     }
                     closed |= matches!(message, Message::Close(_));
                     // Boxed: this future is large, rarely runs, and would be part of every connection's task.
@@ -151,7 +153,7 @@ impl SocketTask {
         if self.link.phase() != Phase::Open {
             return;
         }
-        match self.heartbeat.check(!idle) {
+        match self.heartbeat.check(!idle, self.io.traffic()) {
             // One ping for the peer's WebSocket, which answers by itself, and one for its page, which cannot
             // see that.
             HeartbeatAction::Ping => {
@@ -193,7 +195,7 @@ impl SocketTask {
                 self.link.close(CloseCode::Protocol);
             }
             // The WebSocket answers these by itself.
-            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             Message::Close(_) => self.link.peer_closed(),
         }
     }

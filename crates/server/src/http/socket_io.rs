@@ -1,18 +1,20 @@
 //! A WebSocket that is read, written and flushed side by side, by one task.
 
-use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use futures_util::{Sink as _, Stream as _};
-use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use super::handshake::WebSocket;
+use super::transport::Traffic;
 use outlive::CloseCode;
 
 /// Reads and writes.
@@ -78,6 +80,11 @@ impl SocketIo {
         }
     }
 
+    /// The bytes that have moved.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.socket.get_ref().traffic()
+    }
+
     /// Whether everything is written.
     pub(super) fn is_idle(&self) -> bool {
         self.frame.is_none() && self.entries.len() == 0 && !self.ping && !self.unflushed
@@ -103,7 +110,7 @@ impl SocketIo {
     pub(super) fn close(&mut self, code: CloseCode, why: Option<&str>) {
         self.discard();
         self.frame = Some(Message::Close(Some(CloseFrame {
-            code: code.number(),
+            code: code.number().into(),
             reason: Utf8Bytes::from(reason(why.unwrap_or(code.meaning()))),
         })));
     }
@@ -142,7 +149,7 @@ impl SocketIo {
             match came {
                 Some(Ok(message)) => IoEvent::Received(message),
                 None => IoEvent::Lost,
-                Some(Err(error)) => match peer_fault(error) {
+                Some(Err(error)) => match peer_fault(&error) {
                     Some(code) => {
                         self.read_failed = true;
                         IoEvent::PeerFault(code)
@@ -206,50 +213,39 @@ fn reason(why: &str) -> &str {
 
 /// How to close a connection over which the peer sent something that cannot be read; `None` if it was the
 /// transport that failed.
-///
-/// The error's type is that of the tungstenite that axum uses. If axum comes with another version than this
-/// crate, every failed read counts as the peer's: a close frame on a lost transport fails, which ends it too.
-fn peer_fault(error: axum::Error) -> Option<CloseCode> {
-    use tungstenite::Error as E;
-    let error: Box<dyn Error> = error.into_inner();
-    match error.downcast_ref::<E>() {
-        Some(
-            E::ConnectionClosed
-            | E::AlreadyClosed
-            | E::Io(_)
-            | E::Tls(_)
-            | E::Protocol(ProtocolError::ResetWithoutClosingHandshake),
-        ) => None,
-        Some(E::Capacity(_)) => Some(CloseCode::TooBig),
-        Some(
-            E::Protocol(_)
-            | E::Utf8(_)
-            | E::AttackAttempt
-            | E::WriteBufferFull(_)
-            | E::Url(_)
-            | E::Http(_)
-            | E::HttpFormat(_),
-        )
-        | None => Some(CloseCode::Protocol),
+fn peer_fault(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Capacity(_) => Some(CloseCode::TooBig),
+        Error::Protocol(_)
+        | Error::Utf8(_)
+        | Error::AttackAttempt
+        | Error::WriteBufferFull(_)
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => Some(CloseCode::Protocol),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tungstenite::error::CapacityError;
+    use tokio_tungstenite::tungstenite::error::CapacityError;
 
-    /// The tests of the endpoints see that axum's errors are of this type: closes 1002 and 1009.
     #[test]
     fn the_fault_is_told_from_the_type_of_the_error() {
-        let fault = |error: tungstenite::Error| peer_fault(axum::Error::new(error));
+        let fault = |error: Error| peer_fault(&error);
         let size = 9;
         let too_long = CapacityError::MessageTooLong { size, max_size: 1 };
         assert_eq!(fault(too_long.into()), Some(CloseCode::TooBig));
         // Its words are those of a transport that is gone, and its type is not.
-        let words = tungstenite::Error::Utf8("closed without closing handshake".into());
+        let words = Error::Utf8("closed without closing handshake".into());
         assert_eq!(fault(words), Some(CloseCode::Protocol));
-        let reset = tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake);
+        let reset = Error::Protocol(ProtocolError::ResetWithoutClosingHandshake);
         assert_eq!(fault(reset), None);
         assert_eq!(fault(std::io::Error::other("too long").into()), None);
     }

@@ -1,16 +1,15 @@
 //! The request that becomes a WebSocket.
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts as _, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::authorize::{AuthError, AuthRequest};
 use super::context::{RequestContext, is_browser};
 use super::endpoints::Endpoints;
+use super::handshake::Handshake;
 use super::pending::PendingAttach;
 use super::problem::Problem;
 use super::socket::{refuse, serve};
-use outlive::wire::SUBPROTOCOL;
 
 /// `GET /sessions/{id}/ws`: a WebSocket. Its first frame attaches, and may carry a token.
 ///
@@ -26,26 +25,15 @@ pub async fn socket(
 ) -> Result<Response, Problem> {
     let mut context = RequestContext::unchecked(request).await;
     let session = context.session()?;
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut context.parts, &()).await;
-    let upgrade = upgrade.map_err(|why| Problem::upgrade(why.body_text()))?;
-    let upgrade = upgrade.protocols([SUBPROTOCOL]);
-    if upgrade.selected_protocol().is_none() && upgrade.requested_protocols().next().is_some() {
-        return Err(Problem::version());
-    }
+    let handshake = Handshake::of(&mut context.parts)?;
     // Twice the limit: a frame that is a little too large is read, and answered with a close that the peer
     // has time to read.
     let most = endpoints.limits.frame_bytes.saturating_mul(2);
-    let upgrade = upgrade
-        .read_buffer_size(4 << 10)
-        // A buffer that has grown beyond this is kept until the connection ends.
-        .write_buffer_size(16 << 10)
-        .max_message_size(most)
-        .max_frame_size(most);
     if let Err(page) = context.admit(&endpoints) {
         if !is_browser(&context.parts) {
             return Err(Problem::foreign(&page));
         }
-        return Ok(upgrade.on_upgrade(move |socket| refuse(socket, endpoints, page)));
+        return Ok(handshake.serve(most, move |socket| refuse(socket, endpoints, page)));
     }
     let request = AuthRequest { parts: &context.parts, session: Some(&session), token: None };
     let browser = is_browser(&context.parts);
@@ -64,5 +52,5 @@ pub async fn socket(
         Err(error) => Err(error.into()),
     };
     let pending = Box::new(PendingAttach { parts: context.parts, session, admitted });
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, endpoints, pending)))
+    Ok(handshake.serve(most, move |socket| serve(socket, endpoints, pending)))
 }

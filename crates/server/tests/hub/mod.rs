@@ -5,6 +5,7 @@ mod asleep;
 mod bodies;
 mod incidents;
 mod leaving;
+mod options;
 mod prompts;
 mod simulation;
 mod store;
