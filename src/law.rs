@@ -88,7 +88,7 @@ laws! {
     SavedBeforeSent: Shape Step = "What a client must not forget is saved in the step that changes it, before anything is sent.",
     CursorOnlyAdvances: Step = "A client's cursor moves on when an entry is applied; it goes back only to begin anew.",
     StoppedStaysStopped: Step = "A client stops when its user says so or the server sends it away, and stays so until it is started.",
-    FailuresCount: Step = "A dial counts as fruitless until it is good for something, a hello until one is welcomed.",
+    FailuresCount: Step = "A dial counts as fruitless until it is good for something, a hello until one is welcomed, a silence until what took long is through.",
     LiveMeansCaughtUp: Step = "A client is LIVE when everything up to the head of its welcome is applied, and says so.",
     PromptsGoInOrder: Step = "Prompts are sent in the order in which they were given, one at a time, and are settled once.",
 

@@ -9,7 +9,7 @@ const TIMERS = ["backoff", "attach", "watchdog", "stable"];
 
 export const DEFAULTS = Object.freeze({
   outbox: 16, failed_attaches: 3, first_ms: 1000, step_ms: 500, most_ms: 30000, spacing_ms: 1000,
-  attach_ms: 15000, stable_ms: 10000, probe_ms: 5000, ping_ms: 25000,
+  attach_ms: 15000, stable_ms: 10000, probe_ms: 5000, ping_ms: 25000, patience_ms: 600000,
 });
 
 const forNow = table.refusals.filter((why) => why.for_now).map((why) => why.name);
@@ -64,7 +64,7 @@ export class Link {
     this.state = table.initial;
     this.socket = 0;
     this.hidden = false;
-    this.attempts = this.failed_attaches = 0;
+    this.attempts = this.failed_attaches = this.silences = 0;
     this.leaving = false;
     this.retry = null;
     this.pingMs = null;
@@ -103,7 +103,12 @@ export class Link {
   }
 
   silenceMs() {
-    return Math.floor(((this.pingMs ?? this.settings.ping_ms) * 5) / 2);
+    return this.patience(Math.floor(((this.pingMs ?? this.settings.ping_ms) * 5) / 2));
+  }
+
+  /** How long a silence may last that was to be so long: twice as long after each that ended a connection. */
+  patience(ms) {
+    return Math.min(ms * 2 ** this.silences, Math.max(ms, this.settings.patience_ms));
   }
 
   /** Takes one event. Returns the rows that were taken, and what to do, in order. */
@@ -265,6 +270,12 @@ const OPS = {
   strike: (link) => { link.failed_attaches = Math.min(255, link.failed_attaches + 1); },
   clear_strikes: (link) => { link.failed_attaches = 0; },
   reset_attempts: (link) => { link.attempts = 0; },
+  count_silence: (link) => { link.silences = Math.min(255, link.silences + 1); },
+  clear_silences: (link, _, effects) => {
+    if (link.silences === 0 || link.underWay) return;
+    link.silences = 0;
+    link.arm("watchdog", { silence: { ms: link.silenceMs() } }, effects);
+  },
   excuse: (link) => {
     link.leaving = true;
     link.attempts = Math.max(0, link.attempts - 1);
@@ -328,7 +339,7 @@ const OPS = {
   arm_stable: (link, _, effects) => link.arm("stable", { for: { ms: link.settings.stable_ms } }, effects),
   watch: (link, _, effects) => link.arm("watchdog", { silence: { ms: link.silenceMs() } }, effects),
   probe: (link, _, effects) => {
-    link.arm("watchdog", { silence: { ms: link.settings.probe_ms } }, effects);
+    link.arm("watchdog", { silence: { ms: link.patience(link.settings.probe_ms) } }, effects);
     effects.push({ effect: "send_ping" });
   },
   hello: (link, _, effects) => { effects.push({ effect: "hello", cursor: link.delivered() }); },

@@ -70,6 +70,7 @@ export interface Storage {
 export interface Settings {
   outbox: number; failed_attaches: number; first_ms: number; step_ms: number; most_ms: number;
   spacing_ms: number; attach_ms: number; stable_ms: number; probe_ms: number; ping_ms: number;
+  patience_ms: number;
 }
 
 export interface Options {

@@ -53,6 +53,7 @@ export class Client {
   #read = -Infinity; // what the clock said last
   #behind = 0; // by how much it has gone back, in all
   #heard = 0;
+  #unsent = 0; // what the socket had to send when it was asked last, in bytes
   #dialled = null;
   #events = []; // events that came while one was being performed
   #busy = false;
@@ -432,6 +433,15 @@ export class Client {
     } catch {
       // a socket that is closing: its close is on the way
     }
+    this.#unsent = this.#socket?.bufferedAmount ?? 0;
+  }
+
+  /** What the network has taken since then is a sign of life: the answer to a ping waits behind it. What comes is
+   * seen only when a whole frame is there. */
+  #noteTaken() {
+    const unsent = this.#socket?.bufferedAmount ?? 0;
+    if (unsent < this.#unsent) this.#heard = this.#now();
+    this.#unsent = unsent;
   }
 
   /** What is stored says first that it may have been sent. */
@@ -499,6 +509,7 @@ export class Client {
       else this.#feed({ event: "timer", timer, generation });
     };
     const watch = () => {
+      this.#noteTaken();
       const left = ms - (this.#now() - Math.max(armed, this.#heard));
       if (left <= 0) fire();
       else this.#timers[timer] = setTimeout(watch, Math.ceil(left));

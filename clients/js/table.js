@@ -429,6 +429,10 @@ export const table = {
       "meaning": "Forgive the dials that came to nothing."
     },
     {
+      "name": "count_silence",
+      "meaning": "Count a silence: the next one has to last twice as long."
+    },
+    {
       "name": "excuse",
       "meaning": "The dial is no failure, and the next ones are none until a welcome: the server leaves."
     },
@@ -451,6 +455,10 @@ export const table = {
     {
       "name": "fail_all",
       "meaning": "Every prompt that waits has failed."
+    },
+    {
+      "name": "clear_silences",
+      "meaning": "Forgive the silences, unless a prompt is under way, and wind up the watchdog for as long as without them."
     },
     {
       "name": "queue",
@@ -1129,6 +1137,9 @@ export const table = {
           "op": "accept"
         },
         {
+          "op": "clear_silences"
+        },
+        {
           "op": "take_next"
         },
         {
@@ -1154,6 +1165,9 @@ export const table = {
       "ops": [
         {
           "op": "reject"
+        },
+        {
+          "op": "clear_silences"
         },
         {
           "op": "take_next"
@@ -2052,10 +2066,13 @@ export const table = {
           "op": "hang_up"
         },
         {
+          "op": "count_silence"
+        },
+        {
           "op": "arm_backoff"
         }
       ],
-      "because": "half-open: the server has given it up, or soon will"
+      "because": "half-open, or one entry takes longer than the client waits: it waits twice as long from now on"
     },
     {
       "id": "L8",
@@ -2175,10 +2192,13 @@ export const table = {
       "to": "LIVE",
       "ops": [
         {
+          "op": "clear_silences"
+        },
+        {
           "op": "tell_caught_up"
         }
       ],
-      "because": "the screen shows what is"
+      "because": "the screen shows what is; what took long is through"
     },
     {
       "id": "F2",

@@ -940,4 +940,58 @@ assert.equal(await createSession("wss://example.net/", { fetch }), "s_9");
   assert.equal(await without.isTaken(), false, "where there are no locks, nobody lives");
 }
 
+// A line that takes longer for one entry than the client waits. It sees nothing of it until it is there, so after
+// each silence it waits twice as long.
+{
+  const seen = [];
+  const slow = connect(options({ client: "c_slow", storage: storageIn(null, "slow"), apply: (update) => { seen.push(update.kind); } }));
+  const dial = async () => {
+    await advance(0);
+    while (slow.state !== "CONNECTING") await advance(100);
+    const socket = FakeSocket.all.at(-1);
+    socket.onopen();
+    await settled();
+    socket.tell(welcome({ head: 1 }));
+    return socket;
+  };
+  const silence = async (socket) => {
+    const since = clock.now;
+    while (!socket.closed) await advance(100);
+    return clock.now - since;
+  };
+  assert.equal(await silence(await dial()), 62500);
+  const passes = await dial();
+  await advance(84000);
+  assert.equal(passes.closed, false, "a silence was too short, and the next one may be longer");
+  passes.tell(ev(1));
+  await settled();
+  assert.deepEqual([slow.state, seen.at(-1)], ["LIVE", "entry"]);
+  assert.equal(await silence(passes), 62500, "what took long is through: as before");
+  const silences = [];
+  while (silences.length < 6) silences.push(await silence(await dial()));
+  assert.deepEqual(silences, [125000, 250000, 500000, 600000, 600000, 600000], "it has an end");
+  slow.stop();
+}
+
+// A prompt that goes up slowly: the page sees that the network takes it.
+{
+  const up = connect(options({ client: "c_up", storage: storageIn(null, "up"), apply: () => {} }));
+  await advance(0);
+  const socket = FakeSocket.all.at(-1);
+  socket.onopen();
+  await settled();
+  socket.tell(welcome({ head: 0 }));
+  await settled();
+  socket.bufferedAmount = 250000;
+  up.prompt("large").catch(() => {});
+  page.dispatchEvent(new Event("visibilitychange")); // asks whether it lives, and waits 5 s for the answer
+  while (socket.bufferedAmount > 0) {
+    await advance(4000);
+    socket.bufferedAmount -= 10000;
+    assert.equal(socket.closed, false, `${socket.bufferedAmount} bytes to go`);
+  }
+  while (!socket.closed) await advance(1000);
+  up.stop();
+}
+
 console.log(`${steps} steps as in Rust, and the client's own story: all hold`);

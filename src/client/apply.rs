@@ -29,12 +29,14 @@ impl Step {
                 }
                 Op::ClearStrikes => self.next.failed_attaches = 0,
                 Op::ResetAttempts => self.next.attempts = 0,
+                Op::CountSilence => self.next.silences = self.next.silences.saturating_add(1),
                 Op::Excuse => self.excuse(),
                 Op::KeepRetry => self.next.keep_retry(event),
                 Op::Renumber => self.renumber(event),
                 Op::Accept => self.accept(event),
                 Op::Reject => self.reject(event),
                 Op::FailAll => while self.fail_first() {},
+                Op::ClearSilences => self.clear_silences(settings),
                 Op::Queue => self.next.queue(event),
                 Op::ForgetCursor => self.next.forget_cursor(),
                 Op::Rebase => self.next.rebase(event),
@@ -50,7 +52,7 @@ impl Step {
                 Op::ArmStable => self.arm(Timer::Stable, Wait::For { ms: settings.stable_ms }),
                 Op::Watch => self.watch(self.next.silence_ms(settings)),
                 Op::Probe => {
-                    self.watch(settings.probe_ms);
+                    self.watch(settings.patience(settings.probe_ms, self.next.silences));
                     self.effects.push(Effect::SendPing);
                 }
                 Op::Hello => self.effects.push(Effect::Hello { cursor: self.next.delivered() }),
@@ -117,6 +119,13 @@ impl Step {
     fn hang_up(&mut self) {
         self.next.outbox.under_way = false;
         self.effects.push(Effect::HangUp { socket: self.next.socket });
+    }
+
+    fn clear_silences(&mut self, settings: &Settings) {
+        if self.next.silences > 0 && !self.next.outbox.under_way {
+            self.next.silences = 0;
+            self.watch(self.next.silence_ms(settings));
+        }
     }
 
     fn send_suspend(&mut self) {

@@ -44,6 +44,8 @@ pub struct Link {
     pub(crate) hidden: bool,
     pub(crate) attempts: u8,
     pub(crate) failed_attaches: u8,
+    /// The silences since everything was through: the client caught up, no prompt under way.
+    pub(crate) silences: u8,
     /// The server has said since its last welcome that it leaves, or that its proxy does not reach it.
     pub(crate) leaving: bool,
     pub(crate) retry: Option<(u32, u32)>,
@@ -91,6 +93,7 @@ impl Link {
             hidden: false,
             attempts: 0,
             failed_attaches: 0,
+            silences: 0,
             leaving: false,
             retry: None,
             ping_ms: None,
@@ -149,18 +152,24 @@ impl Link {
         self.armed[timer as usize]
     }
 
+    /// The silences that ended a connection since everything was through: the client caught up, no prompt under way.
+    pub const fn silences(&self) -> u8 {
+        self.silences
+    }
+
     /// Whether the page is hidden.
     pub const fn is_hidden(&self) -> bool {
         self.hidden
     }
 
-    /// After how much silence the server is gone: two and a half of its pings.
+    /// After how much silence the server is gone, in milliseconds: two and a half of its pings, and twice as long after
+    /// each of the [silences](Link::silences), as [`Settings::patience_ms`] allows.
     pub const fn silence_ms(&self, settings: &Settings) -> u32 {
         let ping = match self.ping_ms {
             Some(ping) => ping,
             None => settings.ping_ms,
         };
-        ping.saturating_mul(5) / 2
+        settings.patience(ping.saturating_mul(5) / 2, self.silences)
     }
 }
 

@@ -133,8 +133,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("it names its turn, its incarnation or its ask, so it cannot hit another"),
     rule("P6").refuse(NotOpen)
         .because("when there is a connection again, what it is about may be over: the user decides then"),
-    rule("P7").stay(&[Accept, TakeNext]).because("it is in the log; the next one may go"),
-    rule("P8").stay(&[Reject, TakeNext]).because("who prompted is told why; a refusal uses up no number"),
+    rule("P7").stay(&[Accept, ClearSilences, TakeNext]).because("it is in the log; the next one may go"),
+    rule("P8").stay(&[Reject, ClearSilences, TakeNext]).because("who prompted is told why; a refusal uses up no number"),
     rule("P9").ignore(Stale).because("settled before"),
     rule("P10").go(BackingOff, &[HangUp, ArmBackoff])
         .because("not now is not no: it stays, as one that was sent, and goes again under its number, perhaps to \
@@ -198,8 +198,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("come back without the frame that was too large, or it would go on for ever"),
     rule("L6").go(Stopped, &[Release, FailAll, TellClosed])
         .because("sent away: every prompt that waits fails, with the reason"),
-    rule("L7").go(BackingOff, &[HangUp, ArmBackoff])
-        .because("half-open: the server has given it up, or soon will"),
+    rule("L7").go(BackingOff, &[HangUp, CountSilence, ArmBackoff])
+        .because("half-open, or one entry takes longer than the client waits: it waits twice as long from now on"),
     rule("L8").stay(&[ResetAttempts]).because("it has lasted"),
     rule("L9").go(Stopped, &[Release, TellClosed])
         .because("sent away, and not for good: what waits in the outbox stays for the next start, as after a stop"),
@@ -208,7 +208,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("L11").go(BackingOff, &[HangUp, Excuse, ArmBackoff])
         .because("a server that leaves may never answer, which says nothing of the cursor"),
     // follow-ups
-    rule("F1").go(Live, &[]).because("the screen shows what is"),
+    rule("F1").go(Live, &[ClearSilences])
+        .because("the screen shows what is; what took long is through"),
     rule("F2").go(Hidden, &[])
         .because("timers of a hidden page are late or never; the server keeps the place"),
     // late news

@@ -162,6 +162,15 @@ fn failures_count(view: &View<'_>) -> Result<(), String> {
     };
     ensure(next.failed_attaches == strikes, || {
         format!("{} hellos without a welcome are {}", before.failed_attaches, next.failed_attaches)
+    })?;
+    let silent = trigger == Trigger::Silent && view.was().is_welcomed() && !view.is_stale();
+    let caught_up = view.is() == State::Live && view.was() != State::Live;
+    let counted = before.silences().saturating_add(u8::from(silent));
+    let answered = matches!(trigger, Trigger::Accepted | Trigger::Refused);
+    let through = answered || caught_up && !next.outbox().is_under_way();
+    let silences = if through { 0 } else { counted };
+    ensure(next.silences() == silences, || {
+        format!("{} silences are {}", before.silences(), next.silences())
     })
 }
 
@@ -222,7 +231,8 @@ fn is_served(view: &View<'_>) -> bool {
     let now = |effect: &Effect| {
         matches!(effect, Effect::Arm { timer: Timer::Backoff, wait: Wait::Since { .. }, .. })
     };
-    let probe = Wait::Silence { ms: view.settings.probe_ms };
+    let ms = view.settings.patience(view.settings.probe_ms, view.before.silences());
+    let probe = Wait::Silence { ms };
     let probes = |effect: &Effect| matches!(effect, Effect::Arm { timer: Timer::Watchdog, wait, .. } if *wait == probe);
     let asks = view.did(|effect| *effect == Effect::SendPing) && view.did(probes);
     let resumes = view.did(|effect| *effect == Effect::SendResume);

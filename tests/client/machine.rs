@@ -111,6 +111,14 @@ impl Play {
             Some(*wait)
         })
     }
+
+    /// How long the watchdog that was wound up last waits, in milliseconds.
+    fn patience(&self) -> Option<u32> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Arm { timer: Timer::Watchdog, wait: Wait::Silence { ms }, .. } => Some(*ms),
+            _ => None,
+        })
+    }
 }
 
 const fn between(least_ms: u32, most_ms: u32) -> Wait {
@@ -534,6 +542,49 @@ fn hidden_it_says_so_and_shown_it_asks_whether_the_socket_lives() {
     assert_eq!(play.link.state(), State::Live);
     assert!(play.effects.contains(&Effect::SendPing));
     assert_eq!(play.fire(Timer::Watchdog), "L7");
+}
+
+/// An entry that takes longer than the silence would be begun again for ever.
+#[test]
+fn after_each_silence_it_waits_twice_as_long_until_it_has_caught_up() {
+    let mut play = Play::live(1);
+    assert_eq!(play.fire(Timer::Watchdog), "L7");
+    for (silence, probe) in [
+        (50_000, 10_000),
+        (100_000, 20_000),
+        (200_000, 40_000),
+        (400_000, 80_000),
+        (600_000, 160_000),
+        (600_000, 320_000),
+    ] {
+        play.opened();
+        play.welcome(2, 0, AttachOutcome::Resumed { from: Seq(2) });
+        assert_eq!(play.patience(), Some(silence));
+        play.feed(Event::Show { silent_ms: 0 });
+        assert_eq!(play.patience(), Some(probe), "its answer is behind the entry");
+        play.fire(Timer::Watchdog);
+    }
+    play.opened();
+    play.welcome(2, 0, AttachOutcome::Resumed { from: Seq(2) });
+    play.entry(2);
+    play.applied(2, false);
+    assert_eq!(play.link.state(), State::Live);
+    assert_eq!(play.patience(), Some(25_000));
+}
+
+/// The answer to a probe waits behind a prompt that goes up slowly.
+#[test]
+fn with_a_prompt_under_way_it_stays_patient_until_the_prompt_is_answered() {
+    let mut play = Play::live(1);
+    play.prompt(1);
+    play.fire(Timer::Watchdog);
+    play.opened();
+    play.welcome(1, 0, AttachOutcome::Resumed { from: Seq(2) });
+    assert_eq!((play.link.state(), play.link.silences()), (State::Live, 1));
+    play.feed(Event::Online);
+    assert_eq!(play.patience(), Some(10_000));
+    play.accepted(1);
+    assert_eq!((play.patience(), play.link.silences()), (Some(25_000), 0));
 }
 
 #[test]

@@ -82,6 +82,7 @@ mod dial;
 mod frame;
 mod incarnation;
 mod problem;
+mod signs;
 mod socket;
 mod task;
 mod timers;

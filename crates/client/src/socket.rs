@@ -1,6 +1,8 @@
 //! One socket, from its dial to its end, in a task of its own: a peer that does not read must not keep the
 //! client from noticing.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -13,8 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Code;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::config::Route;
-use super::dial::Stream;
 use super::problem::Problem;
+use super::signs::{LastSign, Watched};
 use outlive::wire::SUBPROTOCOL;
 
 /// How long a farewell may take.
@@ -44,13 +46,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Dials.
-    pub(super) fn dial(way: &Route, token: Option<String>) -> Wire {
+    /// Dials. What moves on the socket is a sign of its life.
+    pub(super) fn dial(way: &Route, token: Option<String>, sign: LastSign) -> Wire {
         let (up, queued) = mpsc::unbounded_channel();
         let (heard, down) = mpsc::channel(16);
         let way = way.clone();
         tokio::spawn(async move {
-            let end = live(&way, token.as_deref(), queued, &heard).await;
+            let end = live(&way, token.as_deref(), sign, queued, &heard).await;
             // The task does not listen any more if the wire was dropped.
             _ = heard.send(end).await;
         });
@@ -71,11 +73,12 @@ impl Wire {
 async fn live(
     way: &Route,
     token: Option<&str>,
+    sign: LastSign,
     mut queued: mpsc::UnboundedReceiver<String>,
     heard: &mpsc::Sender<Heard>,
 ) -> Heard {
     let dialled = tokio::select! {
-        dialled = dial(way, token) => dialled,
+        dialled = dial(way, token, sign) => dialled,
         // Given up: nothing is left of it.
         () = heard.closed() => return Heard::Lost,
     };
@@ -86,17 +89,28 @@ async fn live(
     if heard.send(Heard::Opened).await.is_err() {
         return farewell(socket).await;
     }
+    let mut flushed = true;
     loop {
         tokio::select! {
-            text = queued.recv() => match text {
+            text = queued.recv(), if flushed => match text {
                 Some(text) => {
-                    if socket.send(Message::text(text)).await.is_err() {
+                    if socket.feed(Message::text(text)).await.is_err() {
                         return Heard::Lost;
                     }
+                    flushed = false;
                 }
                 None => return farewell(socket).await,
             },
-            message = socket.next() => {
+            () = heard.closed(), if !flushed => return farewell(socket).await,
+            moved = flush_or_read(&mut socket, flushed) => {
+                let message = match moved {
+                    Moved::Flushed(Ok(())) => {
+                        flushed = true;
+                        continue;
+                    }
+                    Moved::Flushed(Err(_)) => return Heard::Lost,
+                    Moved::Read(message) => message,
+                };
                 let end = match message {
                     Some(Ok(Message::Text(text))) => {
                         if heard.send(Heard::Text(text.as_str().into())).await.is_err() {
@@ -119,7 +133,26 @@ async fn live(
     }
 }
 
-type Socket = WebSocketStream<Stream>;
+type Socket = WebSocketStream<Watched>;
+
+/// What a socket did.
+enum Moved {
+    Flushed(Result<(), Error>),
+    Read(Option<Result<Message, Error>>),
+}
+
+/// Reads, and flushes what is not flushed. A large frame is written while others are read.
+async fn flush_or_read(socket: &mut Socket, flushed: bool) -> Moved {
+    poll_fn(|cx| {
+        if !flushed {
+            if let Poll::Ready(done) = socket.poll_flush_unpin(cx) {
+                return Poll::Ready(Moved::Flushed(done));
+            }
+        }
+        socket.poll_next_unpin(cx).map(Moved::Read)
+    })
+    .await
+}
 
 /// Why there is no socket.
 fn unreached(error: &Error) -> Heard {
@@ -153,14 +186,14 @@ pub(super) fn bearer(token: &str) -> std::io::Result<HeaderValue> {
     Ok(shown)
 }
 
-async fn dial(way: &Route, token: Option<&str>) -> Result<Socket, Error> {
+async fn dial(way: &Route, token: Option<&str>, sign: LastSign) -> Result<Socket, Error> {
     let mut request = way.address.as_str().into_client_request()?;
     let headers = request.headers_mut();
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     if let Some(token) = token {
         headers.insert(header::AUTHORIZATION, bearer(token)?);
     }
-    let stream = way.dialer.dial(&way.target).await?;
+    let stream = Watched::new(way.dialer.dial(&way.target).await?, sign);
     let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
     Ok(socket)
 }

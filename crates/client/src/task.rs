@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::config::{Config, NEWS, Route, WAITING};
 use super::frame::Frame;
@@ -89,7 +88,7 @@ impl Task {
                 // What is not read cannot be heard: this silence is our own.
                 self.timers.heard();
             }
-            let timer = self.timers.next();
+            let next_timer = self.timers.next().map(|(_, at)| at);
             tokio::select! {
                 biased;
                 ask = asks.recv() => match ask {
@@ -104,7 +103,7 @@ impl Task {
                     Err(_) => self.discard(),
                 },
                 heard = next(&mut self.wire), if reads => self.hear(heard),
-                () = until(timer.map(|(_, at)| at)) => self.fire(timer),
+                () = until(next_timer) => self.fire(),
             }
         }
         self.feed(Event::Stop, Body::None);
@@ -345,8 +344,7 @@ impl Task {
 
     fn dial(&mut self) {
         let token = (self.config.token)();
-        self.wire = Some(Wire::dial(&self.way, token));
-        self.timers.dialled();
+        self.wire = Some(Wire::dial(&self.way, token, self.timers.dialled()));
     }
 
     fn save(&mut self) {
@@ -390,9 +388,9 @@ impl Task {
         self.waiting.push_back(Handed { update, applied });
     }
 
-    fn fire(&mut self, timer: Option<(Timer, Instant)>) {
-        let Some((timer, _)) = timer else { return };
-        if let Some(generation) = self.timers.generation(timer) {
+    fn fire(&mut self) {
+        // None is, if bytes have come meanwhile.
+        if let Some((timer, generation)) = self.timers.due() {
             self.feed(Event::Timer { timer, generation }, Body::None);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::config::random;
+use super::signs::LastSign;
 use outlive::client::{Jitter, Timer, Wait};
 use outlive::ids::Generation;
 
@@ -24,29 +25,30 @@ struct Clock {
 #[derive(Debug)]
 pub(super) struct Timers {
     clocks: BTreeMap<Timer, Clock>,
-    heard: Instant,
+    heard: LastSign,
     dialled: Option<Instant>,
 }
 
 impl Timers {
     pub(super) fn new() -> Timers {
-        Timers { clocks: BTreeMap::new(), heard: Instant::now(), dialled: None }
+        Timers { clocks: BTreeMap::new(), heard: LastSign::now(), dialled: None }
     }
 
     /// Something is heard.
-    pub(super) fn heard(&mut self) {
-        self.heard = Instant::now();
+    pub(super) fn heard(&self) {
+        self.heard.give();
     }
 
-    /// A socket is dialled, which is heard of from now on.
-    pub(super) fn dialled(&mut self) {
-        self.heard();
-        self.dialled = Some(self.heard);
+    /// A socket is dialled, which is heard of from now on: it gives its signs here.
+    pub(super) fn dialled(&mut self) -> LastSign {
+        self.heard = LastSign::now();
+        self.dialled = Some(self.heard.at());
+        self.heard.clone()
     }
 
     /// For how long nothing has been heard, in milliseconds.
     pub(super) fn silent_ms(&self) -> u32 {
-        millis(self.heard.elapsed())
+        millis(self.heard.at().elapsed())
     }
 
     /// Arms a timer. What the server says counts, but there is never more than one dial in `spacing_ms`.
@@ -71,18 +73,19 @@ impl Timers {
         self.clocks.remove(&timer);
     }
 
-    /// The timer that fires next, and when.
+    /// The timer that fires next, and when; a watchdog later, if something is heard until then.
     pub(super) fn next(&self) -> Option<(Timer, Instant)> {
         let due = |(timer, clock): (&Timer, &Clock)| {
-            let heard = clock.silence.map(|silence| self.heard + silence);
+            let heard = clock.silence.map(|silence| self.heard.at() + silence);
             (*timer, heard.map_or(clock.at, |heard| heard.max(clock.at)))
         };
         self.clocks.iter().map(due).min_by_key(|(_, at)| *at)
     }
 
-    /// The generation of a timer that is armed.
-    pub(super) fn generation(&self, timer: Timer) -> Option<Generation> {
-        self.clocks.get(&timer).map(|clock| clock.generation)
+    /// A timer that fires now, and its generation.
+    pub(super) fn due(&self) -> Option<(Timer, Generation)> {
+        let (timer, _) = self.next().filter(|(_, at)| *at <= Instant::now())?;
+        self.clocks.get(&timer).map(|clock| (timer, clock.generation))
     }
 }
 

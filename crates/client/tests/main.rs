@@ -5,4 +5,5 @@ mod driver;
 mod frames;
 mod hub;
 mod proxy;
+mod slow;
 mod tls;

@@ -428,6 +428,7 @@ fn normalise(now: &mut WorldState) {
     }
     link.generation = Generation(4);
     link.attempts = link.attempts.min(2);
+    link.silences = link.silences.min(1);
     for handed in &mut now.handed {
         handed.epoch = u32::from(handed.epoch == link.epoch);
     }

@@ -203,14 +203,14 @@ pub const SMALL: &[Scope] = &[
 
 /// How large they are: states and steps.
 pub const PINNED: &[(&str, u64, u64)] = &[
-    ("client_reconnects", 95_781, 611_834),
-    ("client_prompts", 215_446, 1_271_872),
+    ("client_reconnects", 174_864, 1_117_931),
+    ("client_prompts", 305_768, 1_810_845),
     ("client_refusals", 59_576, 213_147),
-    ("client_pages", 200_441, 1_040_143),
+    ("client_pages", 272_019, 1_399_582),
     ("client_closes", 321_199, 1_861_491),
-    ("client_drains", 92_897, 358_276),
-    ("client_losses", 188_309, 610_206),
-    ("client_rivals", 331_659, 1_163_775),
+    ("client_drains", 137_376, 529_579),
+    ("client_losses", 315_525, 1_006_404),
+    ("client_rivals", 555_203, 1_949_258),
     ("client_reloads", 75_617, 250_064),
     ("client_lies", 46_583, 247_316),
 ];

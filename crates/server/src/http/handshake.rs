@@ -1,7 +1,7 @@
 //! The handshake of a WebSocket over HTTP/1.1, and the transport that it leads to.
 //!
 //! It is done here, and not by axum, because axum's messages cannot be sent in [pieces](super::socket_io), and
-//! its sockets cannot be [gated](super::hello_gate).
+//! its sockets hide [the bytes](super::transport) beneath them.
 
 use std::future::Future;
 
@@ -19,16 +19,15 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::hello_gate::HelloGate;
 use super::limits::EndpointLimits;
 use super::problem::Problem;
+use super::transport::Transport;
 use outlive::wire::SUBPROTOCOL;
 
 /// The bytes behind a request that was upgraded.
 pub(super) type UpgradedIo = TokioIo<hyper::upgrade::Upgraded>;
 
-/// A transport that speaks WebSocket.
-pub(super) type Transport<T = UpgradedIo> = WebSocketStream<HelloGate<T>>;
+pub(super) type WebSocket<T = UpgradedIo> = WebSocketStream<Transport<T>>;
 
 /// How a socket reads and writes.
 pub(super) fn config(limits: &EndpointLimits) -> WebSocketConfig {
@@ -83,7 +82,7 @@ impl Handshake {
     /// Answers the request; `act` is given the transport when the answer is sent.
     pub(super) fn accept<Acts>(
         self,
-        act: impl FnOnce(Transport) -> Acts + Send + 'static,
+        act: impl FnOnce(WebSocket) -> Acts + Send + 'static,
     ) -> Response
     where
         Acts: Future<Output = ()> + Send + 'static,
@@ -92,7 +91,7 @@ impl Handshake {
         tokio::spawn(async move {
             // A connection that is gone by then is nobody's loss.
             let Ok(io) = upgrade.await else { return };
-            let io = HelloGate::new(TokioIo::new(io), hello_bytes);
+            let io = Transport::new(TokioIo::new(io), hello_bytes);
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
             act(socket).await;
         });

@@ -78,7 +78,8 @@ impl EndpointLimits {
         self
     }
 
-    /// The largest frame that a client may send over a WebSocket, in bytes. Default: 256 KiB.
+    /// The largest frame that a client may send over a WebSocket, in bytes. It may take as long as it takes, if a byte of
+    /// it comes within each two [pings](crate::hub::HubOptions::ping_interval). Default: 256 KiB.
     pub fn frame_bytes(mut self, bytes: usize) -> EndpointLimits {
         self.frame_bytes = bytes;
         self

@@ -108,7 +108,11 @@
 //! # Peers that are gone
 //! A WebSocket is pinged every [`ping_interval`](crate::hub::HubOptions::ping_interval), by a ping of WebSocket and by
 //! the frame `ping`, and given up after two intervals in which nothing came. Some proxies answer pings of WebSocket
-//! themselves, for a peer that is gone: so once a peer has answered the frame `ping`, only text counts.
+//! themselves, for a peer that is gone: so once a peer has answered the frame `ping`, only text counts. The bytes of a
+//! text that is under way count as it does, and so do those that the peer takes of a frame that has to wait for it. So
+//! a frame may take longer than two intervals, on a line however slow. A page sees no such bytes:
+//! [`body_bytes`](crate::hub::HubOptions::body_bytes) says how slow its line may be.
+//!
 //! The reader of a stream of events is sent the event `ping` as often, for a page that watches whether anything comes
 //! (a welcome's `ping_ms` says how often); it has no answer. What is sent to a reader that is gone
 //! waits in the system's buffers, and TCP may retry for a quarter of an hour if something is sent, or for ever if
@@ -136,7 +140,6 @@ mod endpoints;
 mod events;
 mod handshake;
 mod heartbeat;
-mod hello_gate;
 mod limits;
 mod origins;
 mod pending;
@@ -147,6 +150,7 @@ mod socket;
 mod socket_io;
 mod sse;
 mod throttle;
+mod transport;
 mod upgrade;
 
 pub use authorize::{Anyone, AuthError, AuthRequest, Authorize, Bearer, Grant};

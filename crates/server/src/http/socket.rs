@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::endpoints::Endpoints;
-use super::handshake::Transport;
+use super::handshake::WebSocket;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::origins::ForeignPage;
 use super::pending::{PendingAttach, Turned};
@@ -48,12 +48,12 @@ enum SocketEvent {
 }
 
 /// Serves a connection until it is over.
-pub(super) async fn serve(socket: Transport, endpoints: Endpoints, pending: Box<PendingAttach>) {
+pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<PendingAttach>) {
     run(SocketTask::new(socket, endpoints, Some(pending))).await;
 }
 
 /// Closes the connection of a page that may not connect.
-pub(super) async fn refuse(socket: Transport, endpoints: Endpoints, page: ForeignPage) {
+pub(super) async fn refuse(socket: WebSocket, endpoints: Endpoints, page: ForeignPage) {
     let mut task = SocketTask::new(socket, endpoints, None);
     task.fault = Some(page.to_string());
     task.link.close(CloseCode::Forbidden);
@@ -73,7 +73,7 @@ async fn run(mut task: Box<SocketTask>) {
 impl SocketTask {
     /// Boxed, or the futures that own it would have room for it twice.
     fn new(
-        socket: Transport,
+        socket: WebSocket,
         endpoints: Endpoints,
         pending: Option<Box<PendingAttach>>,
     ) -> Box<SocketTask> {
@@ -116,7 +116,7 @@ impl SocketTask {
                         | Message::Pong(_)
                         | Message::Close(_)
                         | Message::Frame(_) => {
-                            self.heartbeat.control_frame();
+                            self.heartbeat.control_frame(self.io.traffic());
                         }
                     }
                     closed |= matches!(message, Message::Close(_));
@@ -162,7 +162,7 @@ impl SocketTask {
         if self.link.phase() != Phase::Open {
             return;
         }
-        match self.heartbeat.check(!idle) {
+        match self.heartbeat.check(!idle, self.io.traffic()) {
             // One ping for the peer's WebSocket, which answers by itself, and one for its page, which cannot
             // see that.
             HeartbeatAction::Ping => {

@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::handshake::{Transport, UpgradedIo};
+use super::handshake::{UpgradedIo, WebSocket};
+use super::transport::Traffic;
 use outlive::CloseCode;
 
 /// An entry is written in pieces of so many bytes, each a frame of its message. The WebSocket copies what it is given,
@@ -25,7 +26,7 @@ const PIECE: usize = 16 << 10;
 /// Reads and writes.
 #[derive(Debug)]
 pub(super) struct SocketIo<T = UpgradedIo> {
-    socket: Transport<T>,
+    socket: WebSocket<T>,
     /// The next frame to write, and behind it the entries of a range. Both are empty once they are written.
     frame: Option<Message>,
     entries: std::vec::IntoIter<Bytes>,
@@ -72,7 +73,7 @@ pub(super) enum IoEvent {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> SocketIo<T> {
-    pub(super) fn new(socket: Transport<T>) -> SocketIo<T> {
+    pub(super) fn new(socket: WebSocket<T>) -> SocketIo<T> {
         let read_ready =
             Arc::new(ReadReady { ready: AtomicBool::new(true), task: AtomicWaker::new() });
         SocketIo {
@@ -86,6 +87,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> SocketIo<T> {
             unflushed: false,
             read_failed: false,
         }
+    }
+
+    /// The bytes that have moved.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.socket.get_ref().traffic()
     }
 
     /// Whether everything is written.
@@ -265,7 +271,7 @@ mod tests {
 
     use super::super::EndpointLimits;
     use super::super::handshake::config;
-    use super::super::hello_gate::HelloGate;
+    use super::super::transport::Transport;
 
     /// What the system takes for a peer that does not read.
     const SYSTEM: usize = 64 << 10;
@@ -273,7 +279,7 @@ mod tests {
     /// A socket, and the other end of its transport.
     async fn socket() -> (SocketIo<DuplexStream>, DuplexStream) {
         let (io, peer) = tokio::io::duplex(SYSTEM);
-        let (io, config) = (HelloGate::new(io, 1), config(&EndpointLimits::default()));
+        let (io, config) = (Transport::new(io, 1), config(&EndpointLimits::default()));
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         (SocketIo::new(socket), peer)
     }

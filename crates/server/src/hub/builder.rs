@@ -105,6 +105,7 @@ impl Builder {
     /// Outside of a tokio runtime.
     pub async fn build(self, worker: impl Worker) -> Result<Hub, BuildError> {
         let machine = Machine::new(self.limits)?;
+        self.options.warn_of_slow_lines();
         self.store.open().await?;
         let employer = Box::new(WorkerSpawner(Arc::new(worker)));
         let shared =

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use outlive::client::Settings;
+
+/// The slowest line on which the largest entry has to reach a page, in bytes a second.
+const SLOWEST_LINE: u64 = 8 << 10;
+
 /// What belongs to the hub, and not to the sessions' [`Limits`](outlive::Limits). Start from the default and set what
 /// is to differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +51,24 @@ impl HubOptions {
 
     /// How often an endpoint pings, and the hub asks whether the store is still its own. The welcome carries it to
     /// clients, in milliseconds. 25 seconds by default.
+    ///
+    /// A peer is given up after two intervals in which no byte moved; so one byte has to pass in that time, and so has
+    /// all that the buffers of the system and of proxies hold, since the answer to a ping waits behind it. The other
+    /// side of a large entry is [`body_bytes`](HubOptions::body_bytes).
     #[must_use]
     pub fn ping_interval(self, ping_interval: Duration) -> HubOptions {
         HubOptions { ping_interval, ..self }
     }
 
     /// The largest body of a prompt, an answer or a piece of output, in bytes. 4 MiB by default.
+    ///
+    /// A page sees no byte of an entry before all of it is there, and waits at most ten minutes for it
+    /// ([`Settings::patience_ms`]), or two and a half pings if those are longer. So this has to hold, or the entry is
+    /// begun again for ever:
+    ///
+    /// > `body_bytes` ≤ the slowest line, in bytes a second × the longest wait, in seconds
+    ///
+    /// With the defaults that is 7 KB/s. A hub that is built with more than 8 KiB/s for that wait logs a warning.
     #[must_use]
     pub fn body_bytes(self, body_bytes: usize) -> HubOptions {
         HubOptions { body_bytes, ..self }
@@ -78,6 +95,19 @@ impl HubOptions {
     #[must_use]
     pub fn held_bytes(self, held_bytes: usize) -> HubOptions {
         HubOptions { held_bytes, ..self }
+    }
+
+    /// Warns if a page may never get the largest entry.
+    pub(crate) fn warn_of_slow_lines(&self) {
+        let most = Duration::from_millis(Settings::default().patience_ms.into());
+        let most = most.max(self.ping_interval.saturating_mul(5) / 2).as_secs();
+        if self.body_bytes as u64 > SLOWEST_LINE.saturating_mul(most) {
+            tracing::warn!(
+                body_bytes = self.body_bytes,
+                "a page waits {most} s for an entry: the largest one needs a line of {} bytes a second",
+                self.body_bytes as u64 / most.max(1)
+            );
+        }
     }
 
     /// How many sessions are recovered at a time after a restart. 64 by default.

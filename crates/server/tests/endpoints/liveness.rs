@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
 use outlive_testkit::endpoints::{Server, freeze};
@@ -105,6 +106,50 @@ async fn who_has_answered_in_text_lives_by_text_alone() {
 #[tokio::test]
 async fn who_never_answers_in_text_lives_by_every_frame() {
     assert!(!is_lost_behind_a_proxy(false).await);
+}
+
+/// A frame of the WebSocket, as a client sends it: its head, with a mask of zeros, and its text.
+fn masked(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+    let mut frame = vec![0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0];
+    frame.extend(text.as_bytes());
+    frame
+}
+
+#[tokio::test]
+async fn who_has_answered_in_text_lives_by_the_bytes_of_a_message_too() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    let _frozen = freeze();
+    socket.say(&json!({ "t": "pong" })).await;
+    let prompt = json!({ "t": "prompt", "n": 1, "d": "x".repeat(180) }).to_string();
+    for byte in masked(&prompt) {
+        socket.0.get_mut().write_all(&[byte]).await.unwrap();
+        // By the time this is answered the server has read what was sent before.
+        server.get(&session).await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+    socket.until(|frame| frame["t"] == "accepted").await;
+}
+
+#[tokio::test]
+async fn who_takes_what_it_is_sent_lives_though_the_pings_are_behind_it() {
+    let server = Server::new().await;
+    let session = server.session().await;
+    let (mut socket, _) = server.attach(&session, "laptop", None).await;
+    let _frozen = freeze();
+    socket.say(&json!({ "t": "pong" })).await;
+    // More than the buffers on the way take.
+    socket.prompt(1, "long 20000").await;
+    for _ in 0..40 {
+        // It is told of the prompt, and never answers.
+        for _ in 0..400 {
+            socket.hear().await.unwrap();
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_ne!(server.get(&session).await.json()["state"], "DETACHED");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod bodies;
 mod held;
 mod incidents;
 mod leaving;
+mod options;
 mod prompts;
 mod simulation;
 mod store;
