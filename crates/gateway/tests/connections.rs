@@ -5,9 +5,10 @@ use std::time::Duration;
 use outlive_gateway::{Gateway, GatewayOptions};
 use outlive_server::hub::Hub;
 use outlive_testkit::endpoints::freeze;
+use outlive_testkit::hub::settle;
 use outlive_testkit::place::Place;
-use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 
 use super::backend::Backend;
 use super::logs::{hear, line};
@@ -47,6 +48,35 @@ async fn a_unix_socket_is_a_backend_too() {
         assert_eq!(stage.ended(number.try_into().unwrap()).await.outputs, ["well"]);
     }
     assert_eq!(backend.connections(), 1);
+}
+
+/// As a backend does that is started anew between two prompts, or that keeps no connection for long.
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_not_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let mut stage = stage_at(&base, GatewayOptions::default()).await;
+    stage.prompt(1, &"hello").await;
+    let mut stream = accept(&listener).await;
+    let response = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\nwell";
+    stream.write_all(response.as_bytes()).await.unwrap();
+    assert_eq!(stage.ended(1).await.outputs, ["well"]);
+    drop(stream);
+    settle().await;
+    stage.prompt(2, &"hello").await;
+    let mut backend = Backend::on(listener);
+    backend.call().await.send(200, "text/plain", "well").await;
+    assert_eq!(stage.ended(2).await.outputs, ["well"]);
+}
+
+/// A connection whose first request has come.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = soon(listener.accept()).await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"}}") {
+        soon(stream.read_buf(&mut request)).await.unwrap();
+    }
+    stream
 }
 
 /// Its port is taken, and nobody listens there.
@@ -112,12 +142,7 @@ async fn a_request_whose_connection_breaks_is_not_sent_again() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let mut stage = stage_at(&base, GatewayOptions::default()).await;
     stage.prompt(1, &"hello").await;
-    let (mut stream, _) = soon(listener.accept()).await.unwrap();
-    let mut request = Vec::new();
-    while !request.ends_with(b"}}") {
-        soon(stream.read_buf(&mut request)).await.unwrap();
-    }
-    drop(stream);
+    drop(accept(&listener).await);
     let ended = stage.ended(1).await;
     assert_eq!(ended.outcome, "failed");
     assert!(ended.error.contains("is not sent again"), "{}", ended.error);

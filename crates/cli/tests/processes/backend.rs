@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ use outlive_testkit::endpoints::{entry, outputs};
 
 /// A request, and where the pieces of its answer are put.
 struct Call {
+    path: String,
     key: String,
     json: Value,
     pieces: mpsc::Sender<Result<String, Infallible>>,
@@ -35,12 +35,14 @@ impl Call {
 
 async fn answer(
     State(calls): State<Arc<mpsc::UnboundedSender<Call>>>,
+    uri: Uri,
     headers: HeaderMap,
     Json(json): Json<Value>,
 ) -> Response {
     let key = headers["idempotency-key"].to_str().unwrap().to_owned();
     let (pieces, said) = mpsc::channel(1);
-    calls.send(Call { key, json, pieces }).unwrap();
+    let path = uri.path().to_owned();
+    calls.send(Call { path, key, json, pieces }).unwrap();
     let said = stream::unfold(said, async |mut said| Some((said.recv().await?, said)));
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(said)).into_response()
 }
@@ -48,7 +50,7 @@ async fn answer(
 /// A backend: where it is, and what it is asked.
 async fn backend() -> (String, mpsc::UnboundedReceiver<Call>) {
     let (sender, calls) = mpsc::unbounded_channel();
-    let app = Router::new().route("/answer", post(answer)).with_state(Arc::new(sender));
+    let app = Router::new().fallback(answer).with_state(Arc::new(sender));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/answer", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -100,4 +102,51 @@ async fn a_backends_answer_outlives_its_viewer_and_is_asked_for_once_over_a_kill
     drop(call);
     let frames = guard("the end", page.until(entry("turn_end"))).await;
     assert_eq!((outputs(&frames), *ends(&frames).last().unwrap()), (vec!["well"], "completed"));
+}
+
+#[tokio::test]
+async fn the_flags_of_a_backend_say_what_it_is_told() {
+    let folder = Folder::new("flags");
+    let (url, mut calls) = backend().await;
+    let [interrupt, closeout] =
+        ["interrupt", "closeout"].map(|path| url.replace("/answer", &format!("/{path}")));
+    let mut flags = vec!["--backend", &url, "--backend-interrupt", &interrupt];
+    flags.extend(["--backend-closeout", &closeout, "--backend-history-url", "http://here"]);
+    let server = Serving::start("127.0.0.1:0", &folder.file("outlive.db"), &flags).await;
+    let session = server.site.session().await;
+    let (mut page, _) = server.site.attach(&session, "page", None).await;
+    page.prompt(1, "hello").await;
+    let call = guard("a request", calls.recv()).await.unwrap();
+    let history = json!({ "url": format!("http://here{session}/events?until=head") });
+    assert_eq!((call.path.as_str(), &call.json["history"]), ("/answer", &history));
+    page.say(&json!({ "t": "interrupt", "turn": 1 })).await;
+    let told = guard("a request", calls.recv()).await.unwrap();
+    assert_eq!((told.path.as_str(), &told.json["turn"]), ("/interrupt", &json!(1)));
+    drop(told);
+    guard("the close", call.pieces.closed()).await;
+    page.say(&json!({ "t": "stop", "incarnation": 1 })).await;
+    let goodbye = guard("a request", calls.recv()).await.unwrap();
+    assert_eq!((goodbye.path.as_str(), &goodbye.json["history"]), ("/closeout", &history));
+    goodbye.say("goodbye").await;
+    drop(goodbye);
+    let frames = guard("the end", page.until(entry("end"))).await;
+    assert_eq!(
+        (outputs(&frames), ends(&frames)),
+        (vec!["goodbye"], vec!["interrupted", "closing", "end"])
+    );
+}
+
+#[tokio::test]
+async fn a_turn_that_takes_too_long_fails() {
+    let folder = Folder::new("timeout");
+    let (url, mut calls) = backend().await;
+    let flags = ["--backend", &url, "--turn-timeout", "1"];
+    let server = Serving::start("127.0.0.1:0", &folder.file("outlive.db"), &flags).await;
+    let session = server.site.session().await;
+    let (mut page, _) = server.site.attach(&session, "page", None).await;
+    page.prompt(1, "hello").await;
+    let call = guard("a request", calls.recv()).await.unwrap();
+    guard("the close", call.pieces.closed()).await;
+    let frames = guard("the end", page.until(entry("end"))).await;
+    assert_eq!(ends(&frames), ["failed", "end"]);
 }
