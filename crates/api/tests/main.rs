@@ -10,6 +10,7 @@ const CRATES: &[(&str, &str)] = &[
     ("outlive-checker", "crates/checker"),
     ("outlive-server", "crates/server"),
     ("outlive-client", "crates/client"),
+    ("outlive-gateway", "crates/gateway"),
 ];
 
 #[test]

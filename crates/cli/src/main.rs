@@ -31,7 +31,7 @@ enum Command {
     Docs(docs::Docs),
     Replay(replay::Replay),
     #[cfg(feature = "serve")]
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
 }
 
 impl Command {

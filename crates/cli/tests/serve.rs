@@ -40,3 +40,29 @@ fn wrong_flags_end_with_2() {
     }
     assert!(run(&["serve", "--help"]).out.contains("Examples:"));
 }
+
+#[test]
+fn a_backend_that_is_no_url_is_named_with_what_would_be_right_and_nothing_is_started() {
+    let place = Place::new();
+    let store = place.file();
+    let base = ["serve", "--listen", "127.0.0.1:0", "--store", store.to_str().unwrap()];
+    let right = "http://localhost:8000/answer";
+    for (flags, parts) in [
+        (&["--backend", "localhost:8000/answer"][..], &["--backend <URL>", right][..]),
+        (&["--backend", "unix:app.sock"], &["absolute path", "unix:/run/app.sock:/answer"]),
+        (
+            &["--backend", right, "--backend-closeout", "/closeout"],
+            &["--backend-closeout", "http://"],
+        ),
+        (&["--backend", right, "--backend-history-url", "unix:/run/a.sock"], &["http or https"]),
+        (&["--backend", right, "--backend-interrupt-timeout", "10"], &["10 is not in 1..=9"]),
+        (&["--backend-interrupt", right], &["--backend <URL>"]),
+    ] {
+        let run = run(&[&base, flags].concat());
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{flags:?}");
+        for part in parts {
+            assert!(run.err.contains(part), "{} has no {part}", run.err);
+        }
+    }
+    assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 0);
+}

@@ -1,5 +1,6 @@
-//! `outlive serve`: a server to try, with a page.
+//! `outlive serve`: a server with a page, whose prompts a backend answers, or a demo.
 
+mod backend;
 mod demo;
 mod numbers;
 mod page;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
+use outlive::Limits;
 use outlive_server::http::{
     self, Anyone, Bearer, EndpointLimits, Endpoints, Origins, ShutdownCause, endpoints,
 };
@@ -21,6 +23,7 @@ use outlive_server::store::{self, Sqlite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::backend::Backend;
 use self::watch::{Watch, Watching};
 use crate::Exit;
 use crate::output::fail;
@@ -52,6 +55,12 @@ pub(crate) struct Serve {
     /// Pages of this origin may connect too, as in `https://example.org`.
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
+    /// End a turn that takes longer than so many seconds, as failed, and its session with it. Without it a turn may take
+    /// for ever.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
+    turn_timeout: Option<u32>,
+    #[command(flatten)]
+    backend: Backend,
 }
 
 const EXAMPLES: &str = "\
@@ -59,6 +68,8 @@ Examples:
   outlive serve                                   a page at http://127.0.0.1:7878; kill it, start it
                                                   again: the sessions are there, in outlive.db
   outlive serve --store memory                    sessions that end with the process
+  outlive serve --backend http://127.0.0.1:8000/answer
+                                                  your program answers: docs/gateway.md
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
   outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
 
@@ -108,6 +119,7 @@ impl Serve {
         let unusable = |path: &Path, why: &dyn std::fmt::Display| {
             format!("{} cannot be used: {why}", path.display())
         };
+        let gateway = self.backend.gateway().map_err(|why| format!("--backend: {why}"))?;
         // Whoever asks it to leave while it starts is heard, and does not kill it.
         let asked_to_leave = asked().map_err(|why| format!("cannot hear signals: {why}"))?;
         // Before the store: without a port no file is created, and no store is taken from another process.
@@ -118,7 +130,11 @@ impl Serve {
         let watch = Watch::new(self.record.as_deref())
             .map_err(|why| unusable(self.record.as_deref().unwrap_or(Path::new("")), &why))?;
         let watch = Arc::new(watch);
-        let builder = Hub::builder().observer(Watching(Arc::clone(&watch)));
+        let limits = Limits {
+            turn_ms: self.turn_timeout.map(|seconds| seconds.saturating_mul(1_000)),
+            ..Limits::default()
+        };
+        let builder = Hub::builder().limits(limits).observer(Watching(Arc::clone(&watch)));
         let (builder, file) = if self.store == Path::new("memory") {
             (builder, None)
         } else {
@@ -131,7 +147,11 @@ impl Serve {
             let file = opened.map_err(|why| unusable(&self.store, &why))?;
             (builder.store(file.clone()), Some(file))
         };
-        let hub = builder.build(demo::Demo).await.map_err(|why| unusable(&self.store, &why))?;
+        let built = match gateway {
+            Some(gateway) => builder.build(gateway).await,
+            None => builder.build(demo::Demo).await,
+        };
+        let hub = built.map_err(|why| unusable(&self.store, &why))?;
         let stop = CancellationToken::new();
         let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
         println!("{}", self.greeting(at));
@@ -203,12 +223,17 @@ impl Serve {
         } else {
             format!("sessions are in {}", self.store.display())
         };
+        let answers = match self.backend.url() {
+            Some(url) => format!("prompts are posted to {url}"),
+            None => "a demo answers; --backend URL has your own program answer".to_owned(),
+        };
         format!(
             "a page to try: {base}/{fragment}
 or by hand:
   curl{header} -X POST {base}/sessions
   curl{header} -N {base}/sessions/s_…/events
   curl{header} {base}/sessions/s_…/prompts -H 'Idempotency-Key: me.1' -d '\"hello\"'
+{answers}
 {kept}; Ctrl-C leaves in good order"
         )
     }

@@ -1,8 +1,11 @@
 //! Real processes and real sockets: what is promised, held against signals, full disks and other people's
 //! clients.
 
+mod backend;
 mod child;
 mod driver;
+#[cfg(unix)]
+mod frameworks;
 mod kill;
 mod leaving;
 mod others;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::store::{Cause, SessionId, Store, StoreError};
 use outlive::ids::Seq;
 use outlive::wire::Entry;
@@ -22,6 +24,9 @@ impl fmt::Debug for History {
 
 /// How much is read at a time, in bytes.
 const PAGE: usize = 256 << 10;
+
+/// How many entries are read back at a time.
+const BLOCK: usize = 256;
 
 impl History {
     /// The last entry that was trimmed, or 0: then [`entries`](History::entries) gives the whole conversation. What
@@ -101,15 +106,75 @@ impl History {
     /// The store does not answer, or holds what is no entry.
     pub async fn entries(&self) -> Result<Vec<(Seq, Entry)>, StoreError> {
         let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
-        let (mut from, head) = (stored.snapshot.log.base.next(), stored.snapshot.log.head);
+        let lines = self.lines(stored.snapshot.log.base.next(), stored.snapshot.log.head).await?;
+        lines.into_iter().map(|(seq, line)| Ok((seq, parse(&line)?))).collect()
+    }
+
+    /// The newest entries, in order, each with its place: at most so many, and at most so many bytes of them as they
+    /// are stored. It reads little more than it returns, however long the log is. The conversation is whole if the
+    /// first one is the entry 1.
+    ///
+    /// # Errors
+    /// As [`entries`](History::entries).
+    pub async fn latest(
+        &self,
+        entries: usize,
+        bytes: usize,
+    ) -> Result<Vec<(Seq, Entry)>, StoreError> {
+        let mut base = None;
+        loop {
+            let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
+            let log = stored.snapshot.log;
+            match self.last_lines(log.base.next(), log.head, entries, bytes).await {
+                // It was trimmed while it was read: what is left is newer.
+                Err(StoreError::Trimmed) if base.is_none_or(|before| before < log.base) => {
+                    base = Some(log.base);
+                }
+                Err(why) => return Err(why),
+                Ok(lines) => {
+                    return lines.into_iter().map(|(seq, line)| Ok((seq, parse(&line)?))).collect();
+                }
+            }
+        }
+    }
+
+    /// The last lines of a range, read back from its end.
+    async fn last_lines(
+        &self,
+        first: Seq,
+        head: Seq,
+        entries: usize,
+        bytes: usize,
+    ) -> Result<Vec<(Seq, Bytes)>, StoreError> {
+        let (mut newest, mut to, mut count, mut size) = (Vec::new(), head, 0, 0);
+        'full: while first <= to && count < entries {
+            let block = BLOCK.min(entries - count);
+            let from = Seq(to.0.saturating_sub(u64::try_from(block - 1).unwrap_or(u64::MAX)));
+            let from = from.max(first);
+            for (seq, line) in self.lines(from, to).await?.into_iter().rev() {
+                size += line.len();
+                if size > bytes {
+                    break 'full;
+                }
+                count += 1;
+                newest.push((seq, line));
+            }
+            to = from.previous();
+        }
+        newest.reverse();
+        Ok(newest)
+    }
+
+    /// The lines of a range, in order, each with its place.
+    async fn lines(&self, mut from: Seq, to: Seq) -> Result<Vec<(Seq, Bytes)>, StoreError> {
         let mut all = Vec::new();
-        while from <= head {
-            let page = self.store.read(&self.session, from, head, PAGE).await?;
+        while from <= to {
+            let page = self.store.read(&self.session, from, to, PAGE).await?;
             if page.is_empty() {
                 return Err(StoreError::Corrupt("a range is read as nothing".into()));
             }
             for line in page {
-                all.push((from, parse(&line)?));
+                all.push((from, line));
                 from = from.next();
             }
         }

@@ -8,7 +8,7 @@ use outlive_server::hub::{
 use outlive_server::store::Store as _;
 use serde_json::value::RawValue;
 
-use outlive_testkit::hub::{Scene, Stage, n, settle};
+use outlive_testkit::hub::{Fault, Scene, Stage, n, settle};
 
 /// A worker that reads its history when it starts, as one with a memory does.
 struct Mirror;
@@ -83,6 +83,34 @@ async fn a_history_says_where_it_begins() {
     assert_eq!((history.base().await, places), (Ok(Seq(5)), vec![6, 7, 8, 9]));
     stage.hub.forget(&session).await.unwrap();
     assert_eq!(history.base().await, Ok(Seq(0)), "there is no such session");
+    stage.done();
+}
+
+/// A worker that is sent only so much of a long conversation does not read all of it.
+#[tokio::test(start_paused = true)]
+async fn the_newest_entries_are_read_back_from_the_head_within_bounds() {
+    let (stage, store) = Stage::faulty().await;
+    let session = stage.session().await;
+    let history = stage.hub.history(&session);
+    let places = async |entries, bytes| {
+        let latest = history.latest(entries, bytes).await.unwrap();
+        latest.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>()
+    };
+    assert_eq!(places(10, 10_000).await, [0; 0], "nothing is said yet");
+    stage.prompt(&session, 1, &Scene::Say(600)).await.unwrap();
+    settle().await;
+    let all: Vec<u64> = (1..=602).collect();
+    assert_eq!(places(usize::MAX, usize::MAX).await, all);
+    assert_eq!(places(602, usize::MAX).await, all);
+    assert_eq!(places(300, usize::MAX).await, all[302..]);
+    assert_eq!(places(0, usize::MAX).await, [0; 0]);
+    let last = history.entries().await.unwrap().pop().unwrap().1;
+    let size = serde_json::to_vec(&last).unwrap().len();
+    assert_eq!(places(usize::MAX, size).await, [602]);
+    assert_eq!(places(usize::MAX, size - 1).await, [0; 0]);
+    // One block is enough: the second read would fail.
+    store.reads([Fault::None, Fault::None, Fault::Fails]);
+    assert_eq!(places(usize::MAX, size).await, [602]);
     stage.done();
 }
 

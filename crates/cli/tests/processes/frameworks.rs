@@ -1,0 +1,81 @@
+//! The endpoints of docs/gateway.md, in the frameworks that they are written for, behind `outlive serve --backend`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+use super::child::{Folder, Serving};
+use super::kill::guard;
+use super::stage::ends;
+use outlive_testkit::endpoints::{entry, outputs};
+use outlive_testkit::skip::skip;
+
+/// A block of the page.
+fn block(name: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/gateway.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once(&format!("<!-- backend: {name} -->")).unwrap();
+    let (block, _) = rest.split_once(&format!("<!-- /backend: {name} -->")).unwrap();
+    let (_, code) = block.trim().split_once('\n').unwrap();
+    code.trim_end_matches("```").to_owned()
+}
+
+/// What a command prints, if it can be run; otherwise the test is skipped.
+async fn printed(tool: &str, words: &[&str]) -> Option<String> {
+    let output = Command::new(tool).args(words).output().await;
+    let printed = output.ok().filter(|output| output.status.success());
+    if printed.is_none() {
+        skip(&format!("`{tool} {}` to succeed", words.join(" ")));
+    }
+    printed.map(|output| String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+fn spawn(command: &mut Command, folder: &Folder) -> Child {
+    command.current_dir(folder.path()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Two prompts to an endpoint that listens on a socket of its folder, perhaps a little later.
+async fn answers(folder: &Folder) {
+    let url = format!("unix:{}:/answer", folder.file("app.sock").display());
+    let file = folder.file("outlive.db");
+    let server = Serving::start("127.0.0.1:0", &file, &["--backend", &url]).await;
+    let session = server.site.session().await;
+    let (mut page, _) = server.site.attach(&session, "page", None).await;
+    for (n, prompt) in [(1, "hello"), (2, "again")] {
+        page.prompt(n, prompt).await;
+        let frames = guard("the end", page.until(entry("turn_end"))).await;
+        assert_eq!(ends(&frames), ["completed"], "{frames:?}");
+        assert_eq!(outputs(&frames), ["You ", "said: ", &format!("{prompt} ")]);
+    }
+}
+
+#[tokio::test]
+async fn the_endpoint_in_fastapi_answers() {
+    let import = ["-c", "import fastapi, uvicorn"];
+    let Some(_) = printed("python3", &import).await else { return };
+    let folder = Folder::new("fastapi");
+    fs::write(folder.file("app.py"), block("fastapi")).unwrap();
+    let mut uvicorn = Command::new("python3");
+    uvicorn.args(["-m", "uvicorn", "app:app", "--uds", "app.sock"]);
+    let _uvicorn = spawn(&mut uvicorn, &folder);
+    answers(&folder).await;
+}
+
+#[tokio::test]
+async fn the_endpoint_in_express_answers() {
+    let resolve = ["-p", "require.resolve('express')"];
+    let Some(express) = printed("node", &resolve).await else { return };
+    let folder = Folder::new("express");
+    // Modules are looked for in the folders above, and nowhere else.
+    let modules = PathBuf::from(express).parent().unwrap().parent().unwrap().to_owned();
+    std::os::unix::fs::symlink(modules, folder.file("node_modules")).unwrap();
+    let code = block("express");
+    let here = "listen(8000, \"127.0.0.1\")";
+    assert!(code.contains(here), "{code}");
+    fs::write(folder.file("app.mjs"), code.replace(here, "listen(\"app.sock\")")).unwrap();
+    let _node = spawn(Command::new("node").arg("app.mjs"), &folder);
+    answers(&folder).await;
+}

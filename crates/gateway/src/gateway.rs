@@ -1,0 +1,178 @@
+//! The worker.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Response;
+use hyper::body::Incoming;
+use outlive_server::hub::{CloseoutContext, Failure, Turn, Worker, WorkerContext};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::backend_url::BackendUrl;
+use super::client::{Target, root};
+use super::options::{GatewayOptions, History};
+use super::output::Output;
+use super::request::{self, Posted};
+use super::response;
+
+/// A worker that asks a backend. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    backend: Target,
+    interrupt: Option<Target>,
+    closeout: Option<Target>,
+    history: History,
+    start_timeout: Duration,
+    interrupt_timeout: Duration,
+    closeout_timeout: Duration,
+    entry_bytes: usize,
+}
+
+/// Why there can be no gateway: nothing that time would heal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatewayError {
+    /// A URL begins with `https`, and the machine has no certificates that it trusts.
+    #[error("this machine trusts no certificates, so no backend can be known by https: {why}")]
+    NoRoots {
+        /// What was found instead.
+        why: String,
+    },
+    /// A URL names a Unix socket, and the system has none.
+    #[error("this system has no Unix sockets")]
+    NoUnixSockets,
+}
+
+/// A backend that is started anew is there again soon: the first wait between two tries to connect …
+const FIRST: Duration = Duration::from_millis(100);
+/// … and the longest.
+const LONGEST: Duration = Duration::from_secs(2);
+
+impl Gateway {
+    /// A gateway to this backend. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// What the URLs need is not there.
+    pub fn new(backend: BackendUrl, options: GatewayOptions) -> Result<Gateway, GatewayError> {
+        let GatewayOptions {
+            interrupt,
+            closeout,
+            history,
+            start_timeout,
+            interrupt_timeout,
+            closeout_timeout,
+            entry_bytes,
+        } = options;
+        Ok(Gateway {
+            backend: Target::new(backend)?,
+            interrupt: interrupt.map(Target::new).transpose()?,
+            closeout: closeout.map(Target::new).transpose()?,
+            history,
+            start_timeout,
+            interrupt_timeout,
+            closeout_timeout,
+            entry_bytes,
+        })
+    }
+
+    /// A turn, from its prompt to the end of the response.
+    async fn exchange(&self, turn: &Turn) -> Result<(), Failure> {
+        let Posted { key, json } = request::prompt(turn, &self.history).await?;
+        let response = self.send(&key, json).await?;
+        Ok(response::read(response, Output::Turn(turn), self.entry_bytes).await?)
+    }
+
+    /// Sends a prompt, once: it is tried again only while there is no connection that it could have gone over.
+    async fn send(&self, key: &str, json: Bytes) -> Result<Response<Incoming>, Failure> {
+        let (began, mut wait) = (Instant::now(), FIRST);
+        loop {
+            let why = match self.backend.post(key, json.clone()).await {
+                Ok(response) => return Ok(response),
+                Err(why) => why,
+            };
+            let (url, root) = (&self.backend.url, root(&why));
+            if !why.is_connect() {
+                let text = format!(
+                    "the connection to the backend broke before it answered: {root}; the prompt may have reached \
+                     it, and is not sent again"
+                );
+                return Err(text.into());
+            }
+            let tried = began.elapsed();
+            let left = self.start_timeout.saturating_sub(tried);
+            if left.is_zero() {
+                tracing::warn!(%url, why = %root, "the backend cannot be reached");
+                let seconds = tried.as_secs();
+                return Err(format!("the backend cannot be reached for {seconds} s: {root}").into());
+            }
+            if wait == FIRST {
+                tracing::warn!(%url, why = %root, "the backend cannot be reached, and is tried again");
+            } else {
+                tracing::debug!(%url, why = %root, "the backend cannot be reached, and is tried again");
+            }
+            sleep(wait.min(left)).await;
+            wait = (2 * wait).min(LONGEST);
+        }
+    }
+
+    /// Says that a turn is to stop.
+    async fn tell(&self, target: &Target, turn: &Turn) {
+        let Posted { key, json } = request::interrupt(turn);
+        let (session, turn) = (turn.session(), turn.id());
+        match timeout(self.interrupt_timeout, target.post(&key, json)).await {
+            Ok(Ok(response)) if response.status().is_success() => {}
+            Ok(Ok(response)) => {
+                let status = response.status();
+                tracing::warn!(%session, %turn, %status, "the backend refused an interrupt");
+            }
+            Ok(Err(why)) => {
+                let why = root(&why);
+                tracing::warn!(%session, %turn, %why, "the backend could not be told of an interrupt");
+            }
+            Err(_) => {
+                tracing::warn!(%session, %turn, "the backend did not answer an interrupt in time");
+            }
+        }
+    }
+
+    async fn say_goodbye(&self, target: &Target, context: &CloseoutContext) -> Result<(), Failure> {
+        let Posted { key, json } = request::closeout(context, &self.history).await?;
+        let response = target.post(&key, json).await.map_err(|why| root(&why))?;
+        Ok(response::read(response, Output::Closeout(context), self.entry_bytes).await?)
+    }
+}
+
+impl Worker for Gateway {
+    type Run = ();
+
+    async fn start(&self, _: WorkerContext) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn answer(&self, (): &mut (), turn: Turn) -> Result<(), Failure> {
+        // Dropped at the end, and not before the backend is told: then the connection closes.
+        let mut exchange = pin!(self.exchange(&turn));
+        let ended = tokio::select! {
+            biased;
+            () = turn.cancellation().cancelled() => Ok(()),
+            ended = &mut exchange => ended,
+        };
+        if turn.cancellation().is_cancelled() {
+            if let Some(target) = &self.interrupt {
+                self.tell(target, &turn).await;
+            }
+        }
+        ended
+    }
+
+    async fn close_out(&self, (): (), context: CloseoutContext) {
+        let Some(target) = &self.closeout else { return };
+        let session = context.context().session();
+        match timeout(self.closeout_timeout, self.say_goodbye(target, &context)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => tracing::warn!(%session, %why, "the backend failed to close out"),
+            Err(_) => tracing::warn!(%session, "the backend did not close out in time"),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What is sent to a backend.
+
+use bytes::Bytes;
+use outlive::ids::{Incarnation, Seq};
+use outlive::wire::Entry;
+use outlive_server::hub::{CloseoutContext, Turn, WorkerContext};
+use outlive_server::store::StoreError;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::options::History;
+
+/// The JSON of a request, and the name under which it happens once.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(crate) key: String,
+    pub(crate) json: Bytes,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    session: &'a str,
+    incarnation: Incarnation,
+    turn: Seq,
+    client: &'a str,
+    prompt: &'a RawValue,
+    history: Conversation,
+}
+
+#[derive(Serialize)]
+struct Interrupt<'a> {
+    session: &'a str,
+    incarnation: Incarnation,
+    turn: Seq,
+}
+
+#[derive(Serialize)]
+struct Closeout<'a> {
+    session: &'a str,
+    incarnation: Incarnation,
+    history: Conversation,
+}
+
+/// What was said before.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Conversation {
+    Entries {
+        /// Whether nothing is left out.
+        complete: bool,
+        entries: Vec<Placed>,
+    },
+    Url {
+        url: String,
+    },
+}
+
+/// An entry of the log with its place, as `{"seq":1,"entry":"prompt",…}`.
+struct Placed(Seq, Entry);
+
+impl Serialize for Placed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Flat<'a> {
+            seq: Seq,
+            #[serde(flatten)]
+            entry: &'a Entry,
+        }
+        Flat { seq: self.0, entry: &self.1 }.serialize(serializer)
+    }
+}
+
+pub(crate) async fn prompt(turn: &Turn, history: &History) -> Result<Posted, StoreError> {
+    let context = turn.context();
+    let json = Answer {
+        session: turn.session().as_str(),
+        incarnation: context.incarnation(),
+        turn: turn.id(),
+        client: turn.client(),
+        prompt: serde_json::from_str(turn.prompt().as_str()).unwrap_or(RawValue::NULL),
+        history: conversation(context, history, Some(turn.id())).await?,
+    };
+    Ok(posted(format!("{}/{}", turn.session(), turn.id()), &json))
+}
+
+pub(crate) fn interrupt(turn: &Turn) -> Posted {
+    let (session, incarnation) = (turn.session().as_str(), turn.context().incarnation());
+    let json = Interrupt { session, incarnation, turn: turn.id() };
+    posted(format!("{session}/{}/interrupt", turn.id()), &json)
+}
+
+pub(crate) async fn closeout(
+    closeout: &CloseoutContext,
+    history: &History,
+) -> Result<Posted, StoreError> {
+    let context = closeout.context();
+    let (session, incarnation) = (context.session().as_str(), context.incarnation());
+    let history = conversation(context, history, None).await?;
+    let json = Closeout { session, incarnation, history };
+    Ok(posted(format!("{session}/closeout/{incarnation}"), &json))
+}
+
+fn posted(key: String, json: &impl Serialize) -> Posted {
+    let json = serde_json::to_vec(json).expect("all that is sent has a JSON form");
+    Posted { key, json: json.into() }
+}
+
+/// What was said before a turn: its own prompt, and those that wait behind it, are left out.
+async fn conversation(
+    context: &WorkerContext,
+    history: &History,
+    turn: Option<Seq>,
+) -> Result<Conversation, StoreError> {
+    match history {
+        History::Url(base) => {
+            let url = format!("{base}/sessions/{}/events?until=head", context.session());
+            Ok(Conversation::Url { url })
+        }
+        History::Entries { entries: 0, .. } | History::Entries { bytes: 0, .. } => {
+            Ok(Conversation::Entries { complete: false, entries: Vec::new() })
+        }
+        History::Entries { entries, bytes } => {
+            let mut latest = context.history().latest(*entries, *bytes).await?;
+            let complete = latest.first().is_some_and(|(seq, _)| *seq == Seq(1));
+            latest.retain(|(seq, entry)| {
+                let waits = turn.is_some_and(|turn| *seq >= turn);
+                !(waits && matches!(entry, Entry::Prompt { .. }))
+            });
+            let entries = latest.into_iter().map(|(seq, entry)| Placed(seq, entry)).collect();
+            Ok(Conversation::Entries { complete, entries })
+        }
+    }
+}
