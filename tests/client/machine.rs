@@ -114,9 +114,12 @@ impl Play {
 
     /// How long the watchdog that was wound up last waits, in milliseconds.
     fn patience(&self) -> Option<u32> {
-        self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Arm { timer: Timer::Watchdog, wait: Wait::Silence { ms }, .. } => Some(*ms),
-            _ => None,
+        self.effects.iter().rev().find_map(|effect| {
+            let Effect::Arm { timer: Timer::Watchdog, wait: Wait::Silence { ms }, .. } = effect
+            else {
+                return None;
+            };
+            Some(*ms)
         })
     }
 }

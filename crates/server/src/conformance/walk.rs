@@ -72,9 +72,10 @@ impl WalkedSession {
             (12..=13, Some(turn), _) => Event::Asked { incarnation, turn },
             (14, _, _) => {
                 let ask = some(session.asks(), rng.below(9)).unwrap_or(Seq(1));
-                match rng.one_in(3) {
-                    true => Event::Withdrawn { incarnation, ask },
-                    false => Event::Answer { client, ask },
+                if rng.one_in(3) {
+                    Event::Withdrawn { incarnation, ask }
+                } else {
+                    Event::Answer { client, ask }
                 }
             }
             (15, Some(turn), _) => {

@@ -111,7 +111,7 @@ async fn who_never_answers_in_text_lives_by_every_frame() {
 /// A frame of the WebSocket, as a client sends it: its head, with a mask of zeros, and its text.
 fn masked(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len()).unwrap().to_be_bytes();
-    let mut frame = vec![0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0];
+    let mut frame = vec![0x81, 0x80 | 0x7e, length[0], length[1], 0, 0, 0, 0];
     frame.extend(text.as_bytes());
     frame
 }
