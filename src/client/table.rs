@@ -134,7 +134,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("P6").refuse(NotOpen)
         .because("when there is a connection again, what it is about may be over: the user decides then"),
     rule("P7").stay(&[Accept, ClearSilences, TakeNext]).because("it is in the log; the next one may go"),
-    rule("P8").stay(&[Reject, ClearSilences, TakeNext]).because("who prompted is told why; a refusal uses up no number"),
+    rule("P8").stay(&[Reject, ClearSilences, TakeNext])
+        .because("who prompted is told why; a refusal uses up no number"),
     rule("P9").ignore(Stale).because("settled before"),
     rule("P10").go(BackingOff, &[HangUp, ArmBackoff])
         .because("not now is not no: it stays, as one that was sent, and goes again under its number, perhaps to \

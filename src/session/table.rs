@@ -19,14 +19,14 @@ use State::*;
 /// What a state does when it is entered and when it is left, whichever rule leads there.
 #[rustfmt::skip]
 pub const STATES: &[StateOps<State, Op>] = &[
-    //    state      on entry                               on exit
-    state(Created,   &[],                                   &[Disarm(Idle)]),
-    state(Starting,  &[Arm(Start), StartWorker],            &[Disarm(Start)]),
-    state(Active,    &[],                                   &[]),
-    state(Detached,  &[Arm(Detach)],                        &[Disarm(Detach)]),
-    state(Suspended, &[PinLog, Arm(Grace)],                 &[]),
+    //    state      on entry                                         on exit
+    state(Created,   &[],                                             &[Disarm(Idle)]),
+    state(Starting,  &[Arm(Start), StartWorker],                      &[Disarm(Start)]),
+    state(Active,    &[],                                             &[]),
+    state(Detached,  &[Arm(Detach)],                                  &[Disarm(Detach)]),
+    state(Suspended, &[PinLog, Arm(Grace)],                           &[]),
     state(Closing,   &[UnpinLog, DisarmAll, Arm(Closeout), CloseOut], &[Disarm(Closeout)]),
-    state(Ended,     &[UnpinLog, DisarmAll],                &[]),
+    state(Ended,     &[UnpinLog, DisarmAll],                          &[]),
 ];
 
 /// Which rule answers. `ACTIVE`, `DETACHED` and `SUSPENDED` treat the worker alike, for the work does not

@@ -331,39 +331,24 @@ pub(super) fn bounded_memory(view: &View<'_>) -> Result<(), String> {
     ];
     let over = over.into_iter().find(|(_, was, is, limit)| grown(*was, *is, *limit));
     over.map_or(Ok(()), |(what, _, is, limit)| Err(format!("{is} {what}, the limit is {limit}")))?;
-    let (what, is, limit) = match *view.event {
-        Event::Attach { client, principal, .. }
-            if before.connections().iter().all(|one| one.client != client) =>
-        {
-            let own = next.connections().iter().filter(|one| one.principal == principal);
-            ("connections", own.count(), limits.connections_per_principal)
-        }
-        Event::Prompt { client, principal, .. } if before.last_accepted(client).is_none() => {
-            let own = next.clients().iter().filter(|one| one.principal == principal);
-            ("clients", own.count(), limits.clients_per_principal)
-        }
-        Event::Attach { .. }
-        | Event::Prompt { .. }
-        | Event::Written { .. }
-        | Event::Missed { .. }
-        | Event::Suspend { .. }
-        | Event::Resume { .. }
-        | Event::Lost { .. }
-        | Event::Interrupt { .. }
-        | Event::Stop { .. }
-        | Event::Answer { .. }
-        | Event::Started { .. }
-        | Event::StartFailed { .. }
-        | Event::Output { .. }
-        | Event::Asked { .. }
-        | Event::Withdrawn { .. }
-        | Event::TurnEnded { .. }
-        | Event::Exited { .. }
-        | Event::Expired { .. }
-        | Event::Restarted { .. }
-        | Event::Drain => return Ok(()),
+    let shared = |what, own: usize, limit: u16| {
+        ensure(own <= usize::from(limit) || view.step.refusal().is_some(), || {
+            format!("{own} {what} of one principal, the limit is {limit}")
+        })
     };
-    ensure(is <= usize::from(limit) || view.step.refusal().is_some(), || {
-        format!("{is} {what} of one principal, the limit is {limit}")
-    })
+    if let Event::Attach { client, principal, .. } = *view.event {
+        let again = before.connections().iter().any(|one| one.client == client);
+        let own = next.connections().iter().filter(|one| one.principal == principal).count();
+        return if again {
+            Ok(())
+        } else {
+            shared("connections", own, limits.connections_per_principal)
+        };
+    }
+    if let Event::Prompt { client, principal, .. } = *view.event {
+        let again = before.last_accepted(client).is_some();
+        let own = next.clients().iter().filter(|one| one.principal == principal).count();
+        return if again { Ok(()) } else { shared("clients", own, limits.clients_per_principal) };
+    }
+    Ok(())
 }

@@ -288,39 +288,34 @@ async fn damage_is_told_alike_by_a_look_and_a_stream() {
     assert!(!stream.headers.contains_key("retry-after"));
 }
 
+/// One stream is read; the next one is told to come back.
+async fn second_is_closed(server: &Server, code: outlive::CloseCode) {
+    let session = server.session().await;
+    let path = format!("{session}/events");
+    let mut first = server.events(&path, &[EVENT_SOURCE]).await;
+    first.until("welcome").await;
+    let (_, events) = refusal(server, &path).await;
+    assert_eq!(data(&events), [close(code)]);
+}
+
 #[tokio::test]
 async fn an_event_source_comes_back_after_a_limit() {
     let limits = outlive_server::http::EndpointLimits::default().connections(1);
     let set = |endpoints: outlive_server::http::Endpoints| endpoints.limits(limits);
     let server = Server::with(outlive_server::hub::HubOptions::default(), set).await;
-    let session = server.session().await;
-    let path = format!("{session}/events");
-    let mut first = server.events(&path, &[EVENT_SOURCE]).await;
-    first.until("welcome").await;
-    let (_, events) = refusal(&server, &path).await;
-    assert_eq!(data(&events), [close(outlive::CloseCode::Overloaded)]);
+    second_is_closed(&server, outlive::CloseCode::Overloaded).await;
 
     let limits = outlive_server::http::EndpointLimits::default();
     let limits = limits.attach_burst(1).attach_interval(Duration::from_secs(60));
     let set = |endpoints: outlive_server::http::Endpoints| endpoints.limits(limits);
     let server = Server::with(outlive_server::hub::HubOptions::default(), set).await;
-    let session = server.session().await;
-    let path = format!("{session}/events");
-    let mut first = server.events(&path, &[EVENT_SOURCE]).await;
-    first.until("welcome").await;
-    let (_, events) = refusal(&server, &path).await;
-    assert_eq!(data(&events), [close(outlive::CloseCode::RateLimited)]);
+    second_is_closed(&server, outlive::CloseCode::RateLimited).await;
 
     let limits = outlive::Limits { connections: 1, ..outlive::Limits::default() };
     let hub = Hub::builder().limits(limits).build(Words).await.unwrap();
     let endpoints = outlive_server::http::endpoints(hub.clone());
     let server = Server::of(hub, endpoints.authorize(Anyone)).await;
-    let session = server.session().await;
-    let path = format!("{session}/events");
-    let mut first = server.events(&path, &[EVENT_SOURCE]).await;
-    first.until("welcome").await;
-    let (_, events) = refusal(&server, &path).await;
-    assert_eq!(data(&events), [close(outlive::CloseCode::Overloaded)]);
+    second_is_closed(&server, outlive::CloseCode::Overloaded).await;
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use outlive::log::{AttachOutcome, ResetReason, ResumeFrom};
 use outlive::wire::{Entry, ToClient};
 use outlive::{CloseCode, Limits, State, TurnOutcome};
 use outlive_server::hub::{Author, Frame, HubOptions, Role};
+use outlive_server::store::SessionId;
 
-use outlive_testkit::hub::{Scene, Stage, ended, outputs, pass, settle, soon};
+use outlive_testkit::hub::{Scene, Stage, Viewer, ended, outputs, pass, settle, soon};
 
 /// Incident S: after a refresh every update went to the old socket.
 #[tokio::test(start_paused = true)]
@@ -205,14 +206,13 @@ async fn a_resume_goes_on_after_the_cursor() {
 }
 
 /// A cursor of the same log.
-fn at(viewer: &outlive_testkit::hub::Viewer, seq: u64) -> ResumeFrom {
+fn at(viewer: &Viewer, seq: u64) -> ResumeFrom {
     let ResumeFrom::At(cursor) = viewer.cursor() else { panic!("it has none") };
     ResumeFrom::At(outlive::log::Cursor { seq: Seq(seq), ..cursor })
 }
 
-/// Incident P: the phone in the pocket killed the running agent.
-#[tokio::test(start_paused = true)]
-async fn a_phone_in_the_pocket_misses_nothing() {
+/// A phone in the background, while nine pieces are to come and the log retains two entries.
+async fn in_the_pocket() -> (Stage, SessionId, Viewer) {
     let limits = Limits { retention: 2, ..Limits::default() };
     let stage = Stage::with(limits, HubOptions::default()).await;
     let session = stage.session().await;
@@ -222,6 +222,13 @@ async fn a_phone_in_the_pocket_misses_nothing() {
     phone.suspend().await;
     settle().await;
     assert!(stage.watch.took("A4"));
+    (stage, session, phone)
+}
+
+/// Incident P: the phone in the pocket killed the running agent.
+#[tokio::test(start_paused = true)]
+async fn a_phone_in_the_pocket_misses_nothing() {
+    let (stage, session, phone) = in_the_pocket().await;
     let cursor = phone.cursor();
     drop(phone);
     stage.actor.cues.add_permits(9);
@@ -235,14 +242,7 @@ async fn a_phone_in_the_pocket_misses_nothing() {
 /// Its place was given up as soon as anybody else came.
 #[tokio::test(start_paused = true)]
 async fn a_phone_in_the_pocket_misses_nothing_while_a_laptop_watches() {
-    let limits = Limits { retention: 2, ..Limits::default() };
-    let stage = Stage::with(limits, HubOptions::default()).await;
-    let session = stage.session().await;
-    let mut phone = stage.view(&session, "phone");
-    phone.prompt(1, &Scene::OnCue(9)).await;
-    phone.until(|phone| !phone.applied.is_empty()).await;
-    phone.suspend().await;
-    settle().await;
+    let (stage, session, phone) = in_the_pocket().await;
     let (cursor, other) = (phone.cursor(), phone.cursor());
     drop(phone);
     let mut laptop = stage.view(&session, "laptop");
