@@ -109,7 +109,7 @@ function shown(update) {
       return add(turnOf(seq), element("div", "prompt", `${nameOf(update.client)}: ${textOf(d)}`));
     case "output": return output(turn, textOf(d));
     case "ask": return ask(update);
-    case "withdrawn": return settle(update.ask, "given up");
+    case "withdrawn": return settle(update.ask, "not answered");
     case "answer": return settle(update.ask, `${d ? "approved" : "denied"} by ${nameOf(update.client)}`);
     case "turn_end": {
       open.delete(turn);
