@@ -148,6 +148,10 @@ function expected(log, id) {
   const lines = [];
   const turns = new Map();
   const asks = new Map();
+  const unanswered = (ask) => {
+    asks.get(ask).line[1] = `${asks.get(ask).d}not answered`;
+    asks.delete(ask);
+  };
   const turnOf = (seq) => {
     if (!turns.has(seq)) {
       turns.set(seq, []);
@@ -176,12 +180,9 @@ function expected(log, id) {
         asks.delete(more.ask);
         break;
       }
+      case "withdrawn": unanswered(more.ask); break;
       case "turn_end":
-        for (const [ask, { line, d: question, turn: of }] of asks) {
-          if (of !== turn) continue;
-          line[1] = `${question}not answered`;
-          asks.delete(ask);
-        }
+        for (const [ask, { turn: of }] of asks) if (of === turn) unanswered(ask);
         if (more.outcome !== "completed") turnOf(turn).push(["outcome", more.outcome]);
         break;
       case "closing": lines.push([["note", "closing"]]); break;
