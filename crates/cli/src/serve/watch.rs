@@ -1,7 +1,7 @@
 //! Sees every step: for the page, for the numbers, and for a trace.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,7 +35,6 @@ pub(super) struct Seen {
 
 impl Watch {
     pub(super) fn new(record: Option<&Path>) -> io::Result<Watch> {
-        let open = |path| OpenOptions::new().create(true).append(true).open(path);
         let recorder = record.map(open).transpose()?.map(Recorder::new);
         Ok(Watch {
             steps: broadcast::Sender::new(1_024),
@@ -70,6 +69,40 @@ impl Watch {
         }
     }
 }
+
+/// The file of a trace, to be written on. A kill or a full disk leaves its last line cut off: that line goes, since
+/// each process begins with what it has loaded.
+///
+/// # Errors
+/// The file's; and one whose last line is cut off and not a trace's, which nobody meant.
+fn open(path: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let whole = file.metadata()?.len();
+    let (mut end, mut byte) = (whole, [0]);
+    while end > 0 {
+        file.seek(SeekFrom::Start(end - 1))?;
+        file.read_exact(&mut byte)?;
+        if byte == *b"\n" {
+            break;
+        }
+        end -= 1;
+    }
+    if end < whole {
+        let mut line = Vec::new();
+        file.seek(SeekFrom::Start(end))?;
+        file.read_to_end(&mut line)?;
+        if !(line.starts_with(BEGINNING) || BEGINNING.starts_with(&line)) {
+            let why = "it ends with half a line that is none of a trace; --record appends to a file of its own";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        tracing::warn!(path = %path.display(), "the last line of the trace is cut off, and was removed");
+        file.set_len(end)?;
+    }
+    Ok(file)
+}
+
+/// How each line begins: whose it is.
+const BEGINNING: &[u8] = b"{\"session\":\"";
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)

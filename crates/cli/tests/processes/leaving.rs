@@ -116,6 +116,36 @@ async fn a_slow_peer_does_not_keep_a_server_that_was_asked_to_leave() {
 }
 
 #[tokio::test]
+async fn a_trace_whose_last_line_was_cut_off_is_written_on_and_replays() {
+    let folder = Folder::new("torn");
+    let (store, trace) = (folder.file("outlive.db"), folder.file("steps.jsonl"));
+    let words = ["--record", trace.to_str().unwrap()];
+    let run = async || {
+        let server = Serving::start(ANY, &store, &words).await;
+        let session = server.site.session().await;
+        let (mut socket, _) = server.site.attach(&session, "laptop", None).await;
+        socket.prompt(1, "/fast 3").await;
+        socket.until(entry("turn_end")).await;
+        drop(socket);
+        server.terminate().await;
+        let (code, said) = guard("the server", server.left()).await;
+        assert_eq!(code, Some(0), "{said}");
+    };
+    run().await;
+    // What a kill leaves of a line, in the shortest and in the longest case.
+    let whole = std::fs::read(&trace).unwrap();
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    for cut in [last + 1, whole.len() - 1] {
+        std::fs::write(&trace, &whole[..cut]).unwrap();
+        run().await;
+        let written = std::fs::read(&trace).unwrap();
+        assert_eq!(written[..last], whole[..last]);
+        let (code, said) = outcome(&["replay", "--quiet", words[1]]).await;
+        assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_used_is_named_and_the_code_is_2() {
     let folder = Folder::new("unusable");
     let taken = TcpListener::bind(ANY).await.unwrap();
@@ -123,13 +153,16 @@ async fn what_cannot_be_used_is_named_and_the_code_is_2() {
     let file = |name: &str| folder.file(name).to_str().unwrap().to_owned();
     std::fs::write(file("letter.txt"), "Dear Sir or Madam,\n".repeat(100)).unwrap();
     let (good, letter, nowhere) = (file("good.db"), file("letter.txt"), file("no/such/folder"));
+    let note = file("note.json");
+    std::fs::write(&note, r#"{"name":"mine"}"#).unwrap();
     let folder = folder.path().to_str().unwrap().to_owned();
-    let cases: [(&[&str], &[&str]); 5] = [
+    let cases: [(&[&str], &[&str]); 6] = [
         (&["--listen", &busy, "--store", &good], &[&busy, "--listen 127.0.0.1:0"]),
         (&["--listen", ANY, "--store", &letter], &[&letter, "cannot be used"]),
         (&["--listen", ANY, "--store", &nowhere], &[&nowhere, "cannot be used"]),
         (&["--listen", ANY, "--store", &folder], &[&folder, "cannot be used"]),
         (&["--listen", ANY, "--store", &good, "--record", &nowhere], &[&nowhere, "cannot be used"]),
+        (&["--listen", ANY, "--store", &good, "--record", &note], &[&note, "none of a trace"]),
     ];
     for (words, says) in cases {
         let (code, said) = guard("it", outcome(&[&["serve"], words].concat())).await;
@@ -137,8 +170,9 @@ async fn what_cannot_be_used_is_named_and_the_code_is_2() {
         assert!(says.iter().all(|say| said.contains(say)), "{words:?}: {said}");
         assert!(!said.contains("panicked"), "{words:?}: {said}");
     }
-    // It was not touched.
+    // Neither was touched.
     assert!(std::fs::read_to_string(&letter).unwrap().starts_with("Dear"));
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), r#"{"name":"mine"}"#);
 }
 
 /// A file system of its own, which goes with the test.
