@@ -3,6 +3,7 @@
 //
 // OUTLIVE   the program; without it cargo builds it
 // CHROMIUM  the browser; without it the one on the path
+// JOBS      so many tests at once; 4 without it: each has a server, a file and a browser of its own, and most of them wait
 // SHOTS     a folder for a picture of every page that is open when a test ends
 
 import assert from "node:assert/strict";
@@ -886,7 +887,8 @@ const chosen = tests.filter(({ name }) => wanted.length === 0 || wanted.some((pa
 const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
 
 let failed = 0;
-for (const { name, run, backForwardCache, flags } of chosen) {
+
+async function hold({ name, run, backForwardCache, flags }) {
   const folder = mkdtempSync(join(tmpdir(), "outlive-browser-"));
   const world = new World();
   let why = null;
@@ -923,5 +925,11 @@ for (const { name, run, backForwardCache, flags } of chosen) {
     console.log(why.replace(/^/gm, "        "));
   }
 }
+
+const left = [...chosen];
+const job = async () => {
+  for (let next = left.shift(); next; next = left.shift()) await hold(next);
+};
+await Promise.all(Array.from({ length: Number(process.env.JOBS ?? 4) }, job));
 console.log(`${chosen.length - failed} of ${chosen.length} hold, in ${execFileSync(BROWSER, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()}`);
 process.exit(failed > 0 || chosen.length === 0 ? 1 : 0);
