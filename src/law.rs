@@ -36,7 +36,7 @@ macro_rules! laws {
 
 laws! {
     ClosingOnlyEnds: Shape Step = "CLOSING leads to ENDED and to nothing else.",
-    EndedOnlyReopens: Shape Step = "ENDED leads to CREATED and to nothing else, and only for a prompt.",
+    EndedOnlyReopens: Shape Step = "ENDED leads to CREATED and to nothing else, and only for a prompt or an answer.",
     GoMeansElsewhere: Shape = "A row that goes, goes to another state.",
     RefusedChangesNothing: Shape Step = "What is ignored or refused changes nothing and has no effect.",
     FactsAreNotRefused: Shape = "A fact cannot be refused, for it has happened; only who waits for an answer is told no.",
@@ -45,7 +45,7 @@ laws! {
     StaleChangesNothing: Step = "News that names a connection, worker, turn, timer or log that is not current changes nothing.",
     DeliveredIsDurable: Shape Step = "A step commits exactly if it changes the record, commits first, and sends nothing that is not in the log.",
     ActiveMeansWatched: Step = "ACTIVE is watched, DETACHED is alone, SUSPENDED has only viewers that announced it.",
-    EndedHoldsNothing: Step = "ENDED and CREATED hold no worker, no turn and no ask, and no prompt, but for those that wait in a draining CREATED; CLOSING and ENDED hold no pin.",
+    EndedHoldsNothing: Step = "ENDED and CREATED hold no worker, no turn and no ask of one, and no prompt, but for those that wait in a draining CREATED; CLOSING and ENDED hold no pin.",
     WorkNeedsAWorker: Step = "A turn runs only where a worker is up, a prompt waits only where one will be: here, or in the next process.",
     NothingDueIsLeft: Step = "What is due is done in the step that made it due.",
     DrainBeginsNothing: Step = "From a drain on, no worker is started and no prompt dispatched in this process.",
@@ -57,7 +57,8 @@ laws! {
     NoPromptIsSwallowed: Shape Step = "Each prompt is accepted or refused, never passed over.",
     NewsIsTaken: Step = "What is current and has its place is taken: a loss, an output, a turn's end, a timer that is waited for.",
     RefusalsAreTrue: Step = "The reason of a refusal can be seen in the session.",
-    OneTurnEndPerPrompt: Step = "Each accepted prompt waits, runs or has ended, exactly once.",
+    OneTurnEndPerPrompt: Step = "Each accepted prompt, and each answer to an ask that outlived its turn, waits, runs or has ended, exactly once.",
+    AsksStand: Step = "An ask that outlives its turn stands, whatever becomes of worker, session and process, until it is answered or withdrawn; where the answer may have been lost, it is withdrawn.",
     EndIsLoggedOnce: Step = "Each incarnation's end is in the log, once, and so is each closing.",
     InOrderWithoutSilentGaps: Step = "A viewer is sent each entry in order, once; what it cannot be sent is declared lost.",
     ReadersReachTheHead: Step = "A watching connection with credit lacks nothing.",
@@ -103,6 +104,7 @@ laws! {
 
     SessionsOutliveConnections: Sometimes = "Work goes on while nobody is connected, and who comes back gets what it was.",
     ResumedViewersCatchUp: Sometimes = "A viewer that comes back lacking something resumes, and gets to the end of the log.",
+    AnswersOutliveWorkers: Sometimes = "An answer reaches a worker that did not ask.",
     AnswersReachTheWorker: Sometimes = "An answer reaches the worker that asked.",
 }
 

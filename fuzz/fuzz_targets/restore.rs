@@ -4,7 +4,7 @@
 //! `cargo +nightly fuzz run restore`
 #![no_main]
 
-use core::num::{NonZeroU32, NonZeroU64};
+use core::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -68,6 +68,7 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
         log: Log { id: LogId(number(input)?), base: seq(input)?, head: seq(input)? },
         queue: seqs(input)?,
         asks: seqs(input)?,
+        standing: input.int_in_range(0..=2)?,
         clients: (0..input.int_in_range(0..=2)?).map(|_| prompter(input)).collect::<Result<_>>()?,
     })
 }
@@ -169,6 +170,10 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
             Some(ask) if near => Event::Withdrawn { incarnation, ask: *ask },
             Some(_) | None => Event::Asked { incarnation, turn },
         },
+        15 if near => {
+            let asks = NonZeroU16::new(input.int_in_range(1..=3)?).unwrap_or(NonZeroU16::MIN);
+            Event::TurnWaiting { incarnation, turn, asks }
+        }
         15 => Event::TurnEnded { incarnation, turn, outcome: *input.choose(words::OUTCOMES)? },
         16 => {
             let timer = *input.choose(words::TIMERS)?;

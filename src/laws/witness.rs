@@ -80,11 +80,11 @@ impl Witness {
         step: &Step,
     ) -> Result<(), Breach> {
         self.hear(before, event);
+        // What a lossy restart withdraws, no worker did.
+        let by_worker = !matches!(event, Event::Restarted { .. });
         let spoke = |entry: &EntryMeta| {
-            matches!(
-                entry,
-                EntryMeta::Output { .. } | EntryMeta::Ask { .. } | EntryMeta::Withdrawn { .. }
-            )
+            matches!(entry, EntryMeta::Output { .. } | EntryMeta::Ask { .. })
+                || by_worker && matches!(entry, EntryMeta::Withdrawn { .. })
         };
         let spoke = step.records.iter().any(|record| spoke(&record.entry));
         let law = |law: Law, held: Result<(), String>| {
@@ -154,6 +154,7 @@ impl Witness {
             | Event::Asked { .. }
             | Event::Withdrawn { .. }
             | Event::TurnEnded { .. }
+            | Event::TurnWaiting { .. }
             | Event::Drain => {}
         }
     }

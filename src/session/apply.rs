@@ -43,14 +43,17 @@ impl Step {
                 connection.next = connection.in_flight.take().unwrap_or(connection.next);
             }),
             Op::RenewLog => self.renew_log(event),
+            Op::LogStandingAsks => self.log_standing_asks(event, limits),
             Op::EndTurn(outcome) => self.end_turn(outcome, limits),
             Op::EndTurnAsReported => self.end_turn_as_reported(event, limits),
             Op::EndQueue(outcome) => self.end_queue(outcome, limits),
+            Op::WithdrawAsks => self.withdraw_asks(limits),
             Op::TakeBack => self.take_back(event, limits),
             Op::LogClosing(why) => _ = self.log(EntryMeta::Closing { why }, limits),
             Op::LogEnd(why) => self.log_end(why, limits),
             Op::NextIncarnation => self.next.incarnation = Incarnation(incarnation.0 + 1),
             Op::Accept => self.accept(event, limits),
+            Op::AcceptAnswer => self.accept_answer(event, limits),
             Op::LogOutput => self.log_output(event, limits),
             Op::LogAsk => self.log_ask(event, limits),
             Op::LogAnswer => self.log_answer(event, limits),
@@ -196,15 +199,17 @@ impl Step {
         seq
     }
 
-    /// What is still needed stays: a queued prompt's body, a pending ask, what a suspended viewer has not
-    /// seen (within bounds), and what the viewers who keep up are sent in this very step.
+    /// What is still needed stays: a queued prompt's body, an ask of the running turn, what a suspended viewer has not
+    /// seen and an ask that outlived its turn (both within bounds), and what the viewers who keep up are sent in this very step.
     fn trim(&mut self, limits: &Limits) {
-        let Session { log, queue, asks, connections, pin, .. } = &mut self.next;
+        let Session { log, queue, asks, standing, connections, pin, .. } = &mut self.next;
         let keeps_up = |one: &&Connection| one.watches() && one.in_flight.is_none();
         let sending = connections.iter().filter(keeps_up).map(|one| one.next);
-        let needed = queue.first().into_iter().chain(asks.first()).copied().chain(sending);
+        let (standing, own) = asks.split_at(usize::from(*standing));
+        let needed = queue.first().into_iter().chain(own.first()).copied().chain(sending);
         let least = Seq(log.head.0.saturating_sub(limits.retention.saturating_add(limits.pinned)));
-        let pinned = pin.map(|pin| pin.max(least));
+        let pinned = standing.first().map(|ask| ask.previous()).into_iter().chain(*pin).min();
+        let pinned = pinned.map(|pinned| pinned.max(least));
         let floor = needed.map(Seq::previous).chain(pinned).min();
         log.trim(limits.retention, floor.unwrap_or(Seq::MAX));
     }
@@ -218,7 +223,7 @@ impl Step {
     fn end_turn(&mut self, outcome: TurnOutcome, limits: &Limits) {
         if let Some(turn) = self.next.turn.id() {
             self.next.turn = TurnState::Idle;
-            self.next.asks.clear();
+            self.next.asks.truncate(usize::from(self.next.standing));
             self.log(EntryMeta::TurnEnd { turn, outcome }, limits);
         }
     }
@@ -284,7 +289,7 @@ impl Step {
             return;
         };
         let seq = self.next.log.append();
-        self.records.push(Record { seq, entry: EntryMeta::Ask { turn } });
+        self.records.push(Record { seq, entry: EntryMeta::Ask { turn, stands: false } });
         self.next.asks.push(seq);
         self.trim(limits);
     }
@@ -293,16 +298,60 @@ impl Step {
         let Event::Answer { client, ask } = *event else {
             return;
         };
-        self.next.asks.retain(|pending| *pending != ask);
+        self.settle(ask);
         self.log(EntryMeta::Answer { client, ask }, limits);
+    }
+
+    fn accept_answer(&mut self, event: &Event, limits: &Limits) {
+        let Event::Answer { client, ask } = *event else {
+            return;
+        };
+        self.settle(ask);
+        let seq = self.next.log.append();
+        self.records.push(Record { seq, entry: EntryMeta::Answer { client, ask } });
+        self.next.queue.push(seq);
+        self.trim(limits);
     }
 
     fn log_withdrawn(&mut self, event: &Event, limits: &Limits) {
         let Event::Withdrawn { ask, .. } = *event else {
             return;
         };
-        self.next.asks.retain(|pending| *pending != ask);
+        self.settle(ask);
         self.log(EntryMeta::Withdrawn { ask }, limits);
+    }
+
+    /// Each stands right behind those that stand already, before the turn's own.
+    fn log_standing_asks(&mut self, event: &Event, limits: &Limits) {
+        let Event::TurnWaiting { turn, asks, .. } = *event else {
+            return;
+        };
+        let Session { log, asks: pending, standing, .. } = &mut self.next;
+        pending.truncate(usize::from(*standing));
+        for _ in 0..asks.get() {
+            let seq = log.append();
+            self.records.push(Record { seq, entry: EntryMeta::Ask { turn, stands: true } });
+            pending.push(seq);
+        }
+        *standing += asks.get();
+        self.trim(limits);
+    }
+
+    fn withdraw_asks(&mut self, limits: &Limits) {
+        let Session { log, asks, standing, .. } = &mut self.next;
+        for ask in asks.drain(..usize::from(core::mem::take(standing))) {
+            let entry = EntryMeta::Withdrawn { ask };
+            self.records.push(Record { seq: log.append(), entry });
+        }
+        self.trim(limits);
+    }
+
+    fn settle(&mut self, ask: Seq) {
+        let Session { asks, standing, .. } = &mut self.next;
+        if let Some(place) = asks.iter().position(|pending| *pending == ask) {
+            asks.remove(place);
+            *standing -= u16::from(place < usize::from(*standing));
+        }
     }
 
     // Timers.
@@ -377,6 +426,7 @@ fn named(event: &Event) -> Option<ConnectionId> {
         | Event::Asked { .. }
         | Event::Withdrawn { .. }
         | Event::TurnEnded { .. }
+        | Event::TurnWaiting { .. }
         | Event::Exited { .. }
         | Event::Expired { .. }
         | Event::Restarted { .. }

@@ -1,6 +1,6 @@
 //! What goes into a session, and what comes out.
 
-use core::num::NonZeroU32;
+use core::num::{NonZeroU16, NonZeroU32};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -85,7 +85,8 @@ pub enum Event {
         /// The incarnation that is meant, so that a late stop cannot end the next one.
         incarnation: Incarnation,
     },
-    /// Answer to an ask. The first one wins.
+    /// Answer to an ask. The first one wins: it is given to the worker that waits for it, or, where the ask outlived
+    /// its turn, queued as a turn of its own.
     Answer {
         /// Who answers.
         client: ClientId,
@@ -133,6 +134,16 @@ pub enum Event {
         turn: Seq,
         /// How it says it went.
         outcome: WorkerOutcome,
+    },
+    /// The worker finished the turn with asks that outlive it. It need not be there for the answers: each is a turn of
+    /// its own, queued like a prompt, for whichever worker is up by then.
+    TurnWaiting {
+        /// The worker's incarnation.
+        incarnation: Incarnation,
+        /// The running turn.
+        turn: Seq,
+        /// How many asks.
+        asks: NonZeroU16,
     },
     /// The worker is gone: its closeout is done, it crashed, or it left.
     Exited {
@@ -210,10 +221,13 @@ pub enum EntryMeta {
     },
     /// The worker asks. Its place names the ask.
     Ask {
-        /// The turn that asks, and with which the ask ends.
+        /// The turn that asks, and with which the ask ends, if it does not stand.
         turn: Seq,
+        /// It outlives the turn; false if it is left out.
+        #[serde(default, skip_serializing_if = "crate::ids::is_default")]
+        stands: bool,
     },
-    /// The answer that won.
+    /// The answer that won. To an ask that stood it is a turn, which its place names.
     Answer {
         /// Who answered.
         client: ClientId,
@@ -296,11 +310,11 @@ pub enum Effect {
         /// The worker.
         incarnation: Incarnation,
     },
-    /// Give the worker a prompt. It is in the log at `turn`.
+    /// Give the worker what is in the log at `turn`: a prompt, or the answer to an ask that outlived its turn.
     Dispatch {
         /// The worker.
         incarnation: Incarnation,
-        /// The prompt's entry.
+        /// Its entry.
         turn: Seq,
     },
     /// Ask the worker to stop its turn.

@@ -30,7 +30,7 @@ pub struct Limits {
     pub connections_per_principal: u16,
     /// Prompts that wait for the worker, at least 1. A running one does not wait.
     pub queued: u16,
-    /// Pending asks of a turn, at least 1.
+    /// Pending asks, at least 1: of the running turn, and those that outlived theirs.
     pub asks: u16,
     /// Clients that ever prompted, at least 1: each costs a row, kept so that no prompt runs twice.
     pub clients: u16,
@@ -41,11 +41,12 @@ pub struct Limits {
     /// Entries in one [`Send`](crate::session::Effect::Send), at least 1.
     pub batch: u32,
     /// Entries the log retains, at least 1. Older ones are trimmed: a viewer that had not read them gets a gap, which
-    /// names them, and the welcome of a new one names where the log begins. More are kept while a queued prompt, a pending ask or a
-    /// suspended viewer needs them, and of a batch that is larger for as long as it is the newest.
+    /// names them, and the welcome of a new one names where the log begins. More are kept while a queued prompt, an ask of the running
+    /// turn or a suspended viewer needs them, and of a batch that is larger for as long as it is the newest.
     pub retention: u64,
-    /// Entries the log retains beyond `retention` for viewers that are suspended, at least 1, until
-    /// [`Timer::Grace`] is over: a viewer that comes back to more than both gets a gap.
+    /// Entries the log retains beyond `retention`, at least 1, for viewers that are suspended, until
+    /// [`Timer::Grace`] is over, and for asks that outlived their turns: a viewer that comes back to more than both
+    /// gets a gap, and an answer that comes later than that is given to the worker without the question.
     pub pinned: u64,
     /// [`Timer::Idle`], in milliseconds, at least 1, as all that follow.
     pub idle_ms: u32,

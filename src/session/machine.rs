@@ -175,8 +175,7 @@ impl Machine {
             Event::Interrupt { turn } => interrupt(session, turn),
             Event::Stop { incarnation } if incarnation == session.incarnation => Trigger::Stop,
             Event::Stop { .. } => Trigger::StaleCommand,
-            Event::Answer { ask, .. } if session.asks.contains(&ask) => Trigger::Answer,
-            Event::Answer { .. } => Trigger::AnswerLate,
+            Event::Answer { ask, .. } => self.answer(session, ask),
             Event::Started { incarnation } => worker(incarnation, started(session)),
             Event::StartFailed { incarnation } => worker(incarnation, Trigger::StartFailed),
             Event::Output { incarnation, turn: None, .. } => worker(incarnation, Trigger::Output),
@@ -193,6 +192,12 @@ impl Machine {
             Event::Withdrawn { .. } => Trigger::StaleWorker,
             Event::TurnEnded { incarnation, turn, .. } => {
                 of_turn(incarnation, turn, Trigger::TurnEnded)
+            }
+            Event::TurnWaiting { incarnation, turn, asks } => {
+                let all = u32::from(session.standing) + u32::from(asks.get());
+                let full = all > u32::from(self.limits.asks);
+                let waits = if full { Trigger::TurnWaitingFull } else { Trigger::TurnWaiting };
+                of_turn(incarnation, turn, waits)
             }
             Event::Exited { incarnation } if matches!(session.turn, TurnState::Interrupting(_)) => {
                 worker(incarnation, Trigger::ExitedInterrupted)
@@ -237,7 +242,6 @@ impl Machine {
         let own = session.clients.iter().filter(|other| other.principal == principal);
         let crowded = session.clients.len() >= usize::from(self.limits.clients)
             || own.count() >= usize::from(self.limits.clients_per_principal);
-        let full = session.queue.len() >= usize::from(self.limits.queued);
         match known {
             Some(known) if n == known.last_accepted && body != known.digest => {
                 Trigger::PromptConflict
@@ -248,9 +252,25 @@ impl Machine {
                 Trigger::PromptGap
             }
             None if crowded => Trigger::PromptCrowded,
-            Some(_) | None if full => Trigger::PromptFull,
+            Some(_) | None if self.queue_is_full(session) => Trigger::PromptFull,
             Some(_) | None => Trigger::Prompt,
         }
+    }
+
+    fn answer(&self, session: &Session, ask: Seq) -> Trigger {
+        if !session.asks.contains(&ask) {
+            Trigger::AnswerLate
+        } else if !session.standing_asks().contains(&ask) {
+            Trigger::Answer
+        } else if self.queue_is_full(session) {
+            Trigger::AnswerStandingFull
+        } else {
+            Trigger::AnswerStanding
+        }
+    }
+
+    fn queue_is_full(&self, session: &Session) -> bool {
+        session.queue.len() >= usize::from(self.limits.queued)
     }
 }
 

@@ -43,8 +43,10 @@ pub struct Session {
     pub(crate) log: Log,
     /// Accepted prompts that wait, oldest first.
     pub(crate) queue: Vec<Seq>,
-    /// Pending asks of the turn, oldest first.
+    /// Pending asks, oldest first: those that outlived their turns, then those of the running one.
     pub(crate) asks: Vec<Seq>,
+    /// How many of them outlived their turns.
+    pub(crate) standing: u16,
     /// Who prompted, and how far: kept for ever, so that no prompt runs twice.
     pub(crate) clients: Vec<ClientRecord>,
 
@@ -148,6 +150,7 @@ impl Clone for Session {
         self.turn = source.turn;
         self.log = source.log;
         self.generations = source.generations;
+        self.standing = source.standing;
         self.pin = source.pin;
         self.last_lost = source.last_lost;
         self.draining = source.draining;
@@ -198,6 +201,12 @@ impl Session {
         &self.asks
     }
 
+    /// Those of the pending [`asks`](Session::asks) that outlived their turns: they stand until they are answered or
+    /// withdrawn, in every state and over restarts, and an answer is a turn of its own.
+    pub fn standing_asks(&self) -> &[Seq] {
+        &self.asks[..usize::from(self.standing)]
+    }
+
     /// Who prompted, and how far.
     pub fn clients(&self) -> &[ClientRecord] {
         &self.clients
@@ -237,6 +246,7 @@ impl Session {
             log: Log::new(log),
             queue: Vec::new(),
             asks: Vec::new(),
+            standing: 0,
             clients: Vec::new(),
             connections: Vec::new(),
             generations: [Generation(0); Timer::COUNT],

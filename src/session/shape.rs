@@ -74,15 +74,15 @@ pub const fn wants_answer(trigger: Trigger) -> bool {
     use Trigger::*;
     match trigger {
         Attach | AttachAgain | AttachFull | Prompt | PromptAgain | PromptConflict
-        | PromptTooOld | PromptGap | PromptFull | PromptCrowded | Answer | AnswerLate | Asked
-        | AskedFull => true,
+        | PromptTooOld | PromptGap | PromptFull | PromptCrowded | Answer | AnswerStanding
+        | AnswerStandingFull | AnswerLate | Asked | AskedFull => true,
         Written | Missed | Suspend | SuspendLast | SuspendLate | Resume | Lost | LostLast
         | LostToSuspended | Interrupt | InterruptAgain | InterruptQueued | Stop | Started
         | StartedUnwatched | StartedSuspended | StartFailed | Output | Withdrawn | TurnEnded
-        | Exited | ExitedInterrupted | StartTimeout | InterruptTimeout | TurnTimeout
-        | DetachExpired | DetachExpiredBusy | GraceExpired | CloseoutTimeout | IdleExpired
-        | Restarted | RestartedLossy | Drain | Begin | Next | Reopen | StaleConnection
-        | StaleWorker | StaleTimer | StaleCommand => false,
+        | TurnWaiting | TurnWaitingFull | Exited | ExitedInterrupted | StartTimeout
+        | InterruptTimeout | TurnTimeout | DetachExpired | DetachExpiredBusy | GraceExpired
+        | CloseoutTimeout | IdleExpired | Restarted | RestartedLossy | Drain | Begin | Next
+        | Reopen | StaleConnection | StaleWorker | StaleTimer | StaleCommand => false,
     }
 }
 

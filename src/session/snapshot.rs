@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub queue: Vec<Seq>,
     /// Pending asks, oldest first.
     pub asks: Vec<Seq>,
+    /// How many of them, the oldest, outlived their turns; 0 if it is left out.
+    #[serde(default, skip_serializing_if = "crate::ids::is_default")]
+    pub standing: u16,
     /// Who prompted, and how far.
     pub clients: Vec<ClientRecord>,
 }
@@ -50,6 +53,7 @@ impl Session {
             log: self.log,
             queue: self.queue.clone(),
             asks: self.asks.clone(),
+            standing: self.standing,
             clients: self.clients.clone(),
         }
     }
@@ -63,9 +67,19 @@ impl Session {
     pub fn restore(snapshot: Snapshot) -> Result<Session, SnapshotError> {
         let state = snapshot.state;
         defect(&snapshot).map_or(Ok(()), |defect| Err(SnapshotError { state, defect }))?;
-        let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
+        let Snapshot { state, incarnation, turn, log, queue, asks, standing, clients } = snapshot;
         let turn = turn.map_or(TurnState::Idle, TurnState::Running);
-        Ok(Session { state, incarnation, turn, log, queue, asks, clients, ..Session::new(log.id) })
+        Ok(Session {
+            state,
+            incarnation,
+            turn,
+            log,
+            queue,
+            asks,
+            standing,
+            clients,
+            ..Session::new(log.id)
+        })
     }
 
     /// The session that [`restore`](Session::restore) makes of this one's snapshot.
@@ -78,6 +92,7 @@ impl Session {
             log: self.log,
             queue: self.queue.clone(),
             asks: self.asks.clone(),
+            standing: self.standing,
             clients: self.clients.clone(),
             ..Session::new(self.log.id)
         }
@@ -103,6 +118,7 @@ impl Session {
             && self.log == other.log
             && self.queue == other.queue
             && self.asks == other.asks
+            && self.standing == other.standing
             && self.clients == other.clients
     }
 }
@@ -123,7 +139,8 @@ impl From<Session> for Snapshot {
 
 /// What cannot be, if anything.
 fn defect(snapshot: &Snapshot) -> Option<&'static str> {
-    let Snapshot { state, incarnation, turn, log, queue, asks, clients } = snapshot;
+    let Snapshot { state, incarnation, turn, log, queue, asks, standing, clients } = snapshot;
+    let (standing, own) = asks.split_at(usize::from(*standing).min(asks.len()));
     let within = |seq: &Seq| *seq > Seq(0) && *seq <= log.head;
     let retained = |seq: &Seq| *seq > log.base && *seq <= log.head;
     let ascending = |list: &[Seq]| list.windows(2).all(|pair| pair[0] < pair[1]);
@@ -153,10 +170,12 @@ fn defect(snapshot: &Snapshot) -> Option<&'static str> {
             turn.is_some_and(|turn| queue.first() <= Some(&turn) && !queue.is_empty()),
             "a queued prompt before the running one",
         ),
-        (turn.is_none() && !asks.is_empty(), "asks without a turn"),
-        (!asks.iter().all(retained), "an ask that is not retained"),
+        (standing.len() < usize::from(snapshot.standing), "more asks that stand than asks"),
+        (turn.is_none() && !own.is_empty(), "asks without a turn"),
+        (!own.iter().all(retained), "an ask that is not retained"),
+        (!standing.iter().all(within), "an ask that is not in the log"),
         (!ascending(asks), "asks out of order"),
-        (turn.is_some_and(|turn| asks.iter().any(|ask| *ask <= turn)), "an ask before its turn"),
+        (turn.is_some_and(|turn| own.iter().any(|ask| *ask <= turn)), "an ask before its turn"),
         (
             !clients.iter().all(|known| within(&known.seq)),
             "a client's prompt that is not in the log",

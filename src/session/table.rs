@@ -9,7 +9,7 @@ use crate::words::EndReason::{
     Superseded, TurnTimeout, Unresponsive,
 };
 use crate::words::Timer::{Closeout, Detach, Grace, Idle, Interrupt, Start, Turn};
-use crate::words::TurnOutcome::{Ambiguous, Cancelled, Failed, Interrupted};
+use crate::words::TurnOutcome::{Ambiguous, Cancelled, Failed, Interrupted, Waiting};
 use crate::words::{Reason, State, Trigger};
 
 use Op::*;
@@ -60,6 +60,8 @@ pub const CELLS: Cells = cells! {
     InterruptQueued:     T9        T9        T9        T9        T9        N3        N3;
     Stop:                C1        A5        A5        A5        A5        L4        E1;
     Answer:              N2        N2        T5        T5        T5        N2        N2;
+    AnswerStanding:      P9        P9        P9        P9        P9        L5        P9;
+    AnswerStandingFull:  P5        P5        P5        P5        P5        N3        N3;
     AnswerLate:          P7        P7        P7        P7        P7        P7        P7;
     "the worker"
     Started:             E2        S1        T13       N1        N8        T13       E2;
@@ -69,8 +71,10 @@ pub const CELLS: Cells = cells! {
     Output:              E2        T2        T2        T2        T2        T2        E2;
     Asked:               N2        N2        T3        T3        T3        N2        N2;
     AskedFull:           N2        N2        T4        T4        T4        N2        N2;
-    Withdrawn:           N2        N2        T17       T17       T17       N2        N2;
+    Withdrawn:           E2        T17       T17       T17       T17       T17       E2;
     TurnEnded:           N2        N2        T6        T6        T6        N2        N2;
+    TurnWaiting:         N2        N2        T18       T18       T18       N2        N2;
+    TurnWaitingFull:     N2        N2        T19       T19       T19       N2        N2;
     Exited:              E2        S4        T12       T12       T12       L1        E2;
     ExitedInterrupted:   N2        N2        T16       T16       T16       N2        N2;
     "a timer"
@@ -135,6 +139,9 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
                   everybody else's"),
     rule("P7").refuse(AskSettled)
         .because("the first valid answer wins; asks end with their turn, or when their worker gives them up"),
+    rule("P9").stay(&[AcceptAnswer])
+        .because("who asked need not be there any more: the answer is a turn of its own, and what is due follows in \
+                  the same step (G1, G2, T1)"),
     rule("P8").refuse(TooOld)
         .because("a number alone settles nothing: another holder of the client's name may have used it"),
     // late news
@@ -178,6 +185,10 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("a worker that leaves because it was interrupted is no failure"),
     rule("T17").stay(&[LogWithdrawn])
         .because("an answer that nobody waits for is refused (P7), and not accepted for nothing"),
+    rule("T18").stay(&[LogStandingAsks, EndTurn(Waiting), Disarm(Turn), Disarm(Interrupt)])
+        .because("people may take until tomorrow: no worker waits for them, and no drain"),
+    rule("T19").stay(&[EndTurn(Failed), Disarm(Turn), Disarm(Interrupt)])
+        .because("memory is bounded, and a turn that waits for an answer nobody can give has failed"),
     // CREATED
     rule("C1").go(Ended, &[EndQueue(Cancelled), LogEnd(Stopped)])
         .because("there is no worker to close out; what waited, where the session is draining, never runs"),
@@ -227,6 +238,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("L2").go(Ended, &[Abort, LogEnd(CloseoutTimeout)]).because("no closeout takes for ever"),
     rule("L3").go(Ended, &[Abort, LogEnd(Superseded), Accept, Reply])
         .because("neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
+    rule("L5").go(Ended, &[Abort, LogEnd(Superseded), AcceptAnswer])
+        .because("neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
     rule("L4").ignore(AlreadyClosing).because("a stop is idempotent"),
     // ENDED
     rule("E1").ignore(AlreadyEnded).because("a stop is idempotent"),
@@ -236,12 +249,12 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("B1").go(Ended, &[EndTurn(Ambiguous), LogEnd(Restarted), CloseAll(Restart)])
         .because("worker and connections went with the process; what ran may have had effects and is not run \
                   again"),
-    rule("B2").go(Ended, &[RenewLog, EndTurn(Ambiguous), EndQueue(Ambiguous), LogEnd(Restarted), CloseAll(Restart)])
-        .because("what waits in the record may have run in what was lost: it is not run again either"),
+    rule("B2").go(Ended, &[RenewLog, EndTurn(Ambiguous), EndQueue(Ambiguous), WithdrawAsks, LogEnd(Restarted), CloseAll(Restart)])
+        .because("what waits in the record may have run in what was lost, or been answered: it is not run again either"),
     rule("B3").ignore(AlreadyEnded)
         .because("its worker is gone already, and a session that is read back from the store lists nobody"),
-    rule("B4").stay(&[RenewLog, CloseAll(Restart)])
-        .because("a cursor of before could name what was lost (race R5)"),
+    rule("B4").stay(&[RenewLog, WithdrawAsks, CloseAll(Restart)])
+        .because("a cursor of before could name what was lost (race R5), and an ask may have been answered in it"),
     rule("B5").stay(&[Drain, Disarm(Idle)])
         .because("the process is about to leave: the first prompt is the next one's to answer"),
     rule("B6").stay(&[Drain])

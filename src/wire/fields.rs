@@ -27,6 +27,7 @@ pub(super) struct Fields {
     incarnation: Option<Incarnation>,
     ask: Option<Seq>,
     seen: Option<Seq>,
+    stands: Option<bool>,
     outcome: Option<TurnOutcome>,
     error: Option<String>,
     why: Option<EndReason>,
@@ -118,9 +119,11 @@ impl TryFrom<Fields> for Entry {
                 d: need("prompt", "d", has.d)?,
             },
             Some("output") => Entry::Output { turn: has.turn, d: need("output", "d", has.d)? },
-            Some("ask") => {
-                Entry::Ask { turn: need("ask", "turn", has.turn)?, d: need("ask", "d", has.d)? }
-            }
+            Some("ask") => Entry::Ask {
+                turn: need("ask", "turn", has.turn)?,
+                stands: has.stands.unwrap_or_default(),
+                d: need("ask", "d", has.d)?,
+            },
             Some("answer") => Entry::Answer {
                 ask: need("answer", "ask", has.ask)?,
                 client: need("answer", "client", has.client)?,

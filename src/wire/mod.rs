@@ -141,7 +141,7 @@ pub struct Welcome {
     pub incarnation: Incarnation,
     /// The running turn.
     pub turn: Option<Seq>,
-    /// Accepted prompts that wait.
+    /// What waits to be a turn: accepted prompts, and answers to asks that outlived their turns.
     pub queue: Vec<Seq>,
     /// Pending asks.
     pub asks: Vec<Seq>,
@@ -221,10 +221,13 @@ pub enum Entry {
     Ask {
         /// The turn that asks.
         turn: Seq,
+        /// It outlives the turn: it can be answered until an answer or a withdrawal is in the log. Left out if not.
+        #[serde(skip_serializing_if = "crate::ids::is_default")]
+        stands: bool,
         /// The question.
         d: Box<RawValue>,
     },
-    /// The answer that won.
+    /// The answer that won. If the ask stands, its place names a turn, which ends as that of a prompt does.
     Answer {
         /// Which ask.
         ask: Seq,

@@ -1,7 +1,7 @@
 //! What the stories are told with: short names for events, a session that is played by the laws, and
 //! one line for what a step did.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Incarnation, PrincipalId, Seq};
 use outlive::laws::Witness;
@@ -233,6 +233,11 @@ pub(crate) fn asked(incarnation: u32, turn: u64) -> Event {
     Event::Asked { incarnation: Incarnation(incarnation), turn: Seq(turn) }
 }
 
+pub(crate) fn waiting(incarnation: u32, turn: u64, asks: u16) -> Event {
+    let asks = NonZeroU16::new(asks).expect("at least one ask");
+    Event::TurnWaiting { incarnation: Incarnation(incarnation), turn: Seq(turn), asks }
+}
+
 pub(crate) fn withdrawn(incarnation: u32, ask: u64) -> Event {
     Event::Withdrawn { incarnation: Incarnation(incarnation), ask: Seq(ask) }
 }
@@ -300,7 +305,8 @@ fn record(&Record { seq, entry }: &Record) -> String {
     let what = match entry {
         EntryMeta::Prompt { client, n } => format!("prompt {client}/{n}"),
         EntryMeta::Output { count } => format!("{count} of output"),
-        EntryMeta::Ask { turn } => format!("ask of {turn}"),
+        EntryMeta::Ask { turn, stands: false } => format!("ask of {turn}"),
+        EntryMeta::Ask { turn, stands: true } => format!("ask of {turn} that stands"),
         EntryMeta::Answer { client, ask } => format!("answer of {client} to {ask}"),
         EntryMeta::Withdrawn { ask } => format!("withdrawn {ask}"),
         EntryMeta::TurnEnd { turn, outcome } => format!("turn {turn} {outcome}"),

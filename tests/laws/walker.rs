@@ -1,6 +1,6 @@
 //! A session among events of every kind: valid, stale, hostile and said twice.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
 use outlive::laws::{Breach, Witness, of_step};
@@ -243,6 +243,10 @@ fn turn_ends(walker: &Walker) -> Vec<Event> {
         for turn in walker.turns() {
             for outcome in [Completed, Empty, Interrupted, Failed] {
                 events.push(Event::TurnEnded { incarnation, turn, outcome });
+            }
+            for asks in [1, 2] {
+                let asks = NonZeroU16::new(asks).unwrap();
+                events.push(Event::TurnWaiting { incarnation, turn, asks });
             }
         }
     }

@@ -49,6 +49,7 @@ fn one_node() -> Scope {
         interrupts: true,
         late_timers: true,
         output_outside_turns: true,
+        waits: true,
         failing_store: true,
         lazy_recovery: true,
         limits: Limits {

@@ -13,4 +13,5 @@ mod prompts;
 mod size;
 mod starting;
 mod suspended;
+mod waiting;
 mod watching;

@@ -1,6 +1,6 @@
 //! Runs of a session, as a driver with luck and without could have recorded them.
 
-use core::num::NonZeroU32;
+use core::num::{NonZeroU16, NonZeroU32};
 
 use outlive::check::trace::{self, Recorder, Trace};
 use outlive::ids::{ClientId, ConnectionId, Digest, Generation, PrincipalId, PromptNumber, Seq};
@@ -77,6 +77,7 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
         events.extend(session.asks().iter().map(|ask| Event::Withdrawn { incarnation, ask: *ask }));
         events.push(Event::TurnEnded { incarnation, turn, outcome });
         events.push(Event::TurnEnded { incarnation, turn, outcome });
+        events.push(Event::TurnWaiting { incarnation, turn, asks: NonZeroU16::MIN });
         events.push(Event::Interrupt { turn });
     }
     events.extend(session.queue().iter().map(|turn| Event::Interrupt { turn: *turn }));

@@ -14,6 +14,7 @@ type Flaw = (Play, (&'static str, Value), &'static str);
 /// A case of each flaw.
 fn flaws() -> Vec<Flaw> {
     let rich = || Play { session: rich(), ..active() };
+    let waits = || active().after([waiting(1, 1, 1)]);
     let twins = json!([
         {"client": 1, "high": 1, "seq": 1, "digest": 1},
         {"client": 1, "high": 2, "seq": 4, "digest": 1},
@@ -44,6 +45,8 @@ fn flaws() -> Vec<Flaw> {
         (rich(), ("/asks", json!([9])), "an ask that is not retained"),
         (rich(), ("/asks", json!([3, 2])), "asks out of order"),
         (rich(), ("/asks", json!([1])), "an ask before its turn"),
+        (waits(), ("/standing", json!(2)), "more asks that stand than asks"),
+        (waits(), ("/asks", json!([9])), "an ask that is not in the log"),
         (rich(), ("/clients", far), "a client's prompt that is not in the log"),
         (rich(), ("/clients", twins), "a client twice, or a prompt of two clients"),
         (rich(), ("/clients", one_prompt), "a client twice, or a prompt of two clients"),
@@ -114,8 +117,9 @@ fn arbitrary() -> impl Strategy<Value = Value> {
     let client = (number(), number(), number());
     let clients = prop::collection::vec(client, 0..3);
     let turn = prop::option::of(number());
-    (state, 0..4_u32, turn, number(), number(), list(), list(), clients).prop_map(
-        |(state, incarnation, turn, base, head, queue, asks, clients)| {
+    let asks = (list(), 0..3_u16);
+    (state, 0..4_u32, turn, number(), number(), list(), asks, clients).prop_map(
+        |(state, incarnation, turn, base, head, queue, (asks, standing), clients)| {
             let client = |(client, high, seq): (u64, u64, u64)| {
                 json!({"client": client, "high": high.max(1), "seq": seq, "digest": 0})
             };
@@ -123,7 +127,7 @@ fn arbitrary() -> impl Strategy<Value = Value> {
             json!({
                 "state": state, "incarnation": incarnation, "turn": turn,
                 "log": {"id": "1", "base": base, "head": head},
-                "queue": queue, "asks": asks, "clients": clients,
+                "queue": queue, "asks": asks, "standing": standing, "clients": clients,
             })
         },
     )

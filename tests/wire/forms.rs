@@ -47,6 +47,7 @@ fn each_event() -> Vec<Event> {
     for outcome in [Completed, Empty, Interrupted, Failed] {
         events.push(Event::TurnEnded { incarnation: Incarnation(1), turn: Seq(5), outcome });
     }
+    events.push(waiting(1, 5, 2));
     events.push(exited(1));
     for timer in Timer::VARIANTS {
         events.push(Event::Expired { timer: *timer, generation: Generation(2) });
@@ -92,7 +93,8 @@ fn each_record() -> Vec<Record> {
     let mut entries = vec![
         EntryMeta::Prompt { client, n },
         EntryMeta::Output { count: NonZeroU32::new(3).unwrap() },
-        EntryMeta::Ask { turn },
+        EntryMeta::Ask { turn, stands: false },
+        EntryMeta::Ask { turn, stands: true },
         EntryMeta::Answer { client, ask },
         EntryMeta::Withdrawn { ask },
     ];

@@ -70,6 +70,7 @@ pub fn snapshot(base: u64, head: u64) -> Snapshot {
         log: Log { id: LogId(7), base: Seq(base), head: Seq(head) },
         queue: vec![],
         asks: vec![],
+        standing: 0,
         clients: vec![],
     }
 }

@@ -240,7 +240,8 @@ fn largest(event: &Event) -> Option<Seq> {
         | Event::Answer { ask: seq, .. }
         | Event::Asked { turn: seq, .. }
         | Event::Withdrawn { ask: seq, .. }
-        | Event::TurnEnded { turn: seq, .. } => Some(seq),
+        | Event::TurnEnded { turn: seq, .. }
+        | Event::TurnWaiting { turn: seq, .. } => Some(seq),
         Event::Output { turn, .. } => turn,
         Event::Attach { .. }
         | Event::Resume { .. }

@@ -221,6 +221,7 @@ impl fmt::Display for Word {
             Word::Output { turn: None } => f.write_str("something outside any turn"),
             Word::Asked { turn } => write!(f, "that it asks in turn {turn}"),
             Word::Withdrawn { ask } => write!(f, "that it gives up ask {ask}"),
+            Word::TurnWaiting { turn } => write!(f, "that turn {turn} ends with an ask"),
             Word::TurnEnded { turn, outcome } => write!(f, "that turn {turn} is {outcome:?}"),
             Word::Exited => f.write_str("good-bye"),
         }

@@ -180,6 +180,9 @@ impl World {
                     if left.asks > 0 {
                         say(Word::Asked { turn });
                     }
+                    if left.asks > 0 && self.scope.waits && worker.inbox.is_empty() {
+                        say(Word::TurnWaiting { turn });
+                    }
                     let pending =
                         now.nodes[worker.node].session.as_ref().map(|session| &session.asks);
                     for ask in pending.into_iter().flatten() {

@@ -61,6 +61,11 @@ pub(super) fn answered(_: &World, now: &WorldState) -> bool {
     now.workers.iter().any(|worker| !worker.answered.is_empty())
 }
 
+/// An answer reached a worker that did not ask.
+pub(super) fn answered_later(_: &World, now: &WorldState) -> bool {
+    now.keys.iter().any(|key| key.client == world_state::PEOPLE && key.ran)
+}
+
 pub(super) fn accepted_is_kept(_: &World, now: &WorldState) -> Judgement {
     let Some(store) = now.store.as_ref().filter(|_| now.history == 0) else { return Ok(()) };
     for (place, client) in now.clients.iter().enumerate() {

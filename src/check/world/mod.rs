@@ -90,6 +90,8 @@ pub struct Scope {
     pub late_timers: bool,
     /// Workers speak outside turns.
     pub output_outside_turns: bool,
+    /// Workers end turns with asks that outlive them.
+    pub waits: bool,
     /// The store may fail.
     pub failing_store: bool,
     /// A new process may recover a session only at the first request for it.
@@ -219,6 +221,10 @@ impl World {
             let (name, meaning) = law(Law::AnswersReachTheWorker);
             laws = laws.sometimes(name, meaning, judge::answered);
         }
+        if self.scope.waits {
+            let (name, meaning) = law(Law::AnswersOutliveWorkers);
+            laws = laws.sometimes(name, meaning, judge::answered_later);
+        }
         laws
     }
 
@@ -305,7 +311,7 @@ impl Model for World {
             ClosingOnlyEnds EndedOnlyReopens RefusedChangesNothing StaleChangesNothing
             DeliveredIsDurable ActiveMeansWatched EndedHoldsNothing WorkNeedsAWorker NothingDueIsLeft DrainBeginsNothing
             LostConnectionNeverStopsWork FailedStartsAreNotRepeated TimersActWhereTheyWait StopStops WorkerIsToldWhatIsTrue
-            NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt EndIsLoggedOnce InOrderWithoutSilentGaps
+            NoPromptIsSwallowed NewsIsTaken RefusalsAreTrue OneTurnEndPerPrompt AsksStand EndIsLoggedOnce InOrderWithoutSilentGaps
             ReadersReachTheHead EffectsNameOnlyWatchers PinsAreKept NothingNeededIsTrimmed BoundedMemory
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState

@@ -62,6 +62,7 @@ pub const EQUIVALENT: &[(&str, &str)] = &[
     ("session L1: without UnpinLog", RELEASED),
     ("session L2: without UnpinLog", RELEASED),
     ("session L3: without UnpinLog", RELEASED),
+    ("session L5: without UnpinLog", RELEASED),
     (
         "session D3: without SendDue",
         "no viewer is connected in DETACHED, so nothing is due to be sent",

@@ -90,6 +90,7 @@ macro_rules! small {
 
 small! {
     bool: |it: &bool| u64::from(*it), |byte| byte == 1;
+    u16: |it: &u16| u64::from(*it), u16::from;
     u32: |it: &u32| u64::from(*it), u32::from;
     usize: |it: &usize| *it as u64, usize::from;
     Seq: |it: &Seq| it.0, |byte| Seq(u64::from(byte));
@@ -229,7 +230,7 @@ variants! {
     Order { 0 => Turn(turn), 1 => Interrupt(turn), 2 => CloseOut, 3 => Answer(ask), }
     Word {
         0 => Started, 1 => StartFailed, 2 => Output { turn }, 3 => Asked { turn },
-        4 => TurnEnded { turn, outcome }, 5 => Exited, 6 => Withdrawn { ask },
+        4 => TurnEnded { turn, outcome }, 5 => Exited, 6 => Withdrawn { ask }, 7 => TurnWaiting { turn },
     }
     WorkerOutcome { 0 => Completed, 1 => Empty, 2 => Interrupted, 3 => Failed, }
     ResumeFrom { 0 => Nothing, 1 => At(cursor), 2 => Malformed, }
@@ -296,6 +297,9 @@ impl Code for Session {
         log.put(to);
         queue.put(to);
         asks.put(to);
+        if !asks.is_empty() {
+            self.standing.put(to);
+        }
         clients.put(to);
         connections.put(to);
         let current = |bit: usize| u8::from(self.generations[bit].0 != 0) << bit;
@@ -311,7 +315,8 @@ impl Code for Session {
         let turn = Code::get(from);
         let log: Log = Code::get(from);
         let queue = Code::get(from);
-        let asks = Code::get(from);
+        let asks: Vec<Seq> = Code::get(from);
+        let standing = if asks.is_empty() { 0 } else { Code::get(from) };
         let clients = Code::get(from);
         let connections = Code::get(from);
         let current: u8 = Code::get(from);
@@ -326,6 +331,7 @@ impl Code for Session {
             log,
             queue,
             asks,
+            standing,
             clients,
             connections,
             generations,

@@ -3,7 +3,7 @@
 
 use super::Bytes;
 use super::World;
-use super::world_state::{Request, WorldState};
+use super::world_state::{PEOPLE, Request, WorldState};
 use crate::check::Encoding;
 use crate::ids::ClientId;
 use crate::session::Session;
@@ -29,7 +29,9 @@ fn swapped(moment: &WorldState) -> WorldState {
         link.client = 1 - link.client;
     }
     for key in &mut other.keys {
-        key.client = twin(key.client);
+        if key.client != PEOPLE {
+            key.client = twin(key.client);
+        }
     }
     for post in &mut other.posts {
         if let Request::Answer { client, .. } = post {

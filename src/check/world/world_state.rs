@@ -42,7 +42,8 @@ pub struct WorldState {
     pub(super) alone: Option<Seq>,
 }
 
-/// A prompt that is in the log.
+/// A prompt that is in the log; or, of [`PEOPLE`], the answer to an ask that outlived its turn, with the ask's place
+/// as its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) client: ClientId,
@@ -50,6 +51,9 @@ pub(super) struct Key {
     pub(super) turn: Seq,
     pub(super) ran: bool,
 }
+
+/// Whoever answered: of those who may, one does.
+pub(super) const PEOPLE: ClientId = ClientId(255);
 
 /// A process that serves the session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -267,6 +271,11 @@ pub enum Word {
         turn: Seq,
         /// How it went.
         outcome: WorkerOutcome,
+    },
+    /// The turn is over, and asks.
+    TurnWaiting {
+        /// This turn.
+        turn: Seq,
     },
     /// It leaves.
     Exited,

@@ -49,7 +49,8 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
             next.turn() != TurnState::Running(turn) && !next.queue().contains(&turn)
         }
         Event::Stop { .. } => matches!(next.state(), State::Closing | State::Ended),
-        Event::Answer { ask, .. } => !next.asks().contains(&ask),
+        // Asked more closely by `one_turn_end_per_prompt` and `worker_is_told_what_is_true`.
+        Event::Answer { ask, .. } => view.step.refusal().is_some() || !next.asks().contains(&ask),
         Event::Started { .. } => next.state() != State::Starting,
         Event::StartFailed { .. } | Event::Exited { .. } => !alive || view.passes(State::Ended),
         Event::Output { .. } => !alive || logged(|entry| matches!(entry, EntryMeta::Output { .. })),
@@ -57,10 +58,13 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
             view.step.refusal().is_some() || logged(|entry| matches!(entry, EntryMeta::Ask { .. }))
         }
         Event::Withdrawn { ask, .. } => {
-            !next.asks().contains(&ask)
-                && logged(|entry| matches!(entry, EntryMeta::Withdrawn { .. }))
+            !alive
+                || !next.asks().contains(&ask)
+                    && logged(|entry| matches!(entry, EntryMeta::Withdrawn { .. }))
         }
-        Event::TurnEnded { turn, .. } => next.turn().id() != Some(turn),
+        Event::TurnEnded { turn, .. } | Event::TurnWaiting { turn, .. } => {
+            next.turn().id() != Some(turn)
+        }
         Event::Expired { timer, .. } => !waits(before, timer) || view.step.verdict().acts(),
         Event::Drain => next.is_draining(),
         Event::Restarted { renew } => {
@@ -113,6 +117,9 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
         }
         (Reason::QueueFull, Event::Prompt { client, n, .. }) => {
             n.get() == high(client) + 1 && full(before.queue().len(), limits.queued)
+        }
+        (Reason::QueueFull, Event::Answer { ask, .. }) => {
+            before.standing_asks().contains(&ask) && full(before.queue().len(), limits.queued)
         }
         (Reason::TooManyClients, Event::Prompt { client, principal, n, .. }) => {
             let own = before.clients().iter().filter(|one| one.principal == principal);

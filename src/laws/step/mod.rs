@@ -45,6 +45,7 @@ pub(super) const STEP_LAWS: &[(Law, StepLaw)] = &[
     (Law::NewsIsTaken, answers::news_is_taken),
     (Law::RefusalsAreTrue, answers::refusals_are_true),
     (Law::OneTurnEndPerPrompt, session::one_turn_end_per_prompt),
+    (Law::AsksStand, session::asks_stand),
     (Law::EndIsLoggedOnce, session::end_is_logged_once),
     (Law::EffectsNameOnlyWatchers, viewers::effects_name_only_watchers),
     (Law::InOrderWithoutSilentGaps, viewers::in_order_without_silent_gaps),
@@ -111,7 +112,9 @@ impl View<'_> {
             Event::Output { incarnation, turn, .. } => {
                 !current(incarnation) || turn.is_some_and(|turn| before.turn().id() != Some(turn))
             }
-            Event::Asked { incarnation, turn } | Event::TurnEnded { incarnation, turn, .. } => {
+            Event::Asked { incarnation, turn }
+            | Event::TurnEnded { incarnation, turn, .. }
+            | Event::TurnWaiting { incarnation, turn, .. } => {
                 !current(incarnation) || before.turn().id() != Some(turn)
             }
             Event::Expired { timer, generation } => {

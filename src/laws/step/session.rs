@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::{View, ensure};
 use crate::ids::Seq;
 use crate::session::{Connection, Effect, EntryMeta, Event, Record, Session, TurnState};
-use crate::words::{State, Timer};
+use crate::words::{State, Timer, TurnOutcome};
 
 pub(super) fn closing_only_ends(view: &View<'_>) -> Result<(), String> {
     let wrong = view.hops().find(|(from, to)| *from == State::Closing && *to != State::Ended);
@@ -16,8 +16,11 @@ pub(super) fn closing_only_ends(view: &View<'_>) -> Result<(), String> {
 pub(super) fn ended_only_reopens(view: &View<'_>) -> Result<(), String> {
     let wrong = view.hops().find(|(from, to)| *from == State::Ended && *to != State::Created);
     wrong.map_or(Ok(()), |(_, to)| Err(format!("ENDED went to {to}")))?;
-    let waits = matches!(view.event, Event::Prompt { .. }) || !view.before.queue().is_empty();
-    ensure(!view.passes(State::Created) || waits, || "reopened without a prompt".into())?;
+    let asked = matches!(view.event, Event::Prompt { .. } | Event::Answer { .. });
+    let waits = asked || !view.before.queue().is_empty();
+    ensure(!view.passes(State::Created) || waits, || {
+        "reopened without a prompt or an answer".into()
+    })?;
     let reopened = u32::from(view.passes(State::Created));
     let incarnation = view.before.incarnation().0 + reopened;
     ensure(view.next().incarnation().0 == incarnation, || {
@@ -92,7 +95,7 @@ pub(super) fn ended_holds_nothing(view: &View<'_>) -> Result<(), String> {
         State::Created | State::Ended => {
             let kept = next.state() == State::Created && next.is_draining();
             let empty = next.turn() == TurnState::Idle && (kept || next.queue().is_empty());
-            ensure(empty && next.asks().is_empty(), || {
+            ensure(empty && own_asks(next).is_empty(), || {
                 format!("{} holds {:?} {:?}", next.state(), next.turn(), next.queue())
             })?;
         }
@@ -119,7 +122,7 @@ pub(super) fn work_needs_a_worker(view: &View<'_>) -> Result<(), String> {
     let turn = next.turn().id();
     ensure(runs || turn.is_none(), || format!("a turn runs in {}", next.state()))?;
     ensure(waits || next.queue().is_empty(), || format!("a prompt waits in {}", next.state()))?;
-    ensure(turn.is_some() || next.asks().is_empty(), || "an ask without a turn".into())
+    ensure(turn.is_some() || own_asks(next).is_empty(), || "an ask without a turn".into())
 }
 
 fn ends_something(effect: &Effect) -> bool {
@@ -186,6 +189,7 @@ pub(super) fn failed_starts_are_not_repeated(view: &View<'_>) -> Result<(), Stri
         | Event::Asked { .. }
         | Event::Withdrawn { .. }
         | Event::TurnEnded { .. }
+        | Event::TurnWaiting { .. }
         | Event::Restarted { .. }
         | Event::Drain => false,
     };
@@ -250,10 +254,66 @@ pub(super) fn worker_is_told_what_is_true(view: &View<'_>) -> Result<(), String>
     let delivered = view.effects().iter().filter_map(|effect| {
         if let Effect::Deliver { ask, .. } = effect { Some(*ask) } else { None }
     });
-    let answered = view.entries().filter_map(|entry| {
+    let answered = view.entries().filter(|entry| !begins_a_turn(view, entry)).filter_map(|entry| {
         if let EntryMeta::Answer { ask, .. } = entry { Some(*ask) } else { None }
     });
     ensure(delivered.eq(answered), || "an answer was logged and not delivered".into())
+}
+
+/// The asks of the running turn.
+pub(super) fn own_asks(session: &Session) -> &[Seq] {
+    &session.asks()[session.standing_asks().len()..]
+}
+
+/// A prompt does, and the answer to an ask that outlived its turn.
+fn begins_a_turn(view: &View<'_>, entry: &EntryMeta) -> bool {
+    match entry {
+        EntryMeta::Prompt { .. } => true,
+        EntryMeta::Answer { ask, .. } => view.before.standing_asks().contains(ask),
+        EntryMeta::Output { .. }
+        | EntryMeta::Ask { .. }
+        | EntryMeta::Withdrawn { .. }
+        | EntryMeta::TurnEnd { .. }
+        | EntryMeta::Closing { .. }
+        | EntryMeta::End { .. } => false,
+    }
+}
+
+/// Each ask that outlived its turn came with the end of one, and goes with an answer, or with a withdrawal by a worker
+/// or for a log that may have lost the answer.
+pub(super) fn asks_stand(view: &View<'_>) -> Result<(), String> {
+    let (was, is) = (view.before.standing_asks(), view.next().standing_asks());
+    let lossy = matches!(view.event, Event::Restarted { renew: Some(_) });
+    for ask in was {
+        let answered = matches!(*view.event, Event::Answer { ask: of, .. } if of == *ask);
+        let withdrawn = matches!(*view.event, Event::Withdrawn { ask: of, .. } if of == *ask);
+        let settles = |entry: &EntryMeta| match *entry {
+            EntryMeta::Answer { ask: of, .. } => of == *ask && answered,
+            EntryMeta::Withdrawn { ask: of } => of == *ask && (withdrawn || lossy),
+            EntryMeta::Prompt { .. }
+            | EntryMeta::Output { .. }
+            | EntryMeta::Ask { .. }
+            | EntryMeta::TurnEnd { .. }
+            | EntryMeta::Closing { .. }
+            | EntryMeta::End { .. } => false,
+        };
+        let settled = view.entries().filter(|entry| settles(entry)).count();
+        ensure(settled == usize::from(!is.contains(ask)), || {
+            format!("ask {ask} stood, and was settled {settled} times, standing: {is:?}")
+        })?;
+        ensure(!lossy || settled == 1, || {
+            format!("ask {ask} stands, though its answer may have run in what was lost")
+        })?;
+    }
+    let stands = |record: &&Record| matches!(record.entry, EntryMeta::Ask { stands: true, .. });
+    let new = view.step.records.iter().filter(stands).map(|record| record.seq);
+    let fresh = is.iter().copied().filter(|ask| !was.contains(ask));
+    ensure(new.eq(fresh), || format!("the asks that stand are {is:?}"))?;
+    let ends = |entry: &EntryMeta| {
+        matches!(entry, EntryMeta::TurnEnd { outcome: TurnOutcome::Waiting, .. })
+    };
+    let (waits, asks) = (view.entries().any(ends), is.iter().any(|ask| !was.contains(ask)));
+    ensure(waits == asks, || format!("the turn ended as waiting: {waits}, with asks: {asks}"))
 }
 
 pub(super) fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
@@ -289,10 +349,11 @@ pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
                 let right = ends == 1 && was && !open(view.next(), turn);
                 ensure(right, || format!("turn {turn} ended {ends} times, was open: {was}"))?;
             }
-            EntryMeta::Prompt { .. } => {
-                ensure(open(view.next(), *seq), || format!("prompt {seq} is not open"))?;
+            EntryMeta::Prompt { .. } | EntryMeta::Answer { .. } if begins_a_turn(view, entry) => {
+                ensure(open(view.next(), *seq), || format!("turn {seq} is not open"))?;
             }
-            EntryMeta::Output { .. }
+            EntryMeta::Prompt { .. }
+            | EntryMeta::Output { .. }
             | EntryMeta::Ask { .. }
             | EntryMeta::Answer { .. }
             | EntryMeta::Withdrawn { .. }
@@ -302,7 +363,7 @@ pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
     }
     let count =
         |session: &Session| session.queue().len() + usize::from(session.turn().id().is_some());
-    let accepted = view.entries().filter(|e| matches!(e, EntryMeta::Prompt { .. })).count();
+    let accepted = view.entries().filter(|e| begins_a_turn(view, e)).count();
     let ended = view.entries().filter(|e| matches!(e, EntryMeta::TurnEnd { .. })).count();
     let (was, is) = (count(view.before), count(view.next()));
     ensure(was + accepted == is + ended, || {

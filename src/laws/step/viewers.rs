@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::session::keeps_places;
+use super::session::{keeps_places, own_asks};
 use super::{View, ensure};
 use crate::ids::{ConnectionId, Seq};
 use crate::session::{Connection, Effect, Event, Session};
@@ -162,8 +162,9 @@ pub(super) fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
         let most = view.limits.retention.saturating_add(view.limits.pinned);
         let least = Seq(session.log().head.0.saturating_sub(most));
         let pinned = session.pin().map(|pin| pin.max(least).next());
-        let kept = session.queue().iter().chain(session.asks()).copied();
-        kept.chain(pinned).min().unwrap_or(Seq::MAX).previous()
+        let standing = session.standing_asks().first().map(|ask| (*ask).max(least.next()));
+        let kept = session.queue().iter().chain(own_asks(session)).copied();
+        kept.chain(pinned).chain(standing).min().unwrap_or(Seq::MAX).previous()
     };
     let floor = needed(next);
     ensure(base == was || base <= floor, || format!("trimmed to {base}, {floor} is needed"))?;

@@ -43,6 +43,7 @@ impl SessionModel {
             log: Log::new(LogId(7)),
             queue: Vec::new(),
             asks: Vec::new(),
+            standing: 0,
             clients: Vec::new(),
         };
         let (version, lines) = (Version::NONE, Vec::new());

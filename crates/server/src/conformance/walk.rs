@@ -1,6 +1,7 @@
 //! Real sessions on a random walk: each step is committed, and the store is reopened on the way.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 
 use strum::VariantArray as _;
 
@@ -79,8 +80,12 @@ impl WalkedSession {
                 }
             }
             (15, Some(turn), _) => {
+                let asks = u16::try_from(rng.below(3)).ok().and_then(NonZeroU16::new);
                 let which = usize::try_from(rng.below(4)).unwrap_or(0);
-                Event::TurnEnded { incarnation, turn, outcome: outcomes[which] }
+                match asks {
+                    Some(asks) => Event::TurnWaiting { incarnation, turn, asks },
+                    None => Event::TurnEnded { incarnation, turn, outcome: outcomes[which] },
+                }
             }
             (16, _, _) => {
                 let waiting = some(session.queue(), rng.below(9));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
+use outlive::ids::Seq;
 
 /// Why nothing can be said in a turn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,17 @@ pub struct AskAnswer {
     pub client: Arc<str>,
     /// What.
     pub body: Body,
+}
+
+/// The question that an answer is to, where the answer is a turn of its own: see [`Turn::leave_ask`](super::Turn::leave_ask).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnsweredAsk {
+    /// The place of the question in the log.
+    pub ask: Seq,
+    /// The question; none if it was trimmed before the answer came: the limit
+    /// [`pinned`](outlive::Limits::pinned) says how long it is kept.
+    pub question: Option<Body>,
 }
 
 impl AskAnswer {

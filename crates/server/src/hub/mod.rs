@@ -76,7 +76,7 @@ mod worker;
 mod worker_message;
 mod worker_task;
 
-pub use ask::{AskAnswer, TurnError};
+pub use ask::{AnsweredAsk, AskAnswer, TurnError};
 pub use body::Body;
 #[cfg(feature = "http")]
 pub(crate) use body::{client_id, client_name};

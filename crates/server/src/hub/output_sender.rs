@@ -95,6 +95,13 @@ impl OutputSender {
         Ok(u32::try_from(size).unwrap_or(ROOM).clamp(PIECE, ROOM))
     }
 
+    /// A question's body, if it is not too large.
+    pub(super) fn question(&self, question: &impl Serialize) -> Result<Body, TurnError> {
+        let body = Body::of(question).map_err(|why| TurnError::Body(why.to_string()))?;
+        self.room(body.size())?;
+        Ok(body)
+    }
+
     /// Sends a question, when there is room for it.
     pub(super) async fn ask(
         &self,
@@ -102,7 +109,7 @@ impl OutputSender {
         question: &impl Serialize,
         reply: Asked,
     ) -> Result<(), TurnError> {
-        let body = Body::of(question).map_err(|why| TurnError::Body(why.to_string()))?;
+        let body = self.question(question)?;
         let room = self.room(body.size())?;
         self.messages.room(room).await?;
         let event = WorkerEvent::Ask(body, reply);

@@ -3,17 +3,18 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::ask::{AskAnswer, TurnError};
+use super::ask::{AnsweredAsk, AskAnswer, TurnError};
 use super::body::Body;
 use super::history::History;
 use super::output_sender::OutputSender;
+use super::worker_message::WorkerEvent;
 use crate::store::SessionId;
 use outlive::ids::{Incarnation, Seq};
 
@@ -53,7 +54,8 @@ pub trait Worker: Send + Sync + 'static {
         start: WorkerContext,
     ) -> impl Future<Output = Result<Self::Run, Failure>> + Send;
 
-    /// Answers a prompt. `Ok` ends the turn as `completed`, or `empty` if nothing was emitted.
+    /// Answers a prompt. `Ok` ends the turn as `completed`, or `empty` if nothing was emitted; or as `waiting`, if it
+    /// [left an ask](Turn::leave_ask).
     ///
     /// An interrupt cancels [`Turn::cancellation`], and every `emit` fails with
     /// [`TurnError::Stopped`] from then on: come to an end, with `?` for instance. A worker that does
@@ -181,6 +183,20 @@ impl WorkerContext {
     }
 }
 
+/// The questions with which a turn ends, if it ends well.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LeftAsks(Arc<Mutex<Vec<Body>>>);
+
+impl LeftAsks {
+    fn push(&self, question: Body) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(question);
+    }
+
+    pub(super) fn take(&self) -> Vec<Body> {
+        core::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// One prompt to answer, and the handle to answer it with. Clones are the same turn; one that is kept
 /// longer than the turn emits nothing any more: its calls fail.
 #[derive(Clone, Debug)]
@@ -189,9 +205,11 @@ pub struct Turn {
     pub(super) id: Seq,
     pub(super) client: Arc<str>,
     pub(super) prompt: Body,
+    pub(super) answers: Option<AnsweredAsk>,
     pub(super) token: CancellationToken,
     pub(super) output: Arc<OutputSender>,
     pub(super) emitted: Arc<AtomicU64>,
+    pub(super) left: LeftAsks,
 }
 
 impl Turn {
@@ -200,7 +218,7 @@ impl Turn {
         &self.context.session
     }
 
-    /// The turn's name: the place of its prompt in the log.
+    /// The turn's name: the place in the log of its prompt, or of the answer that it goes on with.
     pub fn id(&self) -> Seq {
         self.id
     }
@@ -210,14 +228,21 @@ impl Turn {
         &self.context
     }
 
-    /// The client that prompted, by the name that it gave itself: it is no proof of who that is.
+    /// The client that prompted, or answered, by the name that it gave itself: it is no proof of who that is.
     pub fn client(&self) -> &str {
         &self.client
     }
 
-    /// The prompt: `turn.prompt().deserialize::<String>()?` is its text.
+    /// The prompt: `turn.prompt().deserialize::<String>()?` is its text. In a turn that goes on with an answer, the
+    /// answer: see [`answers`](Turn::answers).
     pub fn prompt(&self) -> &Body {
         &self.prompt
+    }
+
+    /// The question that [`prompt`](Turn::prompt) is the answer to, in a turn that goes on where another one
+    /// [left an ask](Turn::leave_ask); none in a turn that a prompt began.
+    pub fn answers(&self) -> Option<&AnsweredAsk> {
+        self.answers.as_ref()
     }
 
     /// The log so far. It also has this turn's prompt, and those that wait behind it: see [`History::entries`].
@@ -253,11 +278,58 @@ impl Turn {
         Ok(())
     }
 
+    /// Leaves a question that outlives the turn, the worker and the process: it is logged when the turn ends, which
+    /// must be with `Ok`, and the outcome is then `waiting`. People may answer it tomorrow. The first answer is a turn
+    /// of its own, queued like a prompt: it starts or reopens the session if it must, and the worker that is up by then
+    /// finds the question in [`answers`](Turn::answers) and the answer in [`prompt`](Turn::prompt). No
+    /// [drain](super::Hub::drain) waits for it.
+    ///
+    /// ```
+    /// use outlive_server::hub::{Failure, Turn};
+    ///
+    /// async fn answer(turn: Turn) -> Result<(), Failure> {
+    ///     match turn.answers() {
+    ///         None => turn.leave_ask(&"Delete the branch?")?,
+    ///         Some(_) if turn.prompt().deserialize()? => turn.emit(&"It is gone.").await?,
+    ///         Some(_) => turn.emit(&"It stays.").await?,
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # fn is_a_worker(_: impl outlive_server::hub::Worker) {}
+    /// # is_a_worker(answer);
+    /// ```
+    ///
+    /// Several can be left in one turn; each is answered by itself. All that stand, with those that this turn
+    /// [waits for](Turn::ask), count against [`Limits::asks`](outlive::Limits::asks): a turn that leaves more fails.
+    ///
+    /// # Errors
+    /// [`TurnError::Stopped`] when the turn was asked to stop or is over, [`TurnError::Body`] if the
+    /// value cannot be logged.
+    pub fn leave_ask(&self, question: &impl Serialize) -> Result<(), TurnError> {
+        if self.token.is_cancelled() {
+            return Err(TurnError::Stopped);
+        }
+        self.left.push(self.output.question(question)?);
+        Ok(())
+    }
+
+    /// Gives up an ask that outlived its turn, by its place in the log: the log says that it is withdrawn, and who
+    /// answers later is refused. One that is not pending any more is left as it is.
+    ///
+    /// # Errors
+    /// [`TurnError::Stopped`] when the turn was asked to stop or is over.
+    pub fn withdraw(&self, ask: Seq) -> Result<(), TurnError> {
+        if self.token.is_cancelled() {
+            return Err(TurnError::Stopped);
+        }
+        Ok(self.output.send(Some(self.id), WorkerEvent::Withdrawn(ask))?)
+    }
+
     /// Asks the viewers, and waits for the first answer. The ask is in the log: a viewer that comes later
     /// sees it too. It ends with the turn, or when this future is dropped: then it is withdrawn, the log says so, and
     /// who answers later is refused. One without an answer holds a [drain](super::Hub::drain) until its deadline;
-    /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time:
-    /// `timeout(patience, turn.ask(…))`. An answer that is accepted in the very moment of giving up is in the log, and
+    /// then the turn ends as `ambiguous`. A worker that cannot wait so long sets itself a time,
+    /// `timeout(patience, turn.ask(…))`, or [leaves the ask](Turn::leave_ask) for after the turn. An answer that is accepted in the very moment of giving up is in the log, and
     /// is not given to the worker.
     ///
     /// # Errors

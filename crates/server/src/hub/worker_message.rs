@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::ask::{AskAnswer, TurnError};
+use super::ask::{AnsweredAsk, AskAnswer, TurnError};
 use super::body::Body;
 use super::output_batch::OutputBatch;
 use outlive::ids::Seq;
@@ -30,6 +30,10 @@ pub(super) enum WorkerEvent {
     Output(OutputBatch),
     Ask(Body, Asked),
     Ended(WorkerOutcome, Option<String>),
+    /// It ended its turn with these questions.
+    Waiting(Vec<Body>),
+    /// It gives up an ask that outlived its turn.
+    Withdrawn(Seq),
     /// It leaves; and why it failed, if it did, and with it its turn, if it was at one.
     Exited(Option<String>),
 }
@@ -37,18 +41,29 @@ pub(super) enum WorkerEvent {
 /// What the driver sends to a worker.
 #[derive(Debug)]
 pub(super) enum WorkerCommand {
-    /// Answer a prompt.
-    Turn(Box<DispatchedPrompt>),
+    /// Answer a prompt, or go on with an answer.
+    Turn(Box<DispatchedTurn>),
     /// Stop that turn.
     Interrupt(Seq),
     /// Stop, close out and leave.
     CloseOut,
 }
 
-/// A prompt to answer. It was read before its dispatch was committed: afterwards it may be trimmed.
+/// A turn to take. What begins it was read before its dispatch was committed: afterwards it may be trimmed.
 #[derive(Debug)]
-pub(super) struct DispatchedPrompt {
+pub(super) struct DispatchedTurn {
     pub(super) turn: Seq,
-    /// Who prompted, and what; or why it could not be read.
-    pub(super) prompt: Result<(Arc<str>, Body), String>,
+    /// What begins it; or why that could not be read.
+    pub(super) content: Result<TurnContent, String>,
+}
+
+/// What begins a turn.
+#[derive(Debug)]
+pub(super) struct TurnContent {
+    /// Who prompted, or answered.
+    pub(super) client: Arc<str>,
+    /// The prompt, or the answer.
+    pub(super) body: Body,
+    /// The ask that it answers, if it does.
+    pub(super) answers: Option<AnsweredAsk>,
 }

@@ -19,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::output_sender::OutputSender;
 use super::queue::{Receiver, Sender};
-use super::worker::{CloseoutContext, Failure, Turn, Worker, WorkerContext};
-use super::worker_message::{DispatchedPrompt, WorkerCommand, WorkerEvent, WorkerMessage};
+use super::worker::{CloseoutContext, Failure, LeftAsks, Turn, Worker, WorkerContext};
+use super::worker_message::{
+    DispatchedTurn, TurnContent, WorkerCommand, WorkerEvent, WorkerMessage,
+};
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::WorkerOutcome;
 
@@ -121,8 +123,8 @@ async fn work<W: Worker>(worker: Arc<W>, mut inputs: WorkerInputs) {
             Some(WorkerCommand::CloseOut) => inputs.context.leave.cancel(),
             // Late news of a turn before.
             Some(WorkerCommand::Interrupt(_)) => {}
-            Some(WorkerCommand::Turn(prompt)) => {
-                match answer(&*worker, &mut run, &mut inputs, *prompt).await {
+            Some(WorkerCommand::Turn(turn)) => {
+                match answer(&*worker, &mut run, &mut inputs, *turn).await {
                     Then::Next => {}
                     Then::Leave(why) => return say(&inputs, None, WorkerEvent::Exited(why)),
                     Then::Gone => return,
@@ -187,16 +189,18 @@ async fn answer<W: Worker>(
     worker: &W,
     run: &mut W::Run,
     inputs: &mut WorkerInputs,
-    prompt: DispatchedPrompt,
+    dispatched: DispatchedTurn,
 ) -> Then {
-    let DispatchedPrompt { turn: id, prompt } = prompt;
+    let DispatchedTurn { turn: id, content } = dispatched;
     let token = inputs.context.leave.child_token();
     let emitted = Arc::new(AtomicU64::new(0));
+    let left = LeftAsks::default();
     let answering = guarded(async {
-        let (client, prompt) = prompt?;
+        let TurnContent { client, body: prompt, answers } = content?;
         let (context, output) = (inputs.context.clone(), Arc::clone(&inputs.output));
-        let (token, emitted) = (token.clone(), Arc::clone(&emitted));
-        worker.answer(run, Turn { context, id, client, prompt, token, output, emitted }).await
+        let (token, emitted, left) = (token.clone(), Arc::clone(&emitted), left.clone());
+        let turn = Turn { context, id, client, prompt, answers, token, output, emitted, left };
+        worker.answer(run, turn).await
     });
     tokio::pin!(answering);
     let mut stopped = false;
@@ -226,6 +230,11 @@ async fn answer<W: Worker>(
     token.cancel();
     let spoke = emitted.load(Ordering::Relaxed) > 0;
     let fatal = answered.as_ref().is_err_and(Failure::is_fatal);
+    let left = left.take();
+    if answered.is_ok() && !stopped && !left.is_empty() {
+        say(inputs, Some(id), WorkerEvent::Waiting(left));
+        return Then::Next;
+    }
     let (outcome, error) = match answered {
         Ok(()) | Err(_) if stopped => (WorkerOutcome::Interrupted, None),
         Ok(()) if spoke => (WorkerOutcome::Completed, None),

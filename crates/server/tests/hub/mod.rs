@@ -11,4 +11,5 @@ mod prompts;
 mod simulation;
 mod store;
 mod viewers;
+mod waiting;
 mod workers;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::{Arc, Condvar, Mutex};
 
+use outlive::ids::Seq;
 use outlive_server::hub::{CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -35,6 +36,10 @@ pub enum Scene {
     AskTooMuch(u32),
     /// Asks, gives up on cue and says so; so often.
     GiveUp(u32),
+    /// Leaves these questions for after its turn.
+    Leave(Vec<String>),
+    /// Gives up a question that was left, by its place.
+    Withdraw(u64),
     /// Says how many entries the log has.
     Recall,
 }
@@ -142,8 +147,15 @@ impl Worker for Actor {
     }
 
     async fn answer(&self, _: &mut Run, turn: Turn) -> Result<(), Failure> {
-        let scene: Scene = turn.prompt().deserialize()?;
         self.note(format!("turn {} of {}", turn.id(), turn.client()));
+        if let Some(answered) = turn.answers() {
+            let answer: String = turn.prompt().deserialize()?;
+            let question = answered.question.as_ref().map(|body| body.deserialize::<String>());
+            let question = question.transpose()?.unwrap_or_else(|| "what was trimmed".into());
+            turn.emit(&format!("{} said {answer} to {question}", turn.client())).await?;
+            return Ok(());
+        }
+        let scene: Scene = turn.prompt().deserialize()?;
         match scene {
             Scene::Say(pieces) => say(&turn, pieces).await?,
             Scene::SayThenWait(pieces) => {
@@ -199,6 +211,12 @@ impl Worker for Actor {
                     }
                 }
             }
+            Scene::Leave(questions) => {
+                for question in questions {
+                    turn.leave_ask(&question)?;
+                }
+            }
+            Scene::Withdraw(ask) => turn.withdraw(Seq(ask))?,
             Scene::Recall => turn.emit(&turn.history().entries().await?.len()).await?,
         }
         Ok(())

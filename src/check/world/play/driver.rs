@@ -51,9 +51,22 @@ impl Transition<'_> {
         }
         self.now.store = Some(step.next.record());
         for record in &step.records {
-            if let EntryMeta::Prompt { client, n } = record.entry {
-                self.now.keys.push(Key { client, n, turn: record.seq, ran: false });
-            }
+            let (turn, ran) = (record.seq, false);
+            let key = match record.entry {
+                EntryMeta::Prompt { client, n } => Some((client, n)),
+                EntryMeta::Answer { ask, .. } => {
+                    let session = &step.next;
+                    let begins = session.turn.id() == Some(turn) || session.queue.contains(&turn);
+                    PromptNumber::new(ask.0).filter(|_| begins).map(|n| (PEOPLE, n))
+                }
+                EntryMeta::Output { .. }
+                | EntryMeta::Ask { .. }
+                | EntryMeta::Withdrawn { .. }
+                | EntryMeta::TurnEnd { .. }
+                | EntryMeta::Closing { .. }
+                | EntryMeta::End { .. } => None,
+            };
+            self.now.keys.extend(key.map(|(client, n)| Key { client, n, turn, ran }));
         }
     }
 

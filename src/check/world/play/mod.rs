@@ -10,16 +10,17 @@ mod server;
 mod wire;
 mod workers;
 
-use core::num::{NonZeroU32, NonZeroU64};
+use core::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use strum::EnumCount;
 
 use super::action::Action;
 use super::world_state::{
-    Clock, Frame, Gone, Key, Link, Message, Node, Order, Phase, Request, Word, Worker, WorldState,
+    Clock, Frame, Gone, Key, Link, Message, Node, Order, PEOPLE, Phase, Request, Word, Worker,
+    WorldState,
 };
 use super::{Bug, CURRENT, OLD, StepTrace, World, judge};
 use crate::connection::{self, Connection, Trigger};
-use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, Seq};
+use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
 use crate::laws::{self, Breach, Law, Witness};
 use crate::log::{AttachOutcome, Cursor, LogId, ResumeFrom};
 use crate::routing::{self, Durable, Runtime};

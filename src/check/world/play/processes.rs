@@ -21,7 +21,15 @@ impl Transition<'_> {
             self.now.history += 1;
             self.now.store = self.now.older.take();
             let head = self.now.store.as_ref().map_or(Seq(0), |session| session.log().head);
-            self.now.keys.retain(|key| key.turn <= head);
+            // What ran has run, also where the log does not say so any more: of an ask that is still in it, the answer.
+            self.now.keys.retain_mut(|key| {
+                let kept = key.turn <= head;
+                let ran = key.ran && key.client == PEOPLE && key.n.get() <= head.0;
+                if !kept {
+                    key.turn = Seq(0);
+                }
+                kept || ran
+            });
         }
         for node in &mut self.now.nodes {
             *node = Node::down();

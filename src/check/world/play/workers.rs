@@ -57,7 +57,7 @@ impl Transition<'_> {
         }
     }
 
-    /// A prompt runs: for the first time, whatever number its client gave it.
+    /// A prompt or an answer runs: for the first time, whatever number its client gave it.
     pub(super) fn run(&mut self, turn: Seq) {
         let Some(key) = self.now.keys.iter().find(|key| key.turn == turn).copied() else { return };
         let same = |other: &&mut Key| other.client == key.client && other.n == key.n;
@@ -65,7 +65,10 @@ impl Transition<'_> {
         for other in self.now.keys.iter_mut().filter(same) {
             ran |= core::mem::replace(&mut other.ran, true);
         }
-        if ran {
+        if ran && key.client == PEOPLE {
+            let detail = format!("the answer to ask {} runs again", key.n);
+            self.breach(Law::AnswersArriveOnce, detail);
+        } else if ran {
             let detail = format!("prompt {} of client {} runs again", key.n, key.client);
             self.breach(Law::NoPromptRunsTwice, detail);
         }
@@ -75,7 +78,8 @@ impl Transition<'_> {
         let left = &mut self.now.left;
         let worker = self.now.workers.get_mut(place)?;
         match word {
-            Word::Started | Word::TurnEnded { .. } => {
+            Word::Started | Word::TurnEnded { .. } | Word::TurnWaiting { .. } => {
+                left.asks -= u8::from(matches!(word, Word::TurnWaiting { .. }));
                 worker.phase = Phase::Idle;
                 worker.answered.clear();
             }
@@ -111,6 +115,9 @@ impl Transition<'_> {
             Word::Asked { turn } => Event::Asked { incarnation, turn },
             Word::Withdrawn { ask } => Event::Withdrawn { incarnation, ask },
             Word::TurnEnded { turn, outcome } => Event::TurnEnded { incarnation, turn, outcome },
+            Word::TurnWaiting { turn } => {
+                Event::TurnWaiting { incarnation, turn, asks: NonZeroU16::MIN }
+            }
             Word::Exited => Event::Exited { incarnation },
         };
         self.feed(node, event);

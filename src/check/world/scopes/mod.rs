@@ -64,6 +64,7 @@ const QUIET: Scope = Scope {
     interrupts: false,
     late_timers: false,
     output_outside_turns: false,
+    waits: false,
     failing_store: false,
     lazy_recovery: false,
     track_resumption: false,
@@ -77,6 +78,7 @@ pub const DEFAULT: &[Scope] = &[
     SUSPENDS,
     TURNS,
     APPROVALS,
+    WAITING,
     CLOSING,
     ENDINGS,
     CRASHES,
@@ -98,6 +100,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("suspends", 653_248, 2_964_102),
     ("turns", 1_077_168, 4_439_771),
     ("approvals", 5_536, 14_552),
+    ("waiting", 433_718, 1_152_915),
     ("closing", 522_500, 2_347_293),
     ("endings", 77_020, 232_955),
     ("crashes", 87_873, 369_999),
@@ -179,6 +182,20 @@ pub const APPROVALS: Scope = Scope {
     timers: &[],
     quick_wire: true,
     interrupts: true,
+    live: true,
+    ..QUIET
+};
+
+/// A turn ends with an ask, and whoever asked is gone when somebody answers.
+pub const WAITING: Scope = Scope {
+    name: "waiting",
+    about: "a turn ends with an ask; it is answered or given up in any state, over restarts, drains and losses",
+    prompts: &[2],
+    budget: Budget { dials: 1, asks: 2, posts: 2, crashes: 1, losses: 1, holds: 1, ..NOTHING },
+    timers: &[],
+    quick_wire: true,
+    stops: true,
+    waits: true,
     live: true,
     ..QUIET
 };

@@ -2,7 +2,7 @@
 
 use super::{
     APPROVALS, CLOSING, CRASHES, CROWDED, DRAINS, HANDSHAKES, HOSTILE, LOSSES, NOTHING, RECONNECTS,
-    SMALL, SUSPENDS, TAKEOVERS, TURNS, TWO_CLIENTS,
+    SMALL, SUSPENDS, TAKEOVERS, TURNS, TWO_CLIENTS, WAITING,
 };
 use crate::check::world::{Budget, Scope};
 use crate::session::limits::Limits;
@@ -21,6 +21,20 @@ pub const LATE: Scope = Scope {
 /// The worlds in which mutants are looked for: the smallest in which each rule matters.
 pub const SMALL_WORLDS: &[Scope] = &[
     APPROVALS,
+    Scope {
+        name: "small_waiting",
+        prompts: &[1],
+        budget: Budget { dials: 1, asks: 1, posts: 2, crashes: 1, losses: 1, ..NOTHING },
+        live: false,
+        ..WAITING
+    },
+    Scope {
+        name: "small_too_many_asks",
+        budget: Budget { dials: 1, asks: 2, posts: 1, ..NOTHING },
+        interrupts: true,
+        live: false,
+        ..WAITING
+    },
     Scope {
         name: "small_turns",
         prompts: &[2],

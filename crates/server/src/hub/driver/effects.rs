@@ -34,8 +34,8 @@ impl Driver {
             Effect::Start { incarnation, resume } => self.spawn_worker(incarnation, resume),
             Effect::CloseOut { .. } => self.order(WorkerCommand::CloseOut),
             Effect::Dispatch { .. } => {
-                if let Some(prompt) = committed.prompt.take() {
-                    self.order(WorkerCommand::Turn(prompt));
+                if let Some(turn) = committed.turn.take() {
+                    self.order(WorkerCommand::Turn(turn));
                 }
             }
             Effect::Interrupt { turn, .. } => self.order(WorkerCommand::Interrupt(turn)),

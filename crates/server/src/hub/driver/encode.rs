@@ -1,10 +1,13 @@
 //! The records of a step as lines of the log.
 
 use bytes::Bytes;
+use outlive::TurnOutcome;
 use outlive::ids::Incarnation;
 use outlive::session::{EntryMeta, Event, Step};
 use outlive::wire::Entry;
+use serde_json::value::RawValue;
 
+use super::super::ask::TurnError;
 use super::super::body::Body;
 use super::super::mailbox::Who;
 use super::super::output_batch::OutputBatch;
@@ -18,6 +21,8 @@ pub(super) enum Payload {
     Body(Who, Body),
     Output(OutputBatch),
     Ask(Body, Asked),
+    /// Those with which a turn ends.
+    Asks(Vec<Body>),
     /// Why the turn failed, or the worker with its turn, or its start with every prompt that waited for it.
     End(Option<String>),
 }
@@ -30,6 +35,7 @@ pub(super) fn lines(
     payload: &Payload,
 ) -> Vec<Bytes> {
     let mut lines = Vec::new();
+    let mut questions = if let Payload::Asks(asks) = payload { asks.iter() } else { [].iter() };
     let turn = if let Some(Event::Output { turn, .. }) = event { *turn } else { None };
     for record in &step.records {
         match (record.entry, payload) {
@@ -39,6 +45,10 @@ pub(super) fn lines(
                 let turn = turn.map_or("null", |turn| number.format(turn.0)).as_bytes();
                 let before: [&[u8]; 3] = [b"{\"entry\":\"output\",\"turn\":", turn, b",\"d\":"];
                 lines.append(&mut pieces.lines(&before, b"}"));
+            }
+            (EntryMeta::Ask { turn, stands }, Payload::Asks(_)) => {
+                let d = questions.next().map_or(RawValue::NULL, Body::raw_value).to_owned();
+                lines.push(line(&Entry::Ask { turn, stands, d }));
             }
             (meta, payload) => lines.push(line(&entry(meta, of, payload))),
         }
@@ -56,20 +66,27 @@ fn entry(meta: EntryMeta, incarnation: Incarnation, payload: &Payload) -> Entry 
     let (client, d) = match payload {
         Payload::Body(who, body) => (String::from(&*who.name), body.raw_value().to_owned()),
         Payload::Ask(body, _) => (String::new(), body.raw_value().to_owned()),
-        Payload::None | Payload::Output(_) | Payload::End(_) => {
-            (String::new(), serde_json::value::RawValue::NULL.to_owned())
+        Payload::None | Payload::Output(_) | Payload::Asks(_) | Payload::End(_) => {
+            (String::new(), RawValue::NULL.to_owned())
         }
     };
     match meta {
         EntryMeta::Prompt { n, .. } => Entry::Prompt { client, n, d },
         EntryMeta::Output { .. } => Entry::Output { turn: None, d },
-        EntryMeta::Ask { turn } => Entry::Ask { turn, d },
+        EntryMeta::Ask { turn, stands } => Entry::Ask { turn, stands, d },
         EntryMeta::Answer { ask, .. } => Entry::Answer { ask, client, d },
         EntryMeta::Withdrawn { ask } => Entry::Withdrawn { ask },
         EntryMeta::TurnEnd { turn, outcome } => {
             let error = match payload {
                 Payload::End(error) => error.clone(),
-                Payload::None | Payload::Body(..) | Payload::Output(_) | Payload::Ask(..) => None,
+                Payload::Asks(_) if outcome == TurnOutcome::Failed => {
+                    Some(TurnError::TooManyAsks.to_string())
+                }
+                Payload::None
+                | Payload::Body(..)
+                | Payload::Output(_)
+                | Payload::Ask(..)
+                | Payload::Asks(_) => None,
             };
             Entry::TurnEnd { turn, outcome, error }
         }

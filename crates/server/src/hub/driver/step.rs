@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use outlive::ids::{ConnectionId, Incarnation, Seq};
-use outlive::session::{Effect, Event, Session, TurnState};
+use outlive::session::{Effect, EntryMeta, Event, Session, TurnState};
 use outlive::table::Verdict;
 use outlive::wire::Entry;
 use tokio::time::{Duration, Instant};
 
-use super::super::ask::TurnError;
+use super::super::ask::{AnsweredAsk, TurnError};
 use super::super::backoff::Backoff;
 use super::super::body::Body;
 use super::super::history;
 use super::super::mailbox::{CommandError, Handled};
 use super::super::recent_frames::frames;
-use super::super::worker_message::DispatchedPrompt;
+use super::super::worker_message::{DispatchedTurn, TurnContent};
 use super::encode::{self, Payload};
 use super::{Driver, turn_back};
 use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
@@ -29,8 +29,8 @@ use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 pub(super) struct Committed {
     /// The new entries as frames, if a link watches.
     frames: Vec<Bytes>,
-    /// The prompt that the step dispatches.
-    pub(super) prompt: Option<Box<DispatchedPrompt>>,
+    /// The turn that the step dispatches.
+    pub(super) turn: Option<Box<DispatchedTurn>>,
 }
 
 /// What became of a commit.
@@ -130,15 +130,15 @@ impl Driver {
     }
 
     async fn commit_step(&mut self, event: Option<&Event>, payload: &Payload) -> CommitOutcome {
-        let prompt = match self.or_shutdown(self.dispatched_prompt(payload)).await {
-            Some(Ok(prompt)) => prompt,
+        let turn = match self.or_shutdown(self.dispatched_turn(payload)).await {
+            Some(Ok(turn)) => turn,
             Some(Err(why)) => return CommitOutcome::Failed(why.to_string()),
             None => return CommitOutcome::ShutDown,
         };
         let (snapshot, entries) = (self.step.next.snapshot(), self.lines(event, payload));
         let (session, expect) = (self.id.clone(), self.version);
         let commit = Commit { session, expect, snapshot, entries };
-        let mut made = Committed { frames: Vec::new(), prompt };
+        let mut made = Committed { frames: Vec::new(), turn };
         if !self.viewers.is_empty() {
             made.frames = frames(commit.snapshot.log.id, commit.first(), &commit.entries);
         }
@@ -155,37 +155,59 @@ impl Driver {
         }
     }
 
-    /// The prompt that the step dispatches. Once the dispatch is committed its entry may be trimmed, so it is read
+    /// The turn that the step dispatches. Once the dispatch is committed its entry may be trimmed, so it is read
     /// before.
-    async fn dispatched_prompt(
+    async fn dispatched_turn(
         &self,
         payload: &Payload,
-    ) -> Result<Option<Box<DispatchedPrompt>>, StoreError> {
+    ) -> Result<Option<Box<DispatchedTurn>>, StoreError> {
         let dispatched = |effect: &Effect| {
             if let Effect::Dispatch { turn, .. } = *effect { Some(turn) } else { None }
         };
         let Some(turn) = self.step.effects.iter().find_map(dispatched) else { return Ok(None) };
-        let prompt = match payload {
-            Payload::Body(who, body) if self.step.records.iter().any(|of| of.seq == turn) => {
-                Ok((Arc::clone(&who.name), body.clone()))
+        let fresh = self.step.records.iter().find(|record| record.seq == turn);
+        let content = match (payload, fresh) {
+            (Payload::Body(who, body), Some(record)) => {
+                let entry = record.entry;
+                let ask = if let EntryMeta::Answer { ask, .. } = entry { Some(ask) } else { None };
+                self.content(Arc::clone(&who.name), body.clone(), ask).await?
             }
-            Payload::None
-            | Payload::Body(..)
-            | Payload::Output(_)
-            | Payload::Ask(..)
-            | Payload::End(_) => self.read_prompt(turn).await?,
+            (_, _) => self.read_turn(turn).await?,
         };
-        Ok(Some(Box::new(DispatchedPrompt { turn, prompt })))
+        Ok(Some(Box::new(DispatchedTurn { turn, content })))
     }
 
     /// What cannot be read now, but perhaps later, is an error; what never can fails the turn.
-    async fn read_prompt(&self, turn: Seq) -> Result<Result<(Arc<str>, Body), String>, StoreError> {
+    async fn read_turn(&self, turn: Seq) -> Result<Result<TurnContent, String>, StoreError> {
         match history::entry(&*self.shared.store, &self.id, turn).await {
-            Ok(Entry::Prompt { client, d, .. }) => Ok(Ok((client.into(), Body::raw(&d)))),
-            Ok(_) => Ok(Err(format!("the log has no prompt at {turn}"))),
+            Ok(Entry::Prompt { client, d, .. }) => {
+                self.content(client.into(), Body::raw(&d), None).await
+            }
+            Ok(Entry::Answer { client, d, ask }) => {
+                self.content(client.into(), Body::raw(&d), Some(ask)).await
+            }
+            Ok(_) => Ok(Err(format!("the log has neither a prompt nor an answer at {turn}"))),
             Err(why @ (StoreError::Trimmed | StoreError::Corrupt(_))) => Ok(Err(why.to_string())),
             Err(why) => Err(why),
         }
+    }
+
+    /// What a prompt or an answer brings, with the question, if it is still there.
+    async fn content(
+        &self,
+        client: Arc<str>,
+        body: Body,
+        ask: Option<Seq>,
+    ) -> Result<Result<TurnContent, String>, StoreError> {
+        let Some(ask) = ask else { return Ok(Ok(TurnContent { client, body, answers: None })) };
+        let question = match history::entry(&*self.shared.store, &self.id, ask).await {
+            Ok(Entry::Ask { d, .. }) => Some(Body::raw(&d)),
+            Err(StoreError::Trimmed) => None,
+            Ok(_) => return Ok(Err(format!("the log has no ask at {ask}"))),
+            Err(why @ StoreError::Corrupt(_)) => return Ok(Err(why.to_string())),
+            Err(why) => return Err(why),
+        };
+        Ok(Ok(TurnContent { client, body, answers: Some(AnsweredAsk { ask, question }) }))
     }
 
     /// After a commit whose result is unknown: reads the record until the store answers, and finds out which of the

@@ -1,6 +1,6 @@
 //! The worker: what it says becomes events, under the incarnation that said it.
 
-use core::num::NonZeroU32;
+use core::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -108,6 +108,13 @@ impl Driver {
                 self.asks.clear();
                 (Event::TurnEnded { incarnation, turn, outcome }, Payload::End(error))
             }
+            WorkerEvent::Waiting(questions) => {
+                self.asks.clear();
+                let asks = u16::try_from(questions.len()).unwrap_or(u16::MAX);
+                let Some(asks) = NonZeroU16::new(asks) else { return };
+                (Event::TurnWaiting { incarnation, turn, asks }, Payload::Asks(questions))
+            }
+            WorkerEvent::Withdrawn(ask) => (Event::Withdrawn { incarnation, ask }, Payload::None),
             WorkerEvent::StartFailed(why) => {
                 self.abort_worker();
                 (Event::StartFailed { incarnation }, Payload::End(Some(why)))

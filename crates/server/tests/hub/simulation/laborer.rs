@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use outlive::ids::Seq;
 use outlive_server::hub::{CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 use outlive_server::store::SessionId;
 use serde::{Deserialize, Serialize};
@@ -30,12 +31,23 @@ pub(super) enum Does {
     Panic,
     Fail,
     Fatal,
+    /// Leaves so many questions for after its turn.
+    Leave(u64),
+    /// Gives up a question that was left, perhaps one that is settled, or none at all.
+    Withdraw(u64),
     Nothing,
+}
+
+impl Task {
+    /// What an answer does that is a turn of its own.
+    pub(super) fn of_answer(session: &SessionId, ask: Seq) -> Task {
+        Task { key: format!("{session}/ask {ask}"), does: Does::Say(2, 100) }
+    }
 }
 
 impl Does {
     pub(super) fn draw(rng: &mut Rng) -> Does {
-        match rng.below(20) {
+        match rng.below(24) {
             0..=8 => Does::Say(rng.between(1, 30), 0),
             9..=12 => Does::Say(rng.between(1, 8), 200),
             13 | 14 => Does::Ask,
@@ -43,7 +55,9 @@ impl Does {
             16 => Does::Panic,
             17 => Does::Fail,
             18 => Does::Fatal,
-            _ => Does::Nothing,
+            19 => Does::Nothing,
+            20 => Does::Withdraw(rng.between(1, 40)),
+            _ => Does::Leave(rng.between(1, 3)),
         }
     }
 }
@@ -113,7 +127,15 @@ impl Worker for Laborer {
     }
 
     async fn answer(&self, _: &mut Run, turn: Turn) -> Result<(), Failure> {
-        let Task { key, does } = turn.prompt().deserialize()?;
+        let Task { key, does } = match turn.answers() {
+            None => turn.prompt().deserialize()?,
+            Some(answered) => {
+                assert_eq!(turn.prompt().deserialize::<String>()?, "yes");
+                let question = answered.question.as_ref().map(|body| body.deserialize::<String>());
+                assert_eq!(question.transpose()?.as_deref().unwrap_or("later?"), "later?");
+                Task::of_answer(turn.session(), answered.ask)
+            }
+        };
         self.watch.note(|| format!("turn {} is begun: {key} {does:?}", turn.id()));
         *self.ledger.lock().unwrap().begun.entry(key).or_default() += 1;
         match does {
@@ -140,6 +162,12 @@ impl Worker for Laborer {
             }
             Does::Fail => return Err("by chance".into()),
             Does::Fatal => return Err(Failure::fatal("by chance")),
+            Does::Leave(asks) => {
+                for _ in 0..asks {
+                    turn.leave_ask(&"later?")?;
+                }
+            }
+            Does::Withdraw(ask) => turn.withdraw(Seq(ask))?,
             Does::Nothing => {}
         }
         Ok(())

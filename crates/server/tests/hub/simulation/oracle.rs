@@ -1,6 +1,6 @@
 //! What must be so in the end. It knows the promises, and nothing of the hub.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outlive::EndReason::{self, StartFailed, StartTimeout, TurnTimeout};
 use outlive::ids::Seq;
@@ -25,6 +25,15 @@ struct Told {
     fails: bool,
 }
 
+/// In place of a prompt's number: a turn that an answer began.
+const ANSWER: u64 = 0;
+
+impl Told {
+    fn new(task: Task) -> Told {
+        Told { task, outputs: Vec::new(), ends: Vec::new(), asks: 0, fails: false }
+    }
+}
+
 /// Everything that is wrong.
 pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -33,7 +42,7 @@ pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
         let log = world.truth.of(session);
         let said: Vec<Entry> =
             log.iter().map(|line| serde_json::from_slice(line).unwrap()).collect();
-        let turns = turns(&said, &mut wrong);
+        let turns = turns(session, &said, &mut wrong);
         judge_turns(world, &turns, &mut wrong);
         for me in clients.iter().map(|me| me.lock().unwrap()).filter(|me| me.session == *session) {
             judge_client(&me, &turns, &log, &mut wrong);
@@ -48,16 +57,18 @@ pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
 }
 
 /// The turns, by place.
-fn turns(log: &[Entry], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, Told)> {
+fn turns(
+    session: &SessionId,
+    log: &[Entry],
+    wrong: &mut Vec<String>,
+) -> BTreeMap<u64, (String, u64, Told)> {
     let mut turns: BTreeMap<u64, (String, u64, Told)> = BTreeMap::new();
-    let mut asks = BTreeMap::new();
+    let (mut asks, mut standing) = (BTreeMap::new(), BTreeSet::new());
     for (said, seq) in log.iter().zip(1_u64..) {
         match said {
             Entry::Prompt { client, n, d } => {
                 let task = serde_json::from_str(d.get()).unwrap();
-                let told =
-                    Told { task, outputs: Vec::new(), ends: Vec::new(), asks: 0, fails: false };
-                turns.insert(seq, (client.clone(), n.get(), told));
+                turns.insert(seq, (client.clone(), n.get(), Told::new(task)));
             }
             Entry::Output { turn: Some(turn), d } => {
                 let (.., told) = turns.get_mut(&turn.0).expect("an output of a turn");
@@ -66,11 +77,18 @@ fn turns(log: &[Entry], wrong: &mut Vec<String>) -> BTreeMap<u64, (String, u64, 
                 }
                 told.outputs.push(d.get().into());
             }
-            Entry::Ask { turn, .. } => {
+            Entry::Ask { turn, stands, .. } => {
                 turns.get_mut(&turn.0).expect("an ask of a turn").2.asks += 1;
                 asks.insert(seq, 0);
+                if *stands {
+                    standing.insert(seq);
+                }
             }
             Entry::Answer { ask, .. } | Entry::Withdrawn { ask } => {
+                if let (true, Entry::Answer { client, .. }) = (standing.contains(&ask.0), said) {
+                    let task = Task::of_answer(session, *ask);
+                    turns.insert(seq, (client.clone(), ANSWER, Told::new(task)));
+                }
                 let answers = asks.entry(ask.0).or_insert(1);
                 *answers += 1;
                 if *answers > 1 {
@@ -112,9 +130,11 @@ fn judge_turns(world: &World, turns: &BTreeMap<u64, (String, u64, Told)>, wrong:
         let Told { task, outputs, ends, .. } = told;
         let key = &task.key;
         // Numbers come from 1, each once.
-        let before = high.insert(client, *number).unwrap_or_default();
-        if *number != before + 1 {
-            wrong.push(format!("{key}: {number} after {before}"));
+        if *number != ANSWER {
+            let before = high.insert(client, *number).unwrap_or_default();
+            if *number != before + 1 {
+                wrong.push(format!("{key}: {number} after {before}"));
+            }
         }
         let [outcome] = ends[..] else {
             wrong.push(format!("{key}, turn {seq}, ended {ends:?}"));
@@ -130,7 +150,13 @@ fn judge_turns(world: &World, turns: &BTreeMap<u64, (String, u64, Told)>, wrong:
                 wrong.push(format!("{key}: {outputs:?} of {pieces}, {outcome}"));
             }
         }
-        let ran = matches!(outcome, TurnOutcome::Completed | TurnOutcome::Empty);
+        let ran =
+            matches!(outcome, TurnOutcome::Completed | TurnOutcome::Empty | TurnOutcome::Waiting);
+        if outcome == TurnOutcome::Waiting
+            && !matches!(task.does, Does::Leave(asks) if asks == u64::from(told.asks))
+        {
+            wrong.push(format!("{key} waits, and asked {} times", told.asks));
+        }
         let cancelled = outcome == TurnOutcome::Cancelled;
         if ((ran || told.fails) && begun != 1) || (cancelled && begun != 0) {
             wrong.push(format!("{key} is {outcome}, and was begun {begun} times"));
