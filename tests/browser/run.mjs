@@ -172,18 +172,20 @@ function expected(log, id) {
       }
       case "ask": {
         const line = ["ask", `${d}approvedeny`];
-        asks.set(seq, { line, d, turn });
+        asks.set(seq, { line, d, turn, stands: more.stands });
         turnOf(turn).push(line);
         break;
       }
       case "answer": {
-        asks.get(more.ask).line[1] = `${asks.get(more.ask).d}${d ? "approved" : "denied"} by ${name(more.client)}`;
+        const text = `${d ? "approved" : "denied"} by ${name(more.client)}`;
+        asks.get(more.ask).line[1] = `${asks.get(more.ask).d}${text}`;
+        if (asks.get(more.ask).stands) turnOf(seq).push(["prompt", text]);
         asks.delete(more.ask);
         break;
       }
       case "withdrawn": unanswered(more.ask); break;
       case "turn_end":
-        for (const [ask, { turn: of }] of asks) if (of === turn) unanswered(ask);
+        for (const [ask, { turn: of, stands }] of asks) if (of === turn && !stands) unanswered(ask);
         if (more.outcome !== "completed") turnOf(turn).push(["outcome", more.outcome]);
         break;
       case "closing": lines.push([["note", "closing"]]); break;
@@ -743,6 +745,21 @@ test("an approval that nobody gives when the turn is interrupted", async (world)
   await tab.quiet();
   assert.match(await tab.page.textContent(".ask"), /not answered$/);
   await tab.isRight();
+});
+
+test("an approval that is given after the server was killed, and its worker with it", async (world) => {
+  const tab = await world.open();
+  await tab.say("/later");
+  await tab.shows("waiting");
+  await tab.quiet();
+  await world.server.end("SIGKILL");
+  await world.server.start();
+  await tab.page.reload();
+  await tab.live();
+  await tab.page.click(".ask button:has-text('approve')");
+  await tab.shows("Everything is deleted.");
+  await tab.quiet();
+  assert.deepEqual(outcomes(await tab.isRight()), ["waiting", "completed"]);
 });
 
 test("away and back: the browser kept the page", async (world) => {

@@ -136,7 +136,7 @@ fn the_log_waits_for_an_ask_that_stands_within_bounds() {
     let events = [attach(1, 1), prompt(1, 1), started(1), waiting(1, 1, 1), prompt(1, 2)];
     let mut play = Play::with(limits).after(events).after([written(1, 1)]);
     let bases = [1, 1, 1].map(|count| {
-        play.feed(output(4, count));
+        _ = play.feed(output(4, count));
         play.session.log().base.0
     });
     assert_eq!(bases, [1, 2, 3]);

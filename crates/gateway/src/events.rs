@@ -4,6 +4,7 @@
 use std::str;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::output::json_or_text;
 
@@ -12,6 +13,16 @@ use super::output::json_or_text;
 pub(crate) struct Event {
     name: String,
     data: String,
+}
+
+/// The name of events, and the one field of JSON objects, that are no entry but an ask with which the turn ends.
+pub(crate) const ASK: &str = "outlive.ask";
+
+impl Event {
+    /// The question, if it is one: JSON, or else text.
+    pub(crate) fn question(&self) -> Option<Result<&RawValue, &str>> {
+        (self.name == ASK).then(|| json_or_text(&self.data))
+    }
 }
 
 /// As `{"event":NAME,"data":DATA}`.

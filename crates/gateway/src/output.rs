@@ -18,6 +18,14 @@ impl Output<'_> {
             Output::Closeout(closeout) => closeout.emit(entry).await,
         }
     }
+
+    /// Ends the turn with a question. A closeout has nobody to ask.
+    pub(crate) fn ask(&self, question: &impl Serialize) -> Option<Result<(), TurnError>> {
+        match self {
+            Output::Turn(turn) => Some(turn.leave_ask(question)),
+            Output::Closeout(_) => None,
+        }
+    }
 }
 
 /// The text as the JSON that it is, or else as text.

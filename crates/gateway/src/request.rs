@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use outlive::ids::{Incarnation, Seq};
 use outlive::wire::Entry;
-use outlive_server::hub::{CloseoutContext, Turn, WorkerContext};
+use outlive_server::hub::{Body, CloseoutContext, Turn, WorkerContext};
 use outlive_server::store::StoreError;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -23,8 +23,20 @@ struct Answer<'a> {
     incarnation: Incarnation,
     turn: Seq,
     client: &'a str,
-    prompt: &'a RawValue,
+    /// `null` where the turn goes on with an answer.
+    prompt: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<Answers<'a>>,
     history: Conversation,
+}
+
+/// The answer to an ask that this backend left.
+#[derive(Serialize)]
+struct Answers<'a> {
+    ask: Seq,
+    /// `null` if it was trimmed.
+    question: Option<&'a RawValue>,
+    answer: &'a RawValue,
 }
 
 #[derive(Serialize)]
@@ -72,15 +84,26 @@ impl Serialize for Placed {
 
 pub(crate) async fn prompt(turn: &Turn, history: &History) -> Result<Posted, StoreError> {
     let context = turn.context();
+    let body = raw(turn.prompt());
+    let answers = turn.answers().map(|answered| Answers {
+        ask: answered.ask,
+        question: answered.question.as_ref().map(raw),
+        answer: body,
+    });
     let json = Answer {
         session: turn.session().as_str(),
         incarnation: context.incarnation(),
         turn: turn.id(),
         client: turn.client(),
-        prompt: serde_json::from_str(turn.prompt().as_str()).unwrap_or(RawValue::NULL),
+        prompt: answers.is_none().then_some(body),
+        answers,
         history: conversation(context, history, Some(turn.id())).await?,
     };
     Ok(posted(format!("{}/{}", turn.session(), turn.id()), &json))
+}
+
+fn raw(body: &Body) -> &RawValue {
+    serde_json::from_str(body.as_str()).unwrap_or(RawValue::NULL)
 }
 
 pub(crate) fn interrupt(turn: &Turn) -> Posted {
@@ -105,7 +128,7 @@ fn posted(key: String, json: &impl Serialize) -> Posted {
     Posted { key, json: json.into() }
 }
 
-/// What was said before a turn: its own prompt, and those that wait behind it, are left out.
+/// What was said before a turn: its own prompt or answer, and those that wait behind it, are left out.
 async fn conversation(
     context: &WorkerContext,
     history: &History,
@@ -124,7 +147,7 @@ async fn conversation(
             let complete = latest.first().is_some_and(|(seq, _)| *seq == Seq(1));
             latest.retain(|(seq, entry)| {
                 let waits = turn.is_some_and(|turn| *seq >= turn);
-                !(waits && matches!(entry, Entry::Prompt { .. }))
+                !(waits && matches!(entry, Entry::Prompt { .. } | Entry::Answer { .. }))
             });
             let entries = latest.into_iter().map(|(seq, entry)| Placed(seq, entry)).collect();
             Ok(Conversation::Entries { complete, entries })

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::{Response, StatusCode};
 use outlive_server::hub::TurnError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::client::root;
@@ -55,6 +55,8 @@ pub(crate) enum ResponseError {
         "the backend's answer ended in the middle of an event, after line {number}: an empty line ends each event"
     )]
     UnfinishedEvent { number: u64 },
+    #[error("the backend's answer to a closeout asks something, and nobody is there to answer")]
+    AskInCloseout,
     #[error(transparent)]
     Output(#[from] TurnError),
 }
@@ -123,6 +125,14 @@ fn form(headers: &HeaderMap) -> Result<Form, ResponseError> {
     Ok(form)
 }
 
+/// An ask, in JSON. The name is [`ASK`](super::events::ASK).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question<'a> {
+    #[serde(borrow, rename = "outlive.ask")]
+    ask: &'a RawValue,
+}
+
 struct Reader<'a> {
     body: Incoming,
     output: Output<'a>,
@@ -146,6 +156,18 @@ impl Reader<'_> {
         Ok(None)
     }
 
+    /// JSON, which is an entry, or a question as `{"outlive.ask":QUESTION}`.
+    async fn json_entry(&mut self, entry: &RawValue) -> Result<(), ResponseError> {
+        match serde_json::from_str::<Question<'_>>(entry.get()) {
+            Ok(Question { ask }) => self.ask(ask),
+            Err(_) => self.emit(entry).await,
+        }
+    }
+
+    fn ask(&self, question: impl Serialize) -> Result<(), ResponseError> {
+        Ok(self.output.ask(&question).ok_or(ResponseError::AskInCloseout)??)
+    }
+
     async fn emit(&mut self, entry: impl Serialize) -> Result<(), ResponseError> {
         self.output.emit(&entry).await?;
         self.entries += 1;
@@ -163,7 +185,11 @@ impl Reader<'_> {
                 let Ok(line) = line else { return Err(too_long) };
                 let Some(line) = line else { break };
                 match events.take(&line) {
-                    Ok(Some(event)) => self.emit(event).await?,
+                    Ok(Some(event)) => match event.question() {
+                        None => self.emit(event).await?,
+                        Some(Ok(json)) => self.ask(json)?,
+                        Some(Err(text)) => self.ask(text)?,
+                    },
                     Ok(None) => {}
                     Err(Malformed::TooLong) => return Err(too_long),
                     Err(Malformed::NotUtf8) => {
@@ -208,7 +234,7 @@ impl Reader<'_> {
         }
         let entry: &RawValue = serde_json::from_slice(line)
             .map_err(|why| ResponseError::NotJson { number, why, excerpt: excerpt(line, SHOWN) })?;
-        self.emit(entry).await
+        self.json_entry(entry).await
     }
 
     async fn json(&mut self) -> Result<(), ResponseError> {
@@ -221,7 +247,7 @@ impl Reader<'_> {
         }
         let entry: &RawValue = serde_json::from_slice(&document)
             .map_err(|why| ResponseError::NotOneJson { why, excerpt: excerpt(&document, SHOWN) })?;
-        self.emit(entry).await
+        self.json_entry(entry).await
     }
 
     async fn text(&mut self) -> Result<(), ResponseError> {

@@ -129,3 +129,46 @@ async fn another_content_type_fails_the_turn_and_says_what_would_be_right() {
     let error = stage.ended(1).await.error;
     assert!(error.contains("compressed (gzip)"), "{error}");
 }
+
+/// What a response asks outlives it: the answer is a request of its own.
+#[tokio::test]
+async fn a_response_that_asks_ends_the_turn_and_the_answer_is_a_request_of_its_own() {
+    for (content_type, body) in [
+        ("text/event-stream", "data: \"hm\"\n\nevent: outlive.ask\ndata: {\"delete\":\"all\"}\n\n"),
+        ("application/x-ndjson", "\"hm\"\n{\"outlive.ask\":{\"delete\":\"all\"}}\n"),
+    ] {
+        let mut backend = Backend::new().await;
+        let mut stage = Stage::new(&backend, GatewayOptions::default()).await;
+        stage.prompt(1, &"clean up").await;
+        backend.call().await.send(200, content_type, body).await;
+        let ended = stage.ended(1).await;
+        assert_eq!((ended.outputs, ended.outcome.as_str()), (vec![json!("hm")], "waiting"));
+        stage.answer(3, &json!({ "yes": true })).await;
+        let call = backend.call().await;
+        let session = stage.session.to_string();
+        assert_eq!(call.headers["idempotency-key"], format!("{session}/5"));
+        let answers =
+            json!({ "ask": 3, "question": { "delete": "all" }, "answer": { "yes": true } });
+        assert_eq!((&call.json["turn"], &call.json["prompt"]), (&json!(5), &Value::Null));
+        assert_eq!((&call.json["answers"], &call.json["client"]), (&answers, &json!("laptop")));
+        let places = call.json["history"]["entries"].as_array().unwrap().iter();
+        assert!(places.map(|entry| entry["seq"].as_u64().unwrap()).eq([1, 2, 3, 4]));
+        call.send(200, "text/plain", "done").await;
+        assert_eq!(stage.ended(2).await, completed(json!(["done"])));
+    }
+}
+
+#[tokio::test]
+async fn a_document_may_be_a_question_and_a_question_among_other_fields_is_an_entry() {
+    let asks = turn("application/json", &[b"{\"outlive.ask\": \"sure?\"}"]).await;
+    assert_eq!((asks.outputs, asks.outcome.as_str()), (vec![], "waiting"));
+    let more = json!({ "outlive.ask": "sure?", "by": "me" });
+    let line = br#"{"outlive.ask":"sure?","by":"me"}"#;
+    assert_eq!(turn("application/x-ndjson", &[line]).await, completed(json!([more])));
+}
+
+#[tokio::test]
+async fn a_response_that_breaks_after_its_question_asks_nothing() {
+    let ended = turn("application/x-ndjson", &[b"{\"outlive.ask\":\"sure?\"}\n{no json\n"]).await;
+    assert_eq!(ended.outcome, "failed");
+}

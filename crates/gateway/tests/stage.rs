@@ -46,6 +46,10 @@ impl Stage {
         soon(self.viewer.prompt(number, prompt)).await;
     }
 
+    pub(super) async fn answer(&mut self, ask: u64, said: &impl serde::Serialize) {
+        soon(self.viewer.answer(ask, said)).await;
+    }
+
     /// Waits until the turn of this number has ended.
     pub(super) async fn ended(&mut self, number: usize) -> Ended {
         let end = |entry: &Entry| matches!(entry, Entry::TurnEnd { .. });

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 pub(super) struct Demo;
 
 const HELP: &str = "I say words, slowly, so that there is time to cut the connection. Try: \
-    /long 500 (words), /fast 500, /ask (for an approval), /fail, /panic, \
+    /long 500 (words), /fast 500, /ask (for an approval), /later (the same, and nothing waits for it), /fail, /panic, \
     /hang (does not listen when interrupted), /leave (the worker goes), \
     and whatever else you like.";
 
@@ -24,6 +24,11 @@ impl Worker for Demo {
     }
 
     async fn answer(&self, run: &mut u32, turn: Turn) -> Result<(), Failure> {
+        if turn.answers().is_some() {
+            decided(&turn, turn.prompt().deserialize().unwrap_or(false)).await?;
+            *run += 1;
+            return Ok(());
+        }
         let prompt: String = turn.prompt().deserialize()?;
         let (command, rest) = prompt.split_once(' ').unwrap_or((&prompt, ""));
         let count = rest.trim().parse().unwrap_or(200).min(100_000);
@@ -34,9 +39,12 @@ impl Worker for Demo {
             "/ask" => {
                 say(&turn, "There is something to decide.", 80).await?;
                 let answer = turn.ask(&"May I delete everything?").await?;
-                let yes = answer.deserialize::<bool>().unwrap_or(false);
-                let done = if yes { "Everything is deleted." } else { "Then I leave it as it is." };
-                say(&turn, done, 80).await?;
+                decided(&turn, answer.deserialize().unwrap_or(false)).await?;
+            }
+            "/later" => {
+                say(&turn, "There is something to decide, and it has time until tomorrow.", 80)
+                    .await?;
+                turn.leave_ask(&"May I delete everything?")?;
             }
             "/fail" => {
                 say(&turn, "This will not end well:", 80).await?;
@@ -71,6 +79,11 @@ impl Worker for Demo {
         // There is no way left to report that there was no time for it.
         _ = farewell.emit(&format!("Summary: {turns} answered by this worker. Goodbye.")).await;
     }
+}
+
+async fn decided(turn: &Turn, yes: bool) -> Result<(), Failure> {
+    let done = if yes { "Everything is deleted." } else { "Then I leave it as it is." };
+    say(turn, done, 80).await
 }
 
 async fn say(turn: &Turn, text: &str, pause_ms: u64) -> Result<(), Failure> {

@@ -43,6 +43,7 @@ const open = new Set(); // turns that have not ended
 const asks = new Map();
 
 const OUTCOMES = {
+  waiting: "nothing waits for the answer, which may come at any time",
   empty: "the worker finished without an answer",
   ambiguous: "the server was restarted in the middle; the turn may or may not have had effects, and is not run again",
   cancelled: "it never reached a worker",
@@ -72,7 +73,7 @@ function turnOf(seq) {
   return turns.get(seq);
 }
 
-function ask({ seq, turn, d }) {
+function ask({ seq, turn, stands, d }) {
   const div = element("div", "ask");
   const status = element("span", "status dim");
   const buttons = [["approve", true], ["deny", false]].map(([label, answer]) => {
@@ -81,17 +82,19 @@ function ask({ seq, turn, d }) {
     return button;
   });
   div.append(element("span", "question", textOf(d)), ...buttons, status);
-  asks.set(seq, { div, turn, status });
+  asks.set(seq, { div, turn, stands, status });
   add(turnOf(turn), div);
 }
 
+/** Whether the ask outlived its turn, so that its answer is a turn. */
 function settle(seq, text) {
   const asked = asks.get(seq);
-  if (!asked) return;
+  if (!asked) return false;
   asks.delete(seq);
   asked.div.classList.add("settled");
   asked.div.querySelectorAll("button").forEach((button) => button.remove());
   asked.status.textContent = text;
+  return asked.stands === true;
 }
 
 function output(turn, text) {
@@ -100,21 +103,27 @@ function output(turn, text) {
   return last?.classList.contains("answer") ? add(last, text) : add(turnOf(turn), element("div", "answer", text));
 }
 
+function begin(turn, text) {
+  open.add(turn);
+  turnOf(turn).classList.add("runs");
+  return add(turnOf(turn), element("div", "prompt", text));
+}
+
 function shown(update) {
   const { entry, seq, turn, d } = update;
   switch (entry) {
-    case "prompt":
-      open.add(seq);
-      turnOf(seq).classList.add("runs");
-      return add(turnOf(seq), element("div", "prompt", `${nameOf(update.client)}: ${textOf(d)}`));
+    case "prompt": return begin(seq, `${nameOf(update.client)}: ${textOf(d)}`);
     case "output": return output(turn, textOf(d));
     case "ask": return ask(update);
     case "withdrawn": return settle(update.ask, "not answered");
-    case "answer": return settle(update.ask, `${d ? "approved" : "denied"} by ${nameOf(update.client)}`);
+    case "answer": {
+      const text = `${d ? "approved" : "denied"} by ${nameOf(update.client)}`;
+      return settle(update.ask, text) ? begin(seq, text) : null;
+    }
     case "turn_end": {
       open.delete(turn);
       turnOf(turn).classList.remove("runs");
-      for (const [asked, { turn: of }] of asks) if (of === turn) settle(asked, "not answered");
+      for (const [asked, { turn: of, stands }] of asks) if (of === turn && !stands) settle(asked, "not answered");
       const { outcome } = update;
       if (outcome === "completed") return null;
       const why = update.error ?? OUTCOMES[outcome];

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use serde_json::json;
 use tokio::process::{Child, Command};
 
 use super::child::{Folder, Serving};
@@ -62,6 +63,46 @@ async fn the_endpoint_in_fastapi_answers() {
     uvicorn.args(["-m", "uvicorn", "app:app", "--uds", "app.sock"]);
     let _uvicorn = spawn(&mut uvicorn, &folder);
     answers(&folder).await;
+}
+
+/// Backend and gateway are both killed while the question stands.
+#[tokio::test]
+async fn the_agent_in_langgraph_asks_and_goes_on_after_everybody_was_killed() {
+    let import = ["-c", "import fastapi, uvicorn, langgraph.checkpoint.sqlite"];
+    let Some(_) = printed("python3", &import).await else { return };
+    let folder = Folder::new("langgraph");
+    fs::write(folder.file("app.py"), block("langgraph")).unwrap();
+    let url = format!("unix:{}:/answer", folder.file("app.sock").display());
+    let file = folder.file("outlive.db");
+    let up = async || {
+        // Whoever is killed leaves its socket's name behind.
+        _ = fs::remove_file(folder.file("app.sock"));
+        let mut uvicorn = Command::new("python3");
+        uvicorn.args(["-m", "uvicorn", "app:app", "--uds", "app.sock"]);
+        let uvicorn = spawn(&mut uvicorn, &folder);
+        (uvicorn, Serving::start("127.0.0.1:0", &file, &["--backend", &url]).await)
+    };
+    let (mut uvicorn, server) = up().await;
+    let session = server.site.session().await;
+    let (mut page, _) = server.site.attach(&session, "page", None).await;
+    page.prompt(1, "/tmp/it").await;
+    let frames = guard("the end", page.until(entry("turn_end"))).await;
+    assert_eq!(ends(&frames), ["waiting"], "{frames:?}");
+    let asks: Vec<_> = frames.iter().filter(|frame| frame["entry"] == "ask").collect();
+    assert_eq!(asks[0]["d"], json!({ "tool": "delete", "path": "/tmp/it" }));
+    uvicorn.kill().await.unwrap();
+    server.kill().await;
+    let (_uvicorn, server) = up().await;
+    let (mut phone, welcome) = server.site.attach(&session, "phone", None).await;
+    assert_eq!(welcome["asks"], json!([2]));
+    guard("the restart", phone.until(entry("end"))).await;
+    phone.say(&json!({ "t": "answer", "ask": 2, "d": true })).await;
+    let frames = guard("the end", phone.until(entry("turn_end"))).await;
+    assert_eq!(
+        (ends(&frames), outputs(&frames)),
+        (vec!["completed"], vec!["/tmp/it is gone"]),
+        "{frames:?}"
+    );
 }
 
 #[tokio::test]

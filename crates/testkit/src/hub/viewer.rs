@@ -148,7 +148,7 @@ impl Viewer {
         soon(self.link.receive(ToServer::Prompt { n: n(number), d })).await;
     }
 
-    pub async fn answer(&mut self, ask: u64, said: &str) {
+    pub async fn answer(&mut self, ask: u64, said: &(impl serde::Serialize + ?Sized)) {
         let d = to_raw_value(said).unwrap();
         soon(self.link.receive(ToServer::Answer { ask: Seq(ask), d })).await;
     }

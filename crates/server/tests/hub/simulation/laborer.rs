@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use outlive::ids::Seq;
-use outlive_server::hub::{CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
+use outlive_server::hub::{Body, CloseoutContext, Failure, Turn, TurnError, Worker, WorkerContext};
 use outlive_server::store::SessionId;
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +131,7 @@ impl Worker for Laborer {
             None => turn.prompt().deserialize()?,
             Some(answered) => {
                 assert_eq!(turn.prompt().deserialize::<String>()?, "yes");
-                let question = answered.question.as_ref().map(|body| body.deserialize::<String>());
+                let question = answered.question.as_ref().map(Body::deserialize::<String>);
                 assert_eq!(question.transpose()?.as_deref().unwrap_or("later?"), "later?");
                 Task::of_answer(turn.session(), answered.ask)
             }
