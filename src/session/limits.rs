@@ -28,7 +28,8 @@ pub struct Limits {
     /// [`connections`](Limits::connections). One more is turned away in the same way, and has its place when another
     /// one of the principal goes. With a share as large as the whole, one principal may take it all.
     pub connections_per_principal: u16,
-    /// Prompts that wait for the worker, at least 1. A running one does not wait.
+    /// Prompts, and answers to asks that outlived their turns, that wait for the worker, at least 1. A running one
+    /// does not wait. There is no share of a principal: whoever is refused has a place when the next turn ends.
     pub queued: u16,
     /// Pending asks, at least 1: of the running turn, and those that outlived theirs.
     pub asks: u16,

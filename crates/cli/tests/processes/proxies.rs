@@ -27,6 +27,9 @@ const CADDY: Kind = Kind { name: "caddy", program: "caddy" };
 const LIGHTTPD: Kind = Kind { name: "lighttpd", program: "lighttpd" };
 const VARNISH: Kind = Kind { name: "varnish", program: "varnishd" };
 
+const TRAEFIK: Kind = Kind { name: "traefik", program: "traefik" };
+const ENVOY: Kind = Kind { name: "envoy", program: "envoy" };
+
 /// A proxy that runs as long as the test.
 struct Proxy {
     site: Site,
@@ -61,6 +64,8 @@ impl Kind {
             ("\"127.0.0.1\"", format!("\"{ip}\"")),
             ("\"port\" => 7878", format!("\"port\" => {port}")),
             (".port = \"7878\"", format!(".port = \"{port}\"")),
+            ("127.0.0.1, port_value: 7878", format!("{ip}, port_value: {port}")),
+            ("0.0.0.0, port_value: 80 ", format!("127.0.0.1, port_value: {} ", at.port())),
             ("listen 80;", format!("listen {at};")),
             ("bind :80", format!("bind {at}")),
             ("*:80", format!("{at}")),
@@ -108,7 +113,7 @@ impl Kind {
     async fn before(self, program: &Path, upstream: SocketAddr) -> Proxy {
         let folder = Folder::new(self.name);
         let at = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let file = folder.file("configuration");
+        let file = folder.file("configuration.yaml");
         let block = self.block(at, upstream);
         std::fs::write(&file, self.configuration(&block, folder.path(), at)).unwrap();
         let mut command = Command::new(program);
@@ -120,6 +125,10 @@ impl Kind {
                 .arg(&file)
                 .env("HOME", folder.path()),
             "lighttpd" => command.arg("-D").arg("-f").arg(&file),
+            "traefik" => command
+                .arg(format!("--entryPoints.web.address={at}"))
+                .arg(format!("--providers.file.filename={}", file.display())),
+            "envoy" => command.args(["--use-dynamic-base-id", "-c"]).arg(&file),
             "varnishd" => command
                 .args(["-F", "-a", &at.to_string(), "-n"])
                 .arg(folder.file("work"))
@@ -137,7 +146,15 @@ impl Kind {
             }
         };
         guard("the proxy", listens).await;
-        Proxy { site: Site { at }, _child: child, _folder: folder }
+        let site = Site { at };
+        // Traefik listens before it has read its routes.
+        let routes = async {
+            while site.get("/").await.body.starts_with("404 page not found") {
+                tokio::task::yield_now().await;
+            }
+        };
+        guard("its routes", routes).await;
+        Proxy { site, _child: child, _folder: folder }
     }
 }
 
@@ -321,3 +338,5 @@ proxy!(apache, super::APACHE, ignore = "needs apache2, and is not part of .ci/ru
 proxy!(caddy, super::CADDY, ignore = "needs caddy, and is not part of .ci/run");
 proxy!(lighttpd, super::LIGHTTPD, ignore = "needs lighttpd, and is not part of .ci/run");
 proxy!(varnish, super::VARNISH, ignore = "needs varnishd, and is not part of .ci/run");
+proxy!(traefik, super::TRAEFIK, ignore = "needs traefik, and is not part of .ci/run");
+proxy!(envoy, super::ENVOY, ignore = "needs envoy, and is not part of .ci/run");
