@@ -30,7 +30,7 @@ vocabulary! {
     Runtime as "SCREAMING_SNAKE_CASE" {
         Absent = "The session is in memory, and no worker runs.",
         Current = "The session is in memory, and the worker of the durable incarnation runs.",
-        Other = "A worker runs that no session in memory counts on: of another incarnation, or of a session that is not in memory.",
+        Other = "A worker runs that no session in memory counts on: of another incarnation, or of none.",
         Unloaded = "The session is not in this process's memory, and no worker runs.",
     }
 }

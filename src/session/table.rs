@@ -237,9 +237,11 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("the closeout is done, or its worker is gone: either way it is over"),
     rule("L2").go(Ended, &[Abort, LogEnd(CloseoutTimeout)]).because("no closeout takes for ever"),
     rule("L3").go(Ended, &[Abort, LogEnd(Superseded), Accept, Reply])
-        .because("neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
+        .because("neither swallowed nor given to the closing worker: the next incarnation has it, in the same \
+                  step (G2, G1; race R7)"),
     rule("L5").go(Ended, &[Abort, LogEnd(Superseded), AcceptAnswer])
-        .because("neither swallowed nor given to the closing worker: the next incarnation has it (race R7)"),
+        .because("neither swallowed nor given to the closing worker: the next incarnation has it, in the same \
+                  step (G2, G1; race R7)"),
     rule("L4").ignore(AlreadyClosing).because("a stop is idempotent"),
     // ENDED
     rule("E1").ignore(AlreadyEnded).because("a stop is idempotent"),
@@ -249,8 +251,12 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
     rule("B1").go(Ended, &[EndTurn(Ambiguous), LogEnd(Restarted), CloseAll(Restart)])
         .because("worker and connections went with the process; what ran may have had effects and is not run \
                   again"),
-    rule("B2").go(Ended, &[RenewLog, EndTurn(Ambiguous), EndQueue(Ambiguous), WithdrawAsks, LogEnd(Restarted), CloseAll(Restart)])
-        .because("what waits in the record may have run in what was lost, or been answered: it is not run again either"),
+    rule("B2")
+        .go(Ended, &[
+            RenewLog, EndTurn(Ambiguous), EndQueue(Ambiguous), WithdrawAsks, LogEnd(Restarted), CloseAll(Restart),
+        ])
+        .because("what waits in the record may have run in what was lost, or been answered: it is not run again \
+                  either"),
     rule("B3").ignore(AlreadyEnded)
         .because("its worker is gone already, and a session that is read back from the store lists nobody"),
     rule("B4").stay(&[RenewLog, WithdrawAsks, CloseAll(Restart)])
