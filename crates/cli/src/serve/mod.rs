@@ -1,6 +1,7 @@
 //! `outlive serve`: a server with a page, whose prompts a backend answers, or a demo.
 
 mod backend;
+pub(crate) mod config;
 mod demo;
 mod log;
 mod notify;
@@ -26,15 +27,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::backend::Backend;
+use self::config::Configuration;
 use self::log::LogFormat;
 use self::watch::{Watch, Watching};
 use crate::Exit;
-use crate::output::fail;
+use crate::output::{fail, say};
 
 /// Serve sessions, and a page to break their connections with.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
+    // The first one: it prints what the others take out of the matches.
+    #[command(flatten)]
+    configuration: Configuration,
     /// Where to listen. Other than loopback addresses need a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878", value_parser = address)]
     listen: SocketAddr,
@@ -83,6 +88,8 @@ Examples:
   outlive serve --store memory                    sessions that end with the process
   outlive serve --backend http://127.0.0.1:8000/answer
                                                   your program answers: docs/gateway.md
+  outlive serve --config outlive.toml             with the flags of a file; --print-config writes one:
+                                                  docs/operating.md
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
   outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
 
@@ -115,6 +122,9 @@ impl Serve {
         }
         if let Err(why) = self.backend.gateway() {
             return fail(&format!("--backend: {why}"));
+        }
+        if let Some(text) = &self.configuration.print {
+            return say(text, Exit::Holds);
         }
         self.log_format.begin();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
