@@ -75,5 +75,18 @@ enum Exit {
 }
 
 fn main() -> ExitCode {
-    ExitCode::from(Cli::parse().command.run() as u8)
+    let exit = parse().map_or_else(|exit| exit, |cli| cli.command.run());
+    ExitCode::from(exit as u8)
+}
+
+/// The command line, and for `serve` the file that it names.
+#[cfg(feature = "serve")]
+fn parse() -> Result<Cli, Exit> {
+    serve::config::parse(std::env::args_os().collect())
+}
+
+/// The command line.
+#[cfg(not(feature = "serve"))]
+fn parse() -> Result<Cli, Exit> {
+    Ok(Cli::parse())
 }

@@ -1,5 +1,7 @@
 //! The command line, as a program that is run.
 
+#[cfg(feature = "serve")]
+mod config;
 mod docs;
 mod explain;
 #[cfg(feature = "serve")]

@@ -1,12 +1,14 @@
 //! `outlive serve`: a server with a page, whose prompts a backend answers, or a demo.
 
 mod backend;
+pub(crate) mod config;
 mod demo;
+mod log;
+mod notify;
 mod numbers;
 mod page;
 mod watch;
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use outlive::Limits;
 use outlive_server::http::{
     self, Anyone, Bearer, EndpointLimits, Endpoints, Origins, ShutdownCause, endpoints,
@@ -24,14 +27,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::backend::Backend;
+use self::config::Configuration;
+use self::log::LogFormat;
 use self::watch::{Watch, Watching};
 use crate::Exit;
-use crate::output::fail;
+use crate::output::{fail, say};
 
 /// Serve sessions, and a page to break their connections with.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
+    // The first one: it prints what the others take out of the matches.
+    #[command(flatten)]
+    configuration: Configuration,
     /// Where to listen. Other than loopback addresses need a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878", value_parser = address)]
     listen: SocketAddr,
@@ -50,7 +58,13 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// What clients must know. Without it every user of this machine may do everything.
-    #[arg(long, value_name = "TOKEN", env = "OUTLIVE_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "OUTLIVE_TOKEN",
+        hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     token: Option<String>,
     /// Pages of this origin may connect too, as in `https://example.org`.
     #[arg(long = "origin", value_name = "ORIGIN")]
@@ -59,6 +73,10 @@ pub(crate) struct Serve {
     /// for ever.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
     turn_timeout: Option<u32>,
+    /// How the log is written to standard error: as text, or as JSON, one object a line. `RUST_LOG` says what of
+    /// it is written.
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
     #[command(flatten)]
     backend: Backend,
 }
@@ -70,6 +88,8 @@ Examples:
   outlive serve --store memory                    sessions that end with the process
   outlive serve --backend http://127.0.0.1:8000/answer
                                                   your program answers: docs/gateway.md
+  outlive serve --config outlive.toml             with the flags of a file; --print-config writes one:
+                                                  docs/operating.md
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
   outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
 
@@ -100,18 +120,20 @@ impl Serve {
                 self.listen
             ));
         }
-        let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-            .unwrap_or_else(|_| "outlive=warn".into());
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
-        log.with_writer(std::io::stderr).init();
+        if let Err(why) = self.backend.gateway() {
+            return fail(&format!("--backend: {why}"));
+        }
+        if let Some(text) = &self.configuration.print {
+            return say(text, Exit::Holds);
+        }
+        self.log_format.begin();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         match runtime {
             Ok(runtime) => match runtime.block_on(self.serve()) {
                 Ok(()) => Exit::Holds,
-                Err(why) => fail(&why),
+                Err(why) => self.log_format.fail(&why),
             },
-            Err(why) => fail(&format!("no threads to run on: {why}")),
+            Err(why) => self.log_format.fail(&format!("no threads to run on: {why}")),
         }
     }
 
@@ -155,22 +177,22 @@ impl Serve {
         let stop = CancellationToken::new();
         let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
         println!("{}", self.greeting(at));
+        notify::systemd("READY=1");
         // Two small frames in a row would wait for the network otherwise.
         let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
         let drain = Drain { window: Duration::from_secs(1), deadline: PATIENCE };
         let signal = async {
             asked_to_leave.await;
-            eprintln!(
-                "draining: connections are closed, turns may finish for {} s",
-                PATIENCE.as_secs()
-            );
+            let patience = PATIENCE.as_secs();
+            tracing::info!("draining: connections are closed, turns may finish for {patience} s");
+            notify::systemd("STOPPING=1");
             stop.cancel();
         };
         let fenced = hub.clone();
         let cause = tokio::select! {
             cause = http::serve(listener, app, hub, drain, signal) => cause,
             () = asked_again(&fenced, &stop) => {
-                eprintln!("leaving at once");
+                tracing::info!("leaving at once");
                 ShutdownCause::Signal
             }
         };
@@ -183,9 +205,9 @@ impl Serve {
             // The next process that opens the file brings the log into it.
             (ShutdownCause::Signal, Ok(()) | Err(_)) => Ok(()),
             (ShutdownCause::Fenced, Ok(())) => {
-                eprintln!(
-                    "another process has opened {}, and owns its sessions now: leaving them to it",
-                    self.store.display()
+                let file = self.store.display();
+                tracing::info!(
+                    "another process has opened {file}, and owns its sessions now: leaving them to it"
                 );
                 Ok(())
             }

@@ -1,23 +1,68 @@
-//! What a hub does, counted, in the text form that Prometheus reads.
+//! What a hub does, counted, in the text form that Prometheus reads. docs/operating.md has a table of it, which a test
+//! holds against what is printed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use outlive::session::Step;
 use outlive::table::Verdict;
-use outlive::{Reason, State};
+use outlive::{CloseCode, Reason, State};
 use outlive_server::store::SessionId;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use strum::VariantArray as _;
+
+/// What the text form is called.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Numbers {
-    rows: BTreeMap<(&'static str, &'static str), u64>,
-    commits: [u64; 2],
-    entries: u64,
-    seconds: f64,
-    /// Sessions in memory: where each is, and how far its slowest viewer is behind.
-    live: HashMap<SessionId, (State, u64)>,
+    registry: Registry,
+    sessions: Family<InState, Gauge>,
+    viewers: Gauge,
+    lag: Gauge,
+    rows: Family<Row, Counter>,
+    commits: Family<Commits, Counter>,
+    commit_time: Histogram,
+    entries: Counter,
+    connections: Gauge,
+    closes: Family<Closes, Counter>,
+    /// Sessions in memory.
+    live: HashMap<SessionId, Live>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    state: State,
+    viewers: usize,
+    /// Entries that the slowest viewer was not given.
+    lag: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Row {
+    rule: &'static str,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Commits {
+    kept: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Closes {
+    code: String,
 }
 
 /// A verdict, without where it goes or why.
@@ -30,79 +75,118 @@ pub(super) fn word(verdict: Verdict<State, Reason>) -> &'static str {
     }
 }
 
+impl Default for Numbers {
+    fn default() -> Numbers {
+        let numbers = Numbers {
+            registry: Registry::with_prefix("outlive"),
+            sessions: Family::default(),
+            viewers: Gauge::default(),
+            lag: Gauge::default(),
+            rows: Family::default(),
+            commits: Family::default(),
+            // From a tenth of a millisecond to 3 s.
+            commit_time: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            entries: Counter::default(),
+            connections: Gauge::default(),
+            closes: Family::default(),
+            live: HashMap::new(),
+        };
+        numbers.registered()
+    }
+}
+
 impl Numbers {
+    /// The library ends each sentence with a full stop.
+    fn registered(mut self) -> Numbers {
+        let registry = &mut self.registry;
+        registry.register("sessions", "Sessions in memory, by state", self.sessions.clone());
+        registry.register("viewers", "Viewers of sessions in memory", self.viewers.clone());
+        let help = "Entries that the slowest viewer of any session was not given";
+        registry.register("viewer_lag_entries", help, self.lag.clone());
+        let help = "Rows of the session's table that were taken, by rule and verdict";
+        registry.register("rows", help, self.rows.clone());
+        let help = "Commits that the store has answered, by whether it kept them";
+        registry.register("commits", help, self.commits.clone());
+        let help = "Time that the store took to answer a commit";
+        let time = self.commit_time.clone();
+        registry.register_with_unit("commit", help, Unit::Seconds, time);
+        registry.register(
+            "entries",
+            "Log entries in the commits that were kept",
+            self.entries.clone(),
+        );
+        let help = "WebSockets and event streams that are open";
+        registry.register("connections", help, self.connections.clone());
+        let help = "WebSockets and event streams that are over, by the code with which this server closed \
+                    them; `none` if the peer closed, or the network cut";
+        registry.register("closes", help, self.closes.clone());
+        for kept in [false, true] {
+            drop(self.commits.get_or_create(&Commits { kept }));
+        }
+        self
+    }
+
     pub(super) fn began(&mut self, session: &SessionId, state: State) {
-        self.live.insert(session.clone(), (state, 0));
+        self.live.insert(session.clone(), Live { state, viewers: 0, lag: 0 });
     }
 
     pub(super) fn state(&self, session: &SessionId) -> Option<State> {
-        self.live.get(session).map(|(state, _)| *state)
+        self.live.get(session).map(|live| live.state)
     }
 
     /// Returns the state before.
     pub(super) fn stepped(&mut self, session: &SessionId, step: &Step) -> Option<State> {
         for row in step.rules() {
-            *self.rows.entry((row.id, word(row.verdict))).or_default() += 1;
+            let verdict = word(row.verdict);
+            self.rows.get_or_create(&Row { rule: row.id, verdict }).inc();
         }
-        let head = step.next.log().head.0;
-        let behind =
-            step.next.connections().iter().map(|one| (head + 1).saturating_sub(one.next.0));
-        let now = (step.next.state(), behind.max().unwrap_or(0));
-        self.live.insert(session.clone(), now).map(|(state, _)| state)
+        let (head, viewers) = (step.next.log().head.0, step.next.connections());
+        let behind = viewers.iter().map(|viewer| (head + 1).saturating_sub(viewer.next.0));
+        let now = Live {
+            state: step.next.state(),
+            viewers: viewers.len(),
+            lag: behind.max().unwrap_or(0),
+        };
+        self.live.insert(session.clone(), now).map(|before| before.state)
     }
 
     pub(super) fn committed(&mut self, entries: usize, took: Duration, kept: bool) {
-        self.commits[usize::from(kept)] += 1;
-        self.entries += u64::try_from(entries).unwrap_or(u64::MAX);
-        self.seconds += took.as_secs_f64();
+        self.commits.get_or_create(&Commits { kept }).inc();
+        self.commit_time.observe(took.as_secs_f64());
+        if kept {
+            self.entries.inc_by(u64::try_from(entries).unwrap_or(u64::MAX));
+        }
     }
 
     pub(super) fn left(&mut self, session: &SessionId) {
         self.live.remove(session);
     }
 
+    pub(super) fn connected(&mut self) {
+        self.connections.inc();
+    }
+
+    pub(super) fn disconnected(&mut self, code: Option<CloseCode>) {
+        self.connections.dec();
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.number().to_string());
+        self.closes.get_or_create(&Closes { code }).inc();
+    }
+
     pub(super) fn text(&self) -> String {
+        let (mut states, mut viewers, mut lag) = ([0; State::VARIANTS.len()], 0, 0);
+        for live in self.live.values() {
+            states[live.state as usize] += 1;
+            viewers += live.viewers;
+            lag = lag.max(live.lag);
+        }
+        for (state, count) in State::VARIANTS.iter().zip(states) {
+            self.sessions.get_or_create(&InState { state: state.into_str() }).set(count);
+        }
+        self.viewers.set(i64::try_from(viewers).unwrap_or(i64::MAX));
+        self.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
         let mut out = String::new();
-        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
-            // Writing into a text does not fail.
-            _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        };
-        head(
-            &mut out,
-            "outlive_rows_total",
-            "counter",
-            "Rows of the session's table that were taken.",
-        );
-        for ((rule, verdict), count) in &self.rows {
-            _ = writeln!(
-                out,
-                "outlive_rows_total{{rule=\"{rule}\",verdict=\"{verdict}\"}} {count}"
-            );
-        }
-        head(&mut out, "outlive_commits_total", "counter", "Commits, by what became of them.");
-        for (kept, count) in ["false", "true"].iter().zip(self.commits) {
-            _ = writeln!(out, "outlive_commits_total{{kept=\"{kept}\"}} {count}");
-        }
-        head(&mut out, "outlive_commit_seconds_total", "counter", "Time that commits took.");
-        _ = writeln!(out, "outlive_commit_seconds_total {}", self.seconds);
-        head(&mut out, "outlive_entries_total", "counter", "Log entries that were committed.");
-        _ = writeln!(out, "outlive_entries_total {}", self.entries);
-        head(&mut out, "outlive_sessions", "gauge", "Sessions in memory, by state.");
-        let mut states: BTreeMap<&str, u64> = BTreeMap::new();
-        for (state, _) in self.live.values() {
-            *states.entry(state.into_str()).or_default() += 1;
-        }
-        for (state, count) in states {
-            _ = writeln!(out, "outlive_sessions{{state=\"{state}\"}} {count}");
-        }
-        head(
-            &mut out,
-            "outlive_viewer_lag_entries",
-            "gauge",
-            "Entries that the slowest viewer was not given.",
-        );
-        let lag = self.live.values().map(|(_, lag)| *lag).max().unwrap_or(0);
-        _ = writeln!(out, "outlive_viewer_lag_entries {lag}");
+        // Writing into a text does not fail.
+        _ = text::encode(&mut out, &self.registry);
         out
     }
 }

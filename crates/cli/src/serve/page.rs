@@ -19,6 +19,7 @@ use outlive_server::store::SessionId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::numbers;
 use super::watch::Watch;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -56,9 +57,10 @@ pub(super) fn app(
     let own = Own { watch: Arc::clone(watch), token: token.map(Into::into), stop: stop.clone() };
     let debug = Router::new()
         .route("/debug/sessions/{id}/steps", get(steps))
-        .route("/metrics", get(numbers))
+        .route("/metrics", get(metrics))
         .with_state(own);
-    let mut app = endpoints.router().merge(debug).route("/healthz", ready);
+    let alive = get(async || "alive\n");
+    let mut app = endpoints.router().merge(debug).route("/healthz", alive).route("/readyz", ready);
     for (path, kind, text) in FILES {
         let headers = [(CONTENT_TYPE, *kind), (CACHE_CONTROL, "no-cache")];
         app = app.route(path, get(move || async move { (headers, *text) }));
@@ -97,11 +99,11 @@ impl Own {
     }
 }
 
-async fn numbers(State(own): State<Own>, headers: HeaderMap) -> Response {
+async fn metrics(State(own): State<Own>, headers: HeaderMap) -> Response {
     if !own.admits(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], own.watch.numbers()).into_response()
+    ([(CONTENT_TYPE, numbers::CONTENT_TYPE)], own.watch.numbers()).into_response()
 }
 
 /// What happens to a session, as events: the state that it is in, then a step each.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use outlive::check::trace::Recorder;
+use outlive::ids::ConnectionId;
 use outlive::log::LogId;
 use outlive::session::{Event, Snapshot, Step};
-use outlive::{Limits, State};
+use outlive::{CloseCode, Limits, State};
 use outlive_server::hub::Observer;
 use outlive_server::store::SessionId;
 use serde_json::json;
@@ -156,5 +157,13 @@ impl Observer for Watching {
 
     fn on_unload(&self, session: &SessionId) {
         lock(&self.0.numbers).left(session);
+    }
+
+    fn on_connect(&self, _: ConnectionId) {
+        lock(&self.0.numbers).connected();
+    }
+
+    fn on_disconnect(&self, _: ConnectionId, code: Option<CloseCode>) {
+        lock(&self.0.numbers).disconnected(code);
     }
 }

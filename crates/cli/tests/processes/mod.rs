@@ -3,11 +3,14 @@
 
 mod backend;
 mod child;
+#[cfg(unix)]
+mod deploy;
 mod driver;
 #[cfg(unix)]
 mod frameworks;
 mod kill;
 mod leaving;
+mod operating;
 mod others;
 mod proxies;
 mod returning;

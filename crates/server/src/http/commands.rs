@@ -12,6 +12,7 @@ use super::context::{RequestContext, parse};
 use super::endpoints::Endpoints;
 use super::problem::Problem;
 use crate::hub::{Accepted, Author, Body, CommandError, Hub, Outcome, Role};
+use outlive::CloseCode;
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 use outlive::wire::Refusable;
 
@@ -67,11 +68,16 @@ pub async fn snapshot(State(endpoints): State<Endpoints>, request: Request) -> A
     Ok(json(StatusCode::OK, said))
 }
 
-/// Whether this server accepts sessions: 200, or 503 while it drains. For a load balancer; the
-/// [`router`](Endpoints::router) has no route to it.
+/// Whether this server accepts sessions: 200, or 503 while it drains, or its store
+/// [does not answer](crate::hub::Hub::is_ready). For a load balancer; the [`router`](Endpoints::router) has no route to it.
 pub async fn ready(State(endpoints): State<Endpoints>) -> Response {
+    let ready = endpoints.hub.is_ready().await;
     if endpoints.hub.is_draining() {
         return Problem::draining(endpoints.hub.come_back_ms()).into_response();
+    }
+    if !ready {
+        let message = "the store does not answer, or another process owns it";
+        return Problem::unavailable(message, CloseCode::Error).into_response();
     }
     (StatusCode::OK, Json(json!({ "ready": true, "sessions": endpoints.hub.loaded_sessions() })))
         .into_response()

@@ -1,6 +1,7 @@
 //! The hub's handle: what a server calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -30,6 +31,9 @@ pub struct Drain {
     /// request, and the drain lasts until this.
     pub deadline: core::time::Duration,
 }
+
+/// A store that does not answer for so long is none, for a load balancer that asks.
+const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The hub. Clones are the same hub.
 #[derive(Clone, Debug)]
@@ -91,6 +95,16 @@ impl Hub {
     /// Whether the hub is about to leave.
     pub fn is_draining(&self) -> bool {
         self.shared.is_draining()
+    }
+
+    /// Whether a client that is sent here is served: the hub does not drain, and within a second the store answers, and
+    /// is still this hub's.
+    pub async fn is_ready(&self) -> bool {
+        if self.is_draining() {
+            return false;
+        }
+        let owner = tokio::time::timeout(STORE_PATIENCE, self.shared.store.is_owner()).await;
+        matches!(owner, Ok(Ok(true)))
     }
 
     /// Between which two times a client of a hub that leaves comes back, in milliseconds.

@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use crate::store::SessionId;
-use outlive::Limits;
+use outlive::ids::ConnectionId;
 use outlive::log::LogId;
 use outlive::session::{Event, Snapshot, Step};
+use outlive::{CloseCode, Limits};
 
-/// Sees what a hub does. It is called from the sessions' tasks, in each session's order: be quick.
+/// Sees what a hub does. It is called from the tasks of sessions and connections, in each one's order: be quick.
 ///
 /// Everything is a default method that does nothing.
 pub trait Observer: Send + Sync + 'static {
@@ -36,6 +37,17 @@ pub trait Observer: Send + Sync + 'static {
     /// A session left memory; its record is in the store.
     fn on_unload(&self, session: &SessionId) {
         _ = session;
+    }
+
+    /// A transport was accepted. It has not said hello yet, and perhaps never does.
+    fn on_connect(&self, connection: ConnectionId) {
+        _ = connection;
+    }
+
+    /// A transport is over, once for each [`on_connect`](Observer::on_connect). `code` is the one with which this end closed
+    /// it; `None` if the peer closed it, or it was lost.
+    fn on_disconnect(&self, connection: ConnectionId, code: Option<CloseCode>) {
+        _ = (connection, code);
     }
 }
 

@@ -34,6 +34,7 @@ struct Script {
     commits: VecDeque<Fault>,
     reads: VecDeque<Fault>,
     loads: VecDeque<Fault>,
+    owners: VecDeque<Fault>,
 }
 
 impl Script {
@@ -47,6 +48,10 @@ impl Script {
 
     fn load(&mut self) -> Fault {
         self.loads.pop_front().unwrap_or_else(|| self.read())
+    }
+
+    fn owner(&mut self) -> Fault {
+        self.owners.pop_front().unwrap_or(Fault::None)
     }
 }
 
@@ -74,6 +79,11 @@ impl Faulty {
     /// Of the loads alone: they go before what is said of all reads.
     pub fn loads(&self, faults: impl IntoIterator<Item = Fault>) {
         self.script().loads.extend(faults);
+    }
+
+    /// Of the questions whose the store is.
+    pub fn owners(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.script().owners.extend(faults);
     }
 
     /// Whether every commit that was to fail has been asked for.
@@ -136,7 +146,8 @@ impl Store for Faulty {
     }
 
     fn is_owner(&self) -> BoxFuture<'_, bool> {
-        self.memory.is_owner()
+        let fault = self.script().owner();
+        Box::pin(self.reading(fault, self.memory.is_owner()))
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {

@@ -125,6 +125,7 @@ const PATIENCE: usize = 64;
 impl Link {
     pub(super) fn new(shared: Arc<Shared>) -> Link {
         let id = shared.next_connection();
+        shared.observe(|observer| observer.on_connect(id));
         let deadline = Instant::now() + shared.options.hello_timeout;
         Link {
             shared,
@@ -312,6 +313,8 @@ impl Link {
                     self.orders = None;
                     self.own.clear();
                     (self.range, self.held) = (None, None);
+                    let code = self.connection.code();
+                    self.shared.observe(|observer| observer.on_disconnect(self.id, code));
                 }
             }
         }
