@@ -110,6 +110,11 @@ fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
+/// Whether its value is never printed: a flag says so by `hide_env_values`, whether it is in the environment or not.
+fn is_secret(arg: &Arg) -> bool {
+    arg.is_hide_env_values_set()
+}
+
 /// Parses the command line, with the flags of the file that it names, if it names one.
 ///
 /// # Errors
@@ -292,7 +297,7 @@ fn text(matches: &ArgMatches) -> String {
             values.map(|value| value.to_string_lossy().into_owned()).collect();
         let line = if values.is_empty() {
             format!("# {}", example(long, arg))
-        } else if arg.is_hide_env_values_set() {
+        } else if is_secret(arg) {
             format!("# {long} is set, and a secret: it is not printed.")
         } else {
             assignment(long, arg, &values)

@@ -7,11 +7,14 @@ use outlive::ids::ConnectionId;
 use outlive::log::ResumeFrom;
 use outlive_server::hub::{Failure, Hello, Hub, Link, Observer, Role, Turn};
 
-#[derive(Clone, Debug, Default)]
-struct Seen(Arc<Mutex<Vec<(ConnectionId, Option<Gone>)>>>);
-
 /// With which code.
 type Gone = Option<CloseCode>;
+
+/// Which connection came, or went.
+type Sight = (ConnectionId, Option<Gone>);
+
+#[derive(Clone, Debug, Default)]
+struct Seen(Arc<Mutex<Vec<Sight>>>);
 
 impl Observer for Seen {
     fn on_connect(&self, connection: ConnectionId) {
@@ -24,7 +27,7 @@ impl Observer for Seen {
 }
 
 impl Seen {
-    fn take(&self) -> Vec<(ConnectionId, Option<Gone>)> {
+    fn take(&self) -> Vec<Sight> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
