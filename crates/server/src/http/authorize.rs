@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use crate::hub::Role;
 use crate::store::{BoxFuture, SessionId};
@@ -62,12 +63,23 @@ pub struct Grant {
     pub principal: String,
     /// What the principal may do. Creating a session takes [`Role::Prompt`].
     pub role: Role,
+    /// When the grant ends, by tokio's clock; `None`: it lasts as long as the connection. A grant that is over is
+    /// refused as [`AuthError::Expired`]. A connection whose grant ends is closed with
+    /// [`Reauthenticate`](outlive::CloseCode::Reauthenticate), unless a fresh token has
+    /// [kept it](super#grants-that-end).
+    pub until: Option<Instant>,
 }
 
 impl Grant {
-    /// Grants `role` to `principal`.
+    /// Grants `role` to `principal`, without an end.
     pub fn new(principal: impl Into<String>, role: Role) -> Grant {
-        Grant { principal: principal.into(), role }
+        Grant { principal: principal.into(), role, until: None }
+    }
+
+    /// Ends the grant at this time.
+    #[must_use]
+    pub fn until(self, end: Instant) -> Grant {
+        Grant { until: Some(end), ..self }
     }
 }
 
@@ -81,6 +93,10 @@ pub enum AuthError {
     /// The credentials are wrong: 401.
     #[error("you are not known as who you say you are")]
     InvalidCredentials,
+    /// The credentials were good, and are not any more: 401, or a close with [`Expired`](outlive::CloseCode::Expired),
+    /// after which a client waits for fresh ones.
+    #[error("your authorisation has expired")]
+    Expired,
     /// The principal may not see this session: 404, as if it did not exist.
     #[error("there is no such session for you")]
     Forbidden,
@@ -162,6 +178,12 @@ pub trait Authorize: Send + Sync + 'static {
         _ = (grant, session);
         async { Ok(()) }
     }
+
+    /// A principal was [revoked](super::Endpoints::revoke): forget the answers about it that are kept here. The
+    /// connections of the principal are closed after this returns.
+    fn revoked(&self, principal: &str) {
+        _ = principal;
+    }
 }
 
 impl<F> Authorize for F
@@ -227,6 +249,7 @@ pub(super) trait DynAuthorize: Send + Sync {
         grant: &'a Grant,
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError>;
+    fn revoked(&self, principal: &str);
     /// Whether it is [`Anyone`].
     fn is_anyone(&self) -> bool;
 }
@@ -242,6 +265,10 @@ impl<A: Authorize> DynAuthorize for A {
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError> {
         Box::pin(Authorize::created(self, grant, session))
+    }
+
+    fn revoked(&self, principal: &str) {
+        Authorize::revoked(self, principal);
     }
 
     fn is_anyone(&self) -> bool {

@@ -12,6 +12,7 @@ use super::authorize::{AuthRequest, Grant};
 use super::endpoints::Endpoints;
 use super::origins::ForeignPage;
 use super::problem::Problem;
+use super::throttle::Arrival;
 use crate::hub::Role;
 use crate::store::SessionId;
 use outlive::ids::Seq;
@@ -75,6 +76,23 @@ impl RequestContext {
         })
     }
 
+    /// What is authorised of it.
+    fn auth_request(&self) -> AuthRequest<'_> {
+        AuthRequest { parts: &self.parts, session: self.session.as_ref(), token: None }
+    }
+
+    /// Authorises the request, which begins a stream.
+    pub(super) fn arrive<'a>(
+        &'a self,
+        endpoints: &'a Endpoints,
+    ) -> impl Future<Output = Result<(Grant, Arrival), Problem>> + Send + 'a {
+        let request = self.auth_request();
+        async move {
+            let (grant, arrival) = endpoints.arrive(&request).await?;
+            Ok((grant, arrival?))
+        }
+    }
+
     /// Authorises the request, which takes at least `role`.
     pub(super) fn grant<'a>(
         &'a self,
@@ -82,10 +100,9 @@ impl RequestContext {
         role: Role,
     ) -> impl Future<Output = Result<Grant, Problem>> + Send + 'a {
         // Without the body, which cannot be shared between threads.
-        let request =
-            AuthRequest { parts: &self.parts, session: self.session.as_ref(), token: None };
+        let request = self.auth_request();
         async move {
-            let grant = endpoints.authorizer.authorize(&request).await?;
+            let grant = endpoints.decide(&request).await?;
             if grant.role < role {
                 return Err(Problem::forbidden(match role {
                     Role::View => "view",

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::authorize::{Authorize, DynAuthorize};
+use tokio::time::Instant;
+
+use super::authorize::{AuthError, AuthRequest, Authorize, DynAuthorize, Grant};
 use super::bodies::Bodies;
 use super::limits::EndpointLimits;
 use super::origins::{ForeignPages, Hosts, Origins};
-use super::throttle::Throttle;
+use super::throttle::{Arrival, LimitExceeded, Throttle};
 use crate::hub::Hub;
 
 /// Begins the endpoints of a hub: [`EndpointsBuilder::authorize`] comes next.
@@ -96,5 +98,37 @@ impl Endpoints {
     /// The hub.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+    /// Takes back what a principal was granted: its connections are closed with
+    /// [`Expired`](outlive::CloseCode::Expired), its streams of events end, and the authoriser
+    /// [forgets](Authorize::revoked) what it knows of it. Whether the principal may come back is the authoriser's to say:
+    /// change what it decides by first. Requests that are under way may still be carried out.
+    pub fn revoke(&self, principal: &str) {
+        self.authorizer.revoked(principal);
+        self.throttle.revoke(principal);
+    }
+
+    /// Asks the authoriser. A grant that is over is none.
+    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        let grant = self.authorizer.authorize(request).await?;
+        if grant.until.is_some_and(|until| until <= Instant::now()) {
+            return Err(AuthError::Expired);
+        }
+        Ok(grant)
+    }
+
+    /// As [`decide`](Endpoints::decide), for a connection, which counts from now on. A revocation meanwhile is not
+    /// overtaken.
+    pub(super) async fn arrive(
+        &self,
+        request: &AuthRequest<'_>,
+    ) -> Result<(Grant, Result<Arrival, LimitExceeded>), AuthError> {
+        loop {
+            let seen = self.throttle.revocations();
+            let grant = self.decide(request).await?;
+            if let Some(arrival) = self.throttle.arrive(&grant.principal, seen) {
+                return Ok((grant, arrival));
+            }
+        }
     }
 }

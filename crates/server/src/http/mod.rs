@@ -48,6 +48,19 @@
 //! is served with it, and [`AuthError::RateLimited`] is the answer. The connections and attaches of a known principal
 //! are limited by [`EndpointLimits`].
 //!
+//! # Grants that end
+//! A [`Grant`] may have an end, such as the end of its token. A connection whose grant ends is closed with 4201, and a stream of
+//! events ends with that code: a client comes back at once and resumes, with the token that it shows then. If that one has
+//! expired too, a request gets 401 `expired`, and a WebSocket 4010: the client keeps its prompts and waits for a fresh token.
+//!
+//! A WebSocket is kept by a fresh token in band, before the end comes: the frame `attach` once more, with the token. Its other
+//! fields are not looked at, since a connection has one place in the session. What is sent behind it is done by what it grants,
+//! also if that is less. A token that is refused for good closes the connection with the code that an attach would get; one
+//! that cannot be checked now is answered with the frame `error`, and changes nothing; one of another principal closes
+//! with 4201.
+//!
+//! [`Endpoints::revoke`] closes all connections of a principal with 4010.
+//!
 //! # Browsers and tokens
 //! A page cannot send headers with a WebSocket or with `EventSource`. A WebSocket brings its token in the attach
 //! frame. `EventSource` has two ways: a [cookie](AuthRequest::cookie), which is `HttpOnly` and `SameSite`, together with the
@@ -138,6 +151,7 @@ mod commands;
 mod context;
 mod endpoints;
 mod events;
+mod expiry;
 mod handshake;
 mod heartbeat;
 mod limits;

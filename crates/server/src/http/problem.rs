@@ -253,6 +253,8 @@ impl From<AuthError> for Problem {
                     "credentials, such as a bearer token in the header Authorization",
                 )
             }
+            AuthError::Expired => Problem::new(StatusCode::UNAUTHORIZED, "expired", message)
+                .at("who you are", "credentials that have not expired"),
             AuthError::Forbidden => Problem::not_found(),
             AuthError::Unavailable => Problem::unavailable(message, CloseCode::Overloaded),
             AuthError::RateLimited { retry_after } => {

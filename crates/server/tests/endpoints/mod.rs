@@ -3,6 +3,7 @@
 
 mod access;
 mod events;
+mod grants;
 mod large;
 mod leaving;
 mod limits;

@@ -187,6 +187,14 @@ impl Link {
         self.session = Some(Attached { mailbox, id, who, role, log: LogId(0) });
     }
 
+    /// What the principal may do from now on.
+    #[cfg(feature = "http")]
+    pub(crate) fn set_role(&mut self, role: Role) {
+        if let Some(session) = &mut self.session {
+            session.role = role;
+        }
+    }
+
     /// The peer said who it is, and there is no room for it now: it is told between which two times, in
     /// milliseconds, to come back, and closed.
     #[cfg(feature = "http")]
