@@ -27,7 +27,7 @@ impl<'a> AuthRequest<'a> {
         self.parts
     }
 
-    /// The session that the request names; `None` when it creates one.
+    /// The session that the request names; `None` when it creates one, or lists those of the principal.
     pub fn session(&self) -> Option<&'a SessionId> {
         self.session
     }
@@ -163,19 +163,21 @@ pub trait Authorize: Send + Sync + 'static {
         request: &AuthRequest<'_>,
     ) -> impl Future<Output = Result<Grant, AuthError>> + Send;
 
-    /// A session was created for a principal: record its owner here. The session's name is sent to the
+    /// A session was created for a principal, by this request. The store knows already [whose it
+    /// is](crate::hub::Hub::principal); what else is to be recorded of it, or to be limited, is done here. The session's name is sent to the
     /// client only after this returns. If the request is cut off meanwhile, the session ends when its time
     /// for a first prompt is over.
     ///
     /// # Errors
-    /// The owner could not be recorded, or the principal has too many sessions. The session is forgotten, and
+    /// It could not be recorded, or the principal has too many sessions. The session is forgotten, and
     /// the request is refused with this error.
     fn created(
         &self,
+        request: &AuthRequest<'_>,
         grant: &Grant,
         session: &SessionId,
     ) -> impl Future<Output = Result<(), AuthError>> + Send {
-        _ = (grant, session);
+        _ = (request, grant, session);
         async { Ok(()) }
     }
 
@@ -246,6 +248,7 @@ pub(super) trait DynAuthorize: Send + Sync {
     fn authorize<'a>(&'a self, request: &'a AuthRequest<'a>) -> BoxFuture<'a, Grant, AuthError>;
     fn created<'a>(
         &'a self,
+        request: &'a AuthRequest<'a>,
         grant: &'a Grant,
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError>;
@@ -261,10 +264,11 @@ impl<A: Authorize> DynAuthorize for A {
 
     fn created<'a>(
         &'a self,
+        request: &'a AuthRequest<'a>,
         grant: &'a Grant,
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError> {
-        Box::pin(Authorize::created(self, grant, session))
+        Box::pin(Authorize::created(self, request, grant, session))
     }
 
     fn revoked(&self, principal: &str) {

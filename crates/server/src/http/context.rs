@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::authorize::{AuthRequest, Grant};
+use super::authorize::{AuthError, AuthRequest, Grant};
 use super::endpoints::Endpoints;
 use super::origins::ForeignPage;
 use super::problem::Problem;
@@ -112,6 +112,17 @@ impl RequestContext {
             }
             Ok(grant)
         }
+    }
+
+    /// Tells the authoriser of a session that the request has created.
+    pub(super) fn created<'a>(
+        &'a self,
+        endpoints: &'a Endpoints,
+        grant: &'a Grant,
+        session: &'a SessionId,
+    ) -> impl Future<Output = Result<(), AuthError>> + Send + 'a {
+        let request = self.auth_request();
+        async move { endpoints.authorizer.created(&request, grant, session).await }
     }
 
     /// Reads the body, up to `most` bytes and for as long as the limits say.

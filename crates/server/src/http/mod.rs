@@ -22,6 +22,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `POST /sessions` | 201 `{"session":"s_…"}` |
+//! | `GET /sessions` | 200 `{"sessions":[{"session":"s_…"}],"next":null}`: those that the principal has created, the newest first; `?limit=`, `?cursor=` |
 //! | `GET /sessions/{id}` | 200, the session's record |
 //! | `GET /sessions/{id}/ws` | a WebSocket with the subprotocol [`outlive.v1`](outlive::wire::SUBPROTOCOL) |
 //! | `GET /sessions/{id}/events` | server-sent events: `Last-Event-ID` or `?cursor=`, `?client=`, `?until=head` or `end` |
@@ -29,6 +30,7 @@
 //! | `POST /sessions/{id}/interrupt` | `{"turn":5}`: 202, or 200 if it came too late |
 //! | `POST /sessions/{id}/stop` | `{"incarnation":1}` or nothing: 202, or 200 if it came too late |
 //! | `POST /sessions/{id}/suspend` | `{"client":"…","connection":"…","seen":5}`: 202 |
+//! | `DELETE /sessions/{id}` | 204 when it has ended, its worker has closed out, and its log is gone |
 //! | `POST /sessions/{id}/asks/{seq}` | `{"client":"…","d":…}`: 202; 409 if it was settled before |
 //!
 //! A prompt is `{"client":"laptop","n":1,"d":…}`, or its body alone with a header
@@ -40,7 +42,7 @@
 //!
 //! # Who may do what
 //! Every request is [authorised](Authorize) first; [`Bearer`] and [`Anyone`] are the simplest ways, a function is
-//! another. A session that the principal may not see looks like one that does not exist. Browsers name the origin
+//! another. [`OwnSessions`] lets each principal see the sessions that it has created, and no others. A session that the principal may not see looks like one that does not exist. Browsers name the origin
 //! of a page: see [`Origins`]. With [`Anyone`] only `localhost` and IP addresses lead to the endpoints: see [`Hosts`]. Pages of other origins need CORS headers too, which are a layer of your own.
 //!
 //! Failed attempts are not counted here, since behind a proxy every request comes from the proxy's address. Let the
@@ -156,6 +158,7 @@ mod handshake;
 mod heartbeat;
 mod limits;
 mod origins;
+mod own_sessions;
 mod pending;
 mod problem;
 mod router;
@@ -168,11 +171,14 @@ mod transport;
 mod upgrade;
 
 pub use authorize::{Anyone, AuthError, AuthRequest, Authorize, Bearer, Grant};
-pub use commands::{answer, create, interrupt, prompt, ready, snapshot, stop, suspend};
+pub use commands::{
+    answer, create, delete, interrupt, list, prompt, ready, snapshot, stop, suspend,
+};
 pub use endpoints::{Endpoints, EndpointsBuilder, endpoints};
 pub use events::events;
 pub use limits::EndpointLimits;
 pub use origins::{Hosts, Origins};
+pub use own_sessions::OwnSessions;
 pub use problem::Problem;
 pub use serve::{ShutdownCause, serve};
 pub use upgrade::socket;

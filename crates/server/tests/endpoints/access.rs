@@ -289,9 +289,11 @@ impl outlive_server::http::Authorize for Forgetful {
 
     async fn created(
         &self,
+        request: &AuthRequest<'_>,
         _: &Grant,
         session: &outlive_server::store::SessionId,
     ) -> Result<(), AuthError> {
+        assert_eq!((request.cookie("plan"), request.session()), (Some("free"), None));
         *self.0.lock().unwrap() = Some(session.clone());
         Err(AuthError::Unavailable)
     }
@@ -303,7 +305,7 @@ async fn a_session_whose_owner_cannot_be_remembered_is_forgotten() {
     let hub = Hub::builder().build(Words).await.unwrap();
     let forgetful = Forgetful(std::sync::Arc::clone(&made));
     let server = Server::of(hub.clone(), endpoints(hub).authorize(forgetful)).await;
-    let told = server.request("POST", "/sessions", &[], "").await;
+    let told = server.request("POST", "/sessions", &[("cookie", "plan=free")], "").await;
     assert_eq!((told.status, told.json()["error"].clone()), (503, json!("unavailable")));
     let session = made.lock().unwrap().clone().unwrap();
     assert_eq!(server.get(&format!("/sessions/{session}")).await.status, 404);

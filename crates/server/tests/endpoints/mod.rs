@@ -7,6 +7,7 @@ mod grants;
 mod large;
 mod leaving;
 mod limits;
+mod lists;
 mod liveness;
 mod requests;
 mod serving;
