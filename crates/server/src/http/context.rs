@@ -39,10 +39,7 @@ impl RequestContext {
 
     /// Whether the page that made the request may connect.
     pub(super) fn admit(&self, endpoints: &Endpoints) -> Result<(), ForeignPage> {
-        let headers = &self.parts.headers;
-        let admitted =
-            endpoints.hosts.admit(headers).and_then(|()| endpoints.origins.admit(headers));
-        admitted.inspect_err(|page| endpoints.foreign_pages.refused(page))
+        endpoints.admit(&self.parts.headers)
     }
 
     /// Takes a request apart, whoever made it: [`admit`](RequestContext::admit) comes next.
@@ -101,17 +98,7 @@ impl RequestContext {
     ) -> impl Future<Output = Result<Grant, Problem>> + Send + 'a {
         // Without the body, which cannot be shared between threads.
         let request = self.auth_request();
-        async move {
-            let grant = endpoints.decide(&request).await?;
-            if grant.role < role {
-                return Err(Problem::forbidden(match role {
-                    Role::View => "view",
-                    Role::Prompt => "prompt",
-                    Role::Admin => "admin",
-                }));
-            }
-            Ok(grant)
-        }
+        async move { endpoints.grant(&request, role).await }
     }
 
     /// Tells the authoriser of a session that the request has created.

@@ -3,14 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use tokio::time::Instant;
 
 use super::authorize::{AuthError, AuthRequest, Authorize, DynAuthorize, Grant};
 use super::bodies::Bodies;
 use super::limits::EndpointLimits;
-use super::origins::{ForeignPages, Hosts, Origins};
+use super::origins::{ForeignPage, ForeignPages, Hosts, Origins};
+use super::problem::Problem;
 use super::throttle::{Arrival, LimitExceeded, Throttle};
-use crate::hub::Hub;
+use crate::hub::{Hub, Role};
+use crate::store::SessionId;
 
 /// Begins the endpoints of a hub: [`EndpointsBuilder::authorize`] comes next.
 pub fn endpoints(hub: Hub) -> EndpointsBuilder {
@@ -99,6 +103,69 @@ impl Endpoints {
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
+    /// Authorises a request to a route of your own, as the endpoints would: its host and its origin are admitted, the
+    /// authoriser grants it at least `role` in the session, or without one, and what the [`Problem`] becomes is the
+    /// response that they would give.
+    ///
+    /// ```
+    /// use axum::extract::{Path, State};
+    /// use axum::http::request::Parts;
+    /// use outlive_server::http::{Endpoints, Problem};
+    /// use outlive_server::hub::Role;
+    /// use outlive_server::store::SessionId;
+    ///
+    /// /// `POST /sessions/{id}/title`: a route beside those of the endpoints.
+    /// async fn title(
+    ///     State(endpoints): State<Endpoints>,
+    ///     Path(session): Path<SessionId>,
+    ///     parts: Parts,
+    ///     title: String,
+    /// ) -> Result<String, Problem> {
+    ///     let grant = endpoints.authorize(&parts, Some(&session), Role::Prompt).await?;
+    ///     Ok(format!("{} calls it {title}", grant.principal))
+    /// }
+    ///
+    /// # fn app(endpoints: Endpoints) -> axum::Router {
+    /// let mine = axum::Router::new().route("/sessions/{id}/title", axum::routing::post(title));
+    /// mine.with_state(endpoints.clone()).merge(endpoints.router())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The [`Problem`], which is a response.
+    pub async fn authorize(
+        &self,
+        parts: &Parts,
+        session: Option<&SessionId>,
+        role: Role,
+    ) -> Result<Grant, Problem> {
+        self.admit(&parts.headers).map_err(|page| Problem::foreign(&page))?;
+        self.grant(&AuthRequest { parts, session, token: None }, role).await
+    }
+
+    /// Whether the page that made a request may connect.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), ForeignPage> {
+        let admitted = self.hosts.admit(headers).and_then(|()| self.origins.admit(headers));
+        admitted.inspect_err(|page| self.foreign_pages.refused(page))
+    }
+
+    /// Authorises a request, which takes at least `role`.
+    pub(super) async fn grant(
+        &self,
+        request: &AuthRequest<'_>,
+        role: Role,
+    ) -> Result<Grant, Problem> {
+        let grant = self.decide(request).await?;
+        if grant.role < role {
+            return Err(Problem::forbidden(match role {
+                Role::View => "view",
+                Role::Prompt => "prompt",
+                Role::Admin => "admin",
+            }));
+        }
+        Ok(grant)
+    }
+
     /// Takes back what a principal was granted: its connections are closed with
     /// [`Expired`](outlive::CloseCode::Expired), its streams of events end, and the authoriser
     /// [forgets](Authorize::revoked) what it knows of it. Whether the principal may come back is the authoriser's to say:

@@ -38,7 +38,8 @@
 //! count. These routes answer mistakes, also a wrong method, with a [`Problem`] as JSON; other addresses belong to
 //! your router. The frames of the WebSocket are those of [`wire`](outlive::wire).
 //!
-//! Every handler is a public function, for a router with other paths: its state is [`Endpoints`].
+//! Every handler is a public function, for a router with other paths: its state is [`Endpoints`]. Routes of your own are
+//! authorised in the same way by [`Endpoints::authorize`].
 //!
 //! # Who may do what
 //! Every request is [authorised](Authorize) first; [`Bearer`] and [`Anyone`] are the simplest ways, a function is
