@@ -43,7 +43,7 @@
 //!
 //! # Who may do what
 //! Every request is [authorised](Authorize) first; [`Bearer`] and [`Anyone`] are the simplest ways, a function is
-//! another. [`OwnSessions`] lets each principal see the sessions that it has created, and no others. A session that the principal may not see looks like one that does not exist. Browsers name the origin
+//! another, and `Jwt` (feature `jwt`) takes signed tokens. [`OwnSessions`] lets each principal see the sessions that it has created, and no others. A session that the principal may not see looks like one that does not exist. Browsers name the origin
 //! of a page: see [`Origins`]. With [`Anyone`] only `localhost` and IP addresses lead to the endpoints: see [`Hosts`]. Pages of other origins need CORS headers too, which are a layer of your own.
 //!
 //! Failed attempts are not counted here, since behind a proxy every request comes from the proxy's address. Let the
@@ -157,6 +157,8 @@ mod events;
 mod expiry;
 mod handshake;
 mod heartbeat;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod limits;
 mod origins;
 mod own_sessions;
@@ -177,6 +179,8 @@ pub use commands::{
 };
 pub use endpoints::{Endpoints, EndpointsBuilder, endpoints};
 pub use events::events;
+#[cfg(feature = "jwt")]
+pub use jwt::{Jwt, JwtKeyError};
 pub use limits::EndpointLimits;
 pub use origins::{Hosts, Origins};
 pub use own_sessions::OwnSessions;

@@ -4,6 +4,7 @@
 mod access;
 mod events;
 mod grants;
+mod jwt;
 mod large;
 mod leaving;
 mod limits;

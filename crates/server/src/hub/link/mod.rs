@@ -31,7 +31,8 @@ use outlive::log::{LogId, ResumeFrom};
 use outlive::wire::{EndpointReason, Refusable, Refused, ToClient, ToServer, Why};
 
 /// What a principal may do in a session. Each may also do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Watch.
     View,
