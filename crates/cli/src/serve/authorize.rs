@@ -15,21 +15,26 @@ use outlive_server::hub::Hub;
 pub(super) struct Authorize {
     /// Ask here who may do what: one POST for each connection and each request, with the headers Authorization and Cookie
     /// and the session's name.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["token", "jwt"])]
-    authorize: Option<BackendUrl>,
+    #[arg(
+        id = "authorize",
+        long = "authorize",
+        value_name = "URL",
+        conflicts_with_all = ["token", "jwt"]
+    )]
+    url: Option<BackendUrl>,
     /// Show this header there too.
     #[arg(long = "authorize-header", value_name = "NAME", requires = "authorize")]
-    authorize_headers: Vec<axum::http::HeaderName>,
+    headers: Vec<axum::http::HeaderName>,
     /// Wait so many seconds for an answer; without one the client comes back later.
     #[arg(
-        long,
+        long = "authorize-timeout",
         value_name = "SECONDS",
         default_value_t = 5,
         requires = "authorize",
         value_parser = clap::value_parser!(u32).range(1..=60)
     )]
-    authorize_timeout: u32,
-    /// Clients show a signed token (JWT), and this file has the key: a public key in PEM (RS256, ES256, EdDSA), or a
+    timeout: u32,
+    /// Clients show a signed token (JWT), and this file has the key: a public key in PEM (RS256, ES256, `EdDSA`), or a
     /// secret (HS256). Each principal (`sub`) sees the sessions that it has created.
     #[arg(long, value_name = "FILE", group = "jwt", conflicts_with = "token")]
     jwt_key: Option<PathBuf>,
@@ -49,23 +54,24 @@ pub(super) enum Policy {
     Anyone,
     Token(String),
     Jwt(Jwt),
-    Backend(BackendAuthorize),
+    Backend(Box<BackendAuthorize>),
 }
 
 impl Authorize {
     /// Whether clients must show something.
     pub(super) fn is_set(&self) -> bool {
-        self.authorize.is_some() || self.jwt_key.is_some() || self.jwks.is_some()
+        self.url.is_some() || self.jwt_key.is_some() || self.jwks.is_some()
     }
 
     /// Reads the files.
     pub(super) fn policy(&self, token: Option<&str>) -> Result<Policy, String> {
-        if let Some(url) = &self.authorize {
+        if let Some(url) = &self.url {
             let backend = BackendAuthorize::new(url.clone());
             let backend = backend.map_err(|why| format!("--authorize: {why}"))?;
-            let backend = backend.timeout(Duration::from_secs(self.authorize_timeout.into()));
-            let headers = self.authorize_headers.iter().cloned();
-            return Ok(Policy::Backend(headers.fold(backend, BackendAuthorize::header)));
+            let backend = backend.timeout(Duration::from_secs(self.timeout.into()));
+            let headers = self.headers.iter().cloned();
+            let backend = headers.fold(backend, BackendAuthorize::header);
+            return Ok(Policy::Backend(Box::new(backend)));
         }
         let jwt = match (&self.jwt_key, &self.jwks) {
             (Some(file), _) => Some(

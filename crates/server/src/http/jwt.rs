@@ -23,7 +23,7 @@ use crate::hub::Role;
 /// | `iss` | must be the [issuer](Jwt::issuer), if one was set |
 /// | `outlive_role` | `view`, `prompt` or `admin`; `admin` without it |
 ///
-/// The key says the algorithm (HS256, RS256, ES256 or EdDSA), and a token of any other one is refused, whatever its header
+/// The key says the algorithm (HS256, RS256, ES256 or `EdDSA`), and a token of any other one is refused, whatever its header
 /// says. The token is the [bearer token](AuthRequest::token) of the request or of the attach frame. It says who somebody is,
 /// not whose a session is: see [`OwnSessions`](super::OwnSessions).
 ///
@@ -45,7 +45,7 @@ struct Key {
     /// Its name in a set.
     kid: Option<String>,
     algorithm: Algorithm,
-    key: DecodingKey,
+    verifies: DecodingKey,
 }
 
 /// A key that is none.
@@ -107,7 +107,7 @@ impl Jwt {
         if !verifies(&key, algorithm) {
             return no("it is on another curve than P-256");
         }
-        Ok(Jwt::of(vec![Key { kid: None, algorithm, key }]))
+        Ok(Jwt::of(vec![Key { kid: None, algorithm, verifies: key }]))
     }
 
     /// The keys of a set (JWKS, in JSON). A token names its key (`kid`); where the set has one key only, it need not. Keys
@@ -142,7 +142,7 @@ impl Jwt {
                 .ok()
                 .filter(|key| verifies(key, algorithm))
                 .ok_or_else(|| wrong(&at, "its numbers are no such key", OF_SET))?;
-            keys.push(Key { kid, algorithm, key });
+            keys.push(Key { kid, algorithm, verifies: key });
         }
         if keys.is_empty() {
             return Err(wrong("the key set", "it has no key for signatures", OF_SET));
@@ -207,7 +207,7 @@ impl Jwt {
             required.push("iss");
         }
         validation.set_required_spec_claims(&required);
-        let claims = decode::<Claims>(token, &key.key, &validation);
+        let claims = decode::<Claims>(token, &key.verifies, &validation);
         let Claims { sub, exp, outlive_role } =
             claims.map_err(jsonwebtoken::errors::Error::into_kind)?.claims;
         if sub.is_empty() {

@@ -91,15 +91,11 @@ impl Driver {
     /// Stops the session, and forgets it when its incarnation has ended.
     async fn delete(&mut self, reply: Reply) {
         let incarnation = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
-        match self.feed(Event::Stop { incarnation }, Payload::None, None).await {
-            Err(why) => answer(reply, Err(why)),
-            Ok(_) => {
-                let deleting = self
-                    .deleting
-                    .get_or_insert_with(|| Box::new(Deleting { incarnation, replies: Vec::new() }));
-                deleting.replies.push(reply);
-            }
+        if let Err(why) = self.feed(Event::Stop { incarnation }, Payload::None, None).await {
+            return answer(reply, Err(why));
         }
+        let begin = || Box::new(Deleting { incarnation, replies: Vec::new() });
+        self.deleting.get_or_insert_with(begin).replies.push(reply);
     }
 
     /// Forgets a session that was to be deleted, once its incarnation has ended; a prompt may have begun the next.
