@@ -117,6 +117,7 @@ async fn fill(store: &Sqlite, count: u32, ended: bool) {
             expect: Version::NONE,
             snapshot: session.snapshot(),
             entries: entries.clone(),
+            principal: None,
         };
         pending.push(store.commit(commit));
         if pending.len() == 512 || n + 1 == count {
@@ -271,8 +272,13 @@ async fn long(path: &str, count: u64) -> SessionId {
     let mut session = lived(&machine, true);
     let id = name(1);
     let first: Vec<_> = (0..session.log().head.0).map(|_| line("hello")).collect();
-    let commit =
-        |snapshot, expect, entries| Commit { session: id.clone(), expect, snapshot, entries };
+    let commit = |snapshot, expect, entries| Commit {
+        session: id.clone(),
+        expect,
+        snapshot,
+        entries,
+        principal: None,
+    };
     store.commit(commit(session.snapshot(), Version::NONE, first)).await.expect("there is room");
     let mut version = Version::NONE.next();
     while session.log().head.0 < count {

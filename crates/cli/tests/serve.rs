@@ -66,3 +66,32 @@ fn a_backend_that_is_no_url_is_named_with_what_would_be_right_and_nothing_is_sta
     }
     assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_key_that_is_none_is_named_with_what_would_be_right_and_nothing_is_started() {
+    let place = Place::new();
+    let key = place.folder().join("key");
+    std::fs::write(&key, "hunter2").unwrap();
+    let (store, key) = (place.file(), key.to_str().unwrap());
+    let base = ["serve", "--listen", "127.0.0.1:0", "--store", store.to_str().unwrap()];
+    let url = "http://127.0.0.1:8000/may";
+    for (flags, parts) in [
+        (&["--jwt-key", key][..], &["--jwt-key", key, "too short: 7 bytes", "32 bytes"][..]),
+        (&["--jwks", key], &["--jwks", key, "the key set: ", r#"{"keys":[…]}"#]),
+        (&["--jwks", "/nowhere"], &["--jwks: /nowhere cannot be read"]),
+        (&["--authorize", "127.0.0.1:8000"], &["--authorize <URL>", "http://127.0.0.1:8000"]),
+        (&["--authorize", url, "--token", "T"], &["--authorize <URL>", "--token <TOKEN>"]),
+        (&["--authorize", url, "--jwks", key], &["--authorize <URL>", "--jwks <FILE>"]),
+        (&["--jwt-key", key, "--jwks", key], &["--jwt-key <FILE>", "--jwks <FILE>"]),
+        (&["--jwt-key", key, "--token", "T"], &["--jwt-key <FILE>", "--token <TOKEN>"]),
+        (&["--jwt-aud", "chat"], &["--jwt-key <FILE>"]),
+        (&["--authorize-header", "x-team"], &["--authorize <URL>"]),
+    ] {
+        let run = run(&[&base, flags].concat());
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{flags:?}");
+        for part in parts {
+            assert!(run.err.contains(part), "{} has no {part}", run.err);
+        }
+    }
+    assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 1);
+}

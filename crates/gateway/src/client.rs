@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use hyper::{Request, Response, Uri};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::client::legacy::{self, Client};
@@ -72,14 +72,36 @@ impl Target {
         key: &str,
         json: Bytes,
     ) -> Result<Response<Incoming>, PostError> {
-        let request = Request::post(self.url.uri.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, super::response::ACCEPTED)
-            .header(ACCEPT_ENCODING, "identity")
-            .header(USER_AGENT, concat!("outlive/", env!("CARGO_PKG_VERSION")))
-            .header("idempotency-key", key)
-            .body(Full::new(json))
-            .expect("a session's name and a number make a header");
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(super::response::ACCEPTED));
+        let key = key.try_into().expect("a session's name and a number make a header");
+        headers.insert("idempotency-key", key);
+        self.send(headers, json).await
+    }
+
+    /// Posts JSON with these headers. Returns the head of the response.
+    pub(crate) async fn ask(
+        &self,
+        mut headers: HeaderMap,
+        json: Bytes,
+    ) -> Result<Response<Incoming>, PostError> {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        self.send(headers, json).await
+    }
+
+    async fn send(
+        &self,
+        mut headers: HeaderMap,
+        json: Bytes,
+    ) -> Result<Response<Incoming>, PostError> {
+        const US: &str = concat!("outlive/", env!("CARGO_PKG_VERSION"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(US));
+        let mut request = Request::new(Full::new(json));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.uri.clone();
+        *request.headers_mut() = headers;
         match &self.client {
             AnyClient::Tcp(client) => client.request(request).await,
             AnyClient::Tls(client) => client.request(request).await,

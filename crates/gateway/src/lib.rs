@@ -24,6 +24,9 @@
 //! * At the **closeout** of a session [`closeout`](GatewayOptions::closeout) is called, if there is one. What it responds are the
 //!   session's last entries.
 //!
+//! # Who may
+//! [`BackendAuthorize`] asks a backend who may do what, for the endpoints of `outlive-server`.
+//!
 //! # What bounds it
 //! The backend's response is read as fast as entries are committed, and no faster: its socket fills up, and its writes
 //! wait. At most one line or event is held, of at most [`entry_bytes`](GatewayOptions::entry_bytes). How long a turn may
@@ -32,6 +35,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+mod authorize;
 mod backend_url;
 mod client;
 mod events;
@@ -43,6 +47,7 @@ mod problem;
 mod request;
 mod response;
 
+pub use authorize::BackendAuthorize;
 pub use backend_url::{BackendUrl, ParseBackendUrlError};
 pub use gateway::{Gateway, GatewayError};
 pub use options::GatewayOptions;

@@ -87,5 +87,6 @@ pub fn commit(session: &str, version: u64, head: u64, count: u64) -> Commit {
         expect: Version(version),
         snapshot: snapshot(0, head + count),
         entries: (head + 1..=head + count).map(line).collect(),
+        principal: None,
     }
 }

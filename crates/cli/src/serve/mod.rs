@@ -1,5 +1,6 @@
 //! `outlive serve`: a server with a page, whose prompts a backend answers, or a demo.
 
+mod authorize;
 mod backend;
 pub(crate) mod config;
 mod demo;
@@ -18,14 +19,13 @@ use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use outlive::Limits;
-use outlive_server::http::{
-    self, Anyone, Bearer, EndpointLimits, Endpoints, Origins, ShutdownCause, endpoints,
-};
+use outlive_server::http::{self, Endpoints, Origins, ShutdownCause, endpoints};
 use outlive_server::hub::{Drain, Hub};
 use outlive_server::store::{self, Sqlite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::authorize::{Authorize, Policy};
 use self::backend::Backend;
 use self::config::Configuration;
 use self::log::LogFormat;
@@ -78,6 +78,8 @@ pub(crate) struct Serve {
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
     #[command(flatten)]
+    authorize: Authorize,
+    #[command(flatten)]
     backend: Backend,
 }
 
@@ -113,15 +115,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Serve {
     pub(crate) fn run(&self) -> Exit {
-        if !self.listen.ip().is_loopback() && self.token.is_none() {
+        if !self.listen.ip().is_loopback() && !self.is_guarded() {
             return fail(&format!(
                 "{} can be reached from other machines, and every client there could do everything: \
-                 require a --token, or listen on 127.0.0.1",
+                 require a --token, or --authorize, --jwt-key or --jwks, or listen on 127.0.0.1",
                 self.listen
             ));
         }
         if let Err(why) = self.backend.gateway() {
             return fail(&format!("--backend: {why}"));
+        }
+        if let Err(why) = self.authorize.policy(self.token.as_deref()) {
+            return fail(&why);
         }
         if let Some(text) = &self.configuration.print {
             return say(text, Exit::Holds);
@@ -142,6 +147,7 @@ impl Serve {
             format!("{} cannot be used: {why}", path.display())
         };
         let gateway = self.backend.gateway().map_err(|why| format!("--backend: {why}"))?;
+        let policy = self.authorize.policy(self.token.as_deref())?;
         // Whoever asks it to leave while it starts is heard, and does not kill it.
         let asked_to_leave = asked().map_err(|why| format!("cannot hear signals: {why}"))?;
         // Before the store: without a port no file is created, and no store is taken from another process.
@@ -175,7 +181,8 @@ impl Serve {
         };
         let hub = built.map_err(|why| unusable(&self.store, &why))?;
         let stop = CancellationToken::new();
-        let app = page::app(self.endpoints(&hub, at), &watch, self.token.clone(), at, &stop);
+        let app =
+            page::app(self.endpoints(&hub, at, policy), &watch, !self.is_guarded(), at, &stop);
         println!("{}", self.greeting(at));
         notify::systemd("READY=1");
         // Two small frames in a row would wait for the network otherwise.
@@ -217,28 +224,26 @@ impl Serve {
         }
     }
 
-    fn endpoints(&self, hub: &Hub, at: SocketAddr) -> Endpoints {
-        let endpoints = endpoints(hub.clone());
-        let endpoints = match &self.token {
-            Some(token) => endpoints.authorize(Bearer::new(token)),
-            None => endpoints.authorize(Anyone),
-        };
-        // All clients are one principal here.
-        let limits =
-            EndpointLimits::default().connections(10_000).attach_burst(10_000).bodies(1_024);
-        let limits = limits.attach_interval(Duration::from_millis(1));
+    /// Whether clients must show something.
+    fn is_guarded(&self) -> bool {
+        self.token.is_some() || self.authorize.is_set()
+    }
+
+    fn endpoints(&self, hub: &Hub, at: SocketAddr, policy: Policy) -> Endpoints {
+        let endpoints = policy.authorize(endpoints(hub.clone()), hub);
         let mut origins: Vec<String> = self.origins.clone();
         let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| (host, at.port()));
         origins.extend(hosts.iter().map(|(host, port)| format!("http://{host}:{port}")));
         origins.push(format!("http://{at}"));
-        endpoints.limits(limits).origins(Origins::only(origins))
+        endpoints.origins(Origins::only(origins))
     }
 
     fn greeting(&self, at: SocketAddr) -> String {
         let base = format!("http://{at}");
-        let (header, fragment) = match &self.token {
-            None => (String::new(), ""),
-            Some(_) => (" -H 'Authorization: Bearer …'".to_owned(), "#token=…"),
+        let (header, fragment) = if self.is_guarded() {
+            (" -H 'Authorization: Bearer …'", "#token=…")
+        } else {
+            ("", "")
         };
         let kept = if self.store == Path::new("memory") {
             "sessions are in memory, and gone with this process; --store FILE keeps them".to_owned()

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{StreamExt as _, stream};
 use outlive::docs::{SESSION_SVG, javascript};
 use outlive_server::http::Endpoints;
+use outlive_server::hub::Role;
 use outlive_server::store::SessionId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -41,20 +43,20 @@ const FILES: &[(&str, &str, &str)] = &[
 #[derive(Clone)]
 struct Own {
     watch: Arc<Watch>,
-    token: Option<Arc<str>>,
+    endpoints: Endpoints,
     stop: CancellationToken,
 }
 
 pub(super) fn app(
     endpoints: Endpoints,
     watch: &Arc<Watch>,
-    token: Option<String>,
+    open: bool,
     at: SocketAddr,
     stop: &CancellationToken,
 ) -> Router {
     let ready = get(outlive_server::http::ready).with_state(endpoints.clone());
-    let local = token.is_none().then_some(at.port());
-    let own = Own { watch: Arc::clone(watch), token: token.map(Into::into), stop: stop.clone() };
+    let local = open.then_some(at.port());
+    let own = Own { watch: Arc::clone(watch), endpoints: endpoints.clone(), stop: stop.clone() };
     let debug = Router::new()
         .route("/debug/sessions/{id}/steps", get(steps))
         .route("/metrics", get(metrics))
@@ -88,30 +90,19 @@ async fn host(port: u16, request: Request, next: Next) -> Response {
     (StatusCode::MISDIRECTED_REQUEST, text).into_response()
 }
 
-impl Own {
-    /// These routes are not among the endpoints, and ask by themselves.
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return true };
-        let given = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok());
-        let given = given.and_then(|given| given.strip_prefix("Bearer ")).unwrap_or_default();
-        let same = given.bytes().zip(token.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b));
-        same == 0 && given.len() == token.len()
-    }
-}
-
-async fn metrics(State(own): State<Own>, headers: HeaderMap) -> Response {
-    if !own.admits(&headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
+async fn metrics(State(own): State<Own>, parts: Parts) -> Response {
+    if let Err(problem) = own.endpoints.authorize(&parts, None, Role::Admin).await {
+        return problem.into_response();
     }
     ([(CONTENT_TYPE, numbers::CONTENT_TYPE)], own.watch.numbers()).into_response()
 }
 
 /// What happens to a session, as events: the state that it is in, then a step each.
-async fn steps(State(own): State<Own>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if !own.admits(&headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
+async fn steps(State(own): State<Own>, Path(id): Path<String>, parts: Parts) -> Response {
     let Ok(session) = id.parse::<SessionId>() else { return StatusCode::NOT_FOUND.into_response() };
+    if let Err(problem) = own.endpoints.authorize(&parts, Some(&session), Role::View).await {
+        return problem.into_response();
+    }
     let (steps, stop) = (own.watch.steps(), own.stop);
     // Asked for only after the steps are heard: nothing is missed between them.
     let state = own.watch.state(&session);

@@ -38,9 +38,14 @@ fn spawn(command: &mut Command, folder: &Folder) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// Where an endpoint that listens on a socket of its folder has this path.
+fn at(folder: &Folder, path: &str) -> String {
+    format!("unix:{}:{path}", folder.file("app.sock").display())
+}
+
 /// Two prompts to an endpoint that listens on a socket of its folder, perhaps a little later.
 async fn answers(folder: &Folder) {
-    let url = format!("unix:{}:/answer", folder.file("app.sock").display());
+    let url = at(folder, "/answer");
     let file = folder.file("outlive.db");
     let server = Serving::start("127.0.0.1:0", &file, &["--backend", &url]).await;
     let session = server.site.session().await;
@@ -103,6 +108,32 @@ async fn the_agent_in_langgraph_asks_and_goes_on_after_everybody_was_killed() {
         (vec!["completed"], vec!["/tmp/it is gone"]),
         "{frames:?}"
     );
+}
+
+#[tokio::test]
+async fn the_endpoint_in_fastapi_says_who_may() {
+    let import = ["-c", "import fastapi, uvicorn"];
+    let Some(_) = printed("python3", &import).await else { return };
+    let folder = Folder::new("fastapi-may");
+    fs::write(folder.file("app.py"), block("fastapi") + &block("fastapi-may")).unwrap();
+    let mut uvicorn = Command::new("python3");
+    uvicorn.args(["-m", "uvicorn", "app:app", "--uds", "app.sock"]);
+    let _uvicorn = spawn(&mut uvicorn, &folder);
+    let more = ["--authorize", &at(&folder, "/may")];
+    let server = Serving::start("127.0.0.1:0", &folder.file("outlive.db"), &more).await;
+    let [anns, bobs] = ["Bearer anns", "Bearer bobs"].map(|shown| [("authorization", shown)]);
+    // Until uvicorn listens, nobody is refused for good.
+    let session = loop {
+        let made = guard("an answer", server.site.request("POST", "/sessions", &anns, "")).await;
+        if made.status == 201 {
+            break format!("/sessions/{}", made.json()["session"].as_str().unwrap());
+        }
+        assert_eq!(made.status, 503, "{}", made.body);
+    };
+    assert_eq!(server.site.request("GET", &session, &anns, "").await.status, 200);
+    assert_eq!(server.site.request("GET", &session, &bobs, "").await.status, 404);
+    let nobody = [("authorization", "Bearer nobodys")];
+    assert_eq!(server.site.request("POST", "/sessions", &nobody, "").await.status, 401);
 }
 
 #[tokio::test]

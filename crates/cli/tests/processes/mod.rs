@@ -1,6 +1,7 @@
 //! Real processes and real sockets: what is promised, held against signals, full disks and other people's
 //! clients.
 
+mod authorize;
 mod backend;
 mod child;
 #[cfg(unix)]

@@ -21,6 +21,8 @@ outlive::vocabulary! {
         Commit = "A step is committed.",
         Read = "Entries are read.",
         Unfinished = "Sessions are listed.",
+        Principal = "The principal of a session is read.",
+        SessionsOf = "The sessions of a principal are listed.",
         Forget = "A session is forgotten.",
     }
 }
@@ -219,6 +221,21 @@ impl<S: Store> Store for FaultyStore<S> {
         most: usize,
     ) -> BoxFuture<'a, SessionPage> {
         plainly(self.fault(StoreCall::Unfinished), move || self.inner.unfinished(from, most))
+    }
+
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>> {
+        plainly(self.fault(StoreCall::Principal), || self.inner.principal(session))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        plainly(self.fault(StoreCall::SessionsOf), move || {
+            self.inner.sessions_of(principal, from, most)
+        })
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {

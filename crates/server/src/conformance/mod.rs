@@ -27,6 +27,7 @@ mod lists;
 mod logs;
 mod model;
 mod owners;
+mod principals;
 mod records;
 mod rng;
 mod walk;
@@ -79,6 +80,7 @@ pub async fn check<S: Store, A: AsyncFn() -> S>(check: Check, reopen: A) -> Resu
         Check::SeenTogether => crowd::seen_together(&reopen).await,
         Check::DroppedIsDecided => crowd::dropped_is_decided(&reopen).await,
         Check::UnfinishedPages => lists::unfinished_pages(&reopen).await,
+        Check::OfAPrincipal => principals::of_a_principal(&reopen).await,
         Check::UnfinishedMany => lists::unfinished_many(&reopen).await,
     };
     verdict.map_err(|why| CheckError { check, why })

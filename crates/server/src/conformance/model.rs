@@ -81,7 +81,8 @@ impl SessionModel {
         if snapshot.log.head > Seq(0) && snapshot.state == State::Created {
             snapshot.state = State::Detached;
         }
-        Commit { session: self.id.clone(), expect: self.version, snapshot, entries }
+        let (session, expect) = (self.id.clone(), self.version);
+        Commit { session, expect, snapshot, entries, principal: None }
     }
 
     /// The commit that adds so many lines.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use crate::hub::Role;
 use crate::store::{BoxFuture, SessionId};
@@ -26,7 +27,7 @@ impl<'a> AuthRequest<'a> {
         self.parts
     }
 
-    /// The session that the request names; `None` when it creates one.
+    /// The session that the request names; `None` when it creates one, or lists those of the principal.
     pub fn session(&self) -> Option<&'a SessionId> {
         self.session
     }
@@ -62,12 +63,23 @@ pub struct Grant {
     pub principal: String,
     /// What the principal may do. Creating a session takes [`Role::Prompt`].
     pub role: Role,
+    /// When the grant ends, by tokio's clock; `None`: it lasts as long as the connection. A grant that is over is
+    /// refused as [`AuthError::Expired`]. A connection whose grant ends is closed with
+    /// [`Reauthenticate`](outlive::CloseCode::Reauthenticate), unless a fresh token has
+    /// [kept it](super#grants-that-end).
+    pub until: Option<Instant>,
 }
 
 impl Grant {
-    /// Grants `role` to `principal`.
+    /// Grants `role` to `principal`, without an end.
     pub fn new(principal: impl Into<String>, role: Role) -> Grant {
-        Grant { principal: principal.into(), role }
+        Grant { principal: principal.into(), role, until: None }
+    }
+
+    /// Ends the grant at this time.
+    #[must_use]
+    pub fn until(self, end: Instant) -> Grant {
+        Grant { until: Some(end), ..self }
     }
 }
 
@@ -81,6 +93,10 @@ pub enum AuthError {
     /// The credentials are wrong: 401.
     #[error("you are not known as who you say you are")]
     InvalidCredentials,
+    /// The credentials were good, and are not any more: 401, or a close with [`Expired`](outlive::CloseCode::Expired),
+    /// after which a client waits for fresh ones.
+    #[error("your authorisation has expired")]
+    Expired,
     /// The principal may not see this session: 404, as if it did not exist.
     #[error("there is no such session for you")]
     Forbidden,
@@ -147,20 +163,28 @@ pub trait Authorize: Send + Sync + 'static {
         request: &AuthRequest<'_>,
     ) -> impl Future<Output = Result<Grant, AuthError>> + Send;
 
-    /// A session was created for a principal: record its owner here. The session's name is sent to the
+    /// A session was created for a principal, by this request. The store knows already [whose it
+    /// is](crate::hub::Hub::principal); what else is to be recorded of it, or to be limited, is done here. The session's name is sent to the
     /// client only after this returns. If the request is cut off meanwhile, the session ends when its time
     /// for a first prompt is over.
     ///
     /// # Errors
-    /// The owner could not be recorded, or the principal has too many sessions. The session is forgotten, and
+    /// It could not be recorded, or the principal has too many sessions. The session is forgotten, and
     /// the request is refused with this error.
     fn created(
         &self,
+        request: &AuthRequest<'_>,
         grant: &Grant,
         session: &SessionId,
     ) -> impl Future<Output = Result<(), AuthError>> + Send {
-        _ = (grant, session);
+        _ = (request, grant, session);
         async { Ok(()) }
+    }
+
+    /// A principal was [revoked](super::Endpoints::revoke): forget the answers about it that are kept here. The
+    /// connections of the principal are closed after this returns.
+    fn revoked(&self, principal: &str) {
+        _ = principal;
     }
 }
 
@@ -224,9 +248,11 @@ pub(super) trait DynAuthorize: Send + Sync {
     fn authorize<'a>(&'a self, request: &'a AuthRequest<'a>) -> BoxFuture<'a, Grant, AuthError>;
     fn created<'a>(
         &'a self,
+        request: &'a AuthRequest<'a>,
         grant: &'a Grant,
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError>;
+    fn revoked(&self, principal: &str);
     /// Whether it is [`Anyone`].
     fn is_anyone(&self) -> bool;
 }
@@ -238,10 +264,15 @@ impl<A: Authorize> DynAuthorize for A {
 
     fn created<'a>(
         &'a self,
+        request: &'a AuthRequest<'a>,
         grant: &'a Grant,
         session: &'a SessionId,
     ) -> BoxFuture<'a, (), AuthError> {
-        Box::pin(Authorize::created(self, grant, session))
+        Box::pin(Authorize::created(self, request, grant, session))
+    }
+
+    fn revoked(&self, principal: &str) {
+        Authorize::revoked(self, principal);
     }
 
     fn is_anyone(&self) -> bool {

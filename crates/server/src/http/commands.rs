@@ -12,6 +12,7 @@ use super::context::{RequestContext, parse};
 use super::endpoints::Endpoints;
 use super::problem::Problem;
 use crate::hub::{Accepted, Author, Body, CommandError, Hub, Outcome, Role};
+use crate::store::PageToken;
 use outlive::CloseCode;
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 use outlive::wire::Refusable;
@@ -32,9 +33,9 @@ fn json(status: StatusCode, value: serde_json::Value) -> Response {
 pub async fn create(State(endpoints): State<Endpoints>, request: Request) -> Answered {
     let context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::Prompt).await?;
-    let made = endpoints.hub.create().await;
+    let made = endpoints.hub.create_for(&grant.principal).await;
     let session = made.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why))?;
-    if let Err(denied) = endpoints.authorizer.created(&grant, &session).await {
+    if let Err(denied) = context.created(&endpoints, &grant, &session).await {
         // It would have no owner.
         if let Err(why) = endpoints.hub.forget(&session).await {
             tracing::error!(%session, %why, "a session without an owner could not be forgotten");
@@ -42,6 +43,46 @@ pub async fn create(State(endpoints): State<Endpoints>, request: Request) -> Ans
         return Err(denied.into());
     }
     Ok(json(StatusCode::CREATED, json!({ "session": session })))
+}
+
+/// `GET /sessions`: the sessions that the principal has created, the newest first. `?limit=` is the size of the page, up to
+/// 1 000 (100 without it), and `?cursor=` the `next` of the page before.
+///
+/// # Errors
+/// The [`Problem`] as JSON.
+pub async fn list(State(endpoints): State<Endpoints>, request: Request) -> Answered {
+    let context = RequestContext::of(&endpoints, request).await?;
+    let grant = context.grant(&endpoints, Role::View).await?;
+    let limit = context.query("limit").map_or(Some(LIST), |limit| limit.parse().ok());
+    let limit = limit.filter(|limit| (1..=LIST_AT_MOST).contains(limit)).ok_or_else(|| {
+        Problem::malformed("so many sessions cannot be listed").at("parameter limit", "1 to 1000")
+    })?;
+    let from = context.query("cursor").map(|cursor| PageToken(cursor.to_owned()));
+    let page = endpoints.hub.sessions_of(&grant.principal, from.as_ref(), limit).await?;
+    let sessions = page.sessions.iter().map(|session| json!({ "session": session }));
+    let sessions: Vec<_> = sessions.collect();
+    let next = page.next.map(|PageToken(next)| next);
+    Ok(json(StatusCode::OK, json!({ "sessions": sessions, "next": next })))
+}
+
+/// Sessions of a page.
+const LIST: usize = 100;
+
+/// Sessions of the largest page.
+const LIST_AT_MOST: usize = 1_000;
+
+/// `DELETE /sessions/{id}`: [ends](crate::hub::Hub::delete) a session, lets its worker close out, and forgets it and its log.
+/// Answered with 204 when it is gone.
+///
+/// # Errors
+/// The [`Problem`] as JSON.
+pub async fn delete(State(endpoints): State<Endpoints>, request: Request) -> Answered {
+    let context = RequestContext::of(&endpoints, request).await?;
+    context.grant(&endpoints, Role::Admin).await?;
+    let session = context.session()?;
+    let gone = endpoints.hub.delete(&session).await;
+    gone.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// `GET /sessions/{id}`: the session's record.

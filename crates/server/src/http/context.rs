@@ -8,10 +8,11 @@ use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::authorize::{AuthRequest, Grant};
+use super::authorize::{AuthError, AuthRequest, Grant};
 use super::endpoints::Endpoints;
 use super::origins::ForeignPage;
 use super::problem::Problem;
+use super::throttle::Arrival;
 use crate::hub::Role;
 use crate::store::SessionId;
 use outlive::ids::Seq;
@@ -38,10 +39,7 @@ impl RequestContext {
 
     /// Whether the page that made the request may connect.
     pub(super) fn admit(&self, endpoints: &Endpoints) -> Result<(), ForeignPage> {
-        let headers = &self.parts.headers;
-        let admitted =
-            endpoints.hosts.admit(headers).and_then(|()| endpoints.origins.admit(headers));
-        admitted.inspect_err(|page| endpoints.foreign_pages.refused(page))
+        endpoints.admit(&self.parts.headers)
     }
 
     /// Takes a request apart, whoever made it: [`admit`](RequestContext::admit) comes next.
@@ -75,6 +73,23 @@ impl RequestContext {
         })
     }
 
+    /// What is authorised of it.
+    fn auth_request(&self) -> AuthRequest<'_> {
+        AuthRequest { parts: &self.parts, session: self.session.as_ref(), token: None }
+    }
+
+    /// Authorises the request, which begins a stream.
+    pub(super) fn arrive<'a>(
+        &'a self,
+        endpoints: &'a Endpoints,
+    ) -> impl Future<Output = Result<(Grant, Arrival), Problem>> + Send + 'a {
+        let request = self.auth_request();
+        async move {
+            let (grant, arrival) = endpoints.arrive(&request).await?;
+            Ok((grant, arrival?))
+        }
+    }
+
     /// Authorises the request, which takes at least `role`.
     pub(super) fn grant<'a>(
         &'a self,
@@ -82,19 +97,19 @@ impl RequestContext {
         role: Role,
     ) -> impl Future<Output = Result<Grant, Problem>> + Send + 'a {
         // Without the body, which cannot be shared between threads.
-        let request =
-            AuthRequest { parts: &self.parts, session: self.session.as_ref(), token: None };
-        async move {
-            let grant = endpoints.authorizer.authorize(&request).await?;
-            if grant.role < role {
-                return Err(Problem::forbidden(match role {
-                    Role::View => "view",
-                    Role::Prompt => "prompt",
-                    Role::Admin => "admin",
-                }));
-            }
-            Ok(grant)
-        }
+        let request = self.auth_request();
+        async move { endpoints.grant(&request, role).await }
+    }
+
+    /// Tells the authoriser of a session that the request has created.
+    pub(super) fn created<'a>(
+        &'a self,
+        endpoints: &'a Endpoints,
+        grant: &'a Grant,
+        session: &'a SessionId,
+    ) -> impl Future<Output = Result<(), AuthError>> + Send + 'a {
+        let request = self.auth_request();
+        async move { endpoints.authorizer.created(&request, grant, session).await }
     }
 
     /// Reads the body, up to `most` bytes and for as long as the limits say.

@@ -3,12 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::authorize::{Authorize, DynAuthorize};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use tokio::time::Instant;
+
+use super::authorize::{AuthError, AuthRequest, Authorize, DynAuthorize, Grant};
 use super::bodies::Bodies;
 use super::limits::EndpointLimits;
-use super::origins::{ForeignPages, Hosts, Origins};
-use super::throttle::Throttle;
-use crate::hub::Hub;
+use super::origins::{ForeignPage, ForeignPages, Hosts, Origins};
+use super::problem::Problem;
+use super::throttle::{Arrival, LimitExceeded, Throttle};
+use crate::hub::{Hub, Role};
+use crate::store::SessionId;
 
 /// Begins the endpoints of a hub: [`EndpointsBuilder::authorize`] comes next.
 pub fn endpoints(hub: Hub) -> EndpointsBuilder {
@@ -96,5 +102,100 @@ impl Endpoints {
     /// The hub.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+    /// Authorises a request to a route of your own, as the endpoints would: its host and its origin are admitted, the
+    /// authoriser grants it at least `role` in the session, or without one, and what the [`Problem`] becomes is the
+    /// response that they would give.
+    ///
+    /// ```
+    /// use axum::extract::{Path, State};
+    /// use axum::http::request::Parts;
+    /// use outlive_server::http::{Endpoints, Problem};
+    /// use outlive_server::hub::Role;
+    /// use outlive_server::store::SessionId;
+    ///
+    /// /// `POST /sessions/{id}/title`: a route beside those of the endpoints.
+    /// async fn title(
+    ///     State(endpoints): State<Endpoints>,
+    ///     Path(session): Path<SessionId>,
+    ///     parts: Parts,
+    ///     title: String,
+    /// ) -> Result<String, Problem> {
+    ///     let grant = endpoints.authorize(&parts, Some(&session), Role::Prompt).await?;
+    ///     Ok(format!("{} calls it {title}", grant.principal))
+    /// }
+    ///
+    /// # fn app(endpoints: Endpoints) -> axum::Router {
+    /// let mine = axum::Router::new().route("/sessions/{id}/title", axum::routing::post(title));
+    /// mine.with_state(endpoints.clone()).merge(endpoints.router())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The [`Problem`], which is a response.
+    pub async fn authorize(
+        &self,
+        parts: &Parts,
+        session: Option<&SessionId>,
+        role: Role,
+    ) -> Result<Grant, Problem> {
+        self.admit(&parts.headers).map_err(|page| Problem::foreign(&page))?;
+        self.grant(&AuthRequest { parts, session, token: None }, role).await
+    }
+
+    /// Whether the page that made a request may connect.
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), ForeignPage> {
+        let admitted = self.hosts.admit(headers).and_then(|()| self.origins.admit(headers));
+        admitted.inspect_err(|page| self.foreign_pages.refused(page))
+    }
+
+    /// Authorises a request, which takes at least `role`.
+    pub(super) async fn grant(
+        &self,
+        request: &AuthRequest<'_>,
+        role: Role,
+    ) -> Result<Grant, Problem> {
+        let grant = self.decide(request).await?;
+        if grant.role < role {
+            return Err(Problem::forbidden(match role {
+                Role::View => "view",
+                Role::Prompt => "prompt",
+                Role::Admin => "admin",
+            }));
+        }
+        Ok(grant)
+    }
+
+    /// Takes back what a principal was granted: its connections are closed with
+    /// [`Expired`](outlive::CloseCode::Expired), its streams of events end, and the authoriser
+    /// [forgets](Authorize::revoked) what it knows of it. Whether the principal may come back is the authoriser's to say:
+    /// change what it decides by first. Requests that are under way may still be carried out.
+    pub fn revoke(&self, principal: &str) {
+        self.authorizer.revoked(principal);
+        self.throttle.revoke(principal);
+    }
+
+    /// Asks the authoriser. A grant that is over is none.
+    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+        let grant = self.authorizer.authorize(request).await?;
+        if grant.until.is_some_and(|until| until <= Instant::now()) {
+            return Err(AuthError::Expired);
+        }
+        Ok(grant)
+    }
+
+    /// As [`decide`](Endpoints::decide), for a connection, which counts from now on. A revocation meanwhile is not
+    /// overtaken.
+    pub(super) async fn arrive(
+        &self,
+        request: &AuthRequest<'_>,
+    ) -> Result<(Grant, Result<Arrival, LimitExceeded>), AuthError> {
+        loop {
+            let seen = self.throttle.revocations();
+            let grant = self.decide(request).await?;
+            if let Some(arrival) = self.throttle.arrive(&grant.principal, seen) {
+                return Ok((grant, arrival));
+            }
+        }
     }
 }

@@ -12,12 +12,13 @@ use tokio::time::{
     Duration, Instant, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at,
 };
 
+use super::authorize::Grant;
 use super::context::RequestContext;
 use super::endpoints::Endpoints;
 use super::problem::Problem;
 use super::sse;
 use super::throttle::ConnectionPermit;
-use crate::hub::{Entries, Frame, Hello, Hub, Link, Role};
+use crate::hub::{Entries, Frame, Hello, Hub, Link};
 use crate::store::SessionId;
 use outlive::connection::Phase;
 use outlive::ids::Seq;
@@ -81,10 +82,9 @@ fn response(body: Body, version: Version) -> Response {
 
 async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Problem> {
     let context = RequestContext::of(&endpoints, request).await?;
-    let grant = context.grant(&endpoints, Role::View).await?;
+    let (grant, arrival) = context.arrive(&endpoints).await?;
     let session = context.session()?;
     let until = context.query("until").map(ReadUntil::parse).transpose()?;
-    let arrival = endpoints.throttle.arrive(&grant.principal)?;
     let last = context.parts.headers.get("last-event-id");
     let last = last.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     let cursor = last
@@ -96,7 +96,7 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
         None => format!("sse-{:x}", getrandom::u64().unwrap_or_default()),
     };
     let permit = arrival.seat(&session, &client)?;
-    let (principal, role) = (grant.principal, grant.role);
+    let Grant { principal, role, until: granted } = grant;
     let cursor = ResumeFrom::parse(cursor.as_deref());
     let looked = session.clone();
     let mut link = endpoints.hub.link();
@@ -115,6 +115,7 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
     let nothing = empty && until == Some(ReadUntil::Head);
     let lifetime = endpoints.limits.stream_lifetime.map(jittered);
     let expires = lifetime.and_then(|lifetime| Instant::now().checked_add(lifetime));
+    let expires = expires.into_iter().chain(granted).min();
     let stream = EventStream {
         link,
         sender,
@@ -123,7 +124,7 @@ async fn open(endpoints: Endpoints, request: Request) -> Result<Response, Proble
         stop,
         expires,
         closes: None,
-        _permit: permit,
+        permit,
     };
     tokio::spawn(stream.run(first, nothing));
     let pieces = stream::poll_fn(move |cx| {
@@ -205,10 +206,11 @@ struct EventStream {
     close_timeout: Duration,
     /// Where the stream ends, and the last entry when it began.
     stop: Option<(ReadUntil, Seq)>,
+    /// The end of its lifetime, or of its grant.
     expires: Option<Instant>,
     /// By then the reader has to have taken what is left: the link wants to close.
     closes: Option<Instant>,
-    _permit: ConnectionPermit,
+    permit: ConnectionPermit,
 }
 
 impl EventStream {
@@ -226,6 +228,10 @@ impl EventStream {
                 () = sleep_until(expires.unwrap_or(Instant::now())), if expires.is_some() => {
                     self.expires = None;
                     self.link.close(CloseCode::Reauthenticate);
+                    continue;
+                }
+                () = self.permit.revoked(), if self.link.phase() == Phase::Open => {
+                    self.link.close(CloseCode::Expired);
                     continue;
                 }
                 _ = alive.tick() => {

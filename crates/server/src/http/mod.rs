@@ -22,6 +22,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `POST /sessions` | 201 `{"session":"s_…"}` |
+//! | `GET /sessions` | 200 `{"sessions":[{"session":"s_…"}],"next":null}`: those that the principal has created, the newest first; `?limit=`, `?cursor=` |
 //! | `GET /sessions/{id}` | 200, the session's record |
 //! | `GET /sessions/{id}/ws` | a WebSocket with the subprotocol [`outlive.v1`](outlive::wire::SUBPROTOCOL) |
 //! | `GET /sessions/{id}/events` | server-sent events: `Last-Event-ID` or `?cursor=`, `?client=`, `?until=head` or `end` |
@@ -29,6 +30,7 @@
 //! | `POST /sessions/{id}/interrupt` | `{"turn":5}`: 202, or 200 if it came too late |
 //! | `POST /sessions/{id}/stop` | `{"incarnation":1}` or nothing: 202, or 200 if it came too late |
 //! | `POST /sessions/{id}/suspend` | `{"client":"…","connection":"…","seen":5}`: 202 |
+//! | `DELETE /sessions/{id}` | 204 when it has ended, its worker has closed out, and its log is gone |
 //! | `POST /sessions/{id}/asks/{seq}` | `{"client":"…","d":…}`: 202; 409 if it was settled before |
 //!
 //! A prompt is `{"client":"laptop","n":1,"d":…}`, or its body alone with a header
@@ -36,17 +38,31 @@
 //! count. These routes answer mistakes, also a wrong method, with a [`Problem`] as JSON; other addresses belong to
 //! your router. The frames of the WebSocket are those of [`wire`](outlive::wire).
 //!
-//! Every handler is a public function, for a router with other paths: its state is [`Endpoints`].
+//! Every handler is a public function, for a router with other paths: its state is [`Endpoints`]. Routes of your own are
+//! authorised in the same way by [`Endpoints::authorize`].
 //!
 //! # Who may do what
 //! Every request is [authorised](Authorize) first; [`Bearer`] and [`Anyone`] are the simplest ways, a function is
-//! another. A session that the principal may not see looks like one that does not exist. Browsers name the origin
+//! another, and `Jwt` (feature `jwt`) takes signed tokens. [`OwnSessions`] lets each principal see the sessions that it has created, and no others. A session that the principal may not see looks like one that does not exist. Browsers name the origin
 //! of a page: see [`Origins`]. With [`Anyone`] only `localhost` and IP addresses lead to the endpoints: see [`Hosts`]. Pages of other origins need CORS headers too, which are a layer of your own.
 //!
 //! Failed attempts are not counted here, since behind a proxy every request comes from the proxy's address. Let the
 //! proxy limit them, or your [`Authorize`]: axum's `ConnectInfo` is in the [parts](AuthRequest::parts) if the router
 //! is served with it, and [`AuthError::RateLimited`] is the answer. The connections and attaches of a known principal
 //! are limited by [`EndpointLimits`].
+//!
+//! # Grants that end
+//! A [`Grant`] may have an end, such as the end of its token. A connection whose grant ends is closed with 4201, and a stream of
+//! events ends with that code: a client comes back at once and resumes, with the token that it shows then. If that one has
+//! expired too, a request gets 401 `expired`, and a WebSocket 4010: the client keeps its prompts and waits for a fresh token.
+//!
+//! A WebSocket is kept by a fresh token in band, before the end comes: the frame `attach` once more, with the token. Its other
+//! fields are not looked at, since a connection has one place in the session. What is sent behind it is done by what it grants,
+//! also if that is less. A token that is refused for good closes the connection with the code that an attach would get; one
+//! that cannot be checked now is answered with the frame `error`, and changes nothing; one of another principal closes
+//! with 4201.
+//!
+//! [`Endpoints::revoke`] closes all connections of a principal with 4010.
 //!
 //! # Browsers and tokens
 //! A page cannot send headers with a WebSocket or with `EventSource`. A WebSocket brings its token in the attach
@@ -138,10 +154,14 @@ mod commands;
 mod context;
 mod endpoints;
 mod events;
+mod expiry;
 mod handshake;
 mod heartbeat;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod limits;
 mod origins;
+mod own_sessions;
 mod pending;
 mod problem;
 mod router;
@@ -154,11 +174,16 @@ mod transport;
 mod upgrade;
 
 pub use authorize::{Anyone, AuthError, AuthRequest, Authorize, Bearer, Grant};
-pub use commands::{answer, create, interrupt, prompt, ready, snapshot, stop, suspend};
+pub use commands::{
+    answer, create, delete, interrupt, list, prompt, ready, snapshot, stop, suspend,
+};
 pub use endpoints::{Endpoints, EndpointsBuilder, endpoints};
 pub use events::events;
+#[cfg(feature = "jwt")]
+pub use jwt::{Jwt, JwtKeyError};
 pub use limits::EndpointLimits;
 pub use origins::{Hosts, Origins};
+pub use own_sessions::OwnSessions;
 pub use problem::Problem;
 pub use serve::{ShutdownCause, serve};
 pub use upgrade::socket;

@@ -1,8 +1,10 @@
 //! A WebSocket that has not attached yet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
+use tokio::time::Instant;
 
 use super::authorize::{AuthError, AuthRequest, Grant};
 use super::endpoints::Endpoints;
@@ -14,7 +16,7 @@ use outlive::CloseCode;
 /// What is known of a peer until it attaches.
 #[derive(Debug)]
 pub(super) struct PendingAttach {
-    pub(super) parts: Parts,
+    pub(super) parts: Arc<Parts>,
     pub(super) session: SessionId,
     /// What the request is allowed without a token in the attach frame.
     pub(super) admitted: Result<(Grant, Arrival), Turned>,
@@ -53,6 +55,7 @@ impl From<AuthError> for Turned {
             AuthError::MissingCredentials | AuthError::InvalidCredentials => {
                 CloseCode::Unauthenticated
             }
+            AuthError::Expired => CloseCode::Expired,
             AuthError::Forbidden => CloseCode::NotFound,
             AuthError::Unavailable => CloseCode::Overloaded,
             AuthError::RateLimited { retry_after } => {
@@ -77,10 +80,15 @@ impl PendingAttach {
         } else {
             drop(admitted);
             let request = AuthRequest { parts: &parts, session: Some(&session), token };
-            let grant = endpoints.authorizer.authorize(&request).await?;
-            let arrival = endpoints.throttle.arrive(&grant.principal)?;
-            (grant, arrival)
+            let (grant, arrival) = endpoints.arrive(&request).await?;
+            (grant, arrival?)
         };
-        Ok((grant, arrival.seat(&session, client)?))
+        // The end of the grant, and a revocation, while no attach frame came.
+        let over = grant.until.is_some_and(|until| until <= Instant::now());
+        let permit = arrival.seat(&session, client)?;
+        if over || permit.is_revoked() {
+            return Err(AuthError::Expired.into());
+        }
+        Ok((grant, permit))
     }
 }

@@ -16,6 +16,7 @@ use super::origins::ForeignPage;
 use super::sse;
 use super::throttle::LimitExceeded;
 use crate::hub::{CommandError, Hub};
+use crate::store::StoreError;
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
@@ -253,11 +254,33 @@ impl From<AuthError> for Problem {
                     "credentials, such as a bearer token in the header Authorization",
                 )
             }
+            AuthError::Expired => Problem::new(StatusCode::UNAUTHORIZED, "expired", message)
+                .at("who you are", "credentials that have not expired"),
             AuthError::Forbidden => Problem::not_found(),
             AuthError::Unavailable => Problem::unavailable(message, CloseCode::Overloaded),
             AuthError::RateLimited { retry_after } => {
                 Problem::limit(message, seconds(retry_after), CloseCode::RateLimited)
             }
+        }
+    }
+}
+
+/// Why the store gave no list.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        let message = error.to_string();
+        match error {
+            StoreError::PageToken(_) => Problem::malformed(message)
+                .at("parameter cursor", "the `next` of the page before, or no such parameter"),
+            StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Newer(_) => {
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
+            }
+            StoreError::Trimmed
+            | StoreError::Locked(_)
+            | StoreError::Full(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Closed
+            | StoreError::Io(_) => Problem::unavailable(message, CloseCode::Error),
         }
     }
 }

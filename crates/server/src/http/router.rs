@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::commands::{answer, create, interrupt, prompt, snapshot, stop, suspend};
+use super::commands::{answer, create, delete, interrupt, list, prompt, snapshot, stop, suspend};
 use super::endpoints::Endpoints;
 use super::events::events;
 use super::problem::method;
@@ -14,8 +14,8 @@ impl Endpoints {
     /// time of a request's head and of a drain, which no route can.
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
-            .route("/sessions", post(create))
-            .route("/sessions/{id}", get(snapshot))
+            .route("/sessions", get(list).post(create))
+            .route("/sessions/{id}", get(snapshot).delete(delete))
             .route("/sessions/{id}/ws", get(socket))
             .route("/sessions/{id}/events", get(events))
             .route("/sessions/{id}/prompts", post(prompt))

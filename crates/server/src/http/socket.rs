@@ -1,11 +1,15 @@
 //! A WebSocket between its peer and its link. The link decides; this task reads and writes frames.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt as _;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::authorize::{AuthError, Grant};
 use super::endpoints::Endpoints;
+use super::expiry::{Expiry, renewed};
 use super::handshake::WebSocket;
 use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::origins::ForeignPage;
@@ -28,6 +32,8 @@ struct SocketTask {
     pending: Option<Box<PendingAttach>>,
     /// From the attach on.
     permit: Option<ConnectionPermit>,
+    /// If the grant has an end.
+    expiry: Option<Box<Expiry>>,
     /// A drain waits until the close is written; for a peer that has not attached it waits last.
     presence: TaskTrackerToken,
     malformed_frames: u32,
@@ -42,7 +48,12 @@ enum SocketEvent {
     Frame(Option<Frame>),
     /// The link wants to close while a write is under way.
     Discard,
-    CheckHeartbeat,
+    /// The heartbeat is to be checked, or the grant ends.
+    Due,
+    /// A fresh token was looked at.
+    Renewed(Result<Grant, AuthError>),
+    /// The principal was revoked.
+    Revoked,
     /// The server has left, and the peer has not attached.
     Left,
 }
@@ -83,6 +94,7 @@ impl SocketTask {
             heartbeat: Heartbeat::new(endpoints.hub.options().ping_interval),
             pending,
             permit: None,
+            expiry: None,
             presence: endpoints.hub.lobby_guard(),
             malformed_frames: 0,
             fault: None,
@@ -93,10 +105,13 @@ impl SocketTask {
     /// Returns whether the peer has sent a close frame.
     async fn run(&mut self) -> bool {
         let mut closed = false;
-        let check = sleep_until(self.heartbeat.next_check());
-        tokio::pin!(check);
+        let due = sleep_until(self.next_due());
+        tokio::pin!(due);
         loop {
-            let (reading, idle) = (self.link.is_ready(), self.io.is_idle());
+            // What comes behind a fresh token is done by what it grants.
+            let renewing = self.expiry.as_ref().is_some_and(|expiry| expiry.is_renewing());
+            let (reading, idle) = (self.link.is_ready() && !renewing, self.io.is_idle());
+            let open = self.link.phase() == Phase::Open;
             if !reading {
                 // A peer that is not read cannot be called silent.
                 self.heartbeat.alive();
@@ -104,7 +119,9 @@ impl SocketTask {
             let event = tokio::select! {
                 event = self.io.run(reading) => SocketEvent::Io(event),
                 event = link_event(&mut self.link, idle) => event,
-                () = &mut check => SocketEvent::CheckHeartbeat,
+                () = &mut due, if open => SocketEvent::Due,
+                granted = renewed(&mut self.expiry) => SocketEvent::Renewed(granted),
+                () = revoked(self.permit.as_ref()), if open => SocketEvent::Revoked,
                 () = self.endpoints.hub.left(), if self.pending.is_some() => SocketEvent::Left,
             };
             match event {
@@ -132,12 +149,29 @@ impl SocketTask {
                     self.pending = None;
                     self.turn_away(Turned::left(&self.endpoints.hub));
                 }
-                SocketEvent::CheckHeartbeat => {
-                    self.check_heartbeat(idle);
-                    check.as_mut().reset(self.heartbeat.next_check());
+                SocketEvent::Renewed(granted) => self.renewed(granted),
+                SocketEvent::Revoked => self.link.close(CloseCode::Expired),
+                SocketEvent::Due => {
+                    let now = Instant::now();
+                    if self.expiry.take_if(|expiry| expiry.until <= now).is_some() {
+                        self.link.close(CloseCode::Reauthenticate);
+                    }
+                    if self.heartbeat.next_check() <= now {
+                        self.check_heartbeat(idle);
+                    }
                 }
             }
+            let next = self.next_due();
+            if due.deadline() != next {
+                due.as_mut().reset(next);
+            }
         }
+    }
+
+    /// When the heartbeat is to be checked, or the grant ends.
+    fn next_due(&self) -> Instant {
+        let check = self.heartbeat.next_check();
+        self.expiry.as_ref().map_or(check, |expiry| check.min(expiry.until))
     }
 
     fn write(&mut self, frame: Frame) {
@@ -192,6 +226,11 @@ impl SocketTask {
                     if matches!(frame, ToServer::Pong) {
                         self.heartbeat.answered();
                     }
+                    if let (ToServer::Attach { token: Some(token), .. }, Some(expiry)) =
+                        (&frame, &mut self.expiry)
+                    {
+                        expiry.renew(&self.endpoints, token.clone());
+                    }
                     if self.pending.is_some() {
                         self.fault = Some("the first frame must be `attach`".into());
                     }
@@ -226,7 +265,7 @@ impl SocketTask {
 
     async fn attach(&mut self, client: String, cursor: Option<String>, token: Option<String>) {
         let Some(pending) = self.pending.take() else { return };
-        let session = pending.session.clone();
+        let (session, parts) = (pending.session.clone(), Arc::clone(&pending.parts));
         let hello_timeout = self.endpoints.hub.options().hello_timeout;
         let admitted = pending.admit(&self.endpoints, &client, token.as_deref());
         // Authorising may take long.
@@ -238,6 +277,7 @@ impl SocketTask {
         match admitted {
             Ok(Ok((grant, permit))) => {
                 self.permit = Some(permit);
+                self.expiry = Expiry::of(&grant, &parts, &session);
                 self.io.open_gate();
                 self.presence = self.endpoints.hub.drain_guard();
                 self.fault = client_name(&client).err();
@@ -250,11 +290,43 @@ impl SocketTask {
         }
     }
 
+    /// A fresh token moves the end of the grant. What is refused for now changes nothing, so that the peer may try again;
+    /// and who is somebody else now begins anew.
+    fn renewed(&mut self, granted: Result<Grant, AuthError>) {
+        match granted {
+            Ok(grant)
+                if self
+                    .permit
+                    .as_ref()
+                    .is_some_and(|permit| permit.principal() == grant.principal) =>
+            {
+                self.link.set_role(grant.role);
+                match (grant.until, &mut self.expiry) {
+                    (Some(until), Some(expiry)) => expiry.until = until,
+                    (None, _) | (_, None) => self.expiry = None,
+                }
+            }
+            Ok(_) => self.link.close(CloseCode::Reauthenticate),
+            Err(why @ (AuthError::Unavailable | AuthError::RateLimited { .. })) => {
+                self.link.complain(why.to_string());
+            }
+            Err(why) => self.link.close(Turned::from(why).code),
+        }
+    }
+
     fn turn_away(&mut self, Turned { code, come_back_ms }: Turned) {
         match come_back_ms {
             None => self.link.close(code),
             Some(_) => self.link.send_away(come_back_ms, code),
         }
+    }
+}
+
+/// Returns when the principal is revoked.
+async fn revoked(permit: Option<&ConnectionPermit>) {
+    match permit {
+        Some(permit) => permit.revoked().await,
+        None => core::future::pending().await,
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::limits::EndpointLimits;
 use crate::hub::client_id;
@@ -18,12 +19,22 @@ use outlive::ids::ClientId;
 /// Counts the connections and attaches of each principal.
 #[derive(Debug)]
 pub(super) struct Throttle {
-    accounts: Mutex<HashMap<String, Account>>,
+    accounts: Mutex<Accounts>,
     connections: usize,
     burst: u32,
     interval: Duration,
     principals: usize,
 }
+
+#[derive(Debug, Default)]
+struct Accounts {
+    of: HashMap<String, Account>,
+    revocations: Revocations,
+}
+
+/// How many revocations there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Revocations(u64);
 
 #[derive(Debug)]
 struct Account {
@@ -35,6 +46,8 @@ struct Account {
     tokens: u32,
     /// When `tokens` was right.
     at: Instant,
+    /// Cancelled when the principal is revoked.
+    revoked: CancellationToken,
 }
 
 /// A client's place in a session.
@@ -76,11 +89,12 @@ impl LimitExceeded {
 pub(super) struct Arrival {
     throttle: Arc<Throttle>,
     principal: String,
+    revoked: CancellationToken,
 }
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        if let Some(account) = self.throttle.lock().get_mut(&self.principal) {
+        if let Some(account) = self.throttle.lock().of.get_mut(&self.principal) {
             account.arrivals = account.arrivals.saturating_sub(1);
         }
     }
@@ -96,13 +110,14 @@ impl Arrival {
         let throttle = Arc::clone(&self.throttle);
         let principal = self.principal.clone();
         let seat = (session.clone(), client_id(&principal, client));
-        if let Some(account) = throttle.lock().get_mut(&principal) {
+        if let Some(account) = throttle.lock().of.get_mut(&principal) {
             if account.seats.len() >= throttle.connections && !account.seats.contains_key(&seat) {
                 return Err(LimitExceeded::Connections);
             }
             *account.seats.entry(seat.clone()).or_default() += 1;
         }
-        Ok(ConnectionPermit { throttle, principal, seat })
+        let revoked = self.revoked.clone();
+        Ok(ConnectionPermit { throttle, principal, seat, revoked })
     }
 }
 
@@ -112,12 +127,30 @@ pub(super) struct ConnectionPermit {
     throttle: Arc<Throttle>,
     principal: String,
     seat: Seat,
+    revoked: CancellationToken,
+}
+
+impl ConnectionPermit {
+    /// The principal that has it.
+    pub(super) fn principal(&self) -> &str {
+        &self.principal
+    }
+
+    /// Returns when the principal is revoked.
+    pub(super) async fn revoked(&self) {
+        self.revoked.cancelled().await;
+    }
+
+    /// Whether the principal was revoked.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.revoked.is_cancelled()
+    }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut accounts = self.throttle.lock();
-        let Some(account) = accounts.get_mut(&self.principal) else { return };
+        let Some(account) = accounts.of.get_mut(&self.principal) else { return };
         if let Entry::Occupied(mut seat) = account.seats.entry(self.seat.clone()) {
             *seat.get_mut() -= 1;
             if *seat.get() == 0 {
@@ -138,22 +171,50 @@ impl Throttle {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Account>> {
+    fn lock(&self) -> MutexGuard<'_, Accounts> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one more attach of a principal, and one more connection without a name.
-    pub(super) fn arrive(self: &Arc<Self>, principal: &str) -> Result<Arrival, LimitExceeded> {
-        let now = Instant::now();
+    /// How many revocations there were: to be asked before a request is authorised, for [`arrive`](Throttle::arrive).
+    pub(super) fn revocations(&self) -> Revocations {
+        self.lock().revocations
+    }
+
+    /// Tells every connection of a principal, and those that are being authorised, that it is revoked.
+    pub(super) fn revoke(&self, principal: &str) {
         let mut accounts = self.lock();
+        accounts.revocations.0 += 1;
+        if let Some(account) = accounts.of.get_mut(principal) {
+            core::mem::take(&mut account.revoked).cancel();
+        }
+    }
+
+    /// Counts one more attach of a principal, and one more connection without a name. None: somebody was revoked since
+    /// there were `seen` revocations, so the request has to be authorised again.
+    pub(super) fn arrive(
+        self: &Arc<Self>,
+        principal: &str,
+        seen: Revocations,
+    ) -> Option<Result<Arrival, LimitExceeded>> {
+        let mut accounts = self.lock();
+        (accounts.revocations == seen).then(|| self.count(&mut accounts.of, principal))
+    }
+
+    fn count(
+        self: &Arc<Self>,
+        accounts: &mut HashMap<String, Account>,
+        principal: &str,
+    ) -> Result<Arrival, LimitExceeded> {
+        let now = Instant::now();
         if accounts.len() >= self.principals && !accounts.contains_key(principal) {
-            self.evict(&mut accounts, now);
+            self.evict(accounts, now);
         }
         let account = accounts.entry(principal.to_string()).or_insert_with(|| Account {
             seats: HashMap::new(),
             arrivals: 0,
             tokens: self.burst,
             at: now,
+            revoked: CancellationToken::new(),
         });
         (account.tokens, account.at) = self.refill(account, now);
         if account.tokens == 0 {
@@ -165,7 +226,8 @@ impl Throttle {
             return Err(LimitExceeded::Connections);
         }
         account.arrivals += 1;
-        Ok(Arrival { throttle: Arc::clone(self), principal: principal.to_string() })
+        let revoked = account.revoked.clone();
+        Ok(Arrival { throttle: Arc::clone(self), principal: principal.to_string(), revoked })
     }
 
     /// The tokens that the account has now, and when that was right.

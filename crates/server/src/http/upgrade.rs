@@ -1,5 +1,7 @@
 //! The request that becomes a WebSocket.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 
@@ -34,12 +36,10 @@ pub async fn socket(
     }
     let request = AuthRequest { parts: &context.parts, session: Some(&session), token: None };
     let browser = is_browser(&context.parts);
-    let admitted = match endpoints.authorizer.authorize(&request).await {
-        Ok(grant) => match endpoints.throttle.arrive(&grant.principal) {
-            Ok(arrival) => Ok((grant, arrival)),
-            Err(limit) if !browser => return Err(limit.into()),
-            Err(limit) => Err(limit.into()),
-        },
+    let admitted = match endpoints.arrive(&request).await {
+        Ok((grant, Ok(arrival))) => Ok((grant, arrival)),
+        Ok((_, Err(limit))) if !browser => return Err(limit.into()),
+        Ok((_, Err(limit))) => Err(limit.into()),
         Err(
             error @ (AuthError::InvalidCredentials
             | AuthError::Unavailable
@@ -48,6 +48,6 @@ pub async fn socket(
         // The attach frame may carry a token.
         Err(error) => Err(error.into()),
     };
-    let pending = Box::new(PendingAttach { parts: context.parts, session, admitted });
+    let pending = Box::new(PendingAttach { parts: Arc::new(context.parts), session, admitted });
     Ok(handshake.accept(move |socket| serve(socket, endpoints, pending)))
 }

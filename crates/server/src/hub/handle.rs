@@ -15,7 +15,7 @@ use super::link::Link;
 use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
 use super::options::HubOptions;
 use super::shared::Shared;
-use crate::store::SessionId;
+use crate::store::{PageToken, SessionId, SessionPage, StoreError};
 use outlive::Limits;
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
 
@@ -47,9 +47,21 @@ impl Hub {
     /// # Errors
     /// The store does not take it, or the hub is draining.
     pub async fn create(&self) -> Result<SessionId, CommandError> {
+        self.create_by(None).await
+    }
+
+    /// As [`create`](Hub::create), for a principal: the store lists it [among its sessions](Hub::sessions_of).
+    ///
+    /// # Errors
+    /// As of [`create`](Hub::create).
+    pub async fn create_for(&self, principal: &str) -> Result<SessionId, CommandError> {
+        self.create_by(Some(principal.to_owned())).await
+    }
+
+    async fn create_by(&self, principal: Option<String>) -> Result<SessionId, CommandError> {
         let bits = u128::from(self.shared.random()) << 64 | u128::from(self.shared.random());
         let id = SessionId::from_random(bits);
-        self.command(&id, SpawnMode::Create, |reply| Command::Visit { reply }).await?;
+        self.command(&id, SpawnMode::Create(principal), |reply| Command::Visit { reply }).await?;
         Ok(id)
     }
 
@@ -70,6 +82,40 @@ impl Hub {
     /// The store does not do it, and nothing has changed.
     pub async fn forget(&self, session: &SessionId) -> Result<(), CommandError> {
         self.command(session, SpawnMode::Load, |reply| Command::Forget { reply }).await.map(drop)
+    }
+
+    /// Ends a session, and forgets it and its log. Its worker closes out first, so this may take as long as a turn's
+    /// interrupt and the closeout together; its connections are closed then. A prompt that comes meanwhile goes with the
+    /// session. It goes on if the future is dropped. If the process ends meanwhile, the session may be there still, and
+    /// has ended.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] if there is none; or it could not be committed, and the session is there still.
+    pub async fn delete(&self, session: &SessionId) -> Result<(), CommandError> {
+        self.command(session, SpawnMode::Load, |reply| Command::Delete { reply }).await.map(drop)
+    }
+
+    /// The principal that [created](Hub::create_for) a session; `None` if it was created for none, or if there is no such
+    /// session.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn principal(&self, session: &SessionId) -> Result<Option<String>, StoreError> {
+        self.shared.store.principal(session).await
+    }
+
+    /// The sessions that were [created for](Hub::create_for) a principal, in any state, the newest first: at most `most`
+    /// of them (at least 1), from where the page before ended.
+    ///
+    /// # Errors
+    /// The store does not answer; [`StoreError::PageToken`] if the token is none of this store.
+    pub async fn sessions_of(
+        &self,
+        principal: &str,
+        from: Option<&PageToken>,
+        most: usize,
+    ) -> Result<SessionPage, StoreError> {
+        self.shared.store.sessions_of(principal, from, most.max(1)).await
     }
 
     /// What is retained of a session's log.

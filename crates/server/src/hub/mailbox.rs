@@ -62,6 +62,10 @@ pub(super) enum Command {
     Forget {
         reply: Reply,
     },
+    /// To have it stopped, and forgotten when it has ended.
+    Delete {
+        reply: Reply,
+    },
 }
 
 /// A connection that wants to watch. It may be refused as a command is; but it comes among the facts, so

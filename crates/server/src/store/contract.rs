@@ -43,6 +43,9 @@ pub struct Commit {
     /// The new entries, in order, each a line of JSON without line breaks. The last one is at
     /// `snapshot.log.head`.
     pub entries: Vec<Bytes>,
+    /// The principal that creates the session. It counts in a session's first commit, and is kept as long as the
+    /// session; in any other it is not looked at.
+    pub principal: Option<String>,
 }
 
 impl Commit {
@@ -87,12 +90,12 @@ impl PageToken {
     /// Parses a token that a store like this one made.
     pub(super) fn parse<T: FromStr>(&self) -> Result<T, StoreError> {
         let PageToken(text) = self;
-        let foreign = |_| StoreError::Io(format!("`{text}` is no page token of this store").into());
+        let foreign = |_| StoreError::PageToken(format!("`{text}`").into());
         text.parse().map_err(foreign)
     }
 }
 
-/// A page of the sessions that have not ended.
+/// A page of a list of sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionPage {
@@ -173,6 +176,25 @@ pub trait Store: Send + Sync + 'static {
     /// The records cannot be read.
     fn unfinished<'a>(
         &'a self,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage>;
+
+    /// The principal that created a session, as its first commit named it; `None` if it named none, or if there is no
+    /// such session.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>>;
+
+    /// The sessions that a principal has created and that were not forgotten, whatever their state, the newest first.
+    /// The pages are those of [`unfinished`](Store::unfinished), but for the order.
+    ///
+    /// # Errors
+    /// The list cannot be read; [`StoreError::PageToken`] if the token is none of this store.
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
         from: Option<&'a PageToken>,
         most: usize,
     ) -> BoxFuture<'a, SessionPage>;

@@ -92,6 +92,8 @@ pub enum StoreError {
     Foreign(Cause),
     /// The file was written by a newer version of this library.
     Newer(Cause),
+    /// A page token is none of this store.
+    PageToken(Cause),
     /// The store is closed, or its thread is gone.
     Closed,
     /// Anything else.
@@ -109,6 +111,7 @@ impl StoreError {
             StoreError::Corrupt(cause) => StoreError::Corrupt(cause.context(what)),
             StoreError::Foreign(cause) => StoreError::Foreign(cause.context(what)),
             StoreError::Newer(cause) => StoreError::Newer(cause.context(what)),
+            StoreError::PageToken(cause) => StoreError::PageToken(cause.context(what)),
             StoreError::Io(cause) => StoreError::Io(cause.context(what)),
             StoreError::Trimmed | StoreError::Closed => self,
         }
@@ -126,6 +129,7 @@ impl StoreError {
             StoreError::Newer(cause) => {
                 ("the store was written by a newer version of outlive", Some(cause))
             }
+            StoreError::PageToken(cause) => ("this is no page token of the store", Some(cause)),
             StoreError::Closed => ("the store is closed", None),
             StoreError::Io(cause) => ("the store failed", Some(cause)),
         }

@@ -29,6 +29,10 @@ pub struct Memory {
 struct MemorySessions {
     epoch: u64,
     sessions: BTreeMap<SessionId, MemorySession>,
+    /// How many sessions were made.
+    made: u64,
+    /// The sessions of each principal, by the number of the session.
+    of: BTreeMap<(String, u64), SessionId>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,9 @@ struct MemorySession {
     snapshot: Snapshot,
     version: Version,
     entries: VecDeque<Bytes>,
+    /// The number of the session, and who created it.
+    made: u64,
+    principal: Option<String>,
 }
 
 impl Memory {
@@ -87,17 +94,24 @@ impl Store for Memory {
             if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);
             }
-            let Commit { session, expect, snapshot, entries } = commit;
+            let Commit { session, expect, snapshot, entries, principal } = commit;
             let kept = match shared.sessions.get_mut(&session) {
                 Some(kept) if kept.version == expect => {
                     kept.snapshot = snapshot;
                     kept
                 }
                 None if expect == Version::NONE => {
+                    shared.made += 1;
+                    let made = shared.made;
+                    if let Some(principal) = &principal {
+                        shared.of.insert((principal.clone(), made), session.clone());
+                    }
                     shared.sessions.entry(session).or_insert(MemorySession {
                         snapshot,
                         version: expect,
                         entries: VecDeque::new(),
+                        made,
+                        principal,
                     })
                 }
                 Some(_) | None => return Err(CommitError::Stale),
@@ -155,12 +169,37 @@ impl Store for Memory {
         }))
     }
 
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>> {
+        ready(Ok(self.with(|shared, _| shared.sessions.get(session)?.principal.clone())))
+    }
+
+    /// A token is the number of the last one of its page.
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        ready(self.with(|shared, _| {
+            let before: u64 = from.map_or(Ok(u64::MAX), PageToken::parse)?;
+            let place = |made| (principal.to_owned(), made);
+            let older = shared.of.range(place(0)..place(before)).rev().take(most);
+            let older: Vec<_> = older.map(|((_, made), id)| (*made, id.clone())).collect();
+            let last = older.last().filter(|_| older.len() == most);
+            let next = last.map(|(made, _)| PageToken(made.to_string()));
+            Ok(SessionPage::new(older.into_iter().map(|(_, id)| id).collect(), next))
+        }))
+    }
+
     fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         ready(self.with(|shared, epoch| {
             if epoch == 0 || shared.epoch != epoch {
                 return Err(CommitError::Stale);
             }
-            shared.sessions.remove(session);
+            let gone = shared.sessions.remove(session);
+            if let Some(MemorySession { made, principal: Some(principal), .. }) = gone {
+                shared.of.remove(&(principal, made));
+            }
             Ok(())
         }))
     }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outlive_server::http::{AuthError, AuthRequest, Bearer, Grant, Hosts, Origins, endpoints};
+use axum::extract::State;
+use outlive_server::http::{
+    AuthError, AuthRequest, Bearer, Endpoints, Grant, Hosts, Origins, Problem, endpoints,
+};
 use outlive_server::hub::{Hub, HubOptions, Role};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::logs::Told;
-use outlive_testkit::endpoints::{Server, Words};
+use outlive_testkit::endpoints::{Server, Site, Words};
 
 async fn guarded() -> Server {
     let hub = Hub::builder().build(Words).await.unwrap();
@@ -289,9 +292,11 @@ impl outlive_server::http::Authorize for Forgetful {
 
     async fn created(
         &self,
+        request: &AuthRequest<'_>,
         _: &Grant,
         session: &outlive_server::store::SessionId,
     ) -> Result<(), AuthError> {
+        assert_eq!((request.cookie("plan"), request.session()), (Some("free"), None));
         *self.0.lock().unwrap() = Some(session.clone());
         Err(AuthError::Unavailable)
     }
@@ -303,8 +308,39 @@ async fn a_session_whose_owner_cannot_be_remembered_is_forgotten() {
     let hub = Hub::builder().build(Words).await.unwrap();
     let forgetful = Forgetful(std::sync::Arc::clone(&made));
     let server = Server::of(hub.clone(), endpoints(hub).authorize(forgetful)).await;
-    let told = server.request("POST", "/sessions", &[], "").await;
+    let told = server.request("POST", "/sessions", &[("cookie", "plan=free")], "").await;
     assert_eq!((told.status, told.json()["error"].clone()), (503, json!("unavailable")));
     let session = made.lock().unwrap().clone().unwrap();
     assert_eq!(server.get(&format!("/sessions/{session}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_route_of_ones_own_is_authorised_as_the_endpoints_are() {
+    async fn mine(
+        State(endpoints): State<Endpoints>,
+        parts: axum::http::request::Parts,
+    ) -> Result<String, Problem> {
+        let session = "s_1".parse().unwrap();
+        let grant = endpoints.authorize(&parts, Some(&session), Role::Prompt).await?;
+        Ok(grant.principal)
+    }
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let endpoints = endpoints(hub).authorize(by_headers);
+    let app = axum::Router::new().route("/mine", axum::routing::get(mine));
+    let app = app.with_state(endpoints);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = Site { at: listener.local_addr().unwrap() };
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let ann = ("cookie", "user=ann");
+    for (headers, status, said) in [
+        (&[ann][..], 200, "ann"),
+        (&[], 401, "unauthenticated"),
+        (&[ann, ("x-role", "view")], 403, "\"right\":\"prompt\""),
+        (&[ann, ("x-other", "1")], 404, "not_found"),
+        (&[ann, ("origin", "https://evil.example")], 403, "\"origin\""),
+    ] {
+        let told = site.request("GET", "/mine", headers, "").await;
+        assert_eq!(told.status, status, "{}", told.body);
+        assert!(told.body.contains(said), "{}", told.body);
+    }
 }

@@ -3,9 +3,12 @@
 
 mod access;
 mod events;
+mod grants;
+mod jwt;
 mod large;
 mod leaving;
 mod limits;
+mod lists;
 mod liveness;
 mod requests;
 mod serving;

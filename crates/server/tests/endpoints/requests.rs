@@ -89,7 +89,7 @@ async fn a_refusal_names_the_rule_and_what_would_be_right() {
         (&json!(3), &json!(1), &json!("P4"))
     );
     assert_eq!(said["message"], outlive::Reason::Gap.meaning());
-    let method = server.request("DELETE", &session, &[], "").await;
+    let method = server.request("PATCH", &session, &[], "").await;
     assert_eq!((method.status, &method.json()["error"]), (405, &json!("method")));
     assert!(method.headers["allow"].contains("GET"), "{method:?}");
 }

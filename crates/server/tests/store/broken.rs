@@ -18,95 +18,7 @@ use outlive_server::store::{
 use strum::VariantArray;
 use tokio::task::yield_now;
 
-/// What is wrong with a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flaw {
-    None,
-    DropsAnEntry,
-    AnswersBeforeItKeeps,
-    SwapsTwoLines,
-    ForgetsTheClients,
-    ForgetsTheAsks,
-    TakesAnyVersion,
-    TakesOlderVersions,
-    ChecksThenActs,
-    NeedsNoOwner,
-    LetsTheOldOwnerIn,
-    LetsTheOldOwnerForget,
-    TakesTimeToFence,
-    LosesTheLastCommit,
-    KeepsTheLogOfTheForgotten,
-    ForgetsNothing,
-    BeginsAtTheChunk,
-    EndsTooEarly,
-    CutsToWhatIsThere,
-    TakesZeroForTheFirst,
-    IgnoresTheBytes,
-    GivesOneLineTooMany,
-    GivesNothingOfALongLine,
-    TrimsOneTooMany,
-    TrimsNothing,
-    TrimsTheWholeChunk,
-    CutsLongLines,
-    WritesInAscii,
-    TakesFewLines,
-    IgnoresCase,
-    FailsTheNeighbours,
-    ShowsTheRecordFirst,
-    IsHalfDoneWhenDropped,
-    ListsTheLastOneAgain,
-    ListsTheEnded,
-    ListsOnePage,
-    ListsALittle,
-    ListsForEver,
-    TakesAMarkOnce,
-    CountsItsPlaces,
-    ListsTooMany,
-}
-
-/// Each flaw, and the checks of which one at least is meant to see it.
-const CAUGHT: &[(Flaw, Check)] = &[
-    (Flaw::DropsAnEntry, Check::KeptIsRead),
-    (Flaw::AnswersBeforeItKeeps, Check::KeptIsRead),
-    (Flaw::SwapsTwoLines, Check::EveryRange),
-    (Flaw::ForgetsTheClients, Check::RecordsComeBack),
-    (Flaw::ForgetsTheAsks, Check::RecordsComeBack),
-    (Flaw::TakesAnyVersion, Check::VersionsAgree),
-    (Flaw::TakesOlderVersions, Check::VersionsAgree),
-    (Flaw::ChecksThenActs, Check::OneWins),
-    (Flaw::NeedsNoOwner, Check::OwnerFirst),
-    (Flaw::LetsTheOldOwnerIn, Check::NewestOwns),
-    (Flaw::LetsTheOldOwnerForget, Check::NewestOwns),
-    (Flaw::TakesTimeToFence, Check::FencedAtOnce),
-    (Flaw::LosesTheLastCommit, Check::ReopenedAsItWas),
-    (Flaw::KeepsTheLogOfTheForgotten, Check::Forgotten),
-    (Flaw::ForgetsNothing, Check::Forgotten),
-    (Flaw::BeginsAtTheChunk, Check::EveryRange),
-    (Flaw::EndsTooEarly, Check::EveryRange),
-    (Flaw::CutsToWhatIsThere, Check::OutsideIsTrimmed),
-    (Flaw::TakesZeroForTheFirst, Check::OutsideIsTrimmed),
-    (Flaw::IgnoresTheBytes, Check::BoundedInBytes),
-    (Flaw::GivesOneLineTooMany, Check::BoundedInBytes),
-    (Flaw::GivesNothingOfALongLine, Check::BoundedInBytes),
-    (Flaw::TrimsOneTooMany, Check::BaseMoves),
-    (Flaw::TrimsNothing, Check::BaseMoves),
-    (Flaw::TrimsTheWholeChunk, Check::BaseMoves),
-    (Flaw::CutsLongLines, Check::LargeAndStrange),
-    (Flaw::WritesInAscii, Check::LargeAndStrange),
-    (Flaw::TakesFewLines, Check::LargeAndStrange),
-    (Flaw::IgnoresCase, Check::Interleaved),
-    (Flaw::FailsTheNeighbours, Check::RefusedAlone),
-    (Flaw::ShowsTheRecordFirst, Check::SeenTogether),
-    (Flaw::IsHalfDoneWhenDropped, Check::DroppedIsDecided),
-    (Flaw::ListsTheLastOneAgain, Check::UnfinishedPages),
-    (Flaw::ListsTheEnded, Check::UnfinishedPages),
-    (Flaw::ListsOnePage, Check::UnfinishedPages),
-    (Flaw::ListsALittle, Check::UnfinishedMany),
-    (Flaw::ListsForEver, Check::UnfinishedPages),
-    (Flaw::TakesAMarkOnce, Check::UnfinishedPages),
-    (Flaw::CountsItsPlaces, Check::UnfinishedPages),
-    (Flaw::ListsTooMany, Check::UnfinishedPages),
-];
+use super::flaws::{CAUGHT, Flaw};
 
 #[derive(Clone, Debug, Default)]
 struct Kept {
@@ -114,6 +26,9 @@ struct Kept {
     before: Option<Snapshot>,
     snapshot: Option<Snapshot>,
     version: u64,
+    /// Who created it, and after how many commits of any session.
+    principal: Option<String>,
+    born: u64,
     /// The lines, and the place of the first one of their commit.
     lines: BTreeMap<u64, (Bytes, u64)>,
 }
@@ -169,7 +84,7 @@ impl Broken {
         if self.flaw == Flaw::AnswersBeforeItKeeps && shared.commits % 5 == 0 {
             return;
         }
-        let first = commit.first().0;
+        let (first, born) = (commit.first().0, shared.commits);
         let kept = shared.sessions.entry(self.key(&commit.session)).or_default();
         let count = commit.entries.len();
         match self.flaw {
@@ -197,6 +112,12 @@ impl Broken {
             } else {
                 kept.lines.insert(place, line);
             }
+        }
+        if kept.version == 0 {
+            kept.born = born;
+        }
+        if kept.version == 0 || self.flaw == Flaw::TakesAnotherPrincipal {
+            kept.principal = commit.principal;
         }
         kept.before = kept.snapshot.replace(commit.snapshot);
         kept.version += 1;
@@ -398,6 +319,41 @@ impl Store for Broken {
             let sessions = page.iter().map(|id| id.parse().unwrap()).collect();
             Ok(SessionPage::new(sessions, more.then_some(PageToken(mark))))
         })
+    }
+
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>> {
+        let shared = self.shared.lock().unwrap();
+        let kept = shared.sessions.get(&self.key(session));
+        let principal = kept.and_then(|kept| kept.principal.clone());
+        Box::pin(async move { Ok(principal) })
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        let shared = self.shared.lock().unwrap();
+        let before = from.map_or(u64::MAX, |PageToken(born)| born.parse().unwrap());
+        let is_of = |kept: &Kept| {
+            let of = kept.principal.as_deref().unwrap_or("nobody");
+            match self.flaw {
+                Flaw::MixesPrincipals => of.eq_ignore_ascii_case(principal),
+                _ => of == principal,
+            }
+        };
+        let older = shared.sessions.iter().filter(|(_, kept)| is_of(kept) && kept.born < before);
+        let mut older: Vec<_> = older.map(|(id, kept)| (kept.born, id)).collect();
+        older.sort_unstable_by(|a, b| b.cmp(a));
+        let more = older.len() > most;
+        older.truncate(most);
+        let next = older.last().filter(|_| more).map(|(born, _)| PageToken(born.to_string()));
+        if self.flaw == Flaw::ListsByName {
+            older.sort_unstable_by_key(|(_, id)| *id);
+        }
+        let sessions = older.iter().map(|(_, id)| id.parse().unwrap()).collect();
+        Box::pin(async move { Ok(SessionPage::new(sessions, next)) })
     }
 
     fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {

@@ -2,5 +2,6 @@
 
 mod broken;
 mod faulty;
+mod flaws;
 mod memory;
 mod sqlite;

@@ -183,6 +183,21 @@ impl Store for Faulty {
         Box::pin(self.reading(fault, self.memory.unfinished(from, most)))
     }
 
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>> {
+        let fault = self.script().read();
+        Box::pin(self.reading(fault, self.memory.principal(session)))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        let fault = self.script().read();
+        Box::pin(self.reading(fault, self.memory.sessions_of(principal, from, most)))
+    }
+
     fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         let (memory, session) = (self.memory.clone(), session.clone());
         Box::pin(self.writing(move || Box::pin(async move { memory.forget(&session).await })))

@@ -2,7 +2,8 @@
 
 use super::super::mailbox::{Arrival, Command, CommandError, Handled, LinkCommand, Reply};
 use super::encode::Payload;
-use super::{Driver, Viewer, effects, turn_back};
+use super::{Deleting, Driver, Viewer, effects, turn_back};
+use outlive::State;
 use outlive::routing::{self, Durable, Runtime};
 use outlive::session::{Event, Session};
 use outlive::wire::ToClient;
@@ -71,6 +72,7 @@ impl Driver {
                 let incarnation = incarnation.unwrap_or(current);
                 self.control(Event::Stop { incarnation }, reply).await;
             }
+            Command::Delete { reply } => self.delete(reply).await,
             Command::Visit { reply } | Command::Forget { reply } => {
                 answer(reply, Ok(Handled::Taken));
             }
@@ -84,6 +86,31 @@ impl Driver {
             self.tell(*to, complaint(why));
         }
         answer(reply, fed);
+    }
+
+    /// Stops the session, and forgets it when its incarnation has ended.
+    async fn delete(&mut self, reply: Reply) {
+        let incarnation = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
+        if let Err(why) = self.feed(Event::Stop { incarnation }, Payload::None, None).await {
+            return answer(reply, Err(why));
+        }
+        let begin = || Box::new(Deleting { incarnation, replies: Vec::new() });
+        self.deleting.get_or_insert_with(begin).replies.push(reply);
+    }
+
+    /// Forgets a session that was to be deleted, once its incarnation has ended; a prompt may have begun the next.
+    pub(super) async fn delete_ended(&mut self) {
+        let Some(deleting) = &self.deleting else { return };
+        let goes_on = self.session.as_ref().is_some_and(|session| {
+            session.state() != State::Ended && session.incarnation() <= deleting.incarnation
+        });
+        if goes_on || self.over.is_some() {
+            return;
+        }
+        let done = self.forget().await;
+        for reply in self.deleting.take().map_or_else(Vec::new, |deleting| deleting.replies) {
+            answer(reply, done.clone().map(|()| Handled::Taken));
+        }
     }
 
     /// A connection wants to watch.
@@ -117,6 +144,7 @@ impl Driver {
             Command::Interrupt { reply, .. }
             | Command::Stop { reply, .. }
             | Command::Visit { reply }
+            | Command::Delete { reply }
             | Command::Forget { reply } => (reply, complaint(&why)),
         };
         if let Reply::Link(connection) = reply {

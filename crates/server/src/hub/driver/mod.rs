@@ -24,13 +24,13 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::hibernate::Hibernated;
-use super::mailbox::{Command, CommandError, Inbox, LinkCommand, Mailbox, Notification};
+use super::mailbox::{Command, CommandError, Inbox, LinkCommand, Mailbox, Notification, Reply};
 use super::queue::Sender;
 use super::shared::Shared;
 use super::worker_message::{Asked, WorkerMessage};
 use super::worker_task::{WorkerHandle, WorkerSlot};
 use crate::store::{SessionId, Version};
-use outlive::ids::{ClientId, ConnectionId, Generation, Seq};
+use outlive::ids::{ClientId, ConnectionId, Generation, Incarnation, Seq};
 use outlive::session::{Session, Step, TurnState};
 use outlive::wire::ToClient;
 use outlive::{CloseCode, State, Timer};
@@ -43,12 +43,19 @@ const TIMERS: usize = <Timer as strum::EnumCount>::COUNT;
 /// How a driver comes by its session.
 #[derive(Debug)]
 pub(super) enum SpawnMode {
-    /// A new session.
-    Create,
+    /// A new session, and the principal that creates it.
+    Create(Option<String>),
     /// One that the store may know.
     Load,
     /// One that slept.
     Wake(Box<Hibernated>),
+}
+
+/// A session that is forgotten when this incarnation has ended.
+#[derive(Debug)]
+struct Deleting {
+    incarnation: Incarnation,
+    replies: Vec<Reply>,
 }
 
 /// A connection that is listed in the session.
@@ -70,6 +77,10 @@ pub(super) struct Driver {
     version: Version,
     /// Why this driver ends, whatever the session is at.
     over: Option<CommandError>,
+    /// Who creates the session, until that is committed.
+    creator: Option<String>,
+    /// Who wait for the end of an incarnation, for the session to be forgotten then.
+    deleting: Option<Box<Deleting>>,
     step: Box<Step>,
     viewers: Vec<Viewer>,
     /// Whose connection was lost last: its suspend notice may still come.
@@ -122,6 +133,8 @@ impl Driver {
             session: None,
             version: Version::NONE,
             over: None,
+            creator: None,
+            deleting: None,
             step: Box::default(),
             viewers: Vec::new(),
             left: None,
@@ -138,7 +151,7 @@ impl Driver {
     /// Runs until nothing needs the session in memory. In a box, or its task would have room for it twice.
     pub(super) async fn run(mut self: Box<Self>, birth: SpawnMode) {
         let born = match birth {
-            SpawnMode::Create => self.create().await,
+            SpawnMode::Create(principal) => self.create(principal).await,
             SpawnMode::Load => self.load().await,
             SpawnMode::Wake(sleeper) => {
                 self.wake(*sleeper);
@@ -150,6 +163,7 @@ impl Driver {
         }
         while self.over.is_none() && !self.is_done() {
             self.round().await;
+            self.delete_ended().await;
             // A store in memory answers at once, so a busy session would never let go of its thread.
             tokio::task::consume_budget().await;
         }

@@ -14,9 +14,10 @@ use outlive::session::{Event, Session};
 use outlive::{CloseCode, Timer};
 
 impl Driver {
-    pub(super) async fn create(&mut self) -> Result<(), CommandError> {
+    pub(super) async fn create(&mut self, principal: Option<String>) -> Result<(), CommandError> {
         let log = LogId(self.shared.random());
         *self.step = self.shared.machine.create(log);
+        self.creator = principal;
         let made = match self.commit(None, &Payload::None).await {
             CommitOutcome::Committed(made) => made,
             CommitOutcome::Failed(why) => return Err(CommandError::Unavailable(why)),
@@ -116,6 +117,7 @@ fn unavailable(why: &StoreError) -> CommandError {
         | StoreError::Locked(_)
         | StoreError::Full(_)
         | StoreError::ReadOnly(_)
+        | StoreError::PageToken(_)
         | StoreError::Closed
         | StoreError::Io(_) => CommandError::Unavailable(format!("{why}")),
     }

@@ -137,7 +137,8 @@ impl Driver {
         };
         let (snapshot, entries) = (self.step.next.snapshot(), self.lines(event, payload));
         let (session, expect) = (self.id.clone(), self.version);
-        let commit = Commit { session, expect, snapshot, entries };
+        let principal = self.creator.take();
+        let commit = Commit { session, expect, snapshot, entries, principal };
         let mut made = Committed { frames: Vec::new(), turn };
         if !self.viewers.is_empty() {
             made.frames = frames(commit.snapshot.log.id, commit.first(), &commit.entries);

@@ -31,7 +31,8 @@ use outlive::log::{LogId, ResumeFrom};
 use outlive::wire::{EndpointReason, Refusable, Refused, ToClient, ToServer, Why};
 
 /// What a principal may do in a session. Each may also do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Watch.
     View,
@@ -186,6 +187,14 @@ impl Link {
         // A driver that is gone drops the sender, and `next` sees it.
         mailbox.tell(Notification::Arrived(Box::new(arrival)));
         self.session = Some(Attached { mailbox, id, who, role, log: LogId(0) });
+    }
+
+    /// What the principal may do from now on.
+    #[cfg(feature = "http")]
+    pub(crate) fn set_role(&mut self, role: Role) {
+        if let Some(session) = &mut self.session {
+            session.role = role;
+        }
     }
 
     /// The peer said who it is, and there is no room for it now: it is told between which two times, in

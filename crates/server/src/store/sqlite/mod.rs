@@ -316,6 +316,21 @@ impl Store for Sqlite {
         self.read_with(move |conn, _| reader::unfinished(conn, from.as_ref(), most))
     }
 
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>> {
+        let session = session.clone();
+        self.read_with(move |conn, _| reader::principal(conn, &session))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        let (principal, from) = (principal.to_owned(), from.cloned());
+        self.read_with(move |conn, _| reader::sessions_of(conn, &principal, from.as_ref(), most))
+    }
+
     fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         self.write(Ok(Write::Forget(session.clone())))
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::faults::{corrupt, store_error};
 use super::owner::Ownership;
-use super::sums::{name_hash, of_chunk, of_snapshot};
+use super::sums::{name_hash, of_chunk, of_principal, of_snapshot};
 use crate::store::contract::{PageToken, SessionPage, StoredSession, Version, fits};
 use crate::store::error::{Cause, StoreError};
 use crate::store::session_id::SessionId;
@@ -27,6 +27,16 @@ const UNFINISHED: &str = "
     WHERE state <> 'ENDED' AND key > ?1 ORDER BY key LIMIT ?2";
 
 const KEY: &str = "SELECT key FROM session WHERE id = ?1";
+
+const PRINCIPAL: &str = "
+    SELECT session.key, name, principal.sum FROM session
+    JOIN principal ON principal.session = session.key WHERE session.id = ?1";
+
+const SESSIONS_OF: &str = "
+    SELECT principal.session, principal.sum, session.id
+    FROM principal INDEXED BY principal_sessions
+    LEFT JOIN session ON session.key = principal.session
+    WHERE name = ?1 AND principal.session < ?2 ORDER BY principal.session DESC LIMIT ?3";
 
 /// The unfinished sessions, counted in two indexes.
 const COUNTS: [&str; 2] = [
@@ -246,6 +256,57 @@ fn page(conn: &Connection, from: i64, most: usize) -> Result<SessionPage, StoreE
         sessions.push(name.parse().map_err(|error| corrupt(&name, Cause::from_error(error)))?);
         last = key;
     }
+    let next = (sessions.len() == most).then(|| PageToken(last.to_string()));
+    Ok(SessionPage::new(sessions, next))
+}
+
+pub(super) fn principal(
+    conn: &Connection,
+    session: &SessionId,
+) -> Result<Option<String>, StoreError> {
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+    let found: Option<(i64, String, i64)> = conn
+        .prepare_cached(PRINCIPAL)
+        .and_then(|mut find| find.query_row([session.as_str()], row).optional())
+        .map_err(|error| read_error(session, error))?;
+    match found {
+        None => Ok(None),
+        Some((key, name, sum)) if sum == of_principal(key, &name) => Ok(Some(name)),
+        Some(_) => Err(corrupt(session.as_str(), "the checksum of its principal differs")),
+    }
+}
+
+/// Keys grow, so the newest session has the highest: a token is the key of the last one of its page.
+pub(super) fn sessions_of(
+    conn: &Connection,
+    name: &str,
+    from: Option<&PageToken>,
+    most: usize,
+) -> Result<SessionPage, StoreError> {
+    let before: i64 = from.map_or(Ok(i64::MAX), PageToken::parse)?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let transaction = conn.unchecked_transaction().map_err(store_error)?;
+    let (mut sessions, mut last) = (Vec::new(), before);
+    {
+        let mut find = transaction.prepare_cached(SESSIONS_OF).map_err(store_error)?;
+        let mut rows = find.query(params![name, before, limit]).map_err(store_error)?;
+        let mut check = transaction.prepare_cached(KEY).map_err(store_error)?;
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let found = row.get(0).and_then(|key| Ok((key, row.get(1)?, row.get(2)?)));
+            let (key, sum, id): (i64, i64, Option<String>) = found.map_err(store_error)?;
+            let Some(id) = id.filter(|_| sum == of_principal(key, name) && key < last) else {
+                let of = format!("with the key {key}");
+                return Err(corrupt(&of, "the list of its principal is damaged"));
+            };
+            let known = check.query_row([&id], |row| row.get(0)).optional();
+            if known.map_err(store_error)? != Some(key) {
+                return Err(corrupt(&id, "the list of its principal knows it by another name"));
+            }
+            sessions.push(id.parse().map_err(|error| corrupt(&id, Cause::from_error(error)))?);
+            last = key;
+        }
+    }
+    transaction.finish().map_err(store_error)?;
     let next = (sessions.len() == most).then(|| PageToken(last.to_string()));
     Ok(SessionPage::new(sessions, next))
 }

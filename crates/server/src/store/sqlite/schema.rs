@@ -72,6 +72,13 @@ CREATE TABLE forgotten (
     session INTEGER PRIMARY KEY, -- the key of a session that is gone, and whose chunks are being deleted
     sum INTEGER NOT NULL         -- the checksum of this row
 ) STRICT;
+", "
+CREATE TABLE principal (
+    session INTEGER PRIMARY KEY, -- session.key
+    name TEXT NOT NULL,          -- who created the session
+    sum INTEGER NOT NULL         -- the checksum of this row
+) STRICT;
+CREATE INDEX principal_sessions ON principal (name, session);
 "];
 
 /// The schema that so many steps make.

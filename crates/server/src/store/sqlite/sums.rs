@@ -45,3 +45,8 @@ pub(super) fn of_snapshot(id: &str, snapshot: &str) -> Sum {
 pub(super) fn of_forgotten(key: i64) -> i64 {
     Sum::of("forgotten", key, "").with("")
 }
+
+/// The checksum of who created a session.
+pub(super) fn of_principal(key: i64, name: &str) -> i64 {
+    Sum::of("principal", key, name).with("")
+}

@@ -39,6 +39,7 @@ pub(super) struct PreparedCommit {
     chunks: Vec<Chunk>,
     /// The checksum of each chunk.
     sums: Vec<i64>,
+    principal: Option<String>,
 }
 
 struct Chunk {
@@ -57,7 +58,7 @@ fn place(number: u64) -> Result<i64, CommitError> {
 
 impl PreparedCommit {
     pub(super) fn of(commit: Commit) -> Result<PreparedCommit, CommitError> {
-        let Commit { session, expect, snapshot, entries } = commit;
+        let Commit { session, expect, snapshot, entries, principal } = commit;
         let (base, head) = (place(snapshot.log.base.0)?, place(snapshot.log.head.0)?);
         let count = place(entries.len() as u64)?;
         let before = head - count;
@@ -85,6 +86,7 @@ impl PreparedCommit {
             sum,
             chunks,
             sums,
+            principal,
         })
     }
 
@@ -125,6 +127,8 @@ fn chunks(before: i64, entries: &[Bytes]) -> Result<Vec<Chunk>, CommitError> {
 const CREATE: &str = "
     INSERT INTO session (id, version, owner, state, base, head, snapshot, sum, hash)
     VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING RETURNING key";
+
+const CREATED_BY: &str = "INSERT INTO principal (session, name, sum) VALUES (?1, ?2, ?3)";
 
 const UPDATE: &str = "
     UPDATE session
@@ -170,6 +174,10 @@ fn keep(conn: &Connection, epoch: i64, commit: &PreparedCommit) -> rusqlite::Res
         conn.prepare_cached(UPDATE)?.query_row(bound, |row| row.get(0)).optional()?
     };
     let Some(key) = key else { return Ok(why_not(conn, commit)) };
+    if let (0, Some(name)) = (*expect, &commit.principal) {
+        let sum = sums::of_principal(key, name);
+        conn.prepare_cached(CREATED_BY)?.execute(params![key, name, sum])?;
+    }
     let mut append = conn.prepare_cached(APPEND)?;
     for (Chunk { first, last, body }, sum) in commit.chunks.iter().zip(&commit.sums) {
         // What is trimmed in the same step need not be written at all.
@@ -204,6 +212,7 @@ fn forget(conn: &Connection, session: &SessionId) -> rusqlite::Result<WriteResul
         // It is gone, or damage hides it.
         return Ok(SessionRow::find(conn, session).map(|_| ()).map_err(CommitError::Failed));
     };
+    conn.prepare_cached("DELETE FROM principal WHERE session = ?1")?.execute([key])?;
     conn.prepare_cached("INSERT INTO forgotten VALUES (?1, ?2)")?
         .execute([key, sums::of_forgotten(key)])?;
     Ok(Ok(()))

@@ -201,6 +201,19 @@ impl Store for Unsure {
         Box::pin(self.read_by(async move { self.memory.unfinished(from, most).await }))
     }
 
+    fn principal<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<String>> {
+        Box::pin(self.read_by(async move { self.memory.principal(session).await }))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        principal: &'a str,
+        from: Option<&'a PageToken>,
+        most: usize,
+    ) -> BoxFuture<'a, SessionPage> {
+        Box::pin(self.read_by(async move { self.memory.sessions_of(principal, from, most).await }))
+    }
+
     fn forget<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, (), CommitError> {
         self.memory.forget(session)
     }

@@ -105,7 +105,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     assert!(told, "{refused}");
     assert_eq!(std::fs::read(place.file()).unwrap(), before);
     let other = Connection::open(place.file()).unwrap();
-    other.execute_batch("PRAGMA user_version = 2").unwrap();
+    other.execute_batch("PRAGMA user_version = 3").unwrap();
     drop(other);
     has_six(&owned(&place).await, "a").await;
 }

@@ -46,8 +46,8 @@ async fn it_keeps_what_a_store_promises_with_one_reader_and_one_thread() {
 async fn the_mark_of_another_store_is_told() {
     let place = Place::new();
     let told = owned(&place).await.unfinished(Some(&PageToken("s_1".into())), 9).await;
-    let no = "`s_1` is no page token of this store";
-    assert!(matches!(&told, Err(StoreError::Io(why)) if why.message() == no), "{told:?}");
+    let no = "`s_1`";
+    assert!(matches!(&told, Err(StoreError::PageToken(why)) if why.message() == no), "{told:?}");
 }
 
 /// The store in this file, owned.
