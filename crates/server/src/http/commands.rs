@@ -58,7 +58,14 @@ pub async fn list(State(endpoints): State<Endpoints>, request: Request) -> Answe
         Problem::malformed("so many sessions cannot be listed").at("parameter limit", "1 to 1000")
     })?;
     let from = context.query("cursor").map(|cursor| PageToken(cursor.to_owned()));
-    let page = endpoints.hub.sessions_of(&grant.principal, from.as_ref(), limit).await?;
+    let page = endpoints.hub.sessions_of(&grant.principal, from.as_ref(), limit).await;
+    let page = page.map_err(|why| {
+        let problem = Problem::of(&endpoints.hub, Refusable::Prompt, &why);
+        if matches!(why, CommandError::Invalid(_)) {
+            return problem.at("parameter cursor", "the `next` of the page before, or nothing");
+        }
+        problem
+    })?;
     let sessions = page.sessions.iter().map(|session| json!({ "session": session }));
     let sessions: Vec<_> = sessions.collect();
     let next = page.next.map(|PageToken(next)| next);

@@ -16,7 +16,6 @@ use super::origins::ForeignPage;
 use super::sse;
 use super::throttle::LimitExceeded;
 use crate::hub::{CommandError, Hub};
-use crate::store::StoreError;
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
@@ -261,26 +260,6 @@ impl From<AuthError> for Problem {
             AuthError::RateLimited { retry_after } => {
                 Problem::limit(message, seconds(retry_after), CloseCode::RateLimited)
             }
-        }
-    }
-}
-
-/// Why the store gave no list.
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Problem {
-        let message = error.to_string();
-        match error {
-            StoreError::PageToken(_) => Problem::malformed(message)
-                .at("parameter cursor", "the `next` of the page before, or no such parameter"),
-            StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Newer(_) => {
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", message)
-            }
-            StoreError::Trimmed
-            | StoreError::Locked(_)
-            | StoreError::Full(_)
-            | StoreError::ReadOnly(_)
-            | StoreError::Closed
-            | StoreError::Io(_) => Problem::unavailable(message, CloseCode::Error),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::body::{Body, client_name};
-use super::driver::SpawnMode;
+use super::driver::{SpawnMode, unavailable};
 use super::history::History;
 use super::link::Link;
 use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
@@ -108,14 +108,15 @@ impl Hub {
     /// of them (at least 1), from where the page before ended.
     ///
     /// # Errors
-    /// The store does not answer; [`StoreError::PageToken`] if the token is none of this store.
+    /// The store does not answer, or its list is damaged; [`CommandError::Invalid`] if the token is none of this store.
     pub async fn sessions_of(
         &self,
         principal: &str,
         from: Option<&PageToken>,
         most: usize,
-    ) -> Result<SessionPage, StoreError> {
-        self.shared.store.sessions_of(principal, from, most.max(1)).await
+    ) -> Result<SessionPage, CommandError> {
+        let page = self.shared.store.sessions_of(principal, from, most.max(1)).await;
+        page.map_err(|why| unavailable(&why))
     }
 
     /// What is retained of a session's log.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use outlive_server::http::{AuthError, AuthRequest, Authorize, Grant, endpoints};
 use outlive_server::hub::{Hub, Role};
 use outlive_testkit::endpoints::{Server, Socket, Words, freeze};
+use outlive_testkit::hub::in_seconds;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 /// Tokens, and what each grants.
 #[derive(Clone, Default)]
@@ -44,10 +44,6 @@ impl Authorize for Tokens {
 
 fn ann() -> Grant {
     Grant::new("ann", Role::Admin)
-}
-
-fn in_seconds(seconds: u64) -> Instant {
-    Instant::now() + Duration::from_secs(seconds)
 }
 
 async fn server(tokens: &Tokens) -> (Server, outlive_server::http::Endpoints, String) {

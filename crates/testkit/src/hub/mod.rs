@@ -169,3 +169,8 @@ async fn open(
     let hub = Hub::builder().store(store).limits(limits).options(options).observer(watch);
     hub.seed(seed).build(actor.clone()).await.unwrap()
 }
+
+/// By tokio's clock.
+pub fn in_seconds(seconds: u64) -> tokio::time::Instant {
+    tokio::time::Instant::now() + std::time::Duration::from_secs(seconds)
+}

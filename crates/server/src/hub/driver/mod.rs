@@ -15,6 +15,8 @@ mod spawn;
 mod step;
 mod work;
 
+pub(super) use spawn::unavailable;
+
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};

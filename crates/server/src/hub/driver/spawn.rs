@@ -108,16 +108,17 @@ impl Driver {
     }
 }
 
-fn unavailable(why: &StoreError) -> CommandError {
+/// What a caller is told of a store that gives nothing.
+pub(in crate::hub) fn unavailable(why: &StoreError) -> CommandError {
     match why {
         StoreError::Corrupt(_) | StoreError::Foreign(_) | StoreError::Newer(_) => {
             CommandError::Damaged(format!("{why}"))
         }
+        StoreError::PageToken(_) => CommandError::Invalid(format!("{why}")),
         StoreError::Trimmed
         | StoreError::Locked(_)
         | StoreError::Full(_)
         | StoreError::ReadOnly(_)
-        | StoreError::PageToken(_)
         | StoreError::Closed
         | StoreError::Io(_) => CommandError::Unavailable(format!("{why}")),
     }
