@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use outlive::client::Close;
 use outlive::client::table::ROWS;
 use outlive::docs::{REFRESH, clients, vectors};
 
@@ -31,6 +32,17 @@ fn the_vectors_take_every_rule() {
     let never: Vec<&str> =
         rules.map(|row| row.id).filter(|id| !taken.iter().any(|taken| taken == id)).collect();
     assert!(never.is_empty(), "{never:?}");
+}
+
+#[test]
+fn the_vectors_close_with_each_code_that_says_that_a_server_leaves_and_with_each_that_a_proxy_makes_up()
+ {
+    let vectors = vectors::render();
+    let leaving = (0..=u16::MAX).filter(|number| Close(*number).is_leaving());
+    let made_up = [4005, 4006];
+    for number in leaving.chain(made_up) {
+        assert!(vectors.contains(&format!("\"code\":{number}}},\"trigger\"")), "{number}");
+    }
 }
 
 #[test]
