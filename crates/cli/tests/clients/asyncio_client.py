@@ -1,6 +1,6 @@
 # The client of clients/python: prompts, each followed by a cut, every other one given while there is no connection. Prints
 # the ids that were applied, one a line, and what was accepted. Between two prompts it waits for a line of its input.
-# python3 outlive.py http://127.0.0.1:7878 s_… PROMPT…
+# python3 asyncio_client.py http://127.0.0.1:7878 s_… PROMPT…
 
 import asyncio
 import sys

@@ -98,7 +98,9 @@ async fn has_python() -> bool {
 fn python(at: SocketAddr, session: &str, prompts: &[&str]) -> Child {
     let name = session.trim_start_matches("/sessions/");
     let mut run = Command::new("python3");
-    run.arg(clients().join("outlive.py")).args([&format!("http://{at}"), name]).args(prompts);
+    run.arg(clients().join("asyncio_client.py"))
+        .args([&format!("http://{at}"), name])
+        .args(prompts);
     run.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
 }
 
@@ -119,7 +121,7 @@ async fn outlive_in_python_shows_the_log_once_and_its_prompts_run_once() {
     let (_folder, server, session) = server().await;
     let mut run = python(server.site.at, &session, &["/fast 20"; 6]);
     drop(run.stdin.take());
-    let output = guard("outlive.py", run.wait_with_output()).await.unwrap();
+    let output = guard("asyncio_client.py", run.wait_with_output()).await.unwrap();
     assert!(output.status.success());
     let said = String::from_utf8(output.stdout).unwrap();
     let said: Vec<_> = said.lines().map(ToOwned::to_owned).collect();
@@ -159,7 +161,7 @@ async fn outlive_in_python_outlives_a_kill_and_a_drain() {
     while let Some(line) = guard("a line", lines.next_line()).await.unwrap() {
         said.push(line);
     }
-    assert!(guard("outlive.py", run.wait()).await.unwrap().success());
+    assert!(guard("asyncio_client.py", run.wait()).await.unwrap().success());
     tells_the_log(&server.site, &session, &said, 3).await;
 }
 
