@@ -71,6 +71,8 @@ class Socket:
         self._out.put_nowait(None)
         if self._connection is None:
             self.done.cancel()
+        else:  # a peer that takes nothing, or is not there any more, must not keep it
+            asyncio.get_running_loop().call_later(CLOSE_S, self.done.cancel)
 
     async def _run(self, address: str) -> None:
         code, reason, after_ms = None, "", None
@@ -129,10 +131,8 @@ class Socket:
             pass
 
     async def closed(self) -> None:
-        """Waits until it is closed, and no longer than a close may take."""
-        await asyncio.wait([self.done], timeout=CLOSE_S)
-        if not self.done.done():
-            self.done.cancel()
+        """Waits until it is closed. That takes no longer than a close may, once `close` was called."""
+        await asyncio.wait([self.done])
 
 
 def _problem(status: int, body: bytes) -> str:
