@@ -2,9 +2,11 @@
 // Rust reads it (crates/client/src/frame.rs). A frame that is anything else is passed over, and so is one of a kind that
 // this client does not know. tests/wire/server-frames.json holds the two clients together.
 
+import { table } from "./table.js";
+
 const MOST = Number.MAX_SAFE_INTEGER; // the largest place of a log, and the largest number of a prompt
 
-const isText = (value) => typeof value === "string" && !/\p{Surrogate}/u.test(value); // half of a pair is no text
+const isText = (value) => typeof value === "string" && !/[\ud800-\udfff]/u.test(value); // half of a pair is no text
 const isFlag = (value) => typeof value === "boolean";
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isNumber = (least, most) => (value) => Number.isInteger(value) && value >= least && value <= most;
@@ -21,13 +23,10 @@ const orMissing = (is) => (value) => value === undefined || is(value);
 /** Whether it is an object with these fields; what else it has does not count. */
 const has = (fields) => (value) => isObject(value) && Object.entries(fields).every(([name, is]) => is(value[name]));
 
-const STATES = ["CREATED", "STARTING", "ACTIVE", "DETACHED", "SUSPENDED", "CLOSING", "ENDED"];
-const WHYS = ["log_changed", "cursor_ahead", "malformed"];
-
 const OUTCOMES = new Map(Object.entries({
   resumed: has({ from: isPlace }),
   gap: has({ lost_from: isPlace, lost_to: isPlace }),
-  reset: has({ why: isIn(WHYS) }),
+  reset: has({ why: isIn(table.reset_reasons) }),
 }));
 
 function isOutcome(value) {
@@ -44,7 +43,7 @@ const isRefusal = has({
 
 const FRAMES = new Map(Object.entries({
   welcome: has({
-    connection: isText, log: isLog, base: isPlace, head: isPlace, state: isIn(STATES), incarnation: isU32,
+    connection: isText, log: isLog, base: isPlace, head: isPlace, state: isIn(table.session_states), incarnation: isU32,
     turn: orNone(isPlace), queue: isList(isPlace), asks: isList(isPlace), high: orNone(isPromptNumber),
     outcome: isOutcome, ping_ms: isU32,
   }),

@@ -7,10 +7,7 @@ import { table } from "./table.js";
 const rows = new Map(table.rows.map((row) => [row.id, row]));
 const TIMERS = ["backoff", "attach", "watchdog", "stable"];
 
-export const DEFAULTS = Object.freeze({
-  outbox: 16, failed_attaches: 3, first_ms: 1000, step_ms: 500, most_ms: 30000, spacing_ms: 1000,
-  attach_ms: 15000, stable_ms: 10000, probe_ms: 5000, ping_ms: 25000, patience_ms: 600000,
-});
+export const DEFAULTS = Object.freeze(table.settings);
 
 const forNow = table.refusals.filter((why) => why.for_now).map((why) => why.name);
 
@@ -20,24 +17,14 @@ export const isForNow = (reason) => forNow.includes(reason);
 const hasSocket = (state) => !["STOPPED", "DORMANT", "BACKING_OFF"].includes(state);
 const isWelcomed = (state) => ["REPLAYING", "LIVE", "HIDDEN"].includes(state);
 
-const closes = new Map(table.closes.map(({ number, rule }) => [number, rule]));
+/** What a client does after a close, whether or not it knows the code (docs/generated/close-codes.md), and whether the
+ * code says that the server leaves, or is not reached by its proxy, or is overloaded. What is no code counts as 0. */
+export const closeRule = (code) =>
+  table.close_rules.find(({ from, to }) => code >= from && code <= to) ?? table.close_rules[0];
 
-/** What a client does after a close; an unknown code is judged by its band (docs/generated/close-codes.md). */
-export function closeRule(code) {
-  if (closes.has(code)) return closes.get(code);
-  // A proxy's names for 1005 and 1006, which no close frame may carry: the server said nothing.
-  if (code === 4005 || code === 4006) return "back_off";
-  if (code >= 4000 && code <= 4099) return "stop";
-  if (code >= 4200 && code <= 4299) return "now";
-  if (code >= 4300 && code <= 4399) return "fresh";
-  return "back_off";
-}
-
-/** Whether a close says that the server leaves, or is not reached by its proxy, or is overloaded. */
-const isLeaving = (code) => [1001, 1011, 1012, 1013].includes(code);
-
-/** Between these two, in milliseconds, a client waits for a server that leaves and did not say for how long. */
-const LEAVING_MS = [1000, 5000];
+const numberOf = (name) => table.closes.find((close) => close.name === name).number;
+const TOO_BIG = numberOf("too_big");
+const OVERLOADED = numberOf("overloaded");
 
 /** How long to wait, in milliseconds; `random` is at least 0 and below 1. */
 export function waitMs(wait, random, sinceDialMs) {
@@ -178,12 +165,12 @@ export class Link {
         if (!this.underWay || event.n !== this.first) return "REPLY_STALE";
         return event.for_now ? "REFUSED_FOR_NOW" : event.event.toUpperCase();
       case "closed": {
-        if (event.code === 1009 && this.underWay) return "CLOSED_TOO_BIG";
-        const rule = closeRule(event.code);
+        if (event.code === TOO_BIG && this.underWay) return "CLOSED_TOO_BIG";
+        const { rule, leaving } = closeRule(event.code);
         if (rule === "stop" || rule === "pause") return `CLOSED_${rule.toUpperCase()}`;
         if (rule === "now" && this.attempts === 0) return "CLOSED_NOW";
         if (rule === "fresh" && this.attempts <= 1) return "CLOSED_FRESH";
-        return this.leaving || isLeaving(event.code) ? "LOST_LEAVING" : "CLOSED_BACK_OFF";
+        return this.leaving || leaving ? "LOST_LEAVING" : "CLOSED_BACK_OFF";
       }
       case "lost":
         return this.leaving ? "LOST_LEAVING" : "LOST";
@@ -225,9 +212,9 @@ export class Link {
     // A server that welcomes and takes no prompt is not dialled at once.
     const least_ms = event.event === "refused" ? this.settings.spacing_ms : event.after_ms;
     if (least_ms != null) return { between: { least_ms, most_ms: least_ms + most } };
-    const { code } = event;
-    const usual = this.leaving ? LEAVING_MS : [0, most];
-    const [least, longest] = code === 1013 ? [10000, most + 10000] : usual;
+    const { leaving_ms, overloaded_ms } = table;
+    const usual = this.leaving ? leaving_ms : [0, most];
+    const [least, longest] = event.code === OVERLOADED ? [overloaded_ms, most + overloaded_ms] : usual;
     return { between: { least_ms: least, most_ms: longest } };
   }
 

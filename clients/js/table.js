@@ -284,109 +284,266 @@ export const table = {
     {
       "name": "normal",
       "number": 1000,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": null
     },
     {
       "name": "going_away",
       "number": 1001,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": null
     },
     {
       "name": "too_big",
       "number": 1009,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": null
     },
     {
       "name": "error",
       "number": 1011,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": null
     },
     {
       "name": "restart",
       "number": 1012,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": null
     },
     {
       "name": "overloaded",
       "number": 1013,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": 503
     },
     {
       "name": "ended",
       "number": 4000,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": null
     },
     {
       "name": "unauthenticated",
       "number": 4001,
-      "rule": "pause"
+      "rule": "pause",
+      "http_status": 401
     },
     {
       "name": "protocol",
       "number": 4002,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": null
     },
     {
       "name": "forbidden",
       "number": 4003,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": 403
     },
     {
       "name": "not_found",
       "number": 4004,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": 404
     },
     {
       "name": "replaced",
       "number": 4009,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": null
     },
     {
       "name": "expired",
       "number": 4010,
-      "rule": "pause"
+      "rule": "pause",
+      "http_status": 410
     },
     {
       "name": "version",
       "number": 4015,
-      "rule": "stop"
+      "rule": "stop",
+      "http_status": 426
     },
     {
       "name": "idle_timeout",
       "number": 4108,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": null
     },
     {
       "name": "slow_consumer",
       "number": 4113,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": null
     },
     {
       "name": "rate_limited",
       "number": 4129,
-      "rule": "back_off"
+      "rule": "back_off",
+      "http_status": 429
     },
     {
       "name": "moved",
       "number": 4200,
-      "rule": "now"
+      "rule": "now",
+      "http_status": null
     },
     {
       "name": "reauthenticate",
       "number": 4201,
-      "rule": "now"
+      "rule": "now",
+      "http_status": null
     },
     {
       "name": "liveness",
       "number": 4208,
-      "rule": "now"
+      "rule": "now",
+      "http_status": null
     },
     {
       "name": "invalidated",
       "number": 4300,
-      "rule": "fresh"
+      "rule": "fresh",
+      "http_status": null
     }
   ],
+  "session_states": [
+    "CREATED",
+    "STARTING",
+    "ACTIVE",
+    "DETACHED",
+    "SUSPENDED",
+    "CLOSING",
+    "ENDED"
+  ],
+  "reset_reasons": [
+    "log_changed",
+    "cursor_ahead",
+    "malformed"
+  ],
+  "close_rules": [
+    {
+      "from": 0,
+      "to": 999,
+      "rule": "back_off",
+      "leaving": false
+    },
+    {
+      "from": 1000,
+      "to": 1000,
+      "rule": "stop",
+      "leaving": false
+    },
+    {
+      "from": 1001,
+      "to": 1001,
+      "rule": "back_off",
+      "leaving": true
+    },
+    {
+      "from": 1002,
+      "to": 1010,
+      "rule": "back_off",
+      "leaving": false
+    },
+    {
+      "from": 1011,
+      "to": 1013,
+      "rule": "back_off",
+      "leaving": true
+    },
+    {
+      "from": 1014,
+      "to": 3999,
+      "rule": "back_off",
+      "leaving": false
+    },
+    {
+      "from": 4000,
+      "to": 4000,
+      "rule": "stop",
+      "leaving": false
+    },
+    {
+      "from": 4001,
+      "to": 4001,
+      "rule": "pause",
+      "leaving": false
+    },
+    {
+      "from": 4002,
+      "to": 4004,
+      "rule": "stop",
+      "leaving": false
+    },
+    {
+      "from": 4005,
+      "to": 4006,
+      "rule": "back_off",
+      "leaving": false
+    },
+    {
+      "from": 4007,
+      "to": 4009,
+      "rule": "stop",
+      "leaving": false
+    },
+    {
+      "from": 4010,
+      "to": 4010,
+      "rule": "pause",
+      "leaving": false
+    },
+    {
+      "from": 4011,
+      "to": 4099,
+      "rule": "stop",
+      "leaving": false
+    },
+    {
+      "from": 4100,
+      "to": 4199,
+      "rule": "back_off",
+      "leaving": false
+    },
+    {
+      "from": 4200,
+      "to": 4299,
+      "rule": "now",
+      "leaving": false
+    },
+    {
+      "from": 4300,
+      "to": 4399,
+      "rule": "fresh",
+      "leaving": false
+    },
+    {
+      "from": 4400,
+      "to": 65535,
+      "rule": "back_off",
+      "leaving": false
+    }
+  ],
+  "settings": {
+    "outbox": 16,
+    "failed_attaches": 3,
+    "first_ms": 1000,
+    "step_ms": 500,
+    "most_ms": 30000,
+    "spacing_ms": 1000,
+    "attach_ms": 15000,
+    "stable_ms": 10000,
+    "probe_ms": 5000,
+    "ping_ms": 25000,
+    "patience_ms": 600000
+  },
+  "leaving_ms": [
+    1000,
+    5000
+  ],
+  "overloaded_ms": 10000,
   "ops": [
     {
       "name": "note_hidden",

@@ -696,6 +696,42 @@ class SlowStorage {
   Object.defineProperty(globalThis, "crypto", own);
 }
 
+// As in React Native: no document, a window without events, no crypto, an asynchronous storage. AppState and NetInfo say
+// what a browser's events say elsewhere.
+{
+  const own = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  Object.defineProperty(globalThis, "crypto", { value: undefined, configurable: true });
+  let text = null;
+  const storage = {
+    load: async () => JSON.parse(text),
+    save: async (value) => { await turn(); text = JSON.stringify(value); },
+  };
+  const native = { storage, client: "phone-1", document: undefined, window: {}, apply() {} };
+  const client = connect(options(native));
+  await settled();
+  await advance(0);
+  const socket = await attached({ head: 0 });
+  client.hide();
+  await settled();
+  assert.deepEqual([client.state, socket.sent.at(-1)], ["HIDDEN", { t: "suspend", seen: 0 }]);
+  client.show();
+  await settled();
+  assert.equal(socket.sent.at(-1).t, "resume");
+  socket.onclose({ code: 1006 });
+  const prompt = client.prompt("typed");
+  assert.deepEqual(client.waiting, [], "not before it is stored");
+  await settled();
+  assert.deepEqual(client.waiting, [{ ticket: 1, body: "typed" }]);
+  // The system ends the process here. The next one has the prompt.
+  const next = connect(options(native));
+  next.online();
+  await settled();
+  assert.deepEqual(next.waiting, [{ ticket: 1, body: "typed" }]);
+  for (const one of [client, next]) one.stop();
+  prompt.catch(() => {});
+  Object.defineProperty(globalThis, "crypto", own);
+}
+
 // The clock is set, back and forth: a server that says nothing is given up, and dialled again, all the same.
 const HOUR = 3_600_000;
 for (const jumps of [[-HOUR], [HOUR], [-HOUR, HOUR], [HOUR, -HOUR], [-HOUR, -HOUR]]) {

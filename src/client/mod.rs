@@ -39,4 +39,6 @@ pub use event::{Close, Effect, Event, Jitter, LinkState, PromptId, Socket, Wait,
 pub use machine::{Link, Machine, Refusal, Step};
 pub use outbox::Outbox;
 pub use settings::Settings;
+#[cfg(feature = "docs")]
+pub(crate) use settings::{LEAVING_MS, OVERLOADED_MS};
 pub use words::{State, Timer, Trigger};

@@ -57,7 +57,10 @@ impl Default for Settings {
 
 /// Between these two, in milliseconds, a client waits for a server that leaves and did not say for how long.
 /// It does not grow, for such a dial is no failure, and a server that is back soon must not wait for its clients.
-const LEAVING_MS: (u32, u32) = (1_000, 5_000);
+pub(crate) const LEAVING_MS: (u32, u32) = (1_000, 5_000);
+
+/// What a client waits beyond its usual time, in milliseconds, for a server that is overloaded (1013).
+pub(crate) const OVERLOADED_MS: u32 = 10_000;
 
 impl Settings {
     /// How long a silence may last that was to be so long, after so many that ended a connection.
@@ -78,7 +81,7 @@ impl Settings {
         let (least_ms, most_ms) = if let Some(after_ms) = event.after_ms().or(refused) {
             (after_ms, after_ms.saturating_add(most))
         } else if code == Some(CloseCode::Overloaded.number()) {
-            (10_000, most.saturating_add(10_000))
+            (OVERLOADED_MS, most.saturating_add(OVERLOADED_MS))
         } else if leaving {
             LEAVING_MS
         } else {

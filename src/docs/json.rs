@@ -9,11 +9,14 @@ use strum::VariantArray;
 
 use super::ops::Op;
 use super::sheet::{Named, Sheet, all, named};
+use crate::client::{Close, LEAVING_MS, OVERLOADED_MS, Settings};
 use crate::law::Law;
 use crate::log::ResetReason;
 use crate::session::limits::Limits;
 use crate::table::Verdict;
-use crate::words::{ClientRule, CloseCode, EndReason, EndpointReason, Reason, Timer, TurnOutcome};
+use crate::words::{
+    ClientRule, CloseCode, EndReason, EndpointReason, Reason, State, Timer, TurnOutcome,
+};
 
 /// The version of the form. It goes up when a program that reads the old one could misread the new.
 const FORMAT: u32 = 1;
@@ -31,7 +34,9 @@ struct Table<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refusals: Vec<Refusal>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    closes: Vec<Close>,
+    closes: Vec<CloseWord>,
+    #[serde(flatten)]
+    client: Option<Client>,
     ops: Vec<WordOf<'a>>,
     rows: Vec<Row<'a>>,
     index: Ordered<'a, Ordered<'a, &'a str>>,
@@ -45,10 +50,56 @@ struct Refusal {
 }
 
 #[derive(Serialize)]
-struct Close {
+struct CloseWord {
     name: &'static str,
     number: u16,
     rule: ClientRule,
+    /// The HTTP status that says the same of a refused upgrade.
+    http_status: Option<u16>,
+}
+
+/// What a client's machine needs beside its rows.
+#[derive(Serialize)]
+struct Client {
+    session_states: Vec<&'static str>,
+    reset_reasons: Vec<&'static str>,
+    close_rules: Vec<Codes>,
+    settings: Settings,
+    leaving_ms: (u32, u32),
+    overloaded_ms: u32,
+}
+
+/// The close codes between two numbers, to which a client does the same.
+#[derive(Serialize)]
+struct Codes {
+    from: u16,
+    to: u16,
+    rule: ClientRule,
+    leaving: bool,
+}
+
+impl Client {
+    fn new() -> Client {
+        let mut close_rules: Vec<Codes> = Vec::new();
+        for number in 0..=u16::MAX {
+            let (rule, leaving) = (Close(number).rule(), Close(number).is_leaving());
+            match close_rules.last_mut() {
+                Some(last) if (last.rule, last.leaving) == (rule, leaving) => last.to = number,
+                Some(_) | None => {
+                    close_rules.push(Codes { from: number, to: number, rule, leaving });
+                }
+            }
+        }
+        let (leaving_ms, overloaded_ms) = (LEAVING_MS, OVERLOADED_MS);
+        Client {
+            session_states: State::VARIANTS.iter().map(|state| state.into_str()).collect(),
+            reset_reasons: ResetReason::VARIANTS.iter().map(|reason| reason.into_str()).collect(),
+            close_rules,
+            settings: Settings::default(),
+            leaving_ms,
+            overloaded_ms,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -110,10 +161,11 @@ pub fn table(sheet: &Sheet) -> String {
         meaning: why.meaning(),
         for_now: why.is_for_now(),
     };
-    let close = |code: &CloseCode| Close {
+    let close = |code: &CloseCode| CloseWord {
         name: code.into_str(),
         number: code.number(),
         rule: code.client_rule(),
+        http_status: code.status(),
     };
     let cells = |s: usize| {
         let cell = |t: usize| (sheet.triggers[t].name, sheet.rule(s, t).id);
@@ -130,6 +182,7 @@ pub fn table(sheet: &Sheet) -> String {
         reasons: Reason::VARIANTS.iter().filter(used).map(|reason| named(*reason)).collect(),
         refusals: sheet.refusals.iter().map(refusal).collect(),
         closes: sheet.closes.iter().map(close).collect(),
+        client: (!sheet.closes.is_empty()).then(Client::new),
         ops: sheet.ops.iter().map(word_of).collect(),
         rows: sheet.rows.iter().map(|row| self::row(sheet, row)).collect(),
         index: Ordered(states.map(|(s, state)| (state.name, cells(s))).collect()),

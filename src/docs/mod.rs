@@ -86,12 +86,13 @@ pub mod javascript {
 /// The diagram of the session's states, as `docs/generated/session.svg` has it.
 pub const SESSION_SVG: &str = include_str!("../../docs/generated/session.svg");
 
-/// Everything in `clients/js` that is generated: the table as a module, and the steps that its machine is
-/// held against.
+/// Everything in `clients` that is generated, as paths from `clients/js`: the client's table, as a module and as JSON, and
+/// the steps that each client's machine is held against.
 pub fn clients() -> Vec<Page> {
     let table = json::table(&Sheet::client());
     vec![
         Page { path: "table.js", text: vectors::module(&table) },
         Page { path: "vectors.json", text: vectors::render() },
+        Page { path: "../python/src/outlive/table.json", text: table },
     ]
 }

@@ -140,6 +140,13 @@ fn draw(link: &Link, dice: &mut Dice, ticket: &mut u64) -> Event {
         State::Connecting => Event::Lost { socket },
         State::Attaching if dice.roll(8) == 0 => served(link, socket, stale, dice),
         State::Attaching => Event::Welcome { socket, welcome: welcome(link, dice) },
+        // What happens to few, and would be left to luck.
+        State::Hidden if dice.roll(2) == 0 => {
+            dice.pick(&[Event::Hide, Event::Show { silent_ms: 0 }, Event::Pong { socket }])
+        }
+        State::Live if link.attempts == 0 && dice.roll(4) == 0 => {
+            Event::Closed { socket, code: Close(dice.pick(&[4200, 4300])), after_ms: None }
+        }
         State::Replaying | State::Live | State::Hidden => served(link, socket, stale, dice),
     }
 }
@@ -155,16 +162,7 @@ fn page(dice: &mut Dice, ticket: &mut u64) -> Event {
     let shows = [Event::Show { silent_ms: 0 }, Event::Show { silent_ms: 1_000_000 }];
     let rare = dice.pick(&[Event::Start, Event::Stop]);
     let often = dice.pick(&[prompt, Event::Online]);
-    dice.pick(&[
-        often,
-        prompt,
-        Event::Hide,
-        shows[0],
-        shows[1],
-        Event::Online,
-        Event::Command,
-        rare,
-    ])
+    dice.pick(&[often, prompt, Event::Hide, shows[0], shows[1], Event::Hide, Event::Command, rare])
 }
 
 /// The application reports the next entry as applied, or reports the same one again.
@@ -176,10 +174,12 @@ fn application(link: &Link, dice: &mut Dice) -> Option<Event> {
 }
 
 fn closed(link: &Link, socket: Socket, dice: &mut Dice) -> Event {
-    // Each rule, the codes that wait longer, and one that is not assigned.
+    // Each rule, the codes that wait longer, those of a proxy, and one that is not assigned.
     let often = if link.outbox().is_under_way() { 1009 } else { dice.pick(&[4200, 4300]) };
-    let code = dice
-        .pick(&[often, often, often, 4000, 1011, 4200, 4208, 4300, 4001, 1009, 1012, 1013, 4999]);
+    let code = dice.pick(&[
+        often, often, often, often, 4000, 1001, 1011, 4200, 4208, 4300, 4001, 1009, 1012, 1013,
+        4005, 4006, 4999,
+    ]);
     let after_ms = Some(2_000).filter(|_| code != 1012 && code != 1013 && dice.roll(4) == 0);
     Event::Closed { socket, code: Close(code), after_ms }
 }
@@ -203,7 +203,8 @@ fn welcome(link: &Link, dice: &mut Dice) -> Welcome {
     };
     let first = link.outbox().first().get();
     let high = PromptNumber::new((first + dice.roll(3)).saturating_sub(2));
-    let (base, head) = (Seq(seq.0.saturating_sub(1)), Seq(seq.0 + 2 + dice.roll(3)));
+    // Often there is little to read, or the walk would seldom be live.
+    let (base, head) = (Seq(seq.0.saturating_sub(1)), Seq(seq.0 + dice.roll(5)));
     Welcome { log, base, head, high, outcome, ping_ms: 20_000 }
 }
 

@@ -1,12 +1,13 @@
 //! Clients of other people: what they read over a cut is the log, once and in order.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
 
-use super::child::{Folder, Serving};
+use super::child::{COMES_BACK, Folder, Serving};
 use super::kill::guard;
 use outlive_testkit::endpoints::Site;
 use outlive_testkit::skip::skip;
@@ -83,6 +84,85 @@ async fn outlive_js_in_node_shows_the_log_once_and_its_prompts_run_once() {
     assert_eq!(shown, ids(&server.site, &session).await);
     let expected: Vec<_> = (1..=6).map(|n| format!("accepted {n}")).collect();
     assert_eq!(accepted, expected);
+}
+
+async fn has_python() -> bool {
+    has(
+        "python3",
+        &["-c", "import sys, websockets.asyncio.client; sys.exit(sys.version_info < (3, 10))"],
+    )
+    .await
+}
+
+/// The client in Python with these prompts; whoever reads its lines says when the next prompt may go.
+fn python(at: SocketAddr, session: &str, prompts: &[&str]) -> Child {
+    let name = session.trim_start_matches("/sessions/");
+    let mut run = Command::new("python3");
+    run.arg(clients().join("asyncio_client.py"))
+        .args([&format!("http://{at}"), name])
+        .args(prompts);
+    run.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+}
+
+/// Its output to the end, from which the ids are to be the log, and the prompts accepted in order.
+async fn tells_the_log(site: &Site, session: &str, said: &[String], prompts: usize) {
+    let (shown, accepted): (Vec<_>, Vec<_>) =
+        said.iter().cloned().partition(|line| !line.starts_with("accepted"));
+    assert_eq!(shown, ids(site, session).await);
+    assert_eq!(accepted, (1..=prompts).map(|n| format!("accepted {n}")).collect::<Vec<_>>());
+}
+
+/// The client in Python: prompts that are sent while it is apart, and cuts at its own end.
+#[tokio::test]
+async fn outlive_in_python_shows_the_log_once_and_its_prompts_run_once() {
+    if !has_python().await {
+        return;
+    }
+    let (_folder, server, session) = server().await;
+    let mut run = python(server.site.at, &session, &["/fast 20"; 6]);
+    drop(run.stdin.take());
+    let output = guard("asyncio_client.py", run.wait_with_output()).await.unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    let said: Vec<_> = said.lines().map(ToOwned::to_owned).collect();
+    tells_the_log(&server.site, &session, &said, 6).await;
+}
+
+/// Killed in mid-answer, then told to leave in mid-answer: the client in Python comes back to each server after it.
+#[tokio::test]
+async fn outlive_in_python_outlives_a_kill_and_a_drain() {
+    if !has_python().await {
+        return;
+    }
+    let folder = Folder::new("python");
+    let store = folder.file("outlive.db");
+    let mut server = Serving::start(COMES_BACK, &store, &[]).await;
+    let (at, session) = (server.site.at, server.site.session().await);
+    let mut run = python(at, &session, &["/fast 400", "/fast 400", "/fast 3"]);
+    let mut next = run.stdin.take().unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    let mut said = Vec::new();
+    for n in 1..=3 {
+        while said.last() != Some(&format!("accepted {n}")) {
+            said.push(guard("a line", lines.next_line()).await.unwrap().expect("it goes on"));
+        }
+        if n == 1 {
+            server.kill().await;
+        } else if n == 2 {
+            server.terminate().await;
+            assert_eq!(guard("the server", server.left()).await.0, Some(0));
+        } else {
+            break;
+        }
+        server = Serving::start(&at.to_string(), &store, &[]).await;
+        next.write_all(b"\n").await.unwrap();
+    }
+    drop(next);
+    while let Some(line) = guard("a line", lines.next_line()).await.unwrap() {
+        said.push(line);
+    }
+    assert!(guard("asyncio_client.py", run.wait()).await.unwrap().success());
+    tells_the_log(&server.site, &session, &said, 3).await;
 }
 
 /// The ids that curl reads until an event with this in it; then it is killed.
