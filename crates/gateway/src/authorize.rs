@@ -34,9 +34,11 @@ use super::gateway::GatewayError;
 /// use outlive_server::http::endpoints;
 /// use outlive_server::hub::Hub;
 ///
-/// # fn routes(hub: Hub) -> Result<axum::Router, Box<dyn std::error::Error>> {
+/// # fn routes(hub: Hub) -> Result<(), Box<dyn std::error::Error>> {
 /// let authorize = BackendAuthorize::new("http://127.0.0.1:8000/may".parse()?)?.hub(hub.clone());
-/// Ok(endpoints(hub).authorize(authorize).router())
+/// let routes = endpoints(hub).authorize(authorize).router();
+/// # drop(routes);
+/// # Ok(())
 /// # }
 /// ```
 pub struct BackendAuthorize {

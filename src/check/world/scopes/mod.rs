@@ -114,7 +114,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("pages", 248_274, 1_032_381),
     ("everything", 2_225_168, 10_172_960),
     ("nightly_reconnects", 1_248_182, 6_874_311),
-    ("nightly_suspends", 7_991_293, 46_580_520),
+    ("nightly_suspends", 9_234_852, 54_718_631),
     ("nightly_turns", 4_160_983, 19_477_383),
     ("nightly_late", 2_739_862, 12_540_449),
     ("nightly_closing", 11_941_200, 62_766_149),
