@@ -34,10 +34,10 @@ use super::gateway::GatewayError;
 /// use outlive_server::http::endpoints;
 /// use outlive_server::hub::Hub;
 ///
-/// # fn routes(hub: Hub) -> Result<(), Box<dyn std::error::Error>> {
+/// # fn endpoints_of(hub: Hub) -> Result<(), Box<dyn std::error::Error>> {
 /// let authorize = BackendAuthorize::new("http://127.0.0.1:8000/may".parse()?)?.hub(hub.clone());
-/// let routes = endpoints(hub).authorize(authorize).router();
-/// # drop(routes);
+/// let endpoints = endpoints(hub).authorize(authorize); // and `.router()`, as ever
+/// # drop(endpoints);
 /// # Ok(())
 /// # }
 /// ```
