@@ -118,7 +118,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("nightly_turns", 4_160_983, 19_477_383),
     ("nightly_late", 2_739_862, 12_540_449),
     ("nightly_closing", 11_941_200, 62_766_149),
-    ("nightly_two_clients", 8_294_922, 40_033_212),
+    ("nightly_two_clients", 11_014_668, 53_022_898),
     ("nightly_everything", 7_782_331, 39_299_762),
     ("nightly_outputs", 3_483_881, 15_850_134),
     ("nightly_crashes", 2_789_138, 12_421_328),
