@@ -3,6 +3,8 @@
 mod diagrams;
 mod json;
 mod links;
+#[cfg(feature = "wire")]
+mod protocol;
 mod readme;
 mod words;
 
