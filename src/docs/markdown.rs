@@ -291,6 +291,7 @@ pub fn index(sheets: &[Sheet]) -> String {
     text += "- **[The laws](laws.md)**: what must always hold, and where each is checked.\n";
     text += "- **[Close codes](close-codes.md)**: why a connection is closed, and what the client does then.\n";
     text += "- **[Words](words.json)**: timers, limits, outcomes, reasons, close codes and laws as JSON.\n";
+    text += "- **[Vectors](session-vectors.jsonl)**: walks through the session's table, to hold another machine against.\n";
     text += "\nThe form of the JSON is described in [tables-json.md](../tables-json.md).\n\n";
     text += "| table | states | triggers | cells | rules |\n|---|---|---|---|---|\n";
     for sheet in sheets {

@@ -5,6 +5,7 @@
 #![allow(clippy::format_push_string, reason = "text that is rendered once is written as it reads")]
 
 mod diagram;
+mod dice;
 pub mod dot;
 pub mod json;
 pub mod laws;
@@ -15,6 +16,7 @@ mod ops;
 mod sheet;
 pub mod svg;
 pub mod vectors;
+pub mod walks;
 
 use alloc::string::String;
 use alloc::vec;
@@ -58,6 +60,7 @@ pub fn pages() -> Vec<Page> {
         page("laws.md", laws::page()),
         page("routing.json", json::table(&routing)),
         page("routing.md", markdown::page(&routing)),
+        page("session-vectors.jsonl", walks::render()),
         page("session.dot", dot::render(&session)),
         page("session.json", json::table(&session)),
         page("session.md", markdown::page(&session)),

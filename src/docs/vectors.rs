@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::dice::Dice;
 use crate::client::{
     Close, Effect, Event, Link, LinkState, Machine, PromptId, Settings, Socket, State, Timer,
     Trigger, Welcome,
@@ -73,7 +74,7 @@ fn settings() -> Settings {
 
 fn walk(machine: &Machine, seed: u64) -> Walk {
     let mut link = Link::new();
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
+    let mut dice = Dice::new(seed);
     let saved = link.saved();
     let mut steps = Vec::new();
     let mut ticket = 0;
@@ -95,22 +96,6 @@ fn walk(machine: &Machine, seed: u64) -> Walk {
         });
     }
     Walk { saved, steps }
-}
-
-/// Numbers that are the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        let place = self.roll(of.len() as u64);
-        of[usize::try_from(place).unwrap_or_default()]
-    }
 }
 
 /// Something that may well happen: mostly what goes on, sometimes what goes wrong.

@@ -3,11 +3,14 @@
 mod diagrams;
 mod json;
 mod links;
+#[cfg(feature = "wire")]
+mod protocol;
 mod readme;
 mod words;
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use outlive::docs::{Page, REFRESH, Sheet, pages};
 
@@ -18,23 +21,26 @@ fn file(path: &str) -> String {
     text.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// All generated pages: the walks among them take a second.
+static PAGES: LazyLock<Vec<Page>> = LazyLock::new(pages);
+
 /// A generated page.
 fn page(path: &str) -> String {
-    let page = pages().into_iter().find(|page| page.path == path);
-    page.unwrap_or_else(|| panic!("no page {path}")).text
+    let page = PAGES.iter().find(|page| page.path == path);
+    page.unwrap_or_else(|| panic!("no page {path}")).text.clone()
 }
 
 #[test]
 fn the_committed_pages_are_those_that_the_tables_give() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/generated");
-    for page in pages() {
+    for page in PAGES.iter() {
         let committed = fs::read_to_string(dir.join(page.path)).unwrap_or_default();
         let fresh = committed == page.text;
         assert!(fresh, "docs/generated/{} is stale; refresh with: {REFRESH}", page.path);
     }
     for entry in fs::read_dir(dir).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let known = pages().iter().any(|page| page.path == name);
+        let known = PAGES.iter().any(|page| page.path == name);
         assert!(known, "docs/generated/{name} is none of the pages; remove it");
     }
 }

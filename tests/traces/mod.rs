@@ -6,4 +6,6 @@ mod partial;
 mod reading;
 mod replaying;
 mod sessions;
+#[cfg(feature = "docs")]
+mod vectors;
 mod walk;
