@@ -75,18 +75,11 @@ enum Exit {
 }
 
 fn main() -> ExitCode {
-    let exit = parse().map_or_else(|exit| exit, |cli| cli.command.run());
+    // With the file that it names for `serve`.
+    #[cfg(feature = "serve")]
+    let line = serve::config::parse(std::env::args_os().collect());
+    #[cfg(not(feature = "serve"))]
+    let line = Ok(Cli::parse());
+    let exit = line.map_or_else(|exit| exit, |cli: Cli| cli.command.run());
     ExitCode::from(exit as u8)
-}
-
-/// The command line, and for `serve` the file that it names.
-#[cfg(feature = "serve")]
-fn parse() -> Result<Cli, Exit> {
-    serve::config::parse(std::env::args_os().collect())
-}
-
-/// The command line.
-#[cfg(not(feature = "serve"))]
-fn parse() -> Result<Cli, Exit> {
-    Ok(Cli::parse())
 }
