@@ -200,7 +200,8 @@ impl Step {
     }
 
     /// What is still needed stays: a queued prompt's body, an ask of the running turn, what a suspended viewer has not
-    /// seen and an ask that outlived its turn (both within bounds), and what the viewers who keep up are sent in this very step.
+    /// seen and an ask that outlived its turn (both within bounds), and what the viewers who keep up are sent in this
+    /// very step.
     fn trim(&mut self, limits: &Limits) {
         let Session { log, queue, asks, standing, connections, pin, .. } = &mut self.next;
         let keeps_up = |one: &&Connection| one.watches() && one.in_flight.is_none();
@@ -307,6 +308,7 @@ impl Step {
             return;
         };
         self.settle(ask);
+        // Queued before anything is trimmed, as a prompt is: what waits is kept.
         let seq = self.next.log.append();
         self.records.push(Record { seq, entry: EntryMeta::Answer { client, ask } });
         self.next.queue.push(seq);

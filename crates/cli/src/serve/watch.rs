@@ -79,28 +79,25 @@ impl Watch {
 fn open(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let whole = file.metadata()?.len();
-    let (mut end, mut byte) = (whole, [0]);
-    while end > 0 {
-        file.seek(SeekFrom::Start(end - 1))?;
-        file.read_exact(&mut byte)?;
-        if byte == *b"\n" {
-            break;
-        }
-        end -= 1;
+    let mut line = Vec::new();
+    file.seek(SeekFrom::Start(whole.saturating_sub(LONGEST)))?;
+    file.read_to_end(&mut line)?;
+    if let Some(end) = line.iter().rposition(|byte| *byte == b'\n') {
+        line.drain(..=end);
     }
-    if end < whole {
-        let mut line = Vec::new();
-        file.seek(SeekFrom::Start(end))?;
-        file.read_to_end(&mut line)?;
+    if !line.is_empty() {
         if !(line.starts_with(BEGINNING) || BEGINNING.starts_with(&line)) {
             let why = "it ends with half a line that is none of a trace; --record appends to a file of its own";
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
-        tracing::warn!(path = %path.display(), "the last line of the trace is cut off, and was removed");
-        file.set_len(end)?;
+        file.set_len(whole - line.len() as u64)?;
+        tracing::warn!(path = %path.display(), "the last line of the trace was cut off, and is removed");
     }
     Ok(file)
 }
+
+/// No line of a trace is longer, in bytes: a file that has a longer one last is none.
+const LONGEST: u64 = 1 << 20;
 
 /// How each line begins: whose it is.
 const BEGINNING: &[u8] = b"{\"session\":\"";
