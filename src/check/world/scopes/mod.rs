@@ -120,9 +120,9 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("nightly_closing", 11_941_200, 62_766_149),
     ("nightly_two_clients", 11_014_668, 53_022_898),
     ("nightly_everything", 8_818_167, 45_593_652),
-    ("nightly_outputs", 3_483_881, 15_850_134),
-    ("nightly_crashes", 2_789_138, 12_421_328),
-    ("nightly_pages", 3_754_454, 18_293_584),
+    ("nightly_outputs", 3_805_387, 17_637_226),
+    ("nightly_crashes", 3_038_541, 13_817_043),
+    ("nightly_pages", 4_643_257, 22_571_939),
 ];
 
 /// Every scope there is.
