@@ -194,10 +194,10 @@ async fn answer<W: Worker>(
     let emitted = Arc::new(AtomicU64::new(0));
     let left = LeftAsks::default();
     let answering = guarded(async {
-        let content = content?;
+        let brings = content?;
         let (context, output) = (inputs.context.clone(), Arc::clone(&inputs.output));
         let (token, emitted, left) = (token.clone(), Arc::clone(&emitted), left.clone());
-        let turn = Turn { context, id, content, token, output, emitted, left };
+        let turn = Turn { context, id, content: brings, token, output, emitted, left };
         worker.answer(run, turn).await
     });
     tokio::pin!(answering);

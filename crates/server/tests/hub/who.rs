@@ -67,13 +67,13 @@ async fn the_end_of_a_turn_names_who_interrupted_it_first() {
     assert_eq!(first, Ok(Outcome::Taken));
     assert_eq!(second, Ok(Outcome::Ignored(Reason::AlreadyInterrupting)));
     viewer.answered(3, TurnOutcome::Completed).await;
-    let ends = |turn: u64| {
-        let it = viewer.applied.iter().find_map(|(_, said)| match said {
-            Entry::TurnEnd { turn: it, by, .. } if it.0 == turn => Some(by.clone()),
-            _ => None,
-        });
-        it.expect("it has ended")
+    let end = |turn: u64, said: &Entry| {
+        if let Entry::TurnEnd { turn: it, by, .. } = said {
+            return (it.0 == turn).then(|| by.clone());
+        }
+        None
     };
+    let ends = |turn: u64| viewer.applied.iter().find_map(|(_, said)| end(turn, said)).unwrap();
     assert_eq!(ends(1).as_deref(), Some("bob"));
     assert_eq!(ends(3).as_deref(), Some("eve"), "taken back before it began");
     assert_eq!(ends(4), None);

@@ -217,7 +217,14 @@ impl Driver {
         let (client, by, d, ask) = match entry {
             Entry::Prompt { client, by, d, .. } => (client, by, d, None),
             Entry::Answer { client, by, d, ask } => (client, by, d, Some(ask)),
-            _ => return Ok(Err(format!("the log has neither a prompt nor an answer at {turn}"))),
+            Entry::Output { .. }
+            | Entry::Ask { .. }
+            | Entry::Withdrawn { .. }
+            | Entry::TurnEnd { .. }
+            | Entry::Closing { .. }
+            | Entry::End { .. } => {
+                return Ok(Err(format!("the log has neither a prompt nor an answer at {turn}")));
+            }
         };
         let (client, by, body) = (client.into(), by.map(Arc::from), Body::raw(&d));
         self.content(TurnContent { client, by, at, body, answers: None }, ask).await
