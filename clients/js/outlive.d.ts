@@ -31,6 +31,10 @@ export type Update =
   /** The next entry of the log. */
   | {
       kind: "entry"; seq: number; id: string;
+      /** When it was committed, in milliseconds since the Unix epoch, by the server's clock; never backwards in a log. */
+      at?: number;
+      /** Who was authorised to prompt, to answer, to interrupt or to stop. (`client` is only what a client calls itself.) */
+      by?: string;
       entry: "prompt" | "output" | "ask" | "answer" | "withdrawn" | "turn_end" | "closing" | "end" | (string & {});
       d?: unknown; turn?: number | null; [field: string]: unknown;
     }

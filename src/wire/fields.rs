@@ -7,7 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Entry, FrameError, LogEntry, ToServer};
+use super::{Entry, FrameError, Line, LogEntry, ToServer};
 use crate::ids::{Incarnation, PromptNumber, Seq};
 use crate::words::{EndReason, TurnOutcome};
 
@@ -19,7 +19,9 @@ pub(super) struct Fields {
     t: Option<String>,
     entry: Option<String>,
     id: Option<String>,
+    at: Option<u64>,
     client: Option<String>,
+    by: Option<String>,
     cursor: Option<String>,
     token: Option<String>,
     n: Option<PromptNumber>,
@@ -115,6 +117,7 @@ impl TryFrom<Fields> for Entry {
         Ok(match has.entry.as_deref() {
             Some("prompt") => Entry::Prompt {
                 client: need("prompt", "client", has.client)?,
+                by: has.by,
                 n: need("prompt", "n", has.n)?,
                 d: need("prompt", "d", has.d)?,
             },
@@ -127,20 +130,24 @@ impl TryFrom<Fields> for Entry {
             Some("answer") => Entry::Answer {
                 ask: need("answer", "ask", has.ask)?,
                 client: need("answer", "client", has.client)?,
+                by: has.by,
                 d: need("answer", "d", has.d)?,
             },
             Some("withdrawn") => Entry::Withdrawn { ask: need("withdrawn", "ask", has.ask)? },
             Some("turn_end") => Entry::TurnEnd {
                 turn: need("turn_end", "turn", has.turn)?,
                 outcome: need("turn_end", "outcome", has.outcome)?,
+                by: has.by,
                 error: has.error,
             },
             Some("closing") => Entry::Closing {
                 why: need("closing", "why", has.why)?,
+                by: has.by,
                 incarnation: need("closing", "incarnation", has.incarnation)?,
             },
             Some("end") => Entry::End {
                 why: need("end", "why", has.why)?,
+                by: has.by,
                 incarnation: need("end", "incarnation", has.incarnation)?,
             },
             Some(_) | None => {
@@ -151,11 +158,20 @@ impl TryFrom<Fields> for Entry {
     }
 }
 
+impl TryFrom<Fields> for Line {
+    type Error = FrameError;
+
+    fn try_from(has: Fields) -> Result<Line, FrameError> {
+        Ok(Line { at: has.at.unwrap_or_default(), entry: has.try_into()? })
+    }
+}
+
 impl TryFrom<Fields> for LogEntry {
     type Error = FrameError;
 
     fn try_from(mut has: Fields) -> Result<LogEntry, FrameError> {
         let cursor = need("ev", "id", has.id.take())?.parse()?;
-        Ok(LogEntry { cursor, entry: has.try_into()? })
+        let Line { at, entry } = has.try_into()?;
+        Ok(LogEntry { cursor, at, entry })
     }
 }

@@ -197,14 +197,20 @@ pub struct Refused {
     pub message: String,
 }
 
-/// What a log entry says, apart from its place. Its id is beside it on the wire.
+/// What a log entry says, apart from its place and its time: on the wire [both](LogEntry) are beside it.
+///
+/// `by` is the principal that the server authorised, where somebody caused the entry: whoever may watch the session
+/// reads it. Left out where nobody did, or where the server's own code did and named nobody.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case", try_from = "Fields")]
 pub enum Entry {
     /// An accepted prompt; its place names the turn.
     Prompt {
-        /// Who prompted, by the client's own name.
+        /// Which client prompted, by its own name for itself: no proof of who that is.
         client: String,
+        /// Who prompted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// The client's number for it.
         n: PromptNumber,
         /// The body.
@@ -231,8 +237,11 @@ pub enum Entry {
     Answer {
         /// Which ask.
         ask: Seq,
-        /// Who answered, by the client's own name.
+        /// Which client answered, by its own name for itself: no proof of who that is.
         client: String,
+        /// Who answered.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// The answer.
         d: Box<RawValue>,
     },
@@ -247,6 +256,9 @@ pub enum Entry {
         turn: Seq,
         /// How it ended.
         outcome: TurnOutcome,
+        /// Who interrupted it, took its prompt back, or stopped the session with it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// What the worker said of its failure, or of why it could not start.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
@@ -255,6 +267,9 @@ pub enum Entry {
     Closing {
         /// Why.
         why: EndReason,
+        /// Who stopped the session, if somebody did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// Of which incarnation.
         incarnation: Incarnation,
     },
@@ -262,6 +277,9 @@ pub enum Entry {
     End {
         /// Why.
         why: EndReason,
+        /// Who stopped the session, if that ended it at once, without a [`Closing`](Entry::Closing).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// Of which incarnation.
         incarnation: Incarnation,
     },
@@ -286,12 +304,26 @@ impl Entry {
     }
 }
 
-/// A log entry as a client reads it: `{"t":"ev","id":"9f3a.43","entry":"output",…}`.
+/// A line of the log, as a store keeps it: `{"at":1764322800000,"entry":"output",…}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Line {
+    /// When the entry was committed, in milliseconds since the Unix epoch, by the server's clock; never before the entry
+    /// that precedes it in the log, even where that clock was set back. 0 in a log of before times were kept.
+    pub at: u64,
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// A log entry as a client reads it: `{"t":"ev","id":"9f3a.43","at":1764322800000,"entry":"output",…}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct LogEntry {
     /// The cursor of a client that has applied this entry.
     pub cursor: Cursor,
+    /// When it was [committed](Line::at).
+    pub at: u64,
     /// The entry.
     pub entry: Entry,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use outlive::log::{Cursor, LogId, ResetReason};
-use outlive::wire::{Entry, LogEntry, Refused, ToClient, ToServer, frame};
+use outlive::wire::{Entry, Line, LogEntry, Refused, ToClient, ToServer, frame};
 use outlive::{CloseCode, EndReason, Reason, State, TurnOutcome};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_str, from_value, json, to_string};
@@ -41,7 +41,7 @@ fn to_client(text: &str) {
     let value: Value = read(text);
     if value["t"] == "ev" {
         let event: LogEntry = read(text);
-        let line = to_string(&event.entry).unwrap();
+        let line = to_string(&Line { at: event.at, entry: event.entry }).unwrap();
         let written = frame(event.cursor.log, event.cursor.seq, line.as_bytes());
         assert_eq!(String::from_utf8(written).unwrap(), text);
         return;

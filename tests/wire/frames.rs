@@ -2,7 +2,7 @@
 
 use outlive::ids::Seq;
 use outlive::log::LogId;
-use outlive::wire::{Entry, LogEntry, ToServer, frame};
+use outlive::wire::{Entry, Line, LogEntry, ToServer, frame};
 use serde_json::{Value, from_str, json, to_string, to_value};
 
 /// Every frame and every entry that has a body, with this one.
@@ -11,10 +11,11 @@ fn with_body(d: &Value) -> (Vec<Value>, Vec<Value>) {
         vec![json!({ "t": "prompt", "n": 1, "d": d }), json!({ "t": "answer", "ask": 2, "d": d })];
     let entries = vec![
         json!({ "entry": "prompt", "client": "laptop", "n": 1, "d": d }),
+        json!({ "entry": "prompt", "client": "laptop", "by": "ann", "n": 1, "d": d }),
         json!({ "entry": "output", "turn": 1, "d": d }),
         json!({ "entry": "output", "turn": null, "d": d }),
         json!({ "entry": "ask", "turn": 1, "d": d }),
-        json!({ "entry": "answer", "ask": 2, "client": "laptop", "d": d }),
+        json!({ "entry": "answer", "ask": 2, "client": "laptop", "by": "ann", "d": d }),
     ];
     (frames, entries)
 }
@@ -32,10 +33,11 @@ fn every_body_is_read_as_it_was_written_also_null() {
         for is in entries {
             let read: Entry = from_str(&is.to_string()).unwrap_or_else(|why| panic!("{is}: {why}"));
             assert_eq!(to_value(&read).unwrap(), is);
-            let line = to_string(&read).unwrap();
+            let line = to_string(&Line { at: 1_764_322_800_000, entry: read }).unwrap();
             let sent = frame(LogId(1), Seq(3), line.as_bytes());
             let event: LogEntry = serde_json::from_slice(&sent).unwrap();
             assert_eq!(to_value(&event.entry).unwrap(), is);
+            assert_eq!(event.at, 1_764_322_800_000);
         }
     }
 }
@@ -81,4 +83,12 @@ fn an_entry_gives_the_value_of_its_body_if_it_has_one() {
     let end: Entry =
         from_str("{\"entry\":\"turn_end\",\"turn\":1,\"outcome\":\"completed\"}").unwrap();
     assert!(end.deserialize::<Value>().is_err());
+}
+
+/// A log of before times and principals were kept is read as it was written.
+#[test]
+fn a_line_without_time_and_principal_says_neither() {
+    let line: Line = from_str(r#"{"entry":"prompt","client":"laptop","n":1,"d":null}"#).unwrap();
+    assert_eq!(line.at, 0);
+    assert!(matches!(line.entry, Entry::Prompt { by: None, .. }));
 }

@@ -43,7 +43,7 @@ fn token() -> String {
 /// The frame that ours would send, so that both write the same bytes.
 fn frame(seq: u32) -> String {
     format!(
-        r#"{{"t":"ev","id":"9f3a5c7e1b2d4f60.{seq}","entry":"output","turn":1,"d":"{}"}}"#,
+        r#"{{"t":"ev","id":"9f3a5c7e1b2d4f60.{seq}","at":1764322800000,"entry":"output","turn":1,"d":"{}"}}"#,
         token()
     )
 }

@@ -28,6 +28,8 @@ struct Head {
 #[derive(Deserialize)]
 struct Place {
     id: Cursor,
+    #[serde(default)]
+    at: u64,
 }
 
 #[derive(Deserialize)]
@@ -58,11 +60,13 @@ impl Frame {
             }
             "ev" => {
                 let line: Option<wire::LogEntry> = serde_json::from_str(&text).ok();
-                let (id, said) = match line {
-                    Some(line) => (line.cursor, Some(line.entry)),
-                    None => (serde_json::from_str::<Place>(&text).ok()?.id, None),
+                let (Place { id, at }, said) = match line {
+                    Some(wire::LogEntry { cursor, at, entry }) => {
+                        (Place { id: cursor, at }, Some(entry))
+                    }
+                    None => (serde_json::from_str(&text).ok()?, None),
                 };
-                let entry = || Frame::Entry(Box::new(Entry { id, said, json: text }));
+                let entry = || Frame::Entry(Box::new(Entry { id, at, said, json: text }));
                 is_place(id.seq).then(entry)
             }
             "refused" => {

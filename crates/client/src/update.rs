@@ -69,6 +69,9 @@ pub enum Update {
 pub struct Entry {
     /// The cursor of a client that has applied it.
     pub id: Cursor,
+    /// When it was [committed](wire::Line::at), in milliseconds since the Unix epoch by the server's clock; 0 if it does not
+    /// say.
+    pub at: u64,
     /// What it says; none if it is of a kind that this client does not know.
     pub said: Option<wire::Entry>,
     /// The whole frame.

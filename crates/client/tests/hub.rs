@@ -114,7 +114,7 @@ impl Shown {
         let history = hub.history(&id(session)).entries().await.unwrap();
         let kept: Vec<(u64, Value)> = history
             .iter()
-            .map(|(seq, said)| (seq.0, serde_json::to_value(said).unwrap()))
+            .map(|said| (said.seq.0, serde_json::to_value(&said.entry).unwrap()))
             .collect();
         assert_eq!(kept.len(), self.entries.len());
         for ((seq, kept), (shown_seq, shown)) in kept.iter().zip(&self.entries) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use outlive::ids::{Incarnation, Seq};
 use outlive::wire::Entry;
-use outlive_server::hub::{Body, CloseoutContext, Turn, WorkerContext};
+use outlive_server::hub::{Body, CloseoutContext, HistoryEntry, Turn, WorkerContext};
 use outlive_server::store::StoreError;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -23,6 +23,10 @@ struct Answer<'a> {
     incarnation: Incarnation,
     turn: Seq,
     client: &'a str,
+    /// The principal that prompted, or answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    at: u64,
     /// `null` where the turn goes on with an answer.
     prompt: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,18 +71,20 @@ enum Conversation {
     },
 }
 
-/// An entry of the log with its place, as `{"seq":1,"entry":"prompt",…}`.
-struct Placed(Seq, Entry);
+/// An entry of the log, as `{"seq":1,"at":1764322800000,"entry":"prompt",…}`.
+struct Placed(HistoryEntry);
 
 impl Serialize for Placed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Flat<'a> {
             seq: Seq,
+            at: u64,
             #[serde(flatten)]
             entry: &'a Entry,
         }
-        Flat { seq: self.0, entry: &self.1 }.serialize(serializer)
+        let HistoryEntry { seq, at, entry, .. } = &self.0;
+        Flat { seq: *seq, at: *at, entry }.serialize(serializer)
     }
 }
 
@@ -95,6 +101,8 @@ pub(crate) async fn prompt(turn: &Turn, history: &History) -> Result<Posted, Sto
         incarnation: context.incarnation(),
         turn: turn.id(),
         client: turn.client(),
+        by: turn.by(),
+        at: turn.at(),
         prompt: answers.is_none().then_some(body),
         answers,
         history: conversation(context, history, Some(turn.id())).await?,
@@ -144,12 +152,12 @@ async fn conversation(
         }
         History::Entries { entries, bytes } => {
             let mut latest = context.history().latest(*entries, *bytes).await?;
-            let complete = latest.first().is_some_and(|(seq, _)| *seq == Seq(1));
-            latest.retain(|(seq, entry)| {
-                let waits = turn.is_some_and(|turn| *seq >= turn);
-                !(waits && matches!(entry, Entry::Prompt { .. } | Entry::Answer { .. }))
+            let complete = latest.first().is_some_and(|said| said.seq == Seq(1));
+            latest.retain(|said| {
+                let waits = turn.is_some_and(|turn| said.seq >= turn);
+                !(waits && matches!(said.entry, Entry::Prompt { .. } | Entry::Answer { .. }))
             });
-            let entries = latest.into_iter().map(|(seq, entry)| Placed(seq, entry)).collect();
+            let entries = latest.into_iter().map(Placed).collect();
             Ok(Conversation::Entries { complete, entries })
         }
     }

@@ -151,6 +151,7 @@ async fn a_response_that_asks_ends_the_turn_and_the_answer_is_a_request_of_its_o
             json!({ "ask": 3, "question": { "delete": "all" }, "answer": { "yes": true } });
         assert_eq!((&call.json["turn"], &call.json["prompt"]), (&json!(5), &Value::Null));
         assert_eq!((&call.json["answers"], &call.json["client"]), (&answers, &json!("laptop")));
+        assert_eq!((&call.json["by"], call.json["at"].is_u64()), (&json!("ann"), true));
         let places = call.json["history"]["entries"].as_array().unwrap().iter();
         assert!(places.map(|entry| entry["seq"].as_u64().unwrap()).eq([1, 2, 3, 4]));
         call.send(200, "text/plain", "done").await;

@@ -48,7 +48,7 @@ async fn a_backend_waits_while_the_store_does() {
     };
     let said: usize = entries
         .iter()
-        .filter_map(|(_, entry)| entry.deserialize::<String>().ok())
+        .filter_map(|said| said.entry.deserialize::<String>().ok())
         .map(|text| text.len())
         .sum();
     assert_eq!(said, "hello".len() + sent * CHUNK);

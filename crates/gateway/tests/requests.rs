@@ -20,8 +20,9 @@ async fn a_prompt_is_one_post_with_the_conversation_so_far_and_a_key() {
     assert_eq!(call.headers["content-type"], "application/json");
     let accepted = call.headers["accept"].to_str().unwrap();
     assert!(accepted.starts_with("text/event-stream, application/x-ndjson"), "{accepted}");
+    let at = call.json["at"].as_u64().unwrap();
     let right = json!({
-        "session": session, "incarnation": 1, "turn": 1, "client": "laptop",
+        "session": session, "incarnation": 1, "turn": 1, "client": "laptop", "by": "ann", "at": at,
         "prompt": { "text": "hello" }, "history": { "complete": true, "entries": [] },
     });
     assert_eq!(call.json, right);
@@ -34,12 +35,17 @@ async fn a_prompt_is_one_post_with_the_conversation_so_far_and_a_key() {
     let call = backend.call().await;
     assert_eq!(call.headers["idempotency-key"], format!("{session}/2"));
     assert_eq!((&call.json["turn"], &call.json["prompt"]), (&json!(2), &json!("again")));
+    let mut history = call.json["history"].clone();
+    let entries = history["entries"].as_array_mut().unwrap();
+    let times = entries.iter_mut().map(|entry| entry.as_object_mut().unwrap().remove("at"));
+    let times: Vec<u64> = times.map(|at| at.unwrap().as_u64().unwrap()).collect();
+    assert!(times[0] == at && times.is_sorted(), "{times:?} after {at}");
     let entries = json!([
-        { "seq": 1, "entry": "prompt", "client": "laptop", "n": 1, "d": { "text": "hello" } },
+        { "seq": 1, "entry": "prompt", "client": "laptop", "by": "ann", "n": 1, "d": { "text": "hello" } },
         { "seq": 4, "entry": "output", "turn": 1, "d": "hi" },
         { "seq": 5, "entry": "turn_end", "turn": 1, "outcome": "completed" },
     ]);
-    assert_eq!(call.json["history"], json!({ "complete": true, "entries": entries }));
+    assert_eq!(history, json!({ "complete": true, "entries": entries }));
     call.send(200, "text/plain", "well").await;
     let call = backend.call().await;
     let places = call.json["history"]["entries"].as_array().unwrap().iter();
@@ -50,7 +56,7 @@ async fn a_prompt_is_one_post_with_the_conversation_so_far_and_a_key() {
 async fn the_conversation_is_bounded_in_entries_and_in_bytes() {
     for (options, right) in [
         (GatewayOptions::default().history(2, 1 << 20), Some(vec![3])),
-        (GatewayOptions::default().history(10, 150), Some(vec![3])),
+        (GatewayOptions::default().history(10, 220), Some(vec![3])),
         (GatewayOptions::default().history(0, 1 << 20), Some(vec![])),
         (GatewayOptions::default().history_url("http://here/"), None),
     ] {

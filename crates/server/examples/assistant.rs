@@ -51,7 +51,7 @@ impl Worker for Assistant {
         let entries = context.history().entries().await?;
         let answered =
             |entry: &Entry| matches!(entry, Entry::TurnEnd { outcome: TurnOutcome::Completed, .. });
-        Ok(entries.iter().filter(|(_, entry)| answered(entry)).count())
+        Ok(entries.iter().filter(|said| answered(&said.entry)).count())
     }
 
     async fn answer(&self, answered: &mut usize, turn: Turn) -> Result<(), Failure> {

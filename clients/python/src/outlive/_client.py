@@ -54,7 +54,9 @@ class Client:
     * `url`: the server, `wss://host`. `session`: what `create_session` gave.
     * `apply`: applies an update to what is shown, one at a time; plain or `async`. An entry counts as applied when it is
       done. `{"kind": "anew", "welcome"}`: what is shown is void, everything that is retained follows. `{"kind": "entry",
-      "seq", "id", "entry", …}`: the next entry of the log. `{"kind": "gap", "lost_from", "lost_to"}`: these are lost.
+      "seq", "id", "at", "entry", …}`: the next entry of the log; `at` is when it was committed, in milliseconds since the
+      Unix epoch, and `by`, where somebody caused it, who was authorised to (`client` is only what a client calls itself).
+      `{"kind": "gap", "lost_from", "lost_to"}`: these are lost.
     * `notify`: is given news, which moves no cursor. Its `kind`: `state`, `welcome`, `caught_up`, `accepted`, `failed`,
       `refused`, `closed`, `unreached`, `behind` or `error`.
     * `token`: shown to the server; or a function that gives one, plain or `async`, asked for each connection.

@@ -57,7 +57,13 @@ const ENDS = {
 };
 
 const textOf = (d) => (typeof d === "string" ? d : JSON.stringify(d));
-const nameOf = (who) => (who === client.id ? "you" : who.replace(/^c_([0-9a-f]{4})[0-9a-f]{20}$/, "tab $1"));
+/** Who that was: the principal if the server tells people apart, and what the client calls itself. */
+const personOf = ({ by }) => (by && !["anyone", "bearer"].includes(by) ? by : null);
+function nameOf(update) {
+  const name = update.client;
+  const tab = name === client.id ? "you" : name.replace(/^c_([0-9a-f]{4})[0-9a-f]{20}$/, "tab $1");
+  return personOf(update) ? `${personOf(update)} (${tab})` : tab;
+}
 
 /** What is read last stays in sight, unless somebody scrolled up. */
 function add(to, child) {
@@ -112,12 +118,12 @@ function begin(turn, text) {
 function shown(update) {
   const { entry, seq, turn, d } = update;
   switch (entry) {
-    case "prompt": return begin(seq, `${nameOf(update.client)}: ${textOf(d)}`);
+    case "prompt": return begin(seq, `${nameOf(update)}: ${textOf(d)}`);
     case "output": return output(turn, textOf(d));
     case "ask": return ask(update);
     case "withdrawn": return settle(update.ask, "not answered");
     case "answer": {
-      const text = `${d ? "approved" : "denied"} by ${nameOf(update.client)}`;
+      const text = `${d ? "approved" : "denied"} by ${nameOf(update)}`;
       return settle(update.ask, text) ? begin(seq, text) : null;
     }
     case "turn_end": {
@@ -128,7 +134,8 @@ function shown(update) {
       if (outcome === "completed") return null;
       const why = update.error ?? OUTCOMES[outcome];
       const wrong = ["failed", "ambiguous"].includes(outcome) ? " wrong" : "";
-      return add(turnOf(turn), element("div", `outcome${wrong}`, why ? `${outcome}: ${why}` : outcome));
+      const who = personOf(update) ? `${outcome} by ${personOf(update)}` : outcome;
+      return add(turnOf(turn), element("div", `outcome${wrong}`, why ? `${who}: ${why}` : who));
     }
     case "closing": return add($("chat"), element("div", "note", `closing: ${ENDS[update.why] ?? update.why}`));
     case "end": return add($("chat"), element("div", "note", `ended: ${ENDS[update.why] ?? update.why}; a prompt reopens the conversation`));

@@ -78,16 +78,16 @@ const LIST: usize = 100;
 /// Sessions of the largest page.
 const LIST_AT_MOST: usize = 1_000;
 
-/// `DELETE /sessions/{id}`: [ends](crate::hub::Hub::delete) a session, lets its worker close out, and forgets it and its log.
+/// `DELETE /sessions/{id}`: [ends](crate::hub::SessionHandle::delete) a session, lets its worker close out, and forgets it and its log.
 /// Answered with 204 when it is gone.
 ///
 /// # Errors
 /// The [`Problem`] as JSON.
 pub async fn delete(State(endpoints): State<Endpoints>, request: Request) -> Answered {
     let context = RequestContext::of(&endpoints, request).await?;
-    context.grant(&endpoints, Role::Admin).await?;
+    let grant = context.grant(&endpoints, Role::Admin).await?;
     let session = context.session()?;
-    let gone = endpoints.hub.delete(&session).await;
+    let gone = endpoints.hub.session(&session).by(&grant.principal).delete().await;
     gone.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -199,7 +199,8 @@ pub async fn interrupt(State(endpoints): State<Endpoints>, request: Request) -> 
     let session = context.session()?;
     let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let Interrupt { turn } = parse(&body, r#"{"turn":5}"#)?;
-    finish(&endpoints.hub, endpoints.hub.session(&session).interrupt(turn).await)
+    let session = endpoints.hub.session(&session).by(&grant.principal);
+    finish(&endpoints.hub, session.interrupt(turn).await)
 }
 
 /// `POST /sessions/{id}/stop`: ends a session.
@@ -219,7 +220,8 @@ pub async fn stop(State(endpoints): State<Endpoints>, request: Request) -> Answe
         [] => StopBody::default(),
         body => parse(body, r#"{"incarnation":1}, or nothing"#)?,
     };
-    finish(&endpoints.hub, endpoints.hub.session(&session).stop(incarnation).await)
+    let session = endpoints.hub.session(&session).by(&grant.principal);
+    finish(&endpoints.hub, session.stop(incarnation).await)
 }
 
 /// `POST /sessions/{id}/suspend`: a viewer goes to the background. Its connection may be lost already.

@@ -24,9 +24,12 @@ pub enum TurnError {
 /// The answer to an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskAnswer {
-    /// Who answered, by the name that the client gave itself: it is no proof of who that is. Where several people
-    /// may answer, the server notes in its own records whom it authorised.
+    /// Which client answered, by the name that it gave itself: it is no proof of who that is.
     pub client: Arc<str>,
+    /// The principal that was authorised to answer.
+    pub by: Arc<str>,
+    /// When the answer was committed: milliseconds since the Unix epoch.
+    pub at: u64,
     /// What.
     pub body: Body,
 }

@@ -1,6 +1,7 @@
 //! A hub to be: its store, its limits, who watches it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::handle::Hub;
 use super::observe::{NoopObserver, Observer};
@@ -32,6 +33,7 @@ pub struct Builder {
     options: HubOptions,
     observer: Arc<dyn Observer>,
     seed: Option<u64>,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl Hub {
@@ -49,6 +51,7 @@ impl Builder {
             options: HubOptions::default(),
             observer: Arc::new(NoopObserver),
             seed: None,
+            clock: Box::new(SystemTime::now),
         }
     }
 
@@ -94,6 +97,14 @@ impl Builder {
         self
     }
 
+    /// Sets the clock that tells [when an entry was committed](outlive::wire::Line::at), and nothing else: for tests. The
+    /// system's if nothing is said.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Builder {
+        self.clock = Box::new(clock);
+        self
+    }
+
     /// Opens the store and begins to recover what a process before has left. Await
     /// [`Hub::recovered`] to know that it is done; a session that is asked for earlier is recovered
     /// at once.
@@ -108,10 +119,9 @@ impl Builder {
         self.options.warn_of_slow_lines();
         self.store.open().await?;
         let employer = Box::new(WorkerSpawner(Arc::new(worker)));
-        let shared =
-            Shared::new(machine, self.store, self.options, self.observer, employer, self.seed);
-        let shared = Arc::new(shared);
-        let hub = Hub { shared };
+        let Builder { store, options, observer, seed, clock: time, .. } = self;
+        let shared = Shared::new(machine, store, options, observer, employer, seed, time);
+        let hub = Hub { shared: Arc::new(shared) };
         hub.shared.tasks.spawn(recover(Arc::clone(&hub.shared)));
         tokio::spawn(Shared::guard(Arc::downgrade(&hub.shared)));
         tokio::spawn(clock(Arc::downgrade(&hub.shared), hub.shared.registry.sooner()));

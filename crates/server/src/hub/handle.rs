@@ -72,7 +72,7 @@ impl Hub {
 
     /// Commands to a session that do not come over a link.
     pub fn session<'a>(&'a self, id: &'a SessionId) -> SessionHandle<'a> {
-        SessionHandle { hub: self, id }
+        SessionHandle { hub: self, id, by: None }
     }
 
     /// Forgets a session and its log. Its worker is aborted, its connections are closed. It is no error if
@@ -82,17 +82,6 @@ impl Hub {
     /// The store does not do it, and nothing has changed.
     pub async fn forget(&self, session: &SessionId) -> Result<(), CommandError> {
         self.command(session, SpawnMode::Load, |reply| Command::Forget { reply }).await.map(drop)
-    }
-
-    /// Ends a session, and forgets it and its log. Its worker closes out first, so this may take as long as a turn's
-    /// interrupt and the closeout together; its connections are closed then. A prompt that comes meanwhile goes with the
-    /// session. It goes on if the future is dropped. If the process ends meanwhile, the session may be there still, and
-    /// has ended.
-    ///
-    /// # Errors
-    /// [`CommandError::NotFound`] if there is none; or it could not be committed, and the session is there still.
-    pub async fn delete(&self, session: &SessionId) -> Result<(), CommandError> {
-        self.command(session, SpawnMode::Load, |reply| Command::Delete { reply }).await.map(drop)
     }
 
     /// The principal that [created](Hub::create_for) a session; `None` if it was created for none, or if there is no such
@@ -283,9 +272,17 @@ impl Author<'_> {
 pub struct SessionHandle<'a> {
     hub: &'a Hub,
     id: &'a SessionId,
+    by: Option<&'a str>,
 }
 
-impl SessionHandle<'_> {
+impl<'a> SessionHandle<'a> {
+    /// In the name of this principal: the entries that an interrupt, a stop or a delete causes say so. Without it they
+    /// name nobody. (A prompt and an answer name their [author](Author).)
+    #[must_use]
+    pub fn by(self, principal: &'a str) -> SessionHandle<'a> {
+        SessionHandle { by: Some(principal), ..self }
+    }
+
     /// Prompts. `n` counts from 1 for each client of each principal: the same prompt, sent again, has the same number,
     /// and runs once.
     ///
@@ -324,7 +321,8 @@ impl SessionHandle<'_> {
     /// # Errors
     /// It could not be committed, and nothing has changed.
     pub async fn interrupt(self, turn: Seq) -> Result<Outcome, CommandError> {
-        self.command(|reply| Command::Interrupt { turn, reply }).await.map(Outcome::from)
+        let by = self.by.map(Arc::from);
+        self.command(|reply| Command::Interrupt { by, turn, reply }).await.map(Outcome::from)
     }
 
     /// Ends the session. Without an incarnation it is the one that is there when the command arrives.
@@ -332,7 +330,20 @@ impl SessionHandle<'_> {
     /// # Errors
     /// It could not be committed, and nothing has changed.
     pub async fn stop(self, incarnation: Option<Incarnation>) -> Result<Outcome, CommandError> {
-        self.command(|reply| Command::Stop { incarnation, reply }).await.map(Outcome::from)
+        let by = self.by.map(Arc::from);
+        self.command(|reply| Command::Stop { by, incarnation, reply }).await.map(Outcome::from)
+    }
+
+    /// Ends the session, and forgets it and its log. Its worker closes out first, so this may take as long as a turn's
+    /// interrupt and the closeout together; its connections are closed then. A prompt that comes meanwhile goes with the
+    /// session. It goes on if the future is dropped. If the process ends meanwhile, the session may be there still, and
+    /// has ended.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] if there is none; or it could not be committed, and the session is there still.
+    pub async fn delete(self) -> Result<(), CommandError> {
+        let by = self.by.map(Arc::from);
+        self.command(|reply| Command::Delete { by, reply }).await.map(drop)
     }
 
     /// A suspend notice that does not come over its connection, which may be gone already. A notice about a connection

@@ -17,6 +17,8 @@ use outlive::session::Session;
 pub(super) struct Hibernated {
     pub(super) session: Session,
     pub(super) version: Version,
+    /// When its last entry was committed, if that is known.
+    pub(super) last_at: Option<u64>,
     pub(super) timer: Option<(Timer, Instant, Generation)>,
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::store::{Cause, SessionId, Store, StoreError};
 use outlive::ids::Seq;
-use outlive::wire::Entry;
+use outlive::wire::{Entry, Line};
 
 /// What is retained of a session's log: prompts, outputs, ends of turns.
 #[derive(Clone)]
@@ -19,6 +19,26 @@ pub struct History {
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("History").field(&self.session).finish()
+    }
+}
+
+/// An entry of the log that is retained.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HistoryEntry {
+    /// Its place.
+    pub seq: Seq,
+    /// When it was committed, in milliseconds since the Unix epoch; never before the entry that precedes it. 0 in a log
+    /// of before times were kept.
+    pub at: u64,
+    /// What it says.
+    pub entry: Entry,
+}
+
+impl HistoryEntry {
+    fn of((seq, line): (Seq, Bytes)) -> Result<HistoryEntry, StoreError> {
+        let Line { at, entry } = parse(&line)?;
+        Ok(HistoryEntry { seq, at, entry })
     }
 }
 
@@ -39,7 +59,7 @@ impl History {
         Ok(stored.map_or(Seq(0), |stored| stored.snapshot.log.base))
     }
 
-    /// All that is retained, in order, each entry with its place. A long log takes its time: a worker that keeps in
+    /// All that is retained, in order. A long log takes its time: a worker that keeps in
     /// its [`Run`](crate::hub::Worker::Run) what it remembers reads it once.
     ///
     /// Not the whole conversation if the log was trimmed: see [`base`](History::base). And more than what is over:
@@ -50,19 +70,19 @@ impl History {
     /// use std::collections::BTreeMap;
     ///
     /// use outlive::TurnOutcome;
-    /// use outlive_server::hub::{Failure, History};
+    /// use outlive_server::hub::{Failure, History, HistoryEntry};
     /// use outlive::wire::Entry;
     ///
     /// /// Each prompt that was answered, with its answer.
     /// async fn conversation(history: &History) -> Result<Vec<(String, String)>, Failure> {
     ///     let (mut open, mut answered) = (BTreeMap::new(), Vec::new());
-    ///     for (seq, said) in history.entries().await? {
-    ///         match said {
+    ///     for HistoryEntry { seq, entry, .. } in history.entries().await? {
+    ///         match entry {
     ///             // Read only if it was answered: a body that is no text must fail its own turn alone.
-    ///             Entry::Prompt { .. } => _ = open.insert(seq, (said, String::new())),
+    ///             Entry::Prompt { .. } => _ = open.insert(seq, (entry, String::new())),
     ///             Entry::Output { turn: Some(turn), .. } => {
     ///                 if let Some((_, answer)) = open.get_mut(&turn) {
-    ///                     answer.push_str(&said.deserialize::<String>()?);
+    ///                     answer.push_str(&entry.deserialize::<String>()?);
     ///                 }
     ///             }
     ///             Entry::TurnEnd { turn, outcome: TurnOutcome::Completed, .. } => {
@@ -104,13 +124,13 @@ impl History {
     ///
     /// # Errors
     /// The store does not answer, or holds what is no entry.
-    pub async fn entries(&self) -> Result<Vec<(Seq, Entry)>, StoreError> {
+    pub async fn entries(&self) -> Result<Vec<HistoryEntry>, StoreError> {
         let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
         let lines = self.lines(stored.snapshot.log.base.next(), stored.snapshot.log.head).await?;
-        lines.into_iter().map(|(seq, line)| Ok((seq, parse(&line)?))).collect()
+        lines.into_iter().map(HistoryEntry::of).collect()
     }
 
-    /// The newest entries, in order, each with its place: at most so many, and at most so many bytes of them as they
+    /// The newest entries, in order: at most so many, and at most so many bytes of them as they
     /// are stored. It reads little more than it returns, however long the log is. The conversation is whole if the
     /// first one is the entry 1.
     ///
@@ -120,7 +140,7 @@ impl History {
         &self,
         entries: usize,
         bytes: usize,
-    ) -> Result<Vec<(Seq, Entry)>, StoreError> {
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
         let mut base = None;
         loop {
             let Some(stored) = self.store.load(&self.session).await? else { return Ok(Vec::new()) };
@@ -132,7 +152,7 @@ impl History {
                 }
                 Err(why) => return Err(why),
                 Ok(lines) => {
-                    return lines.into_iter().map(|(seq, line)| Ok((seq, parse(&line)?))).collect();
+                    return lines.into_iter().map(HistoryEntry::of).collect();
                 }
             }
         }
@@ -182,16 +202,29 @@ impl History {
     }
 }
 
-/// The entry at a place.
-pub(super) async fn entry(
+/// The line at a place.
+pub(super) async fn line(
     store: &dyn Store,
     session: &SessionId,
     seq: Seq,
-) -> Result<Entry, StoreError> {
+) -> Result<Line, StoreError> {
     let lines = store.read(session, seq, seq, usize::MAX).await?;
     lines.first().ok_or(StoreError::Trimmed).and_then(|line| parse(line))
 }
 
-fn parse(line: &[u8]) -> Result<Entry, StoreError> {
+/// When the entry at a place was committed; 0 if that cannot be known.
+pub(super) async fn time(
+    store: &dyn Store,
+    session: &SessionId,
+    seq: Seq,
+) -> Result<u64, StoreError> {
+    match line(store, session, seq).await {
+        Ok(line) => Ok(line.at),
+        Err(StoreError::Trimmed | StoreError::Corrupt(_)) => Ok(0),
+        Err(why) => Err(why),
+    }
+}
+
+fn parse(line: &[u8]) -> Result<Line, StoreError> {
     serde_json::from_slice(line).map_err(|why| StoreError::Corrupt(Cause::from_error(why)))
 }

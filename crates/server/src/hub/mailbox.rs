@@ -21,13 +21,20 @@ use outlive::{session, wire};
 pub(super) struct Who {
     pub(super) id: ClientId,
     pub(super) principal: PrincipalId,
-    pub(super) name: Arc<str>,
+    /// The client's own name for itself.
+    pub(super) client: Arc<str>,
+    /// The principal's name.
+    pub(super) by: Arc<str>,
 }
 
 impl Who {
     pub(super) fn new(principal: &str, client: &str) -> Who {
-        let (id, principal) = (client_id(principal, client), principal_id(principal));
-        Who { id, principal, name: client.into() }
+        Who {
+            id: client_id(principal, client),
+            principal: principal_id(principal),
+            client: client.into(),
+            by: principal.into(),
+        }
     }
 }
 
@@ -47,11 +54,14 @@ pub(super) enum Command {
         reply: Reply,
     },
     Interrupt {
+        /// The principal, if one asks.
+        by: Option<Arc<str>>,
         turn: Seq,
         reply: Reply,
     },
     /// None: the incarnation that is there when the command arrives.
     Stop {
+        by: Option<Arc<str>>,
         incarnation: Option<Incarnation>,
         reply: Reply,
     },
@@ -64,6 +74,7 @@ pub(super) enum Command {
     },
     /// To have it stopped, and forgotten when it has ended.
     Delete {
+        by: Option<Arc<str>>,
         reply: Reply,
     },
 }

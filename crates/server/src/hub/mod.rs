@@ -82,7 +82,7 @@ pub use body::Body;
 pub(crate) use body::{client_id, client_name};
 pub use builder::{BuildError, Builder};
 pub use handle::{Author, Drain, Hub, SessionHandle};
-pub use history::History;
+pub use history::{History, HistoryEntry};
 pub use link::{Entries, Frame, Hello, Link, Role};
 pub use mailbox::{Accepted, CommandError, Outcome};
 pub use observe::{NoopObserver, Observer};

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     observer: Arc<dyn Observer>,
     connections: AtomicU64,
     seed: Option<AtomicU64>,
+    time: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl core::fmt::Debug for Shared {
@@ -74,6 +76,7 @@ impl Shared {
         observer: Arc<dyn Observer>,
         employer: Box<dyn SpawnWorker>,
         seed: Option<u64>,
+        time: Box<dyn Fn() -> SystemTime + Send + Sync>,
     ) -> Shared {
         let mut shared = Shared {
             machine,
@@ -95,6 +98,7 @@ impl Shared {
             observer,
             connections: AtomicU64::new(0),
             seed: seed.map(AtomicU64::new),
+            time,
         };
         // Fences of a process before are not used again.
         shared.connections = AtomicU64::new(shared.random() >> 12);
@@ -113,6 +117,12 @@ impl Shared {
             // A system without randomness cannot name sessions.
             None => getrandom::u64().expect("the system has random numbers"),
         }
+    }
+
+    /// The time, in milliseconds since the Unix epoch.
+    pub(super) fn now(&self) -> u64 {
+        let since = (self.time)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn next_connection(&self) -> ConnectionId {

@@ -14,7 +14,7 @@ use super::ask::{AnsweredAsk, AskAnswer, TurnError};
 use super::body::Body;
 use super::history::History;
 use super::output_sender::OutputSender;
-use super::worker_message::WorkerEvent;
+use super::worker_message::{TurnContent, WorkerEvent};
 use crate::store::SessionId;
 use outlive::ids::{Incarnation, Seq};
 
@@ -203,9 +203,7 @@ impl LeftAsks {
 pub struct Turn {
     pub(super) context: WorkerContext,
     pub(super) id: Seq,
-    pub(super) client: Arc<str>,
-    pub(super) prompt: Body,
-    pub(super) answers: Option<AnsweredAsk>,
+    pub(super) content: TurnContent,
     pub(super) token: CancellationToken,
     pub(super) output: Arc<OutputSender>,
     pub(super) emitted: Arc<AtomicU64>,
@@ -230,19 +228,31 @@ impl Turn {
 
     /// The client that prompted, or answered, by the name that it gave itself: it is no proof of who that is.
     pub fn client(&self) -> &str {
-        &self.client
+        &self.content.client
+    }
+
+    /// The principal that was authorised to prompt, or to answer; none if a log of before principals were kept does not
+    /// say.
+    pub fn by(&self) -> Option<&str> {
+        self.content.by.as_deref()
+    }
+
+    /// When the prompt, or the answer, was committed: milliseconds since the Unix epoch, by the clock of the server that
+    /// took it.
+    pub fn at(&self) -> u64 {
+        self.content.at
     }
 
     /// The prompt: `turn.prompt().deserialize::<String>()?` is its text. In a turn that goes on with an answer, the
     /// answer: see [`answers`](Turn::answers).
     pub fn prompt(&self) -> &Body {
-        &self.prompt
+        &self.content.body
     }
 
     /// The question that [`prompt`](Turn::prompt) is the answer to, in a turn that goes on where another one
     /// [left an ask](Turn::leave_ask); none in a turn that a prompt began.
     pub fn answers(&self) -> Option<&AnsweredAsk> {
-        self.answers.as_ref()
+        self.content.answers.as_ref()
     }
 
     /// The log so far. It also has this turn's prompt, and those that wait behind it: see [`History::entries`].

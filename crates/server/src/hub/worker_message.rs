@@ -58,10 +58,14 @@ pub(super) struct DispatchedTurn {
 }
 
 /// What begins a turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TurnContent {
-    /// Who prompted, or answered.
+    /// Which client prompted, or answered.
     pub(super) client: Arc<str>,
+    /// For which principal; none in a log of before this was kept.
+    pub(super) by: Option<Arc<str>>,
+    /// When that was committed.
+    pub(super) at: u64,
     /// The prompt, or the answer.
     pub(super) body: Body,
     /// The ask that it answers, if it does.

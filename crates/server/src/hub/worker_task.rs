@@ -20,9 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::output_sender::OutputSender;
 use super::queue::{Receiver, Sender};
 use super::worker::{CloseoutContext, Failure, LeftAsks, Turn, Worker, WorkerContext};
-use super::worker_message::{
-    DispatchedTurn, TurnContent, WorkerCommand, WorkerEvent, WorkerMessage,
-};
+use super::worker_message::{DispatchedTurn, WorkerCommand, WorkerEvent, WorkerMessage};
 use outlive::ids::{Incarnation, Seq};
 use outlive::session::WorkerOutcome;
 
@@ -196,10 +194,10 @@ async fn answer<W: Worker>(
     let emitted = Arc::new(AtomicU64::new(0));
     let left = LeftAsks::default();
     let answering = guarded(async {
-        let TurnContent { client, body: prompt, answers } = content?;
+        let brings = content?;
         let (context, output) = (inputs.context.clone(), Arc::clone(&inputs.output));
         let (token, emitted, left) = (token.clone(), Arc::clone(&emitted), left.clone());
-        let turn = Turn { context, id, client, prompt, answers, token, output, emitted, left };
+        let turn = Turn { context, id, content: brings, token, output, emitted, left };
         worker.answer(run, turn).await
     });
     tokio::pin!(answering);

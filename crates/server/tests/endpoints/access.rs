@@ -344,3 +344,59 @@ async fn a_route_of_ones_own_is_authorised_as_the_endpoints_are() {
         assert!(told.body.contains(said), "{}", told.body);
     }
 }
+
+/// The token's own name is the principal.
+fn by_token(request: &AuthRequest<'_>) -> Result<Grant, AuthError> {
+    let token = request.token().ok_or(AuthError::MissingCredentials)?;
+    Ok(Grant::new(token, Role::Admin))
+}
+
+/// Signed in as one user, one could allow something under the name of another, and log and worker both said so.
+#[tokio::test]
+async fn what_is_done_is_done_by_whom_the_server_authorised_whatever_name_is_typed() {
+    let hub = Hub::builder().build(Words).await.unwrap();
+    let session = format!("/sessions/{}", hub.create().await.unwrap());
+    let server = Server::of(hub.clone(), endpoints(hub).authorize(by_token)).await;
+    let (mut socket, _) = server.dial(&session, &[("authorization", "Bearer carl")]).await.unwrap();
+    socket.say(&json!({ "t": "attach", "client": "ann" })).await;
+    let ann = [("authorization", "Bearer ann")];
+    let post = async |path: &str, body: serde_json::Value| {
+        let path = format!("{session}/{path}");
+        let told = server.request("POST", &path, &ann, &body.to_string()).await;
+        assert_eq!(told.status, 202, "{told:?}");
+    };
+    post("prompts", json!({ "client": "carl", "n": 1, "d": "ask" })).await;
+    let mut frames = socket.until(|frame| frame["entry"] == "ask").await;
+    post("asks/2", json!({ "client": "carl", "d": "yes" })).await;
+    frames.extend(socket.until(|frame| frame["entry"] == "turn_end").await);
+    socket.prompt(1, "ask").await;
+    frames.extend(socket.until(|frame| frame["entry"] == "ask").await);
+    socket.say(&json!({ "t": "answer", "ask": 7, "d": "yes" })).await;
+    frames.extend(socket.until(|frame| frame["entry"] == "turn_end").await);
+    for n in [2, 3] {
+        socket.prompt(n, "hold").await;
+        let running = socket.until(|frame| frame["d"] == "holding").await;
+        let turn = running.last().unwrap()["turn"].clone();
+        if n == 2 {
+            post("interrupt", json!({ "turn": turn })).await;
+        } else {
+            socket.say(&json!({ "t": "interrupt", "turn": turn })).await;
+        }
+        frames.extend(running);
+        frames.extend(socket.until(|frame| frame["entry"] == "turn_end").await);
+    }
+    post("stop", json!({})).await;
+    frames.extend(socket.until(|frame| frame["entry"] == "end").await);
+    socket.prompt(4, "one").await;
+    frames.extend(socket.until(|frame| frame["entry"] == "turn_end").await);
+    socket.say(&json!({ "t": "stop", "incarnation": 2 })).await;
+    frames.extend(socket.until(|frame| frame["entry"] == "closing").await);
+    let caused = ["prompt", "answer", "turn_end", "closing"];
+    let caused = |frame: &&serde_json::Value| {
+        caused.iter().any(|kind| frame["entry"] == *kind) && frame["outcome"] != "completed"
+    };
+    let by: Vec<&str> = frames.iter().filter(caused).map(|it| it["by"].as_str().unwrap()).collect();
+    let right =
+        ["ann", "ann", "carl", "carl", "carl", "ann", "carl", "carl", "ann", "carl", "carl"];
+    assert_eq!(by, right, "{frames:#?}");
+}

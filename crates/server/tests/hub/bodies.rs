@@ -2,8 +2,10 @@
 
 use outlive::Limits;
 use outlive::ids::Seq;
+use outlive::wire::Line;
 use outlive_server::hub::{
-    Accepted, Author, CommandError, Failure, Hub, HubOptions, Turn, Worker, WorkerContext,
+    Accepted, Author, CommandError, Failure, HistoryEntry, Hub, HubOptions, Turn, Worker,
+    WorkerContext,
 };
 use outlive_server::store::Store as _;
 use serde_json::value::RawValue;
@@ -55,8 +57,8 @@ async fn null_is_a_prompt_an_output_a_question_and_an_answer_and_the_session_goe
         turn = seq;
     }
     let last: Vec<_> = hub.history(&session).entries().await.unwrap();
-    let last = last.iter().filter(|(seq, _)| *seq >= turn);
-    let last: Vec<_> = last.map(|(_, said)| serde_json::to_value(said).unwrap()).collect();
+    let last = last.iter().filter(|said| said.seq >= turn);
+    let last: Vec<_> = last.map(|said| serde_json::to_value(&said.entry).unwrap()).collect();
     let kinds: Vec<_> = last.iter().map(|said| said["entry"].as_str().unwrap()).collect();
     assert_eq!(
         kinds,
@@ -79,7 +81,7 @@ async fn a_history_says_where_it_begins() {
     assert_eq!(history.base().await, Ok(Seq(0)), "four entries are retained");
     stage.prompt(&session, 2, &Scene::Say(3)).await.unwrap();
     settle().await;
-    let places: Vec<_> = history.entries().await.unwrap().iter().map(|(seq, _)| seq.0).collect();
+    let places: Vec<_> = history.entries().await.unwrap().iter().map(|said| said.seq.0).collect();
     assert_eq!((history.base().await, places), (Ok(Seq(5)), vec![6, 7, 8, 9]));
     stage.hub.forget(&session).await.unwrap();
     assert_eq!(history.base().await, Ok(Seq(0)), "there is no such session");
@@ -94,7 +96,7 @@ async fn the_newest_entries_are_read_back_from_the_head_within_bounds() {
     let history = stage.hub.history(&session);
     let places = async |entries, bytes| {
         let latest = history.latest(entries, bytes).await.unwrap();
-        latest.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>()
+        latest.iter().map(|said| said.seq.0).collect::<Vec<_>>()
     };
     assert_eq!(places(10, 10_000).await, [0; 0], "nothing is said yet");
     stage.prompt(&session, 1, &Scene::Say(600)).await.unwrap();
@@ -104,8 +106,8 @@ async fn the_newest_entries_are_read_back_from_the_head_within_bounds() {
     assert_eq!(places(602, usize::MAX).await, all);
     assert_eq!(places(300, usize::MAX).await, all[302..]);
     assert_eq!(places(0, usize::MAX).await, [0; 0]);
-    let last = history.entries().await.unwrap().pop().unwrap().1;
-    let size = serde_json::to_vec(&last).unwrap().len();
+    let HistoryEntry { at, entry, .. } = history.entries().await.unwrap().pop().unwrap();
+    let size = serde_json::to_vec(&Line { at, entry }).unwrap().len();
     assert_eq!(places(usize::MAX, size).await, [602]);
     assert_eq!(places(usize::MAX, size - 1).await, [0; 0]);
     // One block is enough: the second read would fail.

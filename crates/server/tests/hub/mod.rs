@@ -14,4 +14,5 @@ mod simulation;
 mod store;
 mod viewers;
 mod waiting;
+mod who;
 mod workers;

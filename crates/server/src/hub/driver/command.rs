@@ -1,5 +1,7 @@
 //! Commands: through the routing table, then to the session; and the answer to the sender that waits for it.
 
+use std::sync::Arc;
+
 use super::super::mailbox::{Arrival, Command, CommandError, Handled, LinkCommand, Reply};
 use super::encode::Payload;
 use super::{Deleting, Driver, Viewer, effects, turn_back};
@@ -64,15 +66,15 @@ impl Driver {
                 }
                 answer(reply, fed);
             }
-            Command::Interrupt { turn, reply } => {
-                self.control(Event::Interrupt { turn }, reply).await;
+            Command::Interrupt { by, turn, reply } => {
+                self.control(Event::Interrupt { turn }, by, reply).await;
             }
-            Command::Stop { incarnation, reply } => {
+            Command::Stop { by, incarnation, reply } => {
                 let current = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
                 let incarnation = incarnation.unwrap_or(current);
-                self.control(Event::Stop { incarnation }, reply).await;
+                self.control(Event::Stop { incarnation }, by, reply).await;
             }
-            Command::Delete { reply } => self.delete(reply).await,
+            Command::Delete { by, reply } => self.delete(by, reply).await,
             Command::Visit { reply } | Command::Forget { reply } => {
                 answer(reply, Ok(Handled::Taken));
             }
@@ -80,8 +82,8 @@ impl Driver {
     }
 
     /// Feeds a command whose effect is in the log: a connection hears only that it had none.
-    async fn control(&mut self, event: Event, reply: Reply) {
-        let fed = self.feed(event, Payload::None, None).await;
+    async fn control(&mut self, event: Event, by: Option<Arc<str>>, reply: Reply) {
+        let fed = self.feed(event, Payload::By(by), None).await;
         if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
             self.tell(*to, complaint(why));
         }
@@ -89,9 +91,9 @@ impl Driver {
     }
 
     /// Stops the session, and forgets it when its incarnation has ended.
-    async fn delete(&mut self, reply: Reply) {
+    async fn delete(&mut self, by: Option<Arc<str>>, reply: Reply) {
         let incarnation = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
-        if let Err(why) = self.feed(Event::Stop { incarnation }, Payload::None, None).await {
+        if let Err(why) = self.feed(Event::Stop { incarnation }, Payload::By(by), None).await {
             return answer(reply, Err(why));
         }
         let begin = || Box::new(Deleting { incarnation, replies: Vec::new() });
@@ -144,7 +146,7 @@ impl Driver {
             Command::Interrupt { reply, .. }
             | Command::Stop { reply, .. }
             | Command::Visit { reply }
-            | Command::Delete { reply }
+            | Command::Delete { reply, .. }
             | Command::Forget { reply } => (reply, complaint(&why)),
         };
         if let Reply::Link(connection) = reply {

@@ -1,5 +1,7 @@
 //! Effects become I/O, in order. One whose connection or worker is gone is dropped: that news is on its way.
 
+use std::sync::Arc;
+
 use tokio::time::{Duration, Instant};
 
 use super::super::ask::AskAnswer;
@@ -38,8 +40,13 @@ impl Driver {
                     self.order(WorkerCommand::Turn(turn));
                 }
             }
-            Effect::Interrupt { turn, .. } => self.order(WorkerCommand::Interrupt(turn)),
-            Effect::Deliver { ask, .. } => self.deliver(ask, payload),
+            Effect::Interrupt { turn, .. } => {
+                if let Payload::By(Some(by)) = payload {
+                    self.interrupted = Some(Box::new((turn, Arc::clone(by))));
+                }
+                self.order(WorkerCommand::Interrupt(turn));
+            }
+            Effect::Deliver { ask, .. } => self.deliver(ask, payload, committed.at),
             Effect::Accepted { n, seq, again, .. } => {
                 if let (Some(session), Some(connection)) = (&self.session, via) {
                     let incarnation = session.stop_target();
@@ -83,12 +90,13 @@ impl Driver {
         }
     }
 
-    fn deliver(&mut self, ask: Seq, payload: &mut Payload) {
+    fn deliver(&mut self, ask: Seq, payload: &mut Payload, at: u64) {
         let Payload::Body(who, body) = payload else { return };
         if let Some(place) = self.asks.iter().position(|(waits, _)| *waits == ask) {
             let (_, reply) = self.asks.swap_remove(place);
             // A turn that does not wait any more was stopped.
-            _ = reply.send(Ok(AskAnswer { client: who.name.clone(), body: body.clone() }));
+            let (client, by) = (Arc::clone(&who.client), Arc::clone(&who.by));
+            _ = reply.send(Ok(AskAnswer { client, by, at, body: body.clone() }));
         }
     }
 }

@@ -77,6 +77,10 @@ pub(super) struct Driver {
     /// None: the store has no such session, or it is over.
     session: Option<Session>,
     version: Version,
+    /// When the last entry was committed; none: as the store says.
+    last_at: Option<u64>,
+    /// The turn that was interrupted last, and by whom.
+    interrupted: Option<Box<(Seq, Arc<str>)>>,
     /// Why this driver ends, whatever the session is at.
     over: Option<CommandError>,
     /// Who creates the session, until that is committed.
@@ -134,6 +138,8 @@ impl Driver {
             inbox,
             session: None,
             version: Version::NONE,
+            last_at: None,
+            interrupted: None,
             over: None,
             creator: None,
             deleting: None,

@@ -61,12 +61,12 @@ impl Driver {
 
     /// Goes on where the session fell asleep.
     pub(super) fn wake(&mut self, sleeper: Hibernated) {
-        let Hibernated { session, version, timer } = sleeper;
+        let Hibernated { session, version, last_at, timer } = sleeper;
         if let Some((timer, at, generation)) = timer {
             self.timers[timer as usize] = Some((at, generation));
         }
         self.mailbox.reaches(session.log().head);
-        (self.session, self.version) = (Some(session), version);
+        (self.session, self.version, self.last_at) = (Some(session), version, last_at);
     }
 
     /// Lets the session sleep, if it has no worker and waits for one timer at most. Returns whether it does.
@@ -78,8 +78,8 @@ impl Driver {
         let mut armed = Timer::VARIANTS.iter().filter_map(armed);
         let (timer, None) = (armed.next(), armed.next()) else { return false };
         // A clone has no room to spare.
-        let sleeper =
-            || Box::new(Hibernated { session: session.clone(), version: self.version, timer });
+        let (version, last_at) = (self.version, self.last_at);
+        let sleeper = || Box::new(Hibernated { session: session.clone(), version, last_at, timer });
         self.shared.hibernate_if_idle(&self.id, &self.mailbox, &self.inbox, sleeper)
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use outlive::ids::{ConnectionId, Incarnation, Seq};
 use outlive::session::{Effect, EntryMeta, Event, Session, TurnState};
 use outlive::table::Verdict;
-use outlive::wire::Entry;
+use outlive::wire::{Entry, Line};
 use tokio::time::{Duration, Instant};
 
 use super::super::ask::{AnsweredAsk, TurnError};
@@ -20,13 +20,15 @@ use super::super::history;
 use super::super::mailbox::{CommandError, Handled};
 use super::super::recent_frames::frames;
 use super::super::worker_message::{DispatchedTurn, TurnContent};
-use super::encode::{self, Payload};
+use super::encode::{self, Context, Payload};
 use super::{Driver, turn_back};
 use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
 
 /// What a commit has made for the effects that follow it.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
+    /// When its entries were committed.
+    pub(super) at: u64,
     /// The new entries as frames, if a link watches.
     frames: Vec<Bytes>,
     /// The turn that the step dispatches.
@@ -120,8 +122,11 @@ impl Driver {
         let began = Instant::now();
         let outcome = self.commit_step(event, payload).await;
         let (kept, took) = (matches!(outcome, CommitOutcome::Committed(_)), began.elapsed());
-        if kept {
+        if let CommitOutcome::Committed(made) = &outcome {
             self.version = self.version.next();
+            if !self.step.records.is_empty() {
+                self.last_at = Some(made.at);
+            }
         }
         let before = self.session.as_ref().map_or(Seq(0), |session| session.log().head);
         let entries = usize::try_from(self.step.next.log().head.0 - before.0).unwrap_or(usize::MAX);
@@ -130,16 +135,20 @@ impl Driver {
     }
 
     async fn commit_step(&mut self, event: Option<&Event>, payload: &Payload) -> CommitOutcome {
-        let turn = match self.or_shutdown(self.dispatched_turn(payload)).await {
-            Some(Ok(turn)) => turn,
+        let made = async {
+            let at = self.commit_time().await?;
+            Ok::<_, StoreError>((at, self.dispatched_turn(payload, at).await?))
+        };
+        let (at, turn) = match self.or_shutdown(made).await {
+            Some(Ok(made)) => made,
             Some(Err(why)) => return CommitOutcome::Failed(why.to_string()),
             None => return CommitOutcome::ShutDown,
         };
-        let (snapshot, entries) = (self.step.next.snapshot(), self.lines(event, payload));
+        let (snapshot, entries) = (self.step.next.snapshot(), self.lines(at, event, payload));
         let (session, expect) = (self.id.clone(), self.version);
         let principal = self.creator.take();
         let commit = Commit { session, expect, snapshot, entries, principal };
-        let mut made = Committed { frames: Vec::new(), turn };
+        let mut made = Committed { at, frames: Vec::new(), turn };
         if !self.viewers.is_empty() {
             made.frames = frames(commit.snapshot.log.id, commit.first(), &commit.entries);
         }
@@ -148,7 +157,7 @@ impl Driver {
             Some(Err(CommitError::Stale)) => CommitOutcome::Stale,
             Some(Err(CommitError::Failed(why))) => CommitOutcome::Failed(why.to_string()),
             Some(Err(CommitError::Unknown(why))) => {
-                let lines = self.lines(event, payload);
+                let lines = self.lines(at, event, payload);
                 // Rare and large: in a box, or the task of each session would have room for it.
                 Box::pin(self.resolve_unknown_commit(&lines, &why.to_string(), made)).await
             }
@@ -156,11 +165,27 @@ impl Driver {
         }
     }
 
+    /// When the step is committed, if it logs anything: now, and never before the entry that precedes it, whoever
+    /// committed that and whatever the clock said.
+    async fn commit_time(&self) -> Result<u64, StoreError> {
+        if self.step.records.is_empty() {
+            return Ok(0);
+        }
+        let log = self.session.as_ref().map(Session::log).filter(|log| log.head > log.base);
+        let last = match (self.last_at, log) {
+            (Some(last), _) => last,
+            (None, None) => 0,
+            (None, Some(log)) => history::time(&*self.shared.store, &self.id, log.head).await?,
+        };
+        Ok(last.max(self.shared.now()))
+    }
+
     /// The turn that the step dispatches. Once the dispatch is committed its entry may be trimmed, so it is read
     /// before.
     async fn dispatched_turn(
         &self,
         payload: &Payload,
+        at: u64,
     ) -> Result<Option<Box<DispatchedTurn>>, StoreError> {
         let dispatched = |effect: &Effect| {
             if let Effect::Dispatch { turn, .. } = *effect { Some(turn) } else { None }
@@ -171,7 +196,9 @@ impl Driver {
             (Payload::Body(who, body), Some(record)) => {
                 let entry = record.entry;
                 let ask = if let EntryMeta::Answer { ask, .. } = entry { Some(ask) } else { None };
-                self.content(Arc::clone(&who.name), body.clone(), ask).await?
+                let (client, by) = (Arc::clone(&who.client), Some(Arc::clone(&who.by)));
+                self.content(TurnContent { client, by, at, body: body.clone(), answers: None }, ask)
+                    .await?
             }
             (_, _) => self.read_turn(turn).await?,
         };
@@ -180,35 +207,45 @@ impl Driver {
 
     /// What cannot be read now, but perhaps later, is an error; what never can fails the turn.
     async fn read_turn(&self, turn: Seq) -> Result<Result<TurnContent, String>, StoreError> {
-        match history::entry(&*self.shared.store, &self.id, turn).await {
-            Ok(Entry::Prompt { client, d, .. }) => {
-                self.content(client.into(), Body::raw(&d), None).await
+        let Line { at, entry } = match history::line(&*self.shared.store, &self.id, turn).await {
+            Ok(line) => line,
+            Err(why @ (StoreError::Trimmed | StoreError::Corrupt(_))) => {
+                return Ok(Err(why.to_string()));
             }
-            Ok(Entry::Answer { client, d, ask }) => {
-                self.content(client.into(), Body::raw(&d), Some(ask)).await
+            Err(why) => return Err(why),
+        };
+        let (client, by, d, ask) = match entry {
+            Entry::Prompt { client, by, d, .. } => (client, by, d, None),
+            Entry::Answer { client, by, d, ask } => (client, by, d, Some(ask)),
+            Entry::Output { .. }
+            | Entry::Ask { .. }
+            | Entry::Withdrawn { .. }
+            | Entry::TurnEnd { .. }
+            | Entry::Closing { .. }
+            | Entry::End { .. } => {
+                return Ok(Err(format!("the log has neither a prompt nor an answer at {turn}")));
             }
-            Ok(_) => Ok(Err(format!("the log has neither a prompt nor an answer at {turn}"))),
-            Err(why @ (StoreError::Trimmed | StoreError::Corrupt(_))) => Ok(Err(why.to_string())),
-            Err(why) => Err(why),
-        }
+        };
+        let (client, by, body) = (client.into(), by.map(Arc::from), Body::raw(&d));
+        self.content(TurnContent { client, by, at, body, answers: None }, ask).await
     }
 
-    /// What a prompt or an answer brings, with the question, if it is still there.
+    /// What a prompt or an answer brings, with the question that it answers, if that is still there.
     async fn content(
         &self,
-        client: Arc<str>,
-        body: Body,
+        brings: TurnContent,
         ask: Option<Seq>,
     ) -> Result<Result<TurnContent, String>, StoreError> {
-        let Some(ask) = ask else { return Ok(Ok(TurnContent { client, body, answers: None })) };
-        let question = match history::entry(&*self.shared.store, &self.id, ask).await {
+        let Some(ask) = ask else { return Ok(Ok(brings)) };
+        let asked = history::line(&*self.shared.store, &self.id, ask).await;
+        let question = match asked.map(|line| line.entry) {
             Ok(Entry::Ask { d, .. }) => Some(Body::raw(&d)),
             Err(StoreError::Trimmed) => None,
             Ok(_) => return Ok(Err(format!("the log has no ask at {ask}"))),
             Err(why @ StoreError::Corrupt(_)) => return Ok(Err(why.to_string())),
             Err(why) => return Err(why),
         };
-        Ok(Ok(TurnContent { client, body, answers: Some(AnsweredAsk { ask, question }) }))
+        Ok(Ok(TurnContent { answers: Some(AnsweredAsk { ask, question }), ..brings }))
     }
 
     /// After a commit whose result is unknown: reads the record until the store answers, and finds out which of the
@@ -273,9 +310,10 @@ impl Driver {
     }
 
     /// The lines of the step's records.
-    fn lines(&self, event: Option<&Event>, payload: &Payload) -> Vec<Bytes> {
+    fn lines(&self, at: u64, event: Option<&Event>, payload: &Payload) -> Vec<Bytes> {
         let incarnation = self.session.as_ref().map_or(Incarnation(1), Session::incarnation);
-        encode::lines(&self.step, incarnation, event, payload)
+        let interrupted = self.interrupted.as_deref();
+        encode::lines(&self.step, Context { at, incarnation, interrupted }, event, payload)
     }
 
     /// The step is durable: its session becomes the current one, and its effects are performed in order.

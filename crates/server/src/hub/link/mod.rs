@@ -237,13 +237,17 @@ impl Link {
                 }
             }
             ToServer::Interrupt { turn } => match self.asks(Trigger::Control, Role::Prompt) {
-                Some((_, reply)) => self.command(Command::Interrupt { turn, reply }).await,
+                Some((Who { by, .. }, reply)) => {
+                    self.command(Command::Interrupt { by: Some(by), turn, reply }).await;
+                }
                 None => self.forbidden(),
             },
             ToServer::Stop { incarnation } => {
                 let incarnation = Some(incarnation);
                 match self.asks(Trigger::Control, Role::Admin) {
-                    Some((_, reply)) => self.command(Command::Stop { incarnation, reply }).await,
+                    Some((Who { by, .. }, reply)) => {
+                        self.command(Command::Stop { by: Some(by), incarnation, reply }).await;
+                    }
                     None => self.forbidden(),
                 }
             }

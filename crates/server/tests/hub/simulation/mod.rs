@@ -11,9 +11,9 @@ mod rng;
 mod truth;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use outlive::Limits;
 use outlive_server::hub::{Drain, Hub, HubOptions};
@@ -70,7 +70,8 @@ impl World {
         self.stores.lock().unwrap().push(store.clone());
         let laborer = Laborer::new(Arc::clone(&self.ledger), rng.fork(), self.watch.clone());
         let hub = Hub::builder().store(store).limits(self.limits).options(self.options.clone());
-        let hub = hub.observer(watch).seed(rng.next()).build(laborer).await.unwrap();
+        let hub = hub.observer(watch).seed(rng.next()).clock(crazy_clock());
+        let hub = hub.build(laborer).await.unwrap();
         *self.hub.lock().unwrap() = Some(hub.clone());
         hub
     }
@@ -94,6 +95,15 @@ impl World {
             }
         }
         panic!("no session can be created");
+    }
+}
+
+/// Runs forwards and backwards, the same in each play.
+fn crazy_clock() -> impl Fn() -> SystemTime + Send + Sync {
+    let calls = AtomicU64::new(0);
+    move || {
+        let calls = calls.fetch_add(1, Ordering::Relaxed);
+        UNIX_EPOCH + Duration::from_millis(calls * 7_919 % 1_000)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use outlive::EndReason::{self, StartFailed, StartTimeout, TurnTimeout};
 use outlive::ids::Seq;
 use outlive::log::{LogId, ResumeFrom};
-use outlive::wire::Entry;
+use outlive::wire::{Entry, Line};
 use outlive::{State, TurnOutcome};
 use outlive_server::hub::{Hub, Role};
 use outlive_server::store::{SessionId, Store as _};
@@ -40,8 +40,12 @@ pub(super) fn judge(world: &World, clients: &[client::Shared]) -> Vec<String> {
     let sessions = world.sessions.lock().unwrap().clone();
     for session in &sessions {
         let log = world.truth.of(session);
-        let said: Vec<Entry> =
+        let lines: Vec<Line> =
             log.iter().map(|line| serde_json::from_slice(line).unwrap()).collect();
+        if !lines.is_sorted_by_key(|line| line.at) {
+            wrong.push(format!("{session}: time runs backwards"));
+        }
+        let said: Vec<Entry> = lines.into_iter().map(|line| line.entry).collect();
         let turns = turns(session, &said, &mut wrong);
         judge_turns(world, &turns, &mut wrong);
         for me in clients.iter().map(|me| me.lock().unwrap()).filter(|me| me.session == *session) {
@@ -66,7 +70,7 @@ fn turns(
     let (mut asks, mut standing) = (BTreeMap::new(), BTreeSet::new());
     for (said, seq) in log.iter().zip(1_u64..) {
         match said {
-            Entry::Prompt { client, n, d } => {
+            Entry::Prompt { client, n, d, .. } => {
                 let task = serde_json::from_str(d.get()).unwrap();
                 turns.insert(seq, (client.clone(), n.get(), Told::new(task)));
             }
@@ -95,7 +99,7 @@ fn turns(
                     wrong.push(format!("ask {ask} was settled twice, or never asked"));
                 }
             }
-            Entry::TurnEnd { turn, outcome, error } => match turns.get_mut(&turn.0) {
+            Entry::TurnEnd { turn, outcome, error, .. } => match turns.get_mut(&turn.0) {
                 Some((.., told)) => {
                     told.ends.push(*outcome);
                     let end = end_behind(log, seq);
