@@ -13,6 +13,8 @@ pub enum Action {
     Dial {
         /// Who.
         client: usize,
+        /// To which node.
+        node: usize,
         /// Whether the cursor it shows is made up.
         forged: bool,
     },
@@ -132,9 +134,12 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::Dial { client, forged: false } => write!(f, "client {client} connects"),
-            Action::Dial { client, forged: true } => {
-                write!(f, "client {client} connects with a made-up cursor")
+            Action::Dial { client, node, forged } => {
+                write!(f, "client {client} connects")?;
+                if *node > 0 {
+                    write!(f, " to node {node}")?;
+                }
+                f.write_str(if *forged { " with a made-up cursor" } else { "" })
             }
             Action::Hear(link) => write!(f, "the server hears connection {link}"),
             Action::Unavailable(link) => {

@@ -168,7 +168,14 @@ pub const RACES: &[Race] = &[
         title: "An owner that was replaced goes on",
         fault: Fault::Driver(Bug::CommitWithoutFence),
         scope: &scopes::TAKEOVERS,
-        law: Law::NoPromptRunsTwice,
+        law: Law::AcceptedIsKept,
+    },
+    Race {
+        id: "R13",
+        title: "An owner that was replaced says welcome",
+        fault: Fault::Driver(Bug::AnswerUnconfirmed),
+        scope: &scopes::REPLACED,
+        law: Law::ACursorNeverGoesBack,
     },
 ];
 

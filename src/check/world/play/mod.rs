@@ -44,7 +44,7 @@ impl<'a> Transition<'a> {
     /// Plays the action; none if it is not possible.
     pub(super) fn play(mut self, action: &Action) -> Option<(WorldState, StepTrace)> {
         match *action {
-            Action::Dial { client, forged } => self.dial(client, forged),
+            Action::Dial { client, node, forged } => self.dial(client, node, forged),
             Action::Hear(link) => self.hear(link)?,
             Action::Unavailable(link) => self.unavailable(link)?,
             Action::Receive(link) => self.receive(link)?,

@@ -88,6 +88,7 @@ pub const DEFAULT: &[Scope] = &[
     HOSTILE,
     HANDSHAKES,
     TAKEOVERS,
+    REPLACED,
     DRAINS,
     PAGES,
     EVERYTHING,
@@ -109,7 +110,8 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("crowded", 265_682, 1_052_392),
     ("hostile", 45_790, 162_002),
     ("handshakes", 9_743, 73_902),
-    ("takeovers", 427_839, 2_278_264),
+    ("takeovers", 424_848, 2_310_108),
+    ("replaced", 44_187, 155_519),
     ("drains", 314_955, 1_436_569),
     ("pages", 248_274, 1_032_381),
     ("everything", 2_225_168, 10_172_960),
@@ -305,6 +307,18 @@ pub const TAKEOVERS: Scope = Scope {
     nodes: 2,
     prompts: &[2],
     budget: Budget { dials: 3, outputs: 0, takeovers: 2, purges: 1, ..NOTHING },
+    timers: &[],
+    quick_wire: true,
+    ..QUIET
+};
+
+/// A client comes to the node that was taken over from.
+pub const REPLACED: Scope = Scope {
+    name: "replaced",
+    about: "a client that has seen more comes to a node that was taken over from and does not know it",
+    nodes: 2,
+    prompts: &[2],
+    budget: Budget { dials: 2, cuts: 1, takeovers: 1, ..NOTHING },
     timers: &[],
     quick_wire: true,
     ..QUIET
