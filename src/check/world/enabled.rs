@@ -29,7 +29,7 @@ impl World {
             if served && link.up.first().is_some_and(|first| Self::answers(now, link.node, first)) {
                 out.push(Action::Hear(id));
                 if self.scope.failing_store && matches!(link.up[0], Message::Prompt { .. }) {
-                    out.push(Action::Unavailable(id));
+                    out.extend([Action::Unavailable(id), Action::Unknown(id)]);
                 }
             }
             if link.alive && !link.down.is_empty() {
@@ -231,6 +231,9 @@ impl World {
     }
 
     fn processes_may(&self, now: &WorldState, out: &mut Vec<Action>) {
+        if now.on_its_way.is_some() {
+            out.push(Action::Land);
+        }
         let up = now.nodes.iter().any(|node| node.up);
         if up && now.left.crashes > 0 {
             out.push(Action::Crash { lossy: false });

@@ -19,6 +19,15 @@ impl Transition<'_> {
     fn play_event(&mut self, node: usize, event: Event, confirmed: bool) {
         let Some(session) = self.now.nodes[node].session.take() else { return };
         let step = self.world.machine.step(&session, &event);
+        let unknown = self.unknown && matches!(event, Event::Prompt { .. });
+        if unknown && step.commits() && self.now.owner == node {
+            self.unknown = false;
+            self.send_commit(&event, &step);
+            self.settle();
+            // The store has the record of before: the commit was not kept.
+            self.now.nodes[node].session = Some(session);
+            return self.refused(&event);
+        }
         self.judge(node, &session, &event, &step);
         let fenced = if step.commits() { !self.bug(Bug::CommitWithoutFence) } else { confirmed };
         if fenced && self.now.owner != node {
@@ -95,6 +104,35 @@ impl Transition<'_> {
             };
             self.now.keys.extend(key.map(|(client, n)| Key { client, n, turn, ran }));
         }
+    }
+
+    /// A commit of which nothing is heard: it is on its way.
+    fn send_commit(&mut self, event: &Event, step: &Step) {
+        let Event::Prompt { client, n, .. } = *event else { return };
+        let turn = step.records.first().map_or(Seq(0), |record| record.seq);
+        let late = self.now.store.clone().map(|expect| LateCommit {
+            expect,
+            record: step.next.record(),
+            prompt: Key { client, n, turn, ran: false },
+        });
+        self.now.on_its_way = late;
+    }
+
+    /// The store sees to it that a commit which has not come in never will, before it says what became of it.
+    pub(super) fn settle(&mut self) {
+        if !self.bug(Bug::ReadUnsettled) {
+            self.now.on_its_way = None;
+        }
+    }
+
+    pub(super) fn land(&mut self) -> Option<()> {
+        let LateCommit { record, prompt, .. } = self.now.on_its_way.take()?;
+        let (n, client) = (prompt.n, prompt.client);
+        self.now.store = Some(record);
+        self.now.keys.push(prompt);
+        let detail = format!("client {client} was told no, and its prompt {n} is in the log");
+        self.breach(Law::NoMeansNo, detail);
+        Some(())
     }
 
     /// Generations matter only to those that can still come back.

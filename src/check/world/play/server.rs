@@ -76,6 +76,15 @@ impl Transition<'_> {
         Some(())
     }
 
+    /// The server asks what became of the commit while nothing else of the session happens, so all that matters is
+    /// whether the commit has come in by then. If it has, that is as if its result had been heard.
+    pub(super) fn unknown(&mut self, id: u8) -> Option<()> {
+        self.unknown = true;
+        self.hear(id)?;
+        // It had nothing to commit, or was not handed on.
+        if self.unknown { None } else { Some(()) }
+    }
+
     pub(super) fn arrive(&mut self, post: Request) -> Option<()> {
         let place = self.now.posts.iter().position(|other| *other == post)?;
         let node = self.now.nodes.iter().position(|node| node.up)?;
