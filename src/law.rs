@@ -80,6 +80,8 @@ laws! {
     ListedMeansOpen: World = "A connection is listed exactly while it is OPEN, and until the session is told that it is gone.",
     OneGonePerConnection: World = "Each connection that was open is reported gone, once.",
     OnlyOpenIsHeard: World = "Nothing is handed on from a connection that has not said hello, or was closed.",
+    ACursorNeverGoesBack: World = "A client whose cursor the log reaches is not sent back to the log's beginning, whichever process it comes to.",
+    NoMeansNo: World = "A prompt that a client was told is not kept does not come into the log by itself.",
     CommandsMeetTheTruth: World = "A command meets a session whose worker is alive, if it counts on one.",
     AnswersArriveOnce: World = "No answer is given to the worker twice.",
     CloseIsSent: World = "A connection that goes to CLOSING is sent a close, with a code.",

@@ -26,7 +26,9 @@ pub const MAX_RULES_PER_STEP: usize = 4;
 ///    session as one. *If the commit fails*, the step did not happen: tell a command's sender that the
 ///    service is unavailable; keep a fact (a loss, an exit, a timer) and feed it again before anything
 ///    else of this session. *If its result is unknown*, read the store and find out which of the two it
-///    was before the next step.
+///    was before the next step, and that it stays so: no commit may come in after it was denied. *If a
+///    command commits nothing*, and another process may take the session over, ask the store whether
+///    one has before you answer.
 /// 3. Adopt the next session.
 /// 4. Perform the other effects, in order.
 ///

@@ -13,6 +13,8 @@ pub enum Action {
     Dial {
         /// Who.
         client: usize,
+        /// To which node.
+        node: usize,
         /// Whether the cursor it shows is made up.
         forged: bool,
     },
@@ -20,6 +22,11 @@ pub enum Action {
     Hear(u8),
     /// The server takes the next message of a connection, and the store fails.
     Unavailable(u8),
+    /// The server takes the next message of a connection, and the result of its commit is unknown: the commit is
+    /// still on its way when the server asks what became of it.
+    Unknown(u8),
+    /// A commit comes in late.
+    Land,
     /// The client takes the next frame of a connection.
     Receive(u8),
     /// The server reads the range from the store and writes it.
@@ -117,7 +124,7 @@ impl Action {
             | Action::CloseTimeout(_)
             | Action::HelloTimeout(_)
             | Action::Fenced(_) => 6,
-            Action::Prompt(_) | Action::Unavailable(_) => 7,
+            Action::Prompt(_) | Action::Unavailable(_) | Action::Unknown(_) | Action::Land => 7,
             Action::Forge(..) | Action::LateCall(..) => 8,
             Action::Hide { .. } | Action::Show(_) => 9,
             Action::Send(_) | Action::Arrive(_) => 10,
@@ -132,14 +139,24 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::Dial { client, forged: false } => write!(f, "client {client} connects"),
-            Action::Dial { client, forged: true } => {
-                write!(f, "client {client} connects with a made-up cursor")
+            Action::Dial { client, node, forged } => {
+                write!(f, "client {client} connects")?;
+                if *node > 0 {
+                    write!(f, " to node {node}")?;
+                }
+                f.write_str(if *forged { " with a made-up cursor" } else { "" })
             }
             Action::Hear(link) => write!(f, "the server hears connection {link}"),
             Action::Unavailable(link) => {
                 write!(f, "the server hears connection {link}, and the store fails")
             }
+            Action::Unknown(link) => {
+                write!(
+                    f,
+                    "the server hears connection {link}, and the result of its commit is unknown"
+                )
+            }
+            Action::Land => f.write_str("a commit comes in late"),
             Action::Receive(link) => write!(f, "a frame of connection {link} arrives"),
             Action::Flush(link) => write!(f, "the server writes to connection {link}"),
             Action::FlushPart(link) => {

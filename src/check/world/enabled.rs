@@ -29,7 +29,7 @@ impl World {
             if served && link.up.first().is_some_and(|first| Self::answers(now, link.node, first)) {
                 out.push(Action::Hear(id));
                 if self.scope.failing_store && matches!(link.up[0], Message::Prompt { .. }) {
-                    out.push(Action::Unavailable(id));
+                    out.extend([Action::Unavailable(id), Action::Unknown(id)]);
                 }
             }
             if link.alive && !link.down.is_empty() {
@@ -84,11 +84,11 @@ impl World {
 
     fn clients_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         for (place, client) in now.clients.iter().enumerate() {
-            let reachable = now.nodes.iter().any(|node| node.up);
-            if client.link.is_none() && now.left.dials > 0 && reachable {
-                out.push(Action::Dial { client: place, forged: false });
+            if client.link.is_none() && now.left.dials > 0 {
+                let dial = |node, forged| Action::Dial { client: place, node, forged };
+                out.extend(Self::reachable(now).map(|node| dial(node, false)));
                 if now.left.forgeries > 0 {
-                    out.push(Action::Dial { client: place, forged: true });
+                    out.extend(Self::reachable(now).map(|node| dial(node, true)));
                 }
             }
             let Some(link) = client.link.and_then(|id| now.link(id)) else { continue };
@@ -121,7 +121,7 @@ impl World {
 
     fn posts_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         let serving = now.nodes.iter().position(|node| node.up);
-        let answers = serving.is_some_and(|node| Self::may_own(now, node));
+        let answers = serving.is_some_and(|node| Self::may_answer(now, node));
         let arrives = |post: &&Request| answers || matches!(post, Request::Suspend { .. });
         out.extend(now.posts.iter().filter(arrives).map(|post| Action::Arrive(*post)));
         let session = now.nodes.iter().find_map(|node| node.session.as_ref());
@@ -231,6 +231,9 @@ impl World {
     }
 
     fn processes_may(&self, now: &WorldState, out: &mut Vec<Action>) {
+        if now.on_its_way.is_some() {
+            out.push(Action::Land);
+        }
         let up = now.nodes.iter().any(|node| node.up);
         if up && now.left.crashes > 0 {
             out.push(Action::Crash { lossy: false });
@@ -270,16 +273,29 @@ impl World {
         }
     }
 
-    /// Whether a node's commits count, or would once it opened the store again.
-    fn may_own(now: &WorldState, node: usize) -> bool {
-        now.owner == node || now.left.takeovers > 0
+    /// The nodes that a client may come to: those that have the session in memory, whoever owns it; where none
+    /// has it, the first that runs.
+    fn reachable(now: &WorldState) -> impl Iterator<Item = usize> {
+        let up = now.nodes.iter().position(|node| node.up);
+        let any = now.nodes.iter().any(|node| node.up && node.session.is_some());
+        let nodes = now.nodes.iter().enumerate();
+        nodes.filter_map(move |(place, node)| {
+            let serves = if any { node.up && node.session.is_some() } else { up == Some(place) };
+            serves.then_some(place)
+        })
     }
 
-    /// Whether a node answers a message. One whose commits do not count answers commands only by opening
-    /// the store again, which makes it the owner of the session. If it may not, it is going to be fenced off.
+    /// Whether a node answers commands. One that was taken over from does, from its memory, until it learns of it.
+    /// One that has no session in memory opens the store, which makes it the owner; if it may not, it is going to
+    /// be fenced off.
+    fn may_answer(now: &WorldState, node: usize) -> bool {
+        now.owner == node || now.nodes[node].session.is_some() || now.left.takeovers > 0
+    }
+
+    /// Whether a node answers a message.
     fn answers(now: &WorldState, node: usize, message: &Message) -> bool {
         match message {
-            Message::Hello(_) | Message::Prompt { .. } => Self::may_own(now, node),
+            Message::Hello(_) | Message::Prompt { .. } => Self::may_answer(now, node),
             Message::Subscribe | Message::Suspend { .. } | Message::Resume | Message::Bye => true,
         }
     }

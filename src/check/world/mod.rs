@@ -53,6 +53,8 @@ vocabulary! {
         WriteWithoutAsking = "A second reference to the connection writes without asking its table (race R9).",
         EchoTheFence = "To come back, a client must show the fence of its last welcome (race R11).",
         CommitWithoutFence = "A node goes on although its commit was refused (race R12).",
+        AnswerUnconfirmed = "A node answers what needs no commit without asking whether the store is still its own (race R13).",
+        ReadUnsettled = "What became of a commit is read from the store while the commit may still be on its way (race R14).",
     }
 }
 
@@ -255,6 +257,7 @@ impl World {
         WorldState {
             store,
             older: None,
+            on_its_way: None,
             history: 0,
             owner: 0,
             nodes,
@@ -316,7 +319,7 @@ impl Model for World {
             ImpossibleNeverHappens NoSendAfterClose NoDoubleDelivery NoPromptRunsTwice AtMostOneWorker
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
             OneGonePerConnection CloseIsSent FirstCloseCodeWins OnlyOpenIsHeard
-            CommandsMeetTheTruth AnswersArriveOnce
+            CommandsMeetTheTruth AnswersArriveOnce ACursorNeverGoesBack NoMeansNo
         );
         let law = |law: Law| (law.into_str(), law.meaning());
         let (name, meaning) = law(Law::AcceptedIsKept);

@@ -38,6 +38,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::Show(who) => (client(who), server()),
         Action::Hear(id)
         | Action::Unavailable(id)
+        | Action::Unknown(id)
         | Action::Written(id)
         | Action::TellGone(id)
         | Action::Bye(id)
@@ -50,6 +51,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::CloseTimeout(id)
         | Action::HelloTimeout(id)
         | Action::Drain(id) => (server(), connection(id)),
+        Action::Land => (server(), "store".to_owned()),
         Action::Cut(id) => ("network".to_owned(), connection(id)),
         Action::Send(_) | Action::Arrive(_) => ("a request".to_owned(), server()),
         Action::Obey(_) => (server(), "worker".to_owned()),

@@ -11,8 +11,8 @@ use strum::{EnumCount, VariantArray};
 
 use super::World;
 use super::world_state::{
-    Budget, Client, Clock, Frame, Gone, Key, Link, Message, Node, Order, Phase, Request, Word,
-    Worker, WorldState,
+    Budget, Client, Clock, Frame, Gone, Key, LateCommit, Link, Message, Node, Order, Phase,
+    Request, Word, Worker, WorldState,
 };
 use crate::check::Encoding;
 use crate::connection;
@@ -204,6 +204,7 @@ fields! {
     Cursor { log, seq }
     ClientRecord { client, principal, last_accepted, seq, digest }
     Key { client, n, turn, ran }
+    LateCommit { expect, record, prompt }
 }
 
 type Listed = session::Connection;
@@ -379,6 +380,7 @@ impl Code for WorldState {
         let WorldState {
             store,
             older,
+            on_its_way,
             history,
             owner,
             nodes,
@@ -401,6 +403,7 @@ impl Code for WorldState {
             store.put(to);
         }
         older.put(to);
+        on_its_way.put(to);
         history.put(to);
         links.put(to);
         clients.put(to);
@@ -425,6 +428,7 @@ impl Code for WorldState {
             owner,
             store,
             older: Code::get(from),
+            on_its_way: Code::get(from),
             history: Code::get(from),
             links: Code::get(from),
             clients: Code::get(from),

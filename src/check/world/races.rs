@@ -1,4 +1,4 @@
-//! The twelve nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
+//! The fourteen nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
 //! shortest story is kept as documentation.
 
 use std::fmt::Write as _;
@@ -168,7 +168,21 @@ pub const RACES: &[Race] = &[
         title: "An owner that was replaced goes on",
         fault: Fault::Driver(Bug::CommitWithoutFence),
         scope: &scopes::TAKEOVERS,
-        law: Law::NoPromptRunsTwice,
+        law: Law::AcceptedIsKept,
+    },
+    Race {
+        id: "R13",
+        title: "An owner that was replaced says welcome",
+        fault: Fault::Driver(Bug::AnswerUnconfirmed),
+        scope: &scopes::REPLACED,
+        law: Law::ACursorNeverGoesBack,
+    },
+    Race {
+        id: "R14",
+        title: "A commit comes in after it was denied",
+        fault: Fault::Driver(Bug::ReadUnsettled),
+        scope: &scopes::CRASHES,
+        law: Law::NoMeansNo,
     },
 ];
 
@@ -201,7 +215,7 @@ impl Race {
 pub fn page() -> String {
     let mut page = String::from(
         "<!-- generated: cargo run --release -- check --races --format markdown > docs/races.md -->\n\n\
-         # The twelve races\n\n\
+         # The fourteen races\n\n\
          Each is a bug that drivers had in the field, planted on purpose. The checker finds it, and this is the\n\
          shortest story there is. Without the bug no story is found.\n",
     );

@@ -25,6 +25,11 @@ fn swapped(moment: &WorldState) -> WorldState {
     other.clients.reverse();
     let sessions = other.nodes.iter_mut().filter_map(|node| node.session.as_mut());
     sessions.chain(other.store.as_mut()).chain(other.older.as_mut()).for_each(swap_in);
+    if let Some(late) = &mut other.on_its_way {
+        swap_in(&mut late.expect);
+        swap_in(&mut late.record);
+        late.prompt.client = twin(late.prompt.client);
+    }
     for link in &mut other.links {
         link.client = 1 - link.client;
     }

@@ -18,6 +18,8 @@ pub struct WorldState {
     pub(super) store: Option<Session>,
     /// What a store that loses its last commit falls back to. Kept only where that can happen.
     pub(super) older: Option<Session>,
+    /// A commit that was answered as not kept and may still come in: only a planted bug leaves one.
+    pub(super) on_its_way: Option<LateCommit>,
     /// How often the store lost the end of a log: entries of one history are not those of another.
     pub(super) history: u8,
     /// The node whose commits the store takes.
@@ -54,6 +56,17 @@ pub(super) struct Key {
 
 /// Whoever answered: of those who may, one does.
 pub(super) const PEOPLE: ClientId = ClientId(255);
+
+/// A commit that is still on its way to the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct LateCommit {
+    /// The record that it builds on: over any other it is stale.
+    pub(super) expect: Session,
+    /// The record that it makes.
+    pub(super) record: Session,
+    /// The prompt that it keeps.
+    pub(super) prompt: Key,
+}
 
 /// A process that serves the session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -25,6 +25,7 @@ outlive::vocabulary! {
         RefusedAlone = "A commit that is refused disturbs none that is on its way with it.",
         SeenTogether = "Record and log are seen together: at no moment one without the other.",
         DroppedIsDecided = "A commit whose future was dropped is kept, or is not, and the version says which.",
+        UnknownIsSettled = "A commit whose result is unknown is in the record that is read next, or never comes in.",
         UnfinishedPages = "Sessions that have not ended are listed page by page, each once, whatever is forgotten meanwhile; also if a page is asked for again.",
         OfAPrincipal = "The sessions of a principal are listed page by page, the newest first, each once, with no session of others; the first commit names the principal, and the list is there for the next owner.",
         UnfinishedMany = "More sessions than a hub asks for at once are listed to the last one.",

@@ -39,6 +39,10 @@ pub enum StoreFault {
     /// The call is not carried out, and the caller cannot know: a commit is [`Unknown`](CommitError::Unknown), a
     /// read fails.
     UnknownAndLost,
+    /// A commit is [`Unknown`](CommitError::Unknown), and comes in only after the next [`load`](Store::load) of its
+    /// session has been answered: what no store may do, for a load settles what is unknown. Any other call fails as
+    /// with [`UnknownAndLost`](StoreFault::UnknownAndLost).
+    UnknownAndUnsettled,
     /// The call begins only after this time, by tokio's clock.
     Late(Duration),
     /// The call is carried out, and returns only after this time, by tokio's clock.
@@ -59,6 +63,8 @@ struct FaultState {
     plan: Box<Plan>,
     /// How often each call was made.
     made: [u64; <StoreCall as strum::EnumCount>::COUNT],
+    /// Commits that are still on their way.
+    unsettled: Vec<Commit>,
 }
 
 impl<S: fmt::Debug> fmt::Debug for FaultyStore<S> {
@@ -96,7 +102,8 @@ pub fn seeded_faults(
 impl<S> FaultyStore<S> {
     /// A store in which no call fails, until there is a [plan](FaultyStore::plan).
     pub fn new(inner: S) -> FaultyStore<S> {
-        let state = FaultState { plan: Box::new(|_, _| None), made: Default::default() };
+        let (plan, made, unsettled) = (Box::new(|_, _| None), Default::default(), Vec::new());
+        let state = FaultState { plan, made, unsettled };
         FaultyStore { inner, state: Mutex::new(state) }
     }
 
@@ -131,6 +138,16 @@ impl<S> FaultyStore<S> {
         state.made[call as usize] += 1;
         (state.plan)(call, made)
     }
+
+    /// The commits of a session that are still on their way.
+    fn take_unsettled(&self, session: &SessionId) -> Vec<Commit> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (out, kept) = std::mem::take(&mut state.unsettled)
+            .into_iter()
+            .partition(|commit| commit.session == *session);
+        state.unsettled = kept;
+        out
+    }
 }
 
 fn lost() -> StoreError {
@@ -147,7 +164,9 @@ fn plainly<'a, T: Send + 'a>(
         match fault {
             StoreFault::Fails(error) => Err(error),
             StoreFault::Unknown => ask().await.and(Err(lost())),
-            StoreFault::UnknownAndLost | StoreFault::Stale => Err(lost()),
+            StoreFault::UnknownAndLost | StoreFault::UnknownAndUnsettled | StoreFault::Stale => {
+                Err(lost())
+            }
             StoreFault::Late(time) => {
                 tokio::time::sleep(time).await;
                 ask().await
@@ -172,7 +191,7 @@ fn changing<'a>(
         match fault {
             StoreFault::Fails(error) => Err(CommitError::Failed(error)),
             StoreFault::Unknown => act().await.and(Err(unknown())),
-            StoreFault::UnknownAndLost => Err(unknown()),
+            StoreFault::UnknownAndLost | StoreFault::UnknownAndUnsettled => Err(unknown()),
             StoreFault::Stale => Err(CommitError::Stale),
             StoreFault::Late(time) => {
                 tokio::time::sleep(time).await;
@@ -198,11 +217,28 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
-        plainly(self.fault(StoreCall::Load), || self.inner.load(session))
+        let loaded = plainly(self.fault(StoreCall::Load), || self.inner.load(session));
+        let late = self.take_unsettled(session);
+        if late.is_empty() {
+            return loaded;
+        }
+        Box::pin(async move {
+            let loaded = loaded.await;
+            for commit in late {
+                // If the record is another by now, it comes too late.
+                let _ = self.inner.commit(commit).await;
+            }
+            loaded
+        })
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError> {
-        changing(self.fault(StoreCall::Commit), || self.inner.commit(commit))
+        let fault = self.fault(StoreCall::Commit);
+        if fault == Some(StoreFault::UnknownAndUnsettled) {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.unsettled.push(commit.clone());
+        }
+        changing(fault, || self.inner.commit(commit))
     }
 
     fn read<'a>(

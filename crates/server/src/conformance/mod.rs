@@ -79,6 +79,7 @@ pub async fn check<S: Store, A: AsyncFn() -> S>(check: Check, reopen: A) -> Resu
         Check::RefusedAlone => crowd::refused_alone(&reopen).await,
         Check::SeenTogether => crowd::seen_together(&reopen).await,
         Check::DroppedIsDecided => crowd::dropped_is_decided(&reopen).await,
+        Check::UnknownIsSettled => records::unknown_is_settled(&reopen).await,
         Check::UnfinishedPages => lists::unfinished_pages(&reopen).await,
         Check::OfAPrincipal => principals::of_a_principal(&reopen).await,
         Check::UnfinishedMany => lists::unfinished_many(&reopen).await,

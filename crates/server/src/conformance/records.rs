@@ -2,7 +2,7 @@
 
 use super::check::{CheckResult, ensure};
 use super::model::{SessionModel, owned};
-use crate::store::{Store, StoreError, Version};
+use crate::store::{CommitError, Store, StoreError, Version};
 use outlive::State;
 use outlive::ids::Seq;
 
@@ -87,4 +87,45 @@ async fn gone(store: &impl Store, model: &SessionModel) -> CheckResult {
     let open = store.unfinished(None, 100).await.map_err(|error| format!("not listed: {error}"))?;
     ensure!(!open.sessions.contains(id), "{id} was forgotten, and is listed");
     Ok(())
+}
+
+/// Only a store that says so now and then is really asked: one that speaks to its database over connections that
+/// break, or [one around it](super::FaultyStore).
+pub(super) async fn unknown_is_settled<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
+    let store = owned(reopen).await?;
+    let mut model = SessionModel::new("unknown")?;
+    for round in 0..60 {
+        let commit = model.next(1 + round % 3);
+        match store.commit(commit.clone()).await {
+            Ok(()) => model.keep(&commit),
+            Err(CommitError::Failed(_)) => {}
+            Err(CommitError::Unknown(_)) => {
+                if settled(&store, &model).await? == commit.expect.next() {
+                    model.keep(&commit);
+                }
+            }
+            Err(CommitError::Stale) => {
+                let (id, version) = (&model.id, model.version.0);
+                return Err(format!(
+                    "{id} had version {version}, and has another: a commit came in later"
+                ));
+            }
+        }
+        model.holds(&store).await?;
+    }
+    drop(store);
+    model.holds(&owned(reopen).await?).await
+}
+
+/// The version that the store has, however often it takes.
+async fn settled<S: Store>(store: &S, model: &SessionModel) -> Result<Version, String> {
+    let mut last = String::new();
+    for _ in 0..100 {
+        match store.load(&model.id).await {
+            Ok(stored) => return Ok(stored.map_or(Version::NONE, |stored| stored.version)),
+            Err(error) => last = error.to_string(),
+        }
+        tokio::task::yield_now().await;
+    }
+    Err(format!("{} is not read after a commit of unknown result: {last}", model.id))
 }

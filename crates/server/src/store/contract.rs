@@ -124,9 +124,10 @@ pub trait Store: Send + Sync + 'static {
     /// The store cannot be used.
     fn open(&self) -> BoxFuture<'_, ()>;
 
-    /// Whether this handle still owns the store. A hub asks now and then, and before it refuses a command: a
-    /// process without commits would not notice that another one has taken over. With a store that always
-    /// returns `true`, the hub notices it with its next commit.
+    /// Whether this handle still owns the store. A hub asks now and then, and before it answers what commits nothing
+    /// (a welcome, a refusal, an interrupt that is taken): a process without commits would not notice that another
+    /// one has taken over. So it should cost no more than the read of one row. With a store that always returns
+    /// `true`, the hub notices it with its next commit, and may answer by old data until then.
     ///
     /// # Errors
     /// The store failed.
@@ -136,8 +137,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// The record of a session; `None` if there is no such session.
     ///
+    /// It settles what is unknown: if a [`commit`](Store::commit) or a [`forget`](Store::forget) of this session was
+    /// [`Unknown`](CommitError::Unknown), it either is in what this returns, or never comes in. A store whose commits
+    /// can still be on their way, as over a network, has to see to that before it reads: it makes the record one
+    /// that the outstanding commit does not expect. A plain read is not enough, for the caller goes by what it
+    /// returns: a commit that comes in later was denied to whoever asked for it, and fences its own owner off.
+    ///
     /// # Errors
-    /// The record cannot be read.
+    /// The record cannot be read, or what is unknown cannot be settled. The caller asks again.
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>>;
 
     /// Keeps a step. It is durable when this returns `Ok`.

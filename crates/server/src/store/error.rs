@@ -159,8 +159,9 @@ pub enum CommitError {
     Stale,
     /// The commit was not kept: the store failed.
     Failed(StoreError),
-    /// The commit was kept, or was not: read the record, and compare its version. The store has decided by
-    /// then; it does not keep a commit after it has returned this.
+    /// The commit was kept, or was not, or is still on its way: [load](crate::store::Store::load) the record, and
+    /// compare its version. The store settles it before it answers that: a commit that has not come in by then
+    /// never does.
     Unknown(Cause),
 }
 

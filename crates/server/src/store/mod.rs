@@ -7,7 +7,8 @@
 //! * a commit is atomic, and is durable when it returns `Ok`;
 //! * the last one that [opened](Store::open) the store owns it: commits of an earlier owner are
 //!   [`Stale`](CommitError::Stale), and so is a commit that expects another version of the record;
-//! * a failure that is not [`Unknown`](CommitError::Unknown) has changed nothing;
+//! * a failure that is not [`Unknown`](CommitError::Unknown) has changed nothing, and what is unknown is settled by the
+//!   next [`load`](Store::load);
 //! * reads have no gaps, are in order, and are as large as requested; trimming only moves the log's base.
 
 mod contract;

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use outlive::ids::Seq;
+use outlive::log::AttachOutcome;
 use outlive::wire::{EndpointReason, Entry, ToClient, Why};
 use outlive::{CloseCode, TurnOutcome};
-use outlive_server::hub::{Accepted, CommandError};
+use outlive_server::hub::{Accepted, CommandError, Role};
 
 use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
 
@@ -266,6 +269,76 @@ async fn a_process_that_only_watches_notices_too_that_it_is_fenced() {
     watcher.answered(1, TurnOutcome::Completed).await;
     stage.done();
     next.done();
+}
+
+/// Its head is of before, so a client that has seen more would lose its place (race R13).
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_replaced_welcomes_nobody() {
+    let stage = Stage::new().await;
+    let session = stage.session().await;
+    let mut watcher = stage.view(&session, "laptop");
+    watcher.welcomed().await;
+    let next = stage.another().await;
+    let mut viewer = next.view(&session, "phone");
+    viewer.prompt(1, &Scene::Say(1)).await;
+    viewer.answered(1, TurnOutcome::Completed).await;
+    let cursor = viewer.cursor();
+    assert!(stage.hub.fenced().now_or_never().is_none(), "it knows before it is asked");
+    let mut viewer = stage.come(&session, "phone", cursor, Role::Admin);
+    assert_eq!((viewer.is_closed().await, &viewer.welcome), (CloseCode::Moved, &None));
+    assert_eq!(watcher.is_closed().await, CloseCode::Moved);
+    let mut viewer = next.come(&session, "phone", cursor, Role::Admin);
+    let outcome = viewer.welcomed().await.welcome.as_ref().unwrap().outcome;
+    assert!(matches!(outcome, AttachOutcome::Resumed { .. }), "{outcome:?}");
+    stage.done();
+    next.done();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_replaced_answers_nothing_that_needs_no_commit() {
+    for interrupts in [true, false] {
+        let stage = Stage::new().await;
+        let session = stage.session().await;
+        stage.prompt(&session, 1, &Scene::SayThenWait(1)).await.unwrap();
+        settle().await;
+        let next = stage.another().await;
+        assert!(stage.hub.fenced().now_or_never().is_none(), "it knows before it is asked");
+        let told = if interrupts {
+            soon(stage.hub.session(&session).interrupt(Seq(1))).await.map(|_| ())
+        } else {
+            // The same prompt again: it was accepted.
+            stage.prompt(&session, 1, &Scene::SayThenWait(1)).await.map(|_| ())
+        };
+        assert_eq!(told, Err(CommandError::Moved));
+        stage.done();
+        next.done();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_welcomed_while_the_store_does_not_say_whose_it_is() {
+    let (stage, store) = Stage::faulty().await;
+    let session = stage.session().await;
+    store.owners([Fault::Fails]);
+    let mut viewer = stage.view(&session, "laptop");
+    assert_eq!((viewer.is_closed().await, &viewer.welcome), (CloseCode::Error, &None));
+    stage.view(&session, "laptop").welcomed().await;
+    stage.done();
+}
+
+/// A user's stop waits for no store: only the answer does (rule T7).
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_reaches_the_worker_also_if_the_store_does_not_say_whose_it_is() {
+    let (stage, store) = Stage::faulty().await;
+    let session = stage.session().await;
+    let mut viewer = stage.view(&session, "laptop");
+    viewer.prompt(1, &Scene::SayThenWait(1)).await;
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Output { .. }))).await;
+    store.owners([Fault::Fails]);
+    let told = soon(stage.hub.session(&session).interrupt(Seq(1))).await;
+    assert!(matches!(told, Err(CommandError::Unavailable(_))), "{told:?}");
+    viewer.ended(1, TurnOutcome::Interrupted).await;
+    stage.done();
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outlive::ids::Seq;
-use outlive_server::conformance::{self, FaultyStore, StoreCall, StoreFault};
+use outlive_server::conformance::{self, Check, FaultyStore, StoreCall, StoreFault};
 use outlive_server::store::{CommitError, Memory, Store, StoreError, Version};
 
 use outlive_testkit::place::{commit, line, name};
@@ -105,4 +105,26 @@ async fn a_seed_fails_the_same_way_each_time_and_what_it_says_is_true() {
         told.push(answers);
     }
     assert_eq!(told[0], told[1]);
+}
+
+/// The kit hears "unknown" only from a store that says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_comes_in_after_it_was_denied_is_noticed() {
+    let faults = [
+        (StoreFault::Unknown, true),
+        (StoreFault::UnknownAndLost, true),
+        (StoreFault::UnknownAndUnsettled, false),
+    ];
+    for (fault, passes) in faults {
+        let place = Memory::new();
+        let reopen = async || {
+            let (store, fault) = (FaultyStore::new(place.another()), fault.clone());
+            store.plan(move |call, made| {
+                (call == StoreCall::Commit && made % 3 == 2).then(|| fault.clone())
+            });
+            store
+        };
+        let verdict = conformance::check(Check::UnknownIsSettled, reopen).await;
+        assert_eq!(verdict.is_ok(), passes, "{fault:?}: {verdict:?}");
+    }
 }

@@ -3,12 +3,9 @@
 use super::*;
 
 impl Transition<'_> {
-    pub(super) fn dial(&mut self, client: usize, forged: bool) {
+    pub(super) fn dial(&mut self, client: usize, node: usize, forged: bool) {
         let cursor = World::claim(&self.now, client, forged);
         let id = self.now.free_id();
-        let serving = |node: &Node| node.up && node.session.is_some();
-        let node = self.now.nodes.iter().position(serving);
-        let node = node.or_else(|| self.now.nodes.iter().position(|node| node.up)).unwrap_or(0);
         self.now.left.dials -= 1;
         self.now.left.forgeries -= u8::from(forged);
         let who = &mut self.now.clients[client];

@@ -3,12 +3,34 @@
 use super::*;
 
 impl Transition<'_> {
-    /// Feeds an event to a node's session: one step, one commit, effects in order.
+    /// Feeds a command, for which somebody waits. What commits nothing is answered only if the node still owns the
+    /// store at this moment. Another one may take the store over before the answer arrives; what is answered was
+    /// true then, and a cursor that is shown to the node was made before.
+    pub(super) fn feed_command(&mut self, node: usize, event: Event) {
+        self.play_event(node, event, !self.bug(Bug::AnswerUnconfirmed));
+    }
+
+    /// Feeds a fact, for which nobody waits.
     pub(super) fn feed(&mut self, node: usize, event: Event) {
+        self.play_event(node, event, false);
+    }
+
+    /// One step, one commit, effects in order.
+    fn play_event(&mut self, node: usize, event: Event, confirmed: bool) {
         let Some(session) = self.now.nodes[node].session.take() else { return };
         let step = self.world.machine.step(&session, &event);
+        let unknown = self.unknown && matches!(event, Event::Prompt { .. });
+        if unknown && step.commits() && self.now.owner == node {
+            self.unknown = false;
+            self.send_commit(&event, &step);
+            self.settle();
+            // The store has the record of before: the commit was not kept.
+            self.now.nodes[node].session = Some(session);
+            return self.refused(&event);
+        }
         self.judge(node, &session, &event, &step);
-        if step.commits() && self.now.owner != node && !self.bug(Bug::CommitWithoutFence) {
+        let fenced = if step.commits() { !self.bug(Bug::CommitWithoutFence) } else { confirmed };
+        if fenced && self.now.owner != node {
             return self.fence_off(node);
         }
         if step.commits() && self.now.owner == node {
@@ -21,8 +43,9 @@ impl Transition<'_> {
         }
         self.evidence.events.push((node, event));
         for effect in &step.effects {
-            self.perform(node, effect);
+            self.perform(node, effect, &step.next);
         }
+        self.judge_welcome(&event, &step);
         if step.refusal().is_some() {
             self.refused(&event);
         }
@@ -42,6 +65,19 @@ impl Transition<'_> {
         }
         if let Err(breach) = held {
             self.breach(breach.law, breach.detail);
+        }
+    }
+
+    /// A cursor that the store's log reaches is no reason to begin anew.
+    fn judge_welcome(&mut self, event: &Event, step: &Step) {
+        let Event::Attach { cursor: ResumeFrom::At(cursor), .. } = event else { return };
+        let reset =
+            |e: &Effect| matches!(e, Effect::Welcome { outcome: AttachOutcome::Reset { .. }, .. });
+        let log = self.now.store.as_ref().map(|session| *session.log());
+        let reached = log.is_some_and(|log| log.id == cursor.log && cursor.seq <= log.head);
+        if reached && step.effects.iter().any(reset) {
+            let detail = format!("a viewer that has seen {} is sent back", cursor.seq);
+            self.breach(Law::ACursorNeverGoesBack, detail);
         }
     }
 
@@ -70,6 +106,35 @@ impl Transition<'_> {
         }
     }
 
+    /// A commit of which nothing is heard: it is on its way.
+    fn send_commit(&mut self, event: &Event, step: &Step) {
+        let Event::Prompt { client, n, .. } = *event else { return };
+        let turn = step.records.first().map_or(Seq(0), |record| record.seq);
+        let late = self.now.store.clone().map(|expect| LateCommit {
+            expect,
+            record: step.next.record(),
+            prompt: Key { client, n, turn, ran: false },
+        });
+        self.now.on_its_way = late;
+    }
+
+    /// The store sees to it that a commit which has not come in never will, before it says what became of it.
+    pub(super) fn settle(&mut self) {
+        if !self.bug(Bug::ReadUnsettled) {
+            self.now.on_its_way = None;
+        }
+    }
+
+    pub(super) fn land(&mut self) -> Option<()> {
+        let LateCommit { record, prompt, .. } = self.now.on_its_way.take()?;
+        let (n, client) = (prompt.n, prompt.client);
+        self.now.store = Some(record);
+        self.now.keys.push(prompt);
+        let detail = format!("client {client} was told no, and its prompt {n} is in the log");
+        self.breach(Law::NoMeansNo, detail);
+        Some(())
+    }
+
     /// Generations matter only to those that can still come back.
     pub(super) fn forget_generations(&mut self, node: usize, session: &mut Session) {
         for (clock, generation) in self.now.nodes[node].timers.iter().zip(&mut session.generations)
@@ -89,7 +154,7 @@ impl Transition<'_> {
         }
     }
 
-    pub(super) fn perform(&mut self, node: usize, effect: &Effect) {
+    pub(super) fn perform(&mut self, node: usize, effect: &Effect, next: &Session) {
         let id = |connection: ConnectionId| u8::try_from(connection.0).unwrap_or(u8::MAX);
         match *effect {
             // Committed already.
@@ -121,8 +186,7 @@ impl Transition<'_> {
                 self.connection(id(connection), Trigger::Close, code);
             }
             Effect::Welcome { connection, outcome } => {
-                let log = self.now.store.as_ref().map(|session| *session.log());
-                let Some(log) = log else { return };
+                let log = next.log();
                 self.write(id(connection), Frame::Welcome { outcome, log: log.id, base: log.base });
             }
             Effect::Gap { connection, lost_from, lost_to } => {

@@ -15,8 +15,8 @@ use strum::EnumCount;
 
 use super::action::Action;
 use super::world_state::{
-    Clock, Frame, Gone, Key, Link, Message, Node, Order, PEOPLE, Phase, Request, Word, Worker,
-    WorldState,
+    Clock, Frame, Gone, Key, LateCommit, Link, Message, Node, Order, PEOPLE, Phase, Request, Word,
+    Worker, WorldState,
 };
 use super::{Bug, CURRENT, OLD, StepTrace, World, judge};
 use crate::connection::{self, Connection, Trigger};
@@ -34,19 +34,29 @@ pub(super) struct Transition<'a> {
     pub(super) evidence: StepTrace,
     /// The link whose message is being answered.
     via: Option<u8>,
+    /// The result of the command's commit is unknown.
+    unknown: bool,
 }
 
 impl<'a> Transition<'a> {
     pub(super) fn new(world: &'a World, now: &WorldState) -> Transition<'a> {
-        Transition { world, now: now.clone(), evidence: StepTrace::default(), via: None }
+        Transition {
+            world,
+            now: now.clone(),
+            evidence: StepTrace::default(),
+            via: None,
+            unknown: false,
+        }
     }
 
     /// Plays the action; none if it is not possible.
     pub(super) fn play(mut self, action: &Action) -> Option<(WorldState, StepTrace)> {
         match *action {
-            Action::Dial { client, forged } => self.dial(client, forged),
+            Action::Dial { client, node, forged } => self.dial(client, node, forged),
             Action::Hear(link) => self.hear(link)?,
             Action::Unavailable(link) => self.unavailable(link)?,
+            Action::Unknown(link) => self.unknown(link)?,
+            Action::Land => self.land()?,
             Action::Receive(link) => self.receive(link)?,
             Action::Flush(link) => self.flush(link, false)?,
             Action::FlushPart(link) => {
@@ -111,6 +121,8 @@ impl<'a> Transition<'a> {
         if self.world.scope.quick_wire {
             self.deliver();
         }
+        let stale = |late: &mut LateCommit| self.now.store.as_ref() != Some(&late.expect);
+        self.now.on_its_way.take_if(stale);
         self.now.links.retain(|link| !link.forgotten());
         self.now.workers.retain(|worker| worker.phase != Phase::Dead || worker.said.is_some());
         Some((self.now, self.evidence))

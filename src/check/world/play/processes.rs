@@ -31,6 +31,8 @@ impl Transition<'_> {
                 kept || ran
             });
         }
+        // The next process owns the store before it reads, and what is sent by an earlier owner is stale then.
+        self.now.on_its_way = None;
         for node in &mut self.now.nodes {
             *node = Node::down();
         }

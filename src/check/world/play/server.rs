@@ -76,6 +76,15 @@ impl Transition<'_> {
         Some(())
     }
 
+    /// The server asks what became of the commit while nothing else of the session happens, so all that matters is
+    /// whether the commit has come in by then. If it has, that is as if its result had been heard.
+    pub(super) fn unknown(&mut self, id: u8) -> Option<()> {
+        self.unknown = true;
+        self.hear(id)?;
+        // It had nothing to commit, or was not handed on.
+        if self.unknown { None } else { Some(()) }
+    }
+
     pub(super) fn arrive(&mut self, post: Request) -> Option<()> {
         let place = self.now.posts.iter().position(|other| *other == post)?;
         let node = self.now.nodes.iter().position(|node| node.up)?;
@@ -100,10 +109,10 @@ impl Transition<'_> {
     /// A command goes through the routing table first. A process that recovers what it finds in the
     /// store goes the same way, and has no command.
     ///
-    /// A node whose commits do not count is not asked, unless it may open the store again: see
-    /// [`World::answers`].
+    /// A node that was taken over from, and does not know it yet, goes by what it has in memory.
     pub(super) fn command(&mut self, node: usize, event: Option<Event>) {
-        let stored = self.now.store.as_ref();
+        let unaware = self.now.owner != node && self.now.nodes[node].session.is_some();
+        let stored = if unaware { &self.now.nodes[node].session } else { &self.now.store }.as_ref();
         let durable = Durable::of(stored.map(Session::state));
         let incarnation = stored.map_or(Incarnation(0), Session::incarnation);
         let running =
@@ -118,15 +127,15 @@ impl Transition<'_> {
             match op {
                 routing::Op::Abort => self.kill(node),
                 routing::Op::Recover => {
-                    self.claim(node);
+                    self.claim(node, unaware);
                     let renew = self.renewed();
                     self.feed(node, Event::Restarted { renew });
                 }
                 routing::Op::Proceed => {
-                    self.claim(node);
+                    self.claim(node, unaware);
                     self.meet(node);
                     if let Some(event) = event {
-                        self.feed(node, event);
+                        self.feed_command(node, event);
                     }
                 }
                 routing::Op::NotFound => {
@@ -156,11 +165,14 @@ impl Transition<'_> {
         }
     }
 
-    /// The node has what the store has, and its commits count: the newest opener owns the store.
-    fn claim(&mut self, node: usize) {
+    /// The node has what the store has, and its commits count: the newest opener owns the store. One that does
+    /// not know better believes so.
+    fn claim(&mut self, node: usize, unaware: bool) {
+        if unaware {
+            return;
+        }
         if self.now.owner != node {
             self.now.left.takeovers -= 1;
-            // What it holds is not what the store holds: its viewers come back and find the truth.
             self.leave(node);
             self.now.owner = node;
         }

@@ -88,6 +88,7 @@ pub const DEFAULT: &[Scope] = &[
     HOSTILE,
     HANDSHAKES,
     TAKEOVERS,
+    REPLACED,
     DRAINS,
     PAGES,
     EVERYTHING,
@@ -98,18 +99,19 @@ pub const DEFAULT: &[Scope] = &[
 pub const PINNED: &[(&str, u64, u64)] = &[
     ("reconnects", 352_664, 1_416_807),
     ("suspends", 653_248, 2_964_102),
-    ("turns", 1_077_168, 4_439_771),
+    ("turns", 1_089_660, 4_500_225),
     ("approvals", 5_536, 14_552),
     ("waiting", 433_718, 1_152_915),
     ("closing", 522_500, 2_347_293),
     ("endings", 77_020, 232_955),
-    ("crashes", 87_873, 369_999),
+    ("crashes", 89_799, 379_335),
     ("losses", 78_062, 194_101),
     ("two_clients", 769_048, 2_495_993),
     ("crowded", 265_682, 1_052_392),
     ("hostile", 45_790, 162_002),
     ("handshakes", 9_743, 73_902),
-    ("takeovers", 427_839, 2_278_264),
+    ("takeovers", 424_848, 2_310_108),
+    ("replaced", 44_187, 155_519),
     ("drains", 314_955, 1_436_569),
     ("pages", 248_274, 1_032_381),
     ("everything", 2_225_168, 10_172_960),
@@ -305,6 +307,18 @@ pub const TAKEOVERS: Scope = Scope {
     nodes: 2,
     prompts: &[2],
     budget: Budget { dials: 3, outputs: 0, takeovers: 2, purges: 1, ..NOTHING },
+    timers: &[],
+    quick_wire: true,
+    ..QUIET
+};
+
+/// A client comes to the node that was taken over from.
+pub const REPLACED: Scope = Scope {
+    name: "replaced",
+    about: "a client that has seen more comes to a node that was taken over from and does not know it",
+    nodes: 2,
+    prompts: &[2],
+    budget: Budget { dials: 2, cuts: 1, takeovers: 1, ..NOTHING },
     timers: &[],
     quick_wire: true,
     ..QUIET

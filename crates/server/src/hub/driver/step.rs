@@ -48,8 +48,9 @@ pub(super) enum CommitOutcome {
 }
 
 impl Driver {
-    /// Feeds a command. An error means that nothing has changed. A connection that the command came `via` gets
-    /// its effect too.
+    /// Feeds a command. An error means that nothing has changed, except that an interrupt waits for no store: the
+    /// worker is told at once, and only the answer waits. A connection that the command came `via` gets its effect
+    /// too.
     pub(super) async fn feed(
         &mut self,
         event: Event,
@@ -58,17 +59,14 @@ impl Driver {
     ) -> Result<Handled, CommandError> {
         let Some(session) = &self.session else { return Err(self.shared.shutdown_error()) };
         self.shared.machine.step_into(session, &event, &mut self.step);
-        if let Some(refusal) = self.step.refusal() {
-            // A refusal commits nothing, so no commit would notice that another process owns the session by now.
-            match self.or_shutdown(self.shared.store.is_owner()).await {
-                Some(Ok(true)) => {}
-                Some(Ok(false)) => {
-                    self.fence_off();
-                    return Err(CommandError::Moved);
-                }
-                Some(Err(why)) => return Err(CommandError::Unavailable(why.to_string())),
-                None => return Err(self.shared.shutdown_error()),
+        if !self.step.commits() {
+            if let (Event::Interrupt { .. }, None) = (&event, self.step.refusal()) {
+                let done = self.apply(Some(&event), payload, Committed::default(), via);
+                return self.confirm().await.map(|()| done);
             }
+            self.confirm().await?;
+        }
+        if let Some(refusal) = self.step.refusal() {
             self.shared.observe_step(&self.id, &event, &self.step);
             return Err(refusal.into());
         }
@@ -83,6 +81,22 @@ impl Driver {
                 self.end(self.shared.shutdown_error());
                 Err(self.shared.shutdown_error())
             }
+        }
+    }
+
+    /// Asks whether the store is still this process's, before a command is answered that commits nothing: no commit
+    /// would notice another owner, and a welcome, a refusal or an interrupt that is taken would be of before. It is
+    /// enough that it was so after the step: what the answer says was true then, and another owner only goes on
+    /// from there.
+    async fn confirm(&mut self) -> Result<(), CommandError> {
+        match self.or_shutdown(self.shared.store.is_owner()).await {
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => {
+                self.fence_off();
+                Err(CommandError::Moved)
+            }
+            Some(Err(why)) => Err(CommandError::Unavailable(why.to_string())),
+            None => Err(self.shared.shutdown_error()),
         }
     }
 
@@ -249,7 +263,8 @@ impl Driver {
     }
 
     /// After a commit whose result is unknown: reads the record until the store answers, and finds out which of the
-    /// two it was. Nothing else of this session happens before.
+    /// two it was. The store [settles](crate::store::Store::load) it before it answers, so a commit that is not in
+    /// the record never comes in. Nothing else of this session happens before.
     async fn resolve_unknown_commit(
         &mut self,
         lines: &[Bytes],

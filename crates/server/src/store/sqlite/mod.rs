@@ -287,6 +287,9 @@ impl Store for Sqlite {
         })
     }
 
+    /// Nothing is on its way when a commit is unknown: one thread writes, and it answers a write only when it has
+    /// ended the transaction and has put another one in its place, or has failed to do even that. No later write of
+    /// the thread brings it in.
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         let session = session.clone();
         self.read_with(move |conn, owner| reader::load(conn, &session, owner))

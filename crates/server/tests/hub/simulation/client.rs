@@ -152,19 +152,19 @@ pub(super) async fn play(world: Arc<World>, me: Shared) {
     // Connections that it has left, and that nobody closes.
     let mut half_open = Vec::new();
     loop {
-        let (mut viewer, name) = {
+        let (mut viewer, name, seen) = {
             let mut me = me.lock().unwrap();
             let claim = match me.rng.below(12) {
                 0 => ResumeFrom::Nothing,
                 1 => ResumeFrom::Malformed,
                 _ => me.cursor,
             };
-            let hub = world.hub();
+            let hub = world.reached(&mut me.rng);
             let viewer = Viewer::hello(&hub, &me.session, &me.name, claim, Role::Admin);
             world.note(|| format!("{} comes as {} with {claim:?}", me.name, viewer.link.id()));
-            (viewer, me.name.clone())
+            (viewer, me.name.clone(), matches!(claim, ResumeFrom::At(_)))
         };
-        let end = stay(&world, &me, &mut viewer).await;
+        let end = stay(&world, &me, &mut viewer, seen).await;
         world.note(|| format!("{name} leaves {}: {end:?}", viewer.link.id()));
         match end {
             End::Bell => return,
@@ -201,8 +201,8 @@ enum End {
     Gone,
 }
 
-/// One connection.
-async fn stay(world: &World, me: &Shared, viewer: &mut Viewer) -> End {
+/// One connection; whether it has shown a cursor, which is true.
+async fn stay(world: &World, me: &Shared, viewer: &mut Viewer, seen: bool) -> End {
     let mut known = 0;
     let mut quiet = 0;
     let mut idle_for = 0;
@@ -235,6 +235,8 @@ async fn stay(world: &World, me: &Shared, viewer: &mut Viewer) -> End {
             me.learn(viewer, &mut known);
             if let (false, Some(welcome)) = (welcomed, &viewer.welcome) {
                 me.incarnation = welcome.incarnation.0;
+                let reset = matches!(welcome.outcome, AttachOutcome::Reset { .. });
+                assert!(!(seen && reset), "it has seen more than {welcome:?}");
                 if let AttachOutcome::Fresh | AttachOutcome::Reset { .. } = welcome.outcome {
                     // Everything that is retained: the rest is told by the base.
                     me.lost.push((1, welcome.base.0));

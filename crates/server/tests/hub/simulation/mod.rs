@@ -32,6 +32,8 @@ struct World {
     watches: Mutex<Vec<Watch>>,
     /// Whose turn it is to serve.
     hub: Mutex<Option<Hub>>,
+    /// Who served before and still runs: the store was taken from it.
+    replaced: Mutex<Option<Hub>>,
     stores: Mutex<Vec<Unsure>>,
     memory: Memory,
     truth: Truth,
@@ -46,6 +48,12 @@ struct World {
 impl World {
     fn hub(&self) -> Hub {
         self.hub.lock().unwrap().clone().expect("a process is up")
+    }
+
+    /// The process that a client comes to: at times the one that was replaced, which may not know it yet.
+    fn reached(&self, rng: &mut Rng) -> Hub {
+        let replaced = self.replaced.lock().unwrap().clone().filter(|_| !self.is_healed());
+        replaced.filter(|_| rng.often(300)).unwrap_or_else(|| self.hub())
     }
 
     fn note(&self, what: impl FnOnce() -> String) {
@@ -144,6 +152,7 @@ fn play_by(seed: u64, watch: Watch) -> Result<(), String> {
         watch,
         watches: Mutex::default(),
         hub: Mutex::default(),
+        replaced: Mutex::default(),
         stores: Mutex::default(),
         memory: Memory::new(),
         truth: Truth::default(),
@@ -224,6 +233,7 @@ fn process(world: &Arc<World>, rng: &mut Rng, clients: &mut Vec<client::Shared>,
             }
             1 => {
                 world.open(rng).await;
+                *world.replaced.lock().unwrap() = Some(hub);
                 let overlap = Duration::from_millis(rng.below(2_000));
                 watched(&mut players, tokio::time::sleep(overlap)).await;
             }
@@ -235,7 +245,7 @@ fn process(world: &Arc<World>, rng: &mut Rng, clients: &mut Vec<client::Shared>,
             world.note(|| "it crashes".into());
         }
     });
-    *world.hub.lock().unwrap() = None;
+    (*world.hub.lock().unwrap(), *world.replaced.lock().unwrap()) = (None, None);
 }
 
 /// The faults stop, and everything gets the time it needs.
