@@ -94,6 +94,8 @@ pub enum Action {
     },
     /// Another node takes the session over, while the old one still runs.
     TakeOver,
+    /// A node that was taken over from opens the store again, with all that it still has.
+    TakeBack(usize),
     /// A node that was taken over from learns it: a process that is fenced off aborts its worker,
     /// closes its connections and forgets the session.
     Fenced(usize),
@@ -130,7 +132,11 @@ impl Action {
             Action::Send(_) | Action::Arrive(_) => 10,
             Action::Obey(_) | Action::Say(..) | Action::Listen(_) => 11,
             Action::Fire(..) | Action::FireLate(..) | Action::Late(..) => 12,
-            Action::Crash { .. } | Action::TakeOver | Action::Hold(_) | Action::Purge => 13,
+            Action::Crash { .. }
+            | Action::TakeOver
+            | Action::TakeBack(_)
+            | Action::Hold(_)
+            | Action::Purge => 13,
             Action::Open { .. } => 14,
         }
     }
@@ -209,6 +215,7 @@ impl fmt::Display for Action {
             }
             Action::Open { eager: false } => f.write_str("a new process opens the store"),
             Action::TakeOver => f.write_str("another node takes over"),
+            Action::TakeBack(node) => write!(f, "node {node} takes the session back"),
             Action::Fenced(node) => write!(f, "node {node} learns that the session is another's"),
             Action::Hold(node) => write!(f, "node {node} is about to leave"),
             Action::Purge => f.write_str("the record is deleted"),

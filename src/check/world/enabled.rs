@@ -260,6 +260,9 @@ impl World {
             };
             if now.owner != place && (node.session.is_some() || now.links.iter().any(open)) {
                 out.push(Action::Fenced(place));
+                if node.session.is_some() && now.left.takeovers > 0 {
+                    out.push(Action::TakeBack(place));
+                }
             }
         }
         if now.left.holds > 0 {

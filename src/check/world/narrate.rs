@@ -62,6 +62,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         Action::Crash { .. }
         | Action::Open { .. }
         | Action::TakeOver
+        | Action::TakeBack(_)
         | Action::Fenced(_)
         | Action::Hold(_)
         | Action::Purge => ("process".to_owned(), server()),

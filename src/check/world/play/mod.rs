@@ -108,6 +108,7 @@ impl<'a> Transition<'a> {
             Action::Crash { lossy } => self.crash(lossy),
             Action::Open { eager } => self.open(eager),
             Action::TakeOver => self.take_over()?,
+            Action::TakeBack(node) => self.reconcile(node, None, false),
             Action::Fenced(node) => self.fence_off(node),
             Action::Hold(node) => {
                 self.now.left.holds -= 1;

@@ -112,6 +112,11 @@ impl Transition<'_> {
     /// A node that was taken over from, and does not know it yet, goes by what it has in memory.
     pub(super) fn command(&mut self, node: usize, event: Option<Event>) {
         let unaware = self.now.owner != node && self.now.nodes[node].session.is_some();
+        self.reconcile(node, event, unaware);
+    }
+
+    /// What is known of the session is held against what the node has, and the command is fed.
+    pub(super) fn reconcile(&mut self, node: usize, event: Option<Event>, unaware: bool) {
         let stored = if unaware { &self.now.nodes[node].session } else { &self.now.store }.as_ref();
         let durable = Durable::of(stored.map(Session::state));
         let incarnation = stored.map_or(Incarnation(0), Session::incarnation);
