@@ -4,8 +4,11 @@
 //! Markdown. Each figure of ours stands beside one of the peer from the same run; rounds are interleaved, and
 //! medians are shown. Servers are processes of their own: their processor time is theirs alone.
 
+mod backend;
 mod figures;
+mod gateway;
 mod growth;
+mod http;
 mod process;
 mod scenarios;
 mod server;
@@ -27,6 +30,7 @@ async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["serve", "backend"] => return backend::backend().await,
         ["serve", "plain"] => return server::plain().await,
         ["serve", "ours", store] => return server::ours(store).await,
         _ => {}
@@ -34,10 +38,27 @@ async fn main() {
     let short = words.contains(&"--short");
     let effort = if short { Effort { rounds: 1, less: 20 } } else { Effort { rounds: 5, less: 1 } };
     let asked: Vec<&str> = words.into_iter().filter(|word| *word != "--short").collect();
-    let wanted = |name: &str| asked.is_empty() || asked.contains(&name);
+    // A scenario of several parts is asked for as a whole, or in parts.
+    let wanted = |name: &str| {
+        let whole = name.split('-').next().unwrap_or(name);
+        asked.is_empty() || asked.contains(&name) || asked.contains(&whole)
+    };
     let known = [
-        "alone", "paced", "crowd", "first", "thousand", "deaf", "idle", "sleeping", "restart",
-        "attach", "longer",
+        "alone",
+        "paced",
+        "crowd",
+        "first",
+        "thousand",
+        "deaf",
+        "idle",
+        "sleeping",
+        "restart",
+        "attach",
+        "longer",
+        "gateway",
+        "gateway-stream",
+        "gateway-turns",
+        "gateway-first",
     ];
     if let Some(unknown) = asked.iter().find(|name| !known.contains(name)) {
         eprintln!("no scenario `{unknown}`; there are: {}", known.join(", "));
@@ -77,6 +98,15 @@ async fn main() {
         }
         if wanted("longer") {
             growth::longer(effort).await;
+        }
+        if wanted("gateway-stream") {
+            gateway::stream(effort).await;
+        }
+        if wanted("gateway-turns") {
+            gateway::turns(effort).await;
+        }
+        if wanted("gateway-first") {
+            gateway::first(effort).await;
         }
     };
     let done = tokio::time::timeout(limit, all).await;

@@ -1,7 +1,9 @@
 //! A server's process: its address, the processor time it took, the memory it has.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A server that is measured from outside.
 pub struct Server {
@@ -14,43 +16,92 @@ impl Server {
     /// Starts this program again, as a server.
     pub fn start(args: &[&str]) -> Server {
         let program = std::env::current_exe().expect("this program has a path");
+        Server::run(&program, args, |line| Some(line.trim().to_owned()))
+    }
+
+    /// Starts a program whose first line says where it listens.
+    pub fn run(program: &Path, args: &[&str], address: impl Fn(&str) -> Option<String>) -> Server {
         let mut child = Command::new(program)
             .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("a server can be started");
-        let mut address = String::new();
+        let mut line = String::new();
         let out = child.stdout.as_mut().expect("its output is a pipe");
-        BufReader::new(out).read_line(&mut address).expect("it says where it is");
-        let address = address.trim().to_owned();
-        assert!(!address.is_empty(), "the server did not start");
-        Server { child, address }
+        BufReader::new(out).read_line(&mut line).expect("it says where it is");
+        let address = address(&line).filter(|address| !address.is_empty());
+        Server { child, address: address.expect("the server did not start") }
     }
 
-    /// Processor time so far, of all its threads, in microseconds.
-    pub fn cpu_us(&self) -> f64 {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let mut nanoseconds = 0.0;
-        for task in std::fs::read_dir(tasks).expect("the server runs").flatten() {
-            let stat = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            let first = stat.split_whitespace().next().and_then(|text| text.parse::<f64>().ok());
-            nanoseconds += first.unwrap_or(0.0);
+    /// Starts a program that listens there, and waits until it does.
+    pub fn spawn(program: &Path, args: &[&str], address: String) -> Server {
+        let child = Command::new(program).args(args).spawn();
+        let mut server = Server { child: child.expect("a server can be started"), address };
+        while std::net::TcpStream::connect(&server.address).is_err() {
+            let ended = server.child.try_wait().expect("it is this program's child");
+            assert!(ended.is_none(), "the server did not start");
+            std::thread::sleep(Duration::from_millis(10));
         }
-        nanoseconds / 1_000.0
+        server
+    }
+
+    /// Processor time so far, of all threads of the server and of its children, in microseconds.
+    pub fn cpu_us(&self) -> f64 {
+        let own = self.child.id();
+        let all = std::fs::read_dir("/proc").expect("it is Linux").flatten();
+        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let children = ids.filter(|id| parent(*id) == Some(own));
+        children.chain([own]).map(cpu_of).sum()
     }
 
     /// Resident memory, in bytes.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that was ever resident, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("the server runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
         let kib = line.split_whitespace().nth(1).and_then(|text| text.parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
     }
 }
 
+/// Processor time of a process, in microseconds.
+fn cpu_of(id: u32) -> f64 {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let nanoseconds = tasks.map(|task| {
+        let stat = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let first = stat.split_whitespace().next().and_then(|text| text.parse::<f64>().ok());
+        first.unwrap_or(0.0)
+    });
+    nanoseconds.sum::<f64>() / 1_000.0
+}
+
+/// Who has started a process.
+fn parent(id: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // Behind its name, which may have spaces: the state, and then the parent.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        // Asked first: it may have children, which it ends.
+        _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..100 {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         _ = self.child.kill();
         _ = self.child.wait();
     }

@@ -71,6 +71,14 @@ pub fn file(name: &str) -> String {
     path.display().to_string()
 }
 
+/// An empty folder.
+pub fn folder(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("{}{name}", prefix()));
+    _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir(&path).expect("a folder can be made");
+    path
+}
+
 fn prefix() -> String {
     format!("outlive-load-{}-", std::process::id())
 }
@@ -80,6 +88,7 @@ pub fn clear() {
     for file in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         if file.file_name().to_string_lossy().starts_with(&prefix()) {
             _ = std::fs::remove_file(file.path());
+            _ = std::fs::remove_dir_all(file.path());
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn now() -> u64 {
 }
 
 /// A token: when it was made, and nothing else.
-fn token() -> String {
+pub fn token() -> String {
     format!("{:020}", now())
 }
 
@@ -48,20 +48,22 @@ fn frame(seq: u32) -> String {
     )
 }
 
-async fn pace(clock: &mut Option<tokio::time::Interval>) {
+/// Waits for the next tick, if there is a pace.
+pub async fn pace(clock: &mut Option<tokio::time::Interval>) {
     if let Some(clock) = clock {
         clock.tick().await;
     }
 }
 
-fn clock(wish: Wish) -> Option<tokio::time::Interval> {
-    (wish.pace_us > 0).then(|| tokio::time::interval(Duration::from_micros(wish.pace_us)))
+/// A clock with so many microseconds between two ticks; none for 0.
+pub fn clock(pace_us: u64) -> Option<tokio::time::Interval> {
+    (pace_us > 0).then(|| tokio::time::interval(Duration::from_micros(pace_us)))
 }
 
 /// Answers a prompt that is a wish.
 async fn answer(turn: Turn) -> Result<(), Failure> {
     let wish: Wish = turn.prompt().deserialize()?;
-    let mut clock = clock(wish);
+    let mut clock = clock(wish.pace_us);
     for _ in 0..wish.frames {
         pace(&mut clock).await;
         turn.emit(&token()).await?;
@@ -112,7 +114,7 @@ async fn alone(upgrade: WebSocketUpgrade, Query(wish): Query<Wish>) -> Response 
     small(upgrade).on_upgrade(move |mut socket| async move {
         // The wish is asked for again, as a prompt would be.
         while let Some(Ok(Message::Text(_))) = socket.recv().await {
-            let mut clock = clock(wish);
+            let mut clock = clock(wish.pace_us);
             for seq in 0..wish.frames {
                 pace(&mut clock).await;
                 let text = Message::Text(frame(seq).into());
@@ -150,7 +152,7 @@ async fn watch(mut socket: WebSocket, crowd: Crowd) {
 
 async fn speak(State(crowd): State<Crowd>, Query(wish): Query<Wish>) -> &'static str {
     let viewers = core::mem::take(&mut *crowd.lock().await);
-    let mut clock = clock(wish);
+    let mut clock = clock(wish.pace_us);
     for seq in 0..wish.frames {
         pace(&mut clock).await;
         let text = axum::extract::ws::Utf8Bytes::from(frame(seq));

@@ -67,6 +67,22 @@ pub async fn attach(address: &str, session: &str, client: &str, cursor: Option<&
     attach_over(stream, address, session, client, cursor).await
 }
 
+/// Attaches with a token; one that does not read has hardly any room for it.
+pub async fn attach_as(address: &str, session: &str, token: &str, reads: bool) -> Socket {
+    let stream = if reads {
+        TcpStream::connect(address).await.expect("the server listens")
+    } else {
+        narrow(address).await
+    };
+    let path = format!("/sessions/{session}/ws");
+    let mut socket = connect_over(stream, address, &path, Some("outlive.v1")).await;
+    let hello = format!(r#"{{"t":"attach","client":"viewer","token":"{token}"}}"#);
+    say(&mut socket, hello).await;
+    let welcome = hear(&mut socket).await.expect("a welcome");
+    assert!(welcome.contains(r#""t":"welcome""#), "{welcome}");
+    socket
+}
+
 /// As [`attach`], with hardly any room for what is not read: for one that does not.
 pub async fn attach_narrow(address: &str, session: &str, client: &str) -> Socket {
     attach_over(narrow(address).await, address, session, client, None).await

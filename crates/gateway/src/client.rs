@@ -1,48 +1,61 @@
 //! Requests to one URL. Connections are kept for the next request, and no request is sent twice.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT,
+};
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
 use super::backend_url::{BackendUrl, Place};
+use super::connection::{Answer, Connection, Kept};
 use super::gateway::GatewayError;
 
-pub(crate) type PostError = legacy::Error;
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PostError {
+    #[error("no connection: nothing was sent")]
+    Connect(#[source] BoxError),
+    #[error("the connection broke")]
+    Broken(#[from] hyper::Error),
+}
+
+impl PostError {
+    /// Whether nothing was sent.
+    pub(crate) fn is_connect(&self) -> bool {
+        matches!(self, PostError::Connect(_))
+    }
+}
 
 /// A URL, with the connections to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) url: BackendUrl,
-    client: AnyClient,
+    connector: Connector,
+    kept: Kept,
 }
 
 #[derive(Clone, Debug)]
-enum AnyClient {
-    Tcp(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+enum Connector {
+    Tcp(HttpConnector),
+    Tls(HttpsConnector<HttpConnector>),
     #[cfg(unix)]
-    Unix(Client<UnixConnector, Full<Bytes>>),
+    Unix(Arc<Path>),
 }
-
-/// Shorter than the 5 seconds for which uvicorn and Node keep an idle connection: a request on one that the backend
-/// is about to close would be lost, and must not be sent again.
-const IDLE: Duration = Duration::from_secs(4);
 
 /// For one try to connect.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -52,26 +65,22 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 
 impl Target {
     pub(crate) fn new(url: BackendUrl) -> Result<Target, GatewayError> {
-        let client = match &url.place {
-            Place::Tcp => AnyClient::Tcp(pooled(tcp())),
-            Place::Tls => AnyClient::Tls(pooled(tls()?)),
+        let connector = match &url.place {
+            Place::Tcp => Connector::Tcp(tcp()),
+            Place::Tls => Connector::Tls(tls()?),
             #[cfg(unix)]
-            Place::Unix(path) => AnyClient::Unix(pooled(UnixConnector(Arc::from(path.as_path())))),
+            Place::Unix(path) => Connector::Unix(Arc::from(path.as_path())),
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(GatewayError::NoUnixSockets),
         };
-        Ok(Target { url, client })
+        Ok(Target { url, connector, kept: Kept::new() })
     }
 
     /// Posts JSON. Returns the head of the response.
     ///
-    /// If the error [is about connecting](legacy::Error::is_connect), nothing was sent. A request whose kept connection turns
+    /// If the error [is about connecting](PostError::is_connect), nothing was sent. A request whose kept connection turns
     /// out to be closed before a byte of it was written goes over another one.
-    pub(crate) async fn post(
-        &self,
-        key: &str,
-        json: Bytes,
-    ) -> Result<Response<Incoming>, PostError> {
+    pub(crate) async fn post(&self, key: &str, json: Bytes) -> Result<Response<Answer>, PostError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(super::response::ACCEPTED));
         let key = key.try_into().expect("a session's name and a number make a header");
@@ -84,7 +93,7 @@ impl Target {
         &self,
         mut headers: HeaderMap,
         json: Bytes,
-    ) -> Result<Response<Incoming>, PostError> {
+    ) -> Result<Response<Answer>, PostError> {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         self.send(headers, json).await
     }
@@ -93,22 +102,65 @@ impl Target {
         &self,
         mut headers: HeaderMap,
         json: Bytes,
-    ) -> Result<Response<Incoming>, PostError> {
+    ) -> Result<Response<Answer>, PostError> {
         const US: &str = concat!("outlive/", env!("CARGO_PKG_VERSION"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.insert(USER_AGENT, HeaderValue::from_static(US));
+        headers.insert(HOST, host(&self.url.uri));
         let mut request = Request::new(Full::new(json));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.uri.clone();
+        // Servers want the path alone.
+        let path = self.url.uri.path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = path.parse().expect("the path of a URL is one");
         *request.headers_mut() = headers;
-        match &self.client {
-            AnyClient::Tcp(client) => client.request(request).await,
-            AnyClient::Tls(client) => client.request(request).await,
-            #[cfg(unix)]
-            AnyClient::Unix(client) => client.request(request).await,
+        match self.kept.send(request).await {
+            Ok(sent) => Ok(sent?),
+            Err(request) => {
+                let connection = self.connector.connect(&self.url.uri).await;
+                let connection = connection.map_err(PostError::Connect)?;
+                Ok(self.kept.send_over(connection, request).await?)
+            }
         }
     }
+}
+
+/// The host, and the port if it is not what the scheme says.
+fn host(uri: &Uri) -> HeaderValue {
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri.host().unwrap_or_default();
+    let host = match uri.port_u16().filter(|port| *port != usual) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    host.try_into().expect("a URL's host makes a header")
+}
+
+impl Connector {
+    async fn connect(&self, to: &Uri) -> Result<Connection, BoxError> {
+        Ok(match self {
+            Connector::Tcp(connector) => {
+                Connection::over(call(connector.clone(), to).await?).await?
+            }
+            Connector::Tls(connector) => {
+                Connection::over(call(connector.clone(), to).await?).await?
+            }
+            #[cfg(unix)]
+            Connector::Unix(path) => {
+                let stream = tokio::net::UnixStream::connect(path).await?;
+                Connection::over(TokioIo::new(stream)).await?
+            }
+        })
+    }
+}
+
+async fn call<S>(mut connector: S, to: &Uri) -> Result<S::Response, BoxError>
+where
+    S: Service<Uri>,
+    S::Error: Into<BoxError>,
+{
+    poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
+    connector.call(to.clone()).await.map_err(Into::into)
 }
 
 /// What is at the bottom of an error. What stands above it is about this program's parts, and may name the URL.
@@ -118,13 +170,6 @@ pub(crate) fn root(error: &dyn Error) -> String {
         root = below;
     }
     root.to_string()
-}
-
-fn pooled<C: Connect + Clone>(connector: C) -> Client<C, Full<Bytes>> {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .build(connector)
 }
 
 fn tcp() -> HttpConnector {
@@ -156,25 +201,4 @@ fn tls() -> Result<HttpsConnector<HttpConnector>, GatewayError> {
         .with_no_client_auth();
     let builder = HttpsConnectorBuilder::new().with_tls_config(config);
     Ok(builder.https_only().enable_http1().wrap_connector(tcp()))
-}
-
-/// Connects to a socket, whatever the URI.
-#[cfg(unix)]
-#[derive(Clone, Debug)]
-struct UnixConnector(Arc<Path>);
-
-#[cfg(unix)]
-impl Service<Uri> for UnixConnector {
-    type Response = TokioIo<tokio::net::UnixStream>;
-    type Error = std::io::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let path = Arc::clone(&self.0);
-        Box::pin(async move { Ok(TokioIo::new(tokio::net::UnixStream::connect(path).await?)) })
-    }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Response;
-use hyper::body::Incoming;
 use outlive_server::hub::{CloseoutContext, Failure, Turn, Worker, WorkerContext};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backend_url::BackendUrl;
 use super::client::{Target, root};
+use super::connection::Answer;
 use super::options::{GatewayOptions, History};
 use super::output::Output;
 use super::request::{self, Posted};
@@ -84,7 +84,7 @@ impl Gateway {
     }
 
     /// Sends a prompt, once: it is tried again only while there is no connection that it could have gone over.
-    async fn send(&self, key: &str, json: Bytes) -> Result<Response<Incoming>, Failure> {
+    async fn send(&self, key: &str, json: Bytes) -> Result<Response<Answer>, Failure> {
         let (began, mut wait) = (Instant::now(), FIRST);
         loop {
             let why = match self.backend.post(key, json.clone()).await {

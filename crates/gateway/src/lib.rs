@@ -38,6 +38,7 @@
 mod authorize;
 mod backend_url;
 mod client;
+mod connection;
 mod events;
 mod gateway;
 mod lines;

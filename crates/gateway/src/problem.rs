@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper::header::LOCATION;
 use serde::Deserialize;
 
+use super::connection::Answer;
 use super::response::essence;
 
 /// How much of an error's body is read, in bytes …
@@ -25,7 +25,7 @@ struct Problem {
 }
 
 /// A response whose status says that the backend failed, as one sentence.
-pub(crate) async fn refusal(response: Response<Incoming>) -> String {
+pub(crate) async fn refusal(response: Response<Answer>) -> String {
     let (head, body) = response.into_parts();
     let mut said = format!("the backend answered {}", head.status);
     if head.status.is_redirection() {

@@ -4,7 +4,6 @@ use std::str;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::{Response, StatusCode};
 use outlive_server::hub::TurnError;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::client::root;
+use super::connection::Answer;
 use super::events::{Events, Malformed};
 use super::lines::{Ending, Lines, TooLong};
 use super::output::Output;
@@ -72,7 +72,7 @@ enum Form {
 
 /// Reads a response to its end, an entry after the other, as fast as they are taken.
 pub(crate) async fn read(
-    response: Response<Incoming>,
+    response: Response<Answer>,
     output: Output<'_>,
     most: usize,
 ) -> Result<(), ResponseError> {
@@ -134,7 +134,7 @@ struct Question<'a> {
 }
 
 struct Reader<'a> {
-    body: Incoming,
+    body: Answer,
     output: Output<'a>,
     /// The most bytes of an entry.
     most: usize,

@@ -147,7 +147,10 @@ impl Numbers {
             viewers: viewers.len(),
             lag: behind.max().unwrap_or(0),
         };
-        self.live.insert(session.clone(), now).map(|before| before.state)
+        match self.live.get_mut(session) {
+            Some(live) => Some(std::mem::replace(live, now).state),
+            None => self.live.insert(session.clone(), now).map(|before| before.state),
+        }
     }
 
     pub(super) fn committed(&mut self, entries: usize, took: Duration, kept: bool) {

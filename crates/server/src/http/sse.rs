@@ -1,5 +1,6 @@
 //! The form of server-sent events.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,9 +21,10 @@ fn event(out: &mut Vec<u8>, name: &str, id: Option<Cursor>, data: &[u8]) {
 
 /// An event up to its data.
 fn begin(out: &mut Vec<u8>, name: &str, id: Option<Cursor>) {
-    out.extend_from_slice(format!("event: {name}\n").as_bytes());
+    // Writing into memory does not fail.
+    _ = writeln!(out, "event: {name}");
     if let Some(id) = id {
-        out.extend_from_slice(format!("id: {id}\n").as_bytes());
+        _ = writeln!(out, "id: {id}");
     }
     out.extend_from_slice(b"data: ");
 }
