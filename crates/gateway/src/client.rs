@@ -10,7 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
+};
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
@@ -30,6 +32,8 @@ pub(crate) type PostError = legacy::Error;
 pub(crate) struct Target {
     pub(crate) url: BackendUrl,
     client: AnyClient,
+    /// Is shown with each post.
+    authorization: Option<HeaderValue>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +64,11 @@ impl Target {
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(GatewayError::NoUnixSockets),
         };
-        Ok(Target { url, client })
+        Ok(Target { url, client, authorization: None })
+    }
+
+    pub(crate) fn authorization(self, authorization: Option<HeaderValue>) -> Target {
+        Target { authorization, ..self }
     }
 
     /// Posts JSON. Returns the head of the response.
@@ -76,6 +84,9 @@ impl Target {
         headers.insert(ACCEPT, HeaderValue::from_static(super::response::ACCEPTED));
         let key = key.try_into().expect("a session's name and a number make a header");
         headers.insert("idempotency-key", key);
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
         self.send(headers, json).await
     }
 
