@@ -2,7 +2,7 @@
 
 use outlive_testkit::place::Place;
 
-use super::run;
+use super::{command, run};
 
 #[test]
 fn a_server_for_others_needs_a_token() {
@@ -101,6 +101,11 @@ fn a_model_needs_its_name_and_a_key_that_can_be_sent_and_nothing_is_started() {
         }
         assert!(!run.err.contains("hush"), "{}", run.err);
     }
+    let run = command(&[&base, &named[..]].concat()).env("OUTLIVE_BACKEND_KEY", "hush\n").output();
+    let run = run.unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(said.contains("OUTLIVE_BACKEND_KEY: ") && !said.contains("hush"), "{said}");
     assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 2);
 }
 

@@ -63,7 +63,7 @@ impl FromStr for BackendUrl {
 }
 
 impl BackendUrl {
-    /// Where the chat completions are, below this base of OpenAI's paths.
+    /// Where the chat completions are, below this base of `OpenAI`'s paths.
     pub(crate) fn chat_completions(self) -> Result<BackendUrl, GatewayError> {
         const PATH: &str = "/chat/completions";
         let base = match self.uri.path().trim_end_matches('/') {
@@ -76,7 +76,7 @@ impl BackendUrl {
             Ok(uri) if self.uri.query().is_none() && !base.ends_with(PATH) => {
                 Ok(BackendUrl { uri, ..self })
             }
-            Ok(_) | Err(_) => Err(GatewayError::NoBase { url: self }),
+            Ok(_) | Err(_) => Err(GatewayError::NoBase { url: self.text }),
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Gateway {
     entry_bytes: usize,
 }
 
-/// What a backend of OpenAI's form is sent.
+/// What a backend of `OpenAI`'s form is sent.
 #[derive(Clone, Debug)]
 struct Chat {
     openai: OpenAi,
@@ -52,16 +52,16 @@ pub enum GatewayError {
     /// A URL names a Unix socket, and the system has none.
     #[error("this system has no Unix sockets")]
     NoUnixSockets,
-    /// The backend is of OpenAI's form, and the conversation is to be read at a URL.
+    /// The backend is of `OpenAI`'s form, and the conversation is to be read at a URL.
     #[error("a server of OpenAI's form is sent the conversation, and reads no URL of a history")]
     HistoryUrl,
-    /// The URL of a server of OpenAI's form is not the base of its paths.
+    /// The URL of a server of `OpenAI`'s form is not the base of its paths.
     #[error(
         "{url} is no base of OpenAI's paths, such as http://127.0.0.1:8000/v1: /chat/completions comes behind it"
     )]
     NoBase {
         /// The URL.
-        url: BackendUrl,
+        url: String,
     },
     /// A key is empty, or no header can carry it.
     #[error("the key is empty, or has characters that no header can carry")]
@@ -101,7 +101,7 @@ impl Gateway {
         })
     }
 
-    /// A gateway to a server of OpenAI's form. `base` is the URL before `/chat/completions`, as in
+    /// A gateway to a server of `OpenAI`'s form. `base` is the URL before `/chat/completions`, as in
     /// `http://127.0.0.1:8000/v1`; without a path it is `/v1`. Nothing is connected yet.
     ///
     /// # Errors

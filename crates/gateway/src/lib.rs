@@ -25,7 +25,7 @@
 //!   session's last entries.
 //!
 //! # Models
-//! [`Gateway::openai`] asks a server of OpenAI's form (`/v1/chat/completions`), and makes the conversation that it is sent of
+//! [`Gateway::openai`] asks a server of `OpenAI`'s form (`/v1/chat/completions`), and makes the conversation that it is sent of
 //! the log.
 //!
 //! # Who may

@@ -1,4 +1,4 @@
-//! A backend of OpenAI's form (`/v1/chat/completions`): the conversation that it is sent, and the pieces of its stream.
+//! A backend of `OpenAI`'s form (`/v1/chat/completions`): the conversation that it is sent, and the pieces of its stream.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::gateway::GatewayError;
 use super::problem::Fault;
 use super::request::{self, Posted};
 
-/// What a server of OpenAI's form is told beside the conversation. [`Gateway::openai`](super::Gateway::openai) takes it.
+/// What a server of `OpenAI`'s form is told beside the conversation. [`Gateway::openai`](super::Gateway::openai) takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct OpenAi {

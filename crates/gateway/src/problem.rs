@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// … and how much of a text is shown, in characters.
 pub(crate) const SHOWN: usize = 500;
 
-/// The fields of RFC 9457 that are for people. `FastAPI` has `detail` too; servers of OpenAI's form have `error`.
+/// The fields of RFC 9457 that are for people. `FastAPI` has `detail` too; servers of `OpenAI`'s form have `error`.
 #[derive(Deserialize)]
 struct Problem {
     title: Option<String>,
@@ -25,7 +25,7 @@ struct Problem {
     error: Option<Fault>,
 }
 
-/// What servers of OpenAI's form say of a failure.
+/// What servers of `OpenAI`'s form say of a failure.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Fault {

@@ -103,7 +103,7 @@ pub(crate) async fn read(
     }
 }
 
-/// Reads a stream of OpenAI's form to the end of its answer.
+/// Reads a stream of `OpenAI`'s form to the end of its answer.
 pub(crate) async fn read_chat(
     response: Response<Incoming>,
     output: Output<'_>,

@@ -1,4 +1,4 @@
-//! A server of OpenAI's form, which is sent the conversation and streams an answer.
+//! A server of `OpenAI`'s form, which is sent the conversation and streams an answer.
 
 use outlive_gateway::{Gateway, GatewayError, GatewayOptions, OpenAi};
 use outlive_server::hub::Hub;

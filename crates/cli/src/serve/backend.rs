@@ -11,7 +11,7 @@ use outlive_gateway::{BackendUrl, Gateway, GatewayOptions, OpenAi, ParseBackendU
 /// Has the key of a model's server, if no file has it.
 const KEY: &str = "OUTLIVE_BACKEND_KEY";
 
-/// Where a backend is, and whether it is of OpenAI's form.
+/// Where a backend is, and whether it is of `OpenAI`'s form.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     openai: bool,
