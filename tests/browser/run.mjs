@@ -1,4 +1,4 @@
-// The page of `outlive serve` in a browser: what is on the screen is what is in the log, whatever happens to
+// The page of `outlive serve` in a browser, and that of `examples/`: what is on the screen is what is in the log, whatever happens to
 // the connection, the page or the server. `node run.mjs [PART-OF-A-NAME…]`
 //
 // OUTLIVE   the program; without it cargo builds it
@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { examples } from "./examples.mjs";
 
 const PATIENCE = 60_000; // before a condition that does not come true fails a test; not a measurement
 
@@ -285,10 +286,10 @@ class World {
   errors = [];
   tabs = [];
 
-  async visit(address) {
+  async visit(address, base = this.server.url) {
     const tab = new Tab(await this.context.newPage(), this);
     this.tabs.push(tab);
-    await tab.page.goto(this.server.url + address);
+    await tab.page.goto(base + address);
     return tab;
   }
 
@@ -897,6 +898,8 @@ test("prompts that queue, and two tabs that are cut all the time", async (world)
   for (const { d, seq } of log.filter(({ entry }) => entry === "prompt")) assert.equal(said(log, seq), upTo(Number(d.split(" ")[1])));
 });
 
+examples(test, PATIENCE);
+
 const PROGRAM = program();
 const BROWSER = browserPath();
 const wanted = process.argv.slice(2);
@@ -915,7 +918,7 @@ async function hold({ name, run, backForwardCache, flags }) {
     browser = await chromium.launch({ executablePath: BROWSER, args, ...without });
     world.context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
     await world.context.addInitScript(keepLinks);
-    world.server = await Server.create(folder, flags);
+    world.server = await Server.create(folder, typeof flags === "function" ? await flags(world, folder) : flags);
     await run(world);
     if (world.errors.length > 0) why = world.errors.join("\n");
   } catch (error) {
@@ -935,6 +938,7 @@ async function hold({ name, run, backForwardCache, flags }) {
   }
   await browser?.close();
   await world.server?.close();
+  await world.stage?.close();
   rmSync(folder, { recursive: true, force: true });
   console.log(`${why === null ? "ok    " : "FAILED"}  ${name}`);
   if (why !== null) {

@@ -7,8 +7,15 @@ use std::path::{Path, PathBuf};
 use super::file;
 
 /// Where pages are written by hand, beside the folders of the crates.
-const FOLDERS: [&str; 6] =
-    ["", "clients/js", "clients/python", "docs", "proptest-regressions", "tests/incidents"];
+const FOLDERS: [&str; 7] = [
+    "",
+    "clients/js",
+    "clients/python",
+    "docs",
+    "examples",
+    "proptest-regressions",
+    "tests/incidents",
+];
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())

@@ -118,6 +118,26 @@ fn a_flag_counts_before_the_environment_and_both_before_the_file() {
 }
 
 #[test]
+fn a_model_is_printed_and_its_key_is_not() {
+    let place = Place::new();
+    let key = place.folder().join("key");
+    std::fs::write(&key, "hush-hush\n").unwrap();
+    let (key, system) = (toml::Value::from(key.to_str().unwrap()), "Be brief.\nBe \"kind\".");
+    let text = format!(
+        "backend = \"openai+https://example.org/v1\"\nbackend-model = \"small\"\nbackend-key-file = {key}\nbackend-system = {}\n",
+        toml::Value::from(system)
+    );
+    let first = print(&write(&place, &text), &[], None);
+    assert_eq!((first.code, first.err.as_str()), (0, ""));
+    for line in ["backend = \"openai+https://example.org/v1\"", "backend-model = \"small\""] {
+        assert!(first.out.contains(&format!("\n{line}\n")), "{line}: {}", first.out);
+    }
+    assert!(!first.out.contains("hush"), "{}", first.out);
+    let again = print(&write(&place, &first.out), &[], None);
+    assert_eq!((again.out, again.code), (first.out, 0), "{}", again.err);
+}
+
+#[test]
 fn a_secret_is_named_and_not_printed() {
     let place = Place::new();
     let (file, empty) = (write(&place, EVERYTHING), place.folder().join("empty.toml"));

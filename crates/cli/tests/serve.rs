@@ -2,7 +2,7 @@
 
 use outlive_testkit::place::Place;
 
-use super::run;
+use super::{command, run};
 
 #[test]
 fn a_server_for_others_needs_a_token() {
@@ -65,6 +65,48 @@ fn a_backend_that_is_no_url_is_named_with_what_would_be_right_and_nothing_is_sta
         }
     }
     assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_model_needs_its_name_and_a_key_that_can_be_sent_and_nothing_is_started() {
+    let place = Place::new();
+    let (key, none) = (place.folder().join("key"), place.folder().join("none"));
+    std::fs::write(&key, "hush hush\nand more\n").unwrap();
+    std::fs::write(&none, "\n").unwrap();
+    let [key, none] = [key, none].map(|file| file.to_str().unwrap().to_owned());
+    let store = place.file();
+    let base = ["serve", "--listen", "127.0.0.1:0", "--store", store.to_str().unwrap()];
+    let (own, url) = ("http://127.0.0.1:8000/answer", "openai+http://127.0.0.1:8000/v1");
+    let full = "openai+http://127.0.0.1:8000/v1/chat/completions";
+    let named = ["--backend", url, "--backend-model", "small"];
+    for (flags, parts) in [
+        (&["--backend", url][..], &["which model", url, "--backend-model NAME"][..]),
+        (&["--backend", "openai+localhost:1"], &["--backend <URL>", "http://localhost:1"]),
+        (
+            &["--backend", full, "--backend-model", "small"],
+            &["no base", "http://127.0.0.1:8000/v1"],
+        ),
+        (&["--backend", own, "--backend-model", "small"], &["--backend-model", "openai+http"]),
+        (&["--backend-model", "small"], &["--backend <URL>"]),
+        (&["--backend", own, "--backend-system", "Be brief."], &["--backend-model <NAME>"]),
+        (&[&named[..], &["--backend-key-file", &key]].concat(), &[&key, "no header"]),
+        (&[&named[..], &["--backend-key-file", &none]].concat(), &[&none, "empty"]),
+        (&[&named[..], &["--backend-key-file", "/nowhere"]].concat(), &["/nowhere cannot be read"]),
+        (&[&named[..], &["--backend-history-url", "http://a"]].concat(), &["no URL of a history"]),
+    ] {
+        let run = run(&[&base, flags].concat());
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{flags:?}");
+        for part in parts {
+            assert!(run.err.contains(part), "{} has no {part}", run.err);
+        }
+        assert!(!run.err.contains("hush"), "{}", run.err);
+    }
+    let run = command(&[&base, &named[..]].concat()).env("OUTLIVE_BACKEND_KEY", "hush\n").output();
+    let run = run.unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(said.contains("OUTLIVE_BACKEND_KEY: ") && !said.contains("hush"), "{said}");
+    assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 2);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use hyper::Uri;
 
+use super::gateway::GatewayError;
+
 /// The URL that requests are posted to: `http://host:port/path`, the same with `https`, or
 /// `unix:/path/of/the.sock:/path` for a Unix socket.
 ///
@@ -57,6 +59,25 @@ impl FromStr for BackendUrl {
         let wrong = |(why, right)| ParseBackendUrlError { text: text.into(), why, right };
         let (uri, place) = parsed.map_err(wrong)?;
         Ok(BackendUrl { text: text.into(), uri, place })
+    }
+}
+
+impl BackendUrl {
+    /// Where the chat completions are, below this base of `OpenAI`'s paths.
+    pub(crate) fn chat_completions(self) -> Result<BackendUrl, GatewayError> {
+        const PATH: &str = "/chat/completions";
+        let base = match self.uri.path().trim_end_matches('/') {
+            "" => "/v1",
+            base => base,
+        };
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = format!("{base}{PATH}").parse().ok();
+        match Uri::from_parts(parts) {
+            Ok(uri) if self.uri.query().is_none() && !base.ends_with(PATH) => {
+                Ok(BackendUrl { uri, ..self })
+            }
+            Ok(_) | Err(_) => Err(GatewayError::NoBase { url: self.text }),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT,
 };
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -47,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) url: BackendUrl,
     connector: Connector,
     kept: Kept,
+    /// Is shown with each post.
+    authorization: Option<HeaderValue>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,7 +75,11 @@ impl Target {
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(GatewayError::NoUnixSockets),
         };
-        Ok(Target { url, connector, kept: Kept::new() })
+        Ok(Target { url, connector, kept: Kept::new(), authorization: None })
+    }
+
+    pub(crate) fn authorization(self, authorization: Option<HeaderValue>) -> Target {
+        Target { authorization, ..self }
     }
 
     /// Posts JSON. Returns the head of the response.
@@ -85,6 +91,9 @@ impl Target {
         headers.insert(ACCEPT, HeaderValue::from_static(super::response::ACCEPTED));
         let key = key.try_into().expect("a session's name and a number make a header");
         headers.insert("idempotency-key", key);
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
         self.send(headers, json).await
     }
 

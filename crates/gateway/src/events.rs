@@ -19,6 +19,10 @@ pub(crate) struct Event {
 pub(crate) const ASK: &str = "outlive.ask";
 
 impl Event {
+    pub(crate) fn data(&self) -> &str {
+        &self.data
+    }
+
     /// The question, if it is one: JSON, or else text.
     pub(crate) fn question(&self) -> Option<Result<&RawValue, &str>> {
         (self.name == ASK).then(|| json_or_text(&self.data))

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::backend_url::BackendUrl;
 use super::client::{Target, root};
 use super::connection::Answer;
+use super::openai::OpenAi;
 use super::options::{GatewayOptions, History};
 use super::output::Output;
 use super::request::{self, Posted};
@@ -20,6 +21,7 @@ use super::response;
 #[derive(Clone, Debug)]
 pub struct Gateway {
     backend: Target,
+    chat: Option<Chat>,
     interrupt: Option<Target>,
     closeout: Option<Target>,
     history: History,
@@ -27,6 +29,14 @@ pub struct Gateway {
     interrupt_timeout: Duration,
     closeout_timeout: Duration,
     entry_bytes: usize,
+}
+
+/// What a backend of `OpenAI`'s form is sent.
+#[derive(Clone, Debug)]
+struct Chat {
+    openai: OpenAi,
+    entries: usize,
+    bytes: usize,
 }
 
 /// Why there can be no gateway: nothing that time would heal.
@@ -42,6 +52,20 @@ pub enum GatewayError {
     /// A URL names a Unix socket, and the system has none.
     #[error("this system has no Unix sockets")]
     NoUnixSockets,
+    /// The backend is of `OpenAI`'s form, and the conversation is to be read at a URL.
+    #[error("a server of OpenAI's form is sent the conversation, and reads no URL of a history")]
+    HistoryUrl,
+    /// The URL of a server of `OpenAI`'s form is not the base of its paths.
+    #[error(
+        "{url} is no base of OpenAI's paths, such as http://127.0.0.1:8000/v1: /chat/completions comes behind it"
+    )]
+    NoBase {
+        /// The URL.
+        url: String,
+    },
+    /// A key is empty, or no header can carry it.
+    #[error("the key is empty, or has characters that no header can carry")]
+    Key,
 }
 
 /// A backend that is started anew is there again soon: the first wait between two tries to connect …
@@ -66,6 +90,7 @@ impl Gateway {
         } = options;
         Ok(Gateway {
             backend: Target::new(backend)?,
+            chat: None,
             interrupt: interrupt.map(Target::new).transpose()?,
             closeout: closeout.map(Target::new).transpose()?,
             history,
@@ -76,8 +101,32 @@ impl Gateway {
         })
     }
 
+    /// A gateway to a server of `OpenAI`'s form. `base` is the URL before `/chat/completions`, as in
+    /// `http://127.0.0.1:8000/v1`; without a path it is `/v1`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// What the URLs need is not there, `base` is no base, or the options have a
+    /// [`history_url`](GatewayOptions::history_url).
+    pub fn openai(
+        base: BackendUrl,
+        openai: OpenAi,
+        options: GatewayOptions,
+    ) -> Result<Gateway, GatewayError> {
+        let History::Entries { entries, bytes } = options.history else {
+            return Err(GatewayError::HistoryUrl);
+        };
+        let gateway = Gateway::new(base.chat_completions()?, options)?;
+        let backend = gateway.backend.authorization(openai.authorization.clone());
+        Ok(Gateway { backend, chat: Some(Chat { openai, entries, bytes }), ..gateway })
+    }
+
     /// A turn, from its prompt to the end of the response.
     async fn exchange(&self, turn: &Turn) -> Result<(), Failure> {
+        if let Some(Chat { openai, entries, bytes }) = &self.chat {
+            let Posted { key, json } = openai.request(turn, *entries, *bytes).await?;
+            let response = self.send(&key, json).await?;
+            return Ok(response::read_chat(response, Output::Turn(turn), self.entry_bytes).await?);
+        }
         let Posted { key, json } = request::prompt(turn, &self.history).await?;
         let response = self.send(&key, json).await?;
         Ok(response::read(response, Output::Turn(turn), self.entry_bytes).await?)

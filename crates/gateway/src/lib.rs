@@ -24,6 +24,10 @@
 //! * At the **closeout** of a session [`closeout`](GatewayOptions::closeout) is called, if there is one. What it responds are the
 //!   session's last entries.
 //!
+//! # Models
+//! [`Gateway::openai`] asks a server of `OpenAI`'s form (`/v1/chat/completions`), and makes the conversation that it is sent of
+//! the log.
+//!
 //! # Who may
 //! [`BackendAuthorize`] asks a backend who may do what, for the endpoints of `outlive-server`.
 //!
@@ -42,6 +46,7 @@ mod connection;
 mod events;
 mod gateway;
 mod lines;
+mod openai;
 mod options;
 mod output;
 mod problem;
@@ -51,4 +56,5 @@ mod response;
 pub use authorize::BackendAuthorize;
 pub use backend_url::{BackendUrl, ParseBackendUrlError};
 pub use gateway::{Gateway, GatewayError};
+pub use openai::OpenAi;
 pub use options::GatewayOptions;

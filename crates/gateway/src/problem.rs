@@ -15,13 +15,31 @@ const READ: usize = 64 << 10;
 /// … for how long …
 const PATIENCE: Duration = Duration::from_secs(5);
 /// … and how much of a text is shown, in characters.
-const SHOWN: usize = 500;
+pub(crate) const SHOWN: usize = 500;
 
-/// The fields of RFC 9457 that are for people. `FastAPI` has `detail` too.
+/// The fields of RFC 9457 that are for people. `FastAPI` has `detail` too; servers of `OpenAI`'s form have `error`.
 #[derive(Deserialize)]
 struct Problem {
     title: Option<String>,
     detail: Option<String>,
+    error: Option<Fault>,
+}
+
+/// What servers of `OpenAI`'s form say of a failure.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Fault {
+    Object { message: String },
+    Text(String),
+}
+
+impl Fault {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Fault::Object { message } => message,
+            Fault::Text(text) => text,
+        }
+    }
 }
 
 /// A response whose status says that the backend failed, as one sentence.
@@ -39,7 +57,9 @@ pub(crate) async fn refusal(response: Response<Answer>) -> String {
     let body = body.to_bytes();
     let json = essence(&head.headers).is_some_and(|of| of.ends_with("json"));
     let problem = if json { serde_json::from_slice::<Problem>(&body).ok() } else { None };
-    let parts = problem.map(|problem| [problem.title, problem.detail]);
+    let parts = problem.map(|Problem { title, detail, error }| {
+        [title, detail, error.map(|error| error.text().to_owned())]
+    });
     let mut parts: Vec<String> = parts.into_iter().flatten().flatten().collect();
     if parts.is_empty() {
         parts.push(excerpt(&body, SHOWN));

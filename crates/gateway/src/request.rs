@@ -107,10 +107,15 @@ pub(crate) async fn prompt(turn: &Turn, history: &History) -> Result<Posted, Sto
         answers,
         history: conversation(context, history, Some(turn.id())).await?,
     };
-    Ok(posted(format!("{}/{}", turn.session(), turn.id()), &json))
+    Ok(posted(key(turn), &json))
 }
 
-fn raw(body: &Body) -> &RawValue {
+/// The name of a turn's request.
+pub(crate) fn key(turn: &Turn) -> String {
+    format!("{}/{}", turn.session(), turn.id())
+}
+
+pub(crate) fn raw(body: &Body) -> &RawValue {
     serde_json::from_str(body.as_str()).unwrap_or(RawValue::NULL)
 }
 
@@ -131,12 +136,11 @@ pub(crate) async fn closeout(
     Ok(posted(format!("{session}/closeout/{incarnation}"), &json))
 }
 
-fn posted(key: String, json: &impl Serialize) -> Posted {
+pub(crate) fn posted(key: String, json: &impl Serialize) -> Posted {
     let json = serde_json::to_vec(json).expect("all that is sent has a JSON form");
     Posted { key, json: json.into() }
 }
 
-/// What was said before a turn: its own prompt or answer, and those that wait behind it, are left out.
 async fn conversation(
     context: &WorkerContext,
     history: &History,
@@ -147,18 +151,30 @@ async fn conversation(
             let url = format!("{base}/sessions/{}/events?until=head", context.session());
             Ok(Conversation::Url { url })
         }
-        History::Entries { entries: 0, .. } | History::Entries { bytes: 0, .. } => {
-            Ok(Conversation::Entries { complete: false, entries: Vec::new() })
-        }
         History::Entries { entries, bytes } => {
-            let mut latest = context.history().latest(*entries, *bytes).await?;
-            let complete = latest.first().is_some_and(|said| said.seq == Seq(1));
-            latest.retain(|said| {
-                let waits = turn.is_some_and(|turn| said.seq >= turn);
-                !(waits && matches!(said.entry, Entry::Prompt { .. } | Entry::Answer { .. }))
-            });
-            let entries = latest.into_iter().map(Placed).collect();
+            let (complete, before) = before(context, *entries, *bytes, turn).await?;
+            let entries = before.into_iter().map(Placed).collect();
             Ok(Conversation::Entries { complete, entries })
         }
     }
+}
+
+/// The newest entries before a turn, and whether none is left out: its own prompt or answer, and those that wait
+/// behind it, are not among them.
+pub(crate) async fn before(
+    context: &WorkerContext,
+    entries: usize,
+    bytes: usize,
+    turn: Option<Seq>,
+) -> Result<(bool, Vec<HistoryEntry>), StoreError> {
+    if entries == 0 || bytes == 0 {
+        return Ok((false, Vec::new()));
+    }
+    let mut latest = context.history().latest(entries, bytes).await?;
+    let complete = latest.first().is_some_and(|said| said.seq == Seq(1));
+    latest.retain(|said| {
+        let waits = turn.is_some_and(|turn| said.seq >= turn);
+        !(waits && matches!(said.entry, Entry::Prompt { .. } | Entry::Answer { .. }))
+    });
+    Ok((complete, latest))
 }

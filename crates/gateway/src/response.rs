@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 
 use super::client::root;
 use super::connection::Answer;
-use super::events::{Events, Malformed};
+use super::events::{Event, Events, Malformed};
 use super::lines::{Ending, Lines, TooLong};
+use super::openai::{self, Piece};
 use super::output::Output;
 use super::problem::{excerpt, refusal};
 
@@ -29,8 +30,8 @@ const SHOWN: usize = 80;
 pub(crate) enum ResponseError {
     #[error("{0}")]
     Refused(String),
-    #[error("the backend's answer has {what}, and must have one of {ACCEPTED}")]
-    ContentType { what: String },
+    #[error("the backend's answer has {what}, and must have one of {right}")]
+    ContentType { what: String, right: &'static str },
     #[error("the backend's answer is in {0}, and must be in UTF-8")]
     Charset(String),
     #[error("the backend's answer is compressed ({0}), which was not asked for")]
@@ -55,6 +56,16 @@ pub(crate) enum ResponseError {
         "the backend's answer ended in the middle of an event, after line {number}: an empty line ends each event"
     )]
     UnfinishedEvent { number: u64 },
+    #[error("the backend failed: {0}")]
+    Fault(String),
+    #[error("the model ended its answer before it was whole: {0}")]
+    Unfinished(String),
+    #[error("the model calls a tool, and none was offered to it")]
+    CallsATool,
+    #[error(
+        "the backend's answer ended after {entries} entries without a finish_reason and without [DONE]"
+    )]
+    NoEnd { entries: u64 },
     #[error("the backend's answer to a closeout asks something, and nobody is there to answer")]
     AskInCloseout,
     #[error(transparent)]
@@ -92,6 +103,27 @@ pub(crate) async fn read(
     }
 }
 
+/// Reads a stream of `OpenAI`'s form to the end of its answer.
+pub(crate) async fn read_chat(
+    response: Response<Answer>,
+    output: Output<'_>,
+    most: usize,
+) -> Result<(), ResponseError> {
+    const RIGHT: &str = "text/event-stream";
+    if !response.status().is_success() {
+        return Err(ResponseError::Refused(refusal(response).await));
+    }
+    let mut reader = match form(response.headers())? {
+        Form::Events => Reader { body: response.into_body(), output, most, entries: 0 },
+        Form::Lines | Form::Json | Form::Text => {
+            let what =
+                format!("the content type {}", essence(response.headers()).unwrap_or_default());
+            return Err(ResponseError::ContentType { what, right: RIGHT });
+        }
+    };
+    reader.chat().await
+}
+
 /// The media type of a message, in lower case and without its parameters.
 pub(crate) fn essence(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
@@ -109,9 +141,12 @@ fn form(headers: &HeaderMap) -> Result<Form, ResponseError> {
         Some("text/plain") => Form::Text,
         Some(other) => {
             let what = format!("the content type {}", excerpt(other.as_bytes(), SHOWN));
-            return Err(ResponseError::ContentType { what });
+            return Err(ResponseError::ContentType { what, right: ACCEPTED });
         }
-        None => return Err(ResponseError::ContentType { what: "no content type".into() }),
+        None => {
+            let what = "no content type".into();
+            return Err(ResponseError::ContentType { what, right: ACCEPTED });
+        }
     };
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parameters = value.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
@@ -131,6 +166,21 @@ fn form(headers: &HeaderMap) -> Result<Form, ResponseError> {
 struct Question<'a> {
     #[serde(borrow, rename = "outlive.ask")]
     ask: &'a RawValue,
+}
+
+/// Events that are made of chunks.
+struct Stream {
+    lines: Lines,
+    events: Events,
+    /// What is left of the last one.
+    chunk: Bytes,
+}
+
+impl Stream {
+    fn new(most: usize) -> Stream {
+        let (lines, events) = (Lines::new(Ending::Any, most), Events::new(most));
+        Stream { lines, events, chunk: Bytes::new() }
+    }
 }
 
 struct Reader<'a> {
@@ -175,34 +225,86 @@ impl Reader<'_> {
     }
 
     async fn events(&mut self) -> Result<(), ResponseError> {
+        let mut stream = Stream::new(self.most);
+        while let Some(event) = self.event(&mut stream).await? {
+            match event.question() {
+                None => self.emit(event).await?,
+                Some(Ok(json)) => self.ask(json)?,
+                Some(Err(text)) => self.ask(text)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next event; none at the end of the response.
+    async fn event(&mut self, stream: &mut Stream) -> Result<Option<Event>, ResponseError> {
         let most = self.most;
-        let (mut lines, mut events) = (Lines::new(Ending::Any, most), Events::new(most));
-        while let Some(mut chunk) = self.chunk().await? {
-            loop {
-                let line = lines.next(&mut chunk);
-                let number = lines.number();
-                let too_long = ResponseError::TooLong { number, most };
-                let Ok(line) = line else { return Err(too_long) };
-                let Some(line) = line else { break };
-                match events.take(&line) {
-                    Ok(Some(event)) => match event.question() {
-                        None => self.emit(event).await?,
-                        Some(Ok(json)) => self.ask(json)?,
-                        Some(Err(text)) => self.ask(text)?,
-                    },
-                    Ok(None) => {}
-                    Err(Malformed::TooLong) => return Err(too_long),
-                    Err(Malformed::NotUtf8) => {
-                        let excerpt = excerpt(&line, SHOWN);
-                        return Err(ResponseError::NotUtf8 { number, excerpt });
+        let Stream { lines, events, chunk } = stream;
+        loop {
+            let line = lines.next(chunk);
+            let number = lines.number();
+            let too_long = ResponseError::TooLong { number, most };
+            let Ok(line) = line else { return Err(too_long) };
+            let Some(line) = line else {
+                match self.chunk().await? {
+                    Some(next) => *chunk = next,
+                    None if lines.rest().is_some() || events.is_in_an_event() => {
+                        return Err(ResponseError::UnfinishedEvent { number: lines.number() });
                     }
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            match events.take(&line) {
+                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(None) => {}
+                Err(Malformed::TooLong) => return Err(too_long),
+                Err(Malformed::NotUtf8) => {
+                    let excerpt = excerpt(&line, SHOWN);
+                    return Err(ResponseError::NotUtf8 { number, excerpt });
                 }
             }
         }
-        if lines.rest().is_some() || events.is_in_an_event() {
-            return Err(ResponseError::UnfinishedEvent { number: lines.number() });
+    }
+
+    /// A chat completion. What comes after the reason for its end is read, for the backend to have said all, and can
+    /// spoil nothing.
+    async fn chat(&mut self) -> Result<(), ResponseError> {
+        let (mut stream, mut finished) = (Stream::new(self.most), None);
+        loop {
+            let event = match self.event(&mut stream).await {
+                Ok(Some(event)) if event.data() != openai::DONE => event,
+                Err(why) if finished.is_none() => return Err(why),
+                Ok(None) if finished.is_none() => {
+                    return Err(ResponseError::NoEnd { entries: self.entries });
+                }
+                Ok(_) | Err(_) => break,
+            };
+            if finished.is_some() {
+                continue;
+            }
+            let piece: Piece = serde_json::from_str(event.data()).map_err(|why| {
+                let (number, excerpt) =
+                    (stream.lines.number(), excerpt(event.data().as_bytes(), SHOWN));
+                ResponseError::NotJson { number, why, excerpt }
+            })?;
+            if let Some(fault) = piece.error {
+                let said = excerpt(fault.text().as_bytes(), super::problem::SHOWN);
+                return Err(ResponseError::Fault(said));
+            }
+            let Some(choice) = piece.choice() else { continue };
+            for text in choice.texts() {
+                self.emit(text).await?;
+            }
+            if choice.calls_a_tool() {
+                return Err(ResponseError::CallsATool);
+            }
+            finished = choice.finish_reason;
         }
-        Ok(())
+        match finished.as_deref() {
+            Some(why @ ("length" | "content_filter")) => Err(ResponseError::Unfinished(why.into())),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn lines(&mut self) -> Result<(), ResponseError> {

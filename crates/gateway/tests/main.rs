@@ -5,6 +5,7 @@ mod connections;
 mod failures;
 mod forms;
 mod logs;
+mod openai;
 mod pressure;
 mod requests;
 mod stage;

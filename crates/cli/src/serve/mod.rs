@@ -90,6 +90,8 @@ Examples:
   outlive serve --store memory                    sessions that end with the process
   outlive serve --backend http://127.0.0.1:8000/answer
                                                   your program answers: docs/gateway.md
+  outlive serve --backend openai+http://127.0.0.1:8000/v1 --backend-model NAME
+                                                  a model answers: docs/gateway.md
   outlive serve --config outlive.toml             with the flags of a file; --print-config writes one:
                                                   docs/operating.md
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
@@ -123,7 +125,7 @@ impl Serve {
             ));
         }
         if let Err(why) = self.backend.gateway() {
-            return fail(&format!("--backend: {why}"));
+            return fail(&why);
         }
         if let Err(why) = self.authorize.policy(self.token.as_deref()) {
             return fail(&why);
@@ -146,7 +148,7 @@ impl Serve {
         let unusable = |path: &Path, why: &dyn std::fmt::Display| {
             format!("{} cannot be used: {why}", path.display())
         };
-        let gateway = self.backend.gateway().map_err(|why| format!("--backend: {why}"))?;
+        let gateway = self.backend.gateway()?;
         let policy = self.authorize.policy(self.token.as_deref())?;
         // Whoever asks it to leave while it starts is heard, and does not kill it.
         let asked_to_leave = asked().map_err(|why| format!("cannot hear signals: {why}"))?;

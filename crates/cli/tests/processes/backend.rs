@@ -23,6 +23,7 @@ use outlive_testkit::endpoints::{entry, outputs};
 struct Call {
     path: String,
     key: String,
+    authorization: String,
     json: Value,
     pieces: mpsc::Sender<Result<String, Infallible>>,
 }
@@ -30,6 +31,13 @@ struct Call {
 impl Call {
     async fn say(&self, piece: &str) {
         self.pieces.send(Ok(format!("data: {}\n\n", json!(piece)))).await.unwrap();
+    }
+
+    /// A piece of an answer in `OpenAI`'s form, which may be the last one.
+    async fn complete(&self, piece: &str, finish: Option<&str>) {
+        let choice = json!({ "delta": { "content": piece }, "finish_reason": finish });
+        let event = json!({ "choices": [choice] });
+        self.pieces.send(Ok(format!("data: {event}\n\n"))).await.unwrap();
     }
 }
 
@@ -39,10 +47,11 @@ async fn answer(
     headers: HeaderMap,
     Json(json): Json<Value>,
 ) -> Response {
-    let key = headers["idempotency-key"].to_str().unwrap().to_owned();
+    let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let (key, authorization) = (text("idempotency-key"), text("authorization"));
     let (pieces, said) = mpsc::channel(1);
     let path = uri.path().to_owned();
-    calls.send(Call { path, key, json, pieces }).unwrap();
+    calls.send(Call { path, key, authorization, json, pieces }).unwrap();
     let said = stream::unfold(said, async |mut said| Some((said.recv().await?, said)));
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(said)).into_response()
 }
@@ -149,4 +158,50 @@ async fn a_turn_that_takes_too_long_fails() {
     guard("the close", call.pieces.closed()).await;
     let frames = guard("the end", page.until(entry("end"))).await;
     assert_eq!(ends(&frames), ["failed", "end"]);
+}
+
+/// The conversation is in the store, and in no process.
+#[tokio::test]
+async fn a_model_is_sent_the_conversation_also_after_a_kill_in_mid_answer() {
+    let folder = Folder::new("model");
+    let file = folder.file("outlive.db");
+    std::fs::write(folder.file("key"), "sk-1\n").unwrap();
+    let (url, mut calls) = backend().await;
+    let url = format!("openai+{}", url.replace("/answer", "/v1/"));
+    let key = folder.file("key").display().to_string();
+    let mut flags = vec!["--backend", &url, "--backend-model", "small"];
+    flags.extend(["--backend-system", "Be brief.", "--backend-key-file", &key]);
+    let mut server = Serving::start(COMES_BACK, &file, &flags).await;
+    let at = server.site.at.to_string();
+    let session = server.site.session().await;
+    let (mut page, _) = server.site.attach(&session, "page", None).await;
+    page.prompt(1, "hello").await;
+    let call = guard("a request", calls.recv()).await.unwrap();
+    assert_eq!(call.path, "/v1/chat/completions");
+    assert_eq!(call.authorization, "Bearer sk-1");
+    assert_eq!((&call.json["model"], &call.json["stream"]), (&json!("small"), &json!(true)));
+    call.complete("Hi", None).await;
+    call.complete(" there", Some("stop")).await;
+    drop(call);
+    let frames = guard("the end", page.until(entry("turn_end"))).await;
+    assert_eq!((outputs(&frames), ends(&frames)), (vec!["Hi", " there"], vec!["completed"]));
+    page.prompt(2, "again").await;
+    let call = guard("a request", calls.recv()).await.unwrap();
+    call.complete("half", None).await;
+    guard("a piece", page.until(|frame| frame["d"] == "half")).await;
+    server.kill().await;
+    guard("the close", call.pieces.closed()).await;
+    server = Serving::start(&at, &file, &flags).await;
+    let (mut page, _) = server.site.attach(&session, "page", None).await;
+    page.prompt(3, "go on").await;
+    let call = guard("a request", calls.recv()).await.unwrap();
+    let messages = json!([
+        { "role": "system", "content": "Be brief." },
+        { "role": "user", "content": "hello" },
+        { "role": "assistant", "content": "Hi there" },
+        { "role": "user", "content": "again" },
+        { "role": "assistant", "content": "half" },
+        { "role": "user", "content": "go on" },
+    ]);
+    assert_eq!(call.json["messages"], messages);
 }

@@ -8,6 +8,8 @@ mod child;
 mod deploy;
 mod driver;
 #[cfg(unix)]
+mod examples;
+#[cfg(unix)]
 mod frameworks;
 mod kill;
 mod leaving;

@@ -1,0 +1,45 @@
+// The client of clients/js in Node, as a test says line by line: {"do":"prompt","d":"hello"}, {"do":"interrupt","turn":1},
+// {"do":"answer","ask":3,"d":true}, {"do":"hide"}, {"do":"show"}, {"do":"cut"}. Prints what it applies, and what it is told.
+// node incidents.mjs http://127.0.0.1:7878 s_…
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { connect } from "../../../../clients/js/outlive.js";
+
+// Not `import`: that does not look where NODE_PATH says.
+const WebSocket = createRequire(import.meta.url)("ws");
+
+let socket;
+class Socket extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    socket = this;
+    this.on("error", () => {}); // a close follows
+  }
+}
+
+const say = (what) => console.log(JSON.stringify(what));
+const [url, session] = process.argv.slice(2);
+const client = connect({
+  url, session, WebSocket: Socket,
+  settings: { first_ms: 0, step_ms: 0, spacing_ms: 0 },
+  apply: say,
+  notify({ kind, state, error }) {
+    if (kind === "error") throw error;
+    say({ kind, state });
+  },
+});
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line);
+  switch (order.do) {
+    case "prompt": client.prompt(order.d); break;
+    case "interrupt": client.interrupt(order.turn); break;
+    case "answer": client.answer(order.ask, order.d); break;
+    case "hide": client.hide(); break;
+    case "show": client.show(); break;
+    case "cut": socket.terminate(); break;
+    default: throw new Error(line);
+  }
+}
+client.stop();
