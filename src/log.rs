@@ -154,6 +154,7 @@ vocabulary! {
 
 /// Where a viewer that attaches goes on. Explicit and total; never silently partial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttachOutcome {
     /// No cursor came: everything that is retained follows.

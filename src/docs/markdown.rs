@@ -292,6 +292,8 @@ pub fn index(sheets: &[Sheet]) -> String {
     text += "- **[Close codes](close-codes.md)**: why a connection is closed, and what the client does then.\n";
     text += "- **[Words](words.json)**: timers, limits, outcomes, reasons, close codes and laws as JSON.\n";
     text += "- **[Vectors](session-vectors.jsonl)**: walks through the session's table, to hold another machine against.\n";
+    text += "- **[The protocol's schema](protocol.schema.json)**: every frame, entry and body as JSON Schema, of the types that \
+             run; and as [AsyncAPI](protocol.asyncapi.json).\n";
     text += "\nThe form of the JSON is described in [tables-json.md](../tables-json.md).\n\n";
     text += "| table | states | triggers | cells | rules |\n|---|---|---|---|---|\n";
     for sheet in sheets {

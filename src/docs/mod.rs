@@ -1,9 +1,10 @@
-//! The tables as text: pages, diagrams and JSON. Pure: the tables in, text out, no I/O.
+//! The tables as text: pages, diagrams and JSON; and the protocol's schema. Pure: the tables in, text out, no I/O.
 //!
 //! A [`Sheet`] is any of the tables in one form; the renderers know sheets and nothing else, so that
 //! nothing is written four times. [`pages`] is all of `docs/generated`.
 #![allow(clippy::format_push_string, reason = "text that is rendered once is written as it reads")]
 
+mod asyncapi;
 mod diagram;
 mod dice;
 pub mod dot;
@@ -13,6 +14,7 @@ mod layout;
 pub mod markdown;
 pub mod mermaid;
 mod ops;
+pub(crate) mod schema;
 mod sheet;
 pub mod svg;
 pub mod vectors;
@@ -58,6 +60,8 @@ pub fn pages() -> Vec<Page> {
         page("connection.mmd", mermaid::render(&connection)),
         page("connection.svg", svg::render(&connection)),
         page("laws.md", laws::page()),
+        page(asyncapi::NAME, asyncapi::render()),
+        page(schema::NAME, schema::render()),
         page("routing.json", json::table(&routing)),
         page("routing.md", markdown::page(&routing)),
         page("session-vectors.jsonl", walks::render()),

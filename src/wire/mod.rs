@@ -1,4 +1,4 @@
-//! What goes over a WebSocket, and, in parts, over HTTP: JSON, a frame a message.
+//! What goes over a WebSocket: JSON, a frame a message; and the bodies of [requests](http).
 //!
 //! The field `t` says what a frame is. Unknown fields are passed over; what a server does not know it
 //! answers with [`ToClient::Error`], what a client does not know it passes over. Frames with an `id` are
@@ -6,6 +6,7 @@
 //! the endpoint before they come here. A body `d` is any JSON, also `null`.
 
 mod fields;
+pub mod http;
 
 use std::borrow::Cow;
 
@@ -26,11 +27,13 @@ pub const SUBPROTOCOL: &str = "outlive.v1";
 
 /// From client to server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema), schemars(!try_from))]
 #[serde(tag = "t", rename_all = "snake_case", try_from = "Fields")]
 pub enum ToServer {
     /// The hello: the first frame.
     Attach {
         /// The client's own name for itself, kept over reconnects: up to 64 bytes.
+        #[cfg_attr(feature = "docs", schemars(with = "crate::docs::schema::ClientName"))]
         client: String,
         /// How far it has applied the log, as `log.seq`.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +83,7 @@ pub enum ToServer {
 
 /// From server to client, except for log entries, which the hub has [encoded](frame) already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema))]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum ToClient {
     /// The hello is taken: entries follow. Only [`Error`](ToClient::Error) and [`Goaway`](ToClient::Goaway) may
@@ -126,8 +130,10 @@ pub enum ToClient {
 
 /// Where a client and its session stand, when the hello is taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema))]
 pub struct Welcome {
     /// The connection's fence, in hexadecimal: a posted suspend notice names it.
+    #[cfg_attr(feature = "docs", schemars(with = "crate::docs::schema::Connection"))]
     pub connection: String,
     /// Which log this is.
     pub log: LogId,
@@ -156,6 +162,7 @@ pub struct Welcome {
 
 /// What was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Refusable {
     /// A prompt.
@@ -166,6 +173,7 @@ pub enum Refusable {
 
 /// Why, in a word: the machine's [`Reason`], or one of the endpoint's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Why {
     /// The table says no.
@@ -176,6 +184,7 @@ pub enum Why {
 
 /// A refusal, as the sender of the request gets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema))]
 pub struct Refused {
     /// What.
     pub what: Refusable,
@@ -202,11 +211,13 @@ pub struct Refused {
 /// `by` is the principal that the server authorised, where somebody caused the entry: whoever may watch the session
 /// reads it. Left out where nobody did, or where the server's own code did and named nobody.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema), schemars(!try_from))]
 #[serde(tag = "entry", rename_all = "snake_case", try_from = "Fields")]
 pub enum Entry {
     /// An accepted prompt; its place names the turn.
     Prompt {
         /// Which client prompted, by its own name for itself: no proof of who that is.
+        #[cfg_attr(feature = "docs", schemars(with = "crate::docs::schema::ClientName"))]
         client: String,
         /// Who prompted.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -238,6 +249,7 @@ pub enum Entry {
         /// Which ask.
         ask: Seq,
         /// Which client answered, by its own name for itself: no proof of who that is.
+        #[cfg_attr(feature = "docs", schemars(with = "crate::docs::schema::ClientName"))]
         client: String,
         /// Who answered.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -318,13 +330,17 @@ pub struct Line {
 
 /// A log entry as a client reads it: `{"t":"ev","id":"9f3a.43","at":1764322800000,"entry":"output",…}`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "docs", derive(schemars::JsonSchema), schemars(!try_from))]
 #[serde(try_from = "Fields")]
 pub struct LogEntry {
     /// The cursor of a client that has applied this entry.
+    #[cfg_attr(feature = "docs", schemars(rename = "id"))]
     pub cursor: Cursor,
     /// When it was [committed](Line::at).
+    #[cfg_attr(feature = "docs", schemars(default))]
     pub at: u64,
     /// The entry.
+    #[cfg_attr(feature = "docs", schemars(flatten))]
     pub entry: Entry,
 }
 

@@ -3,9 +3,9 @@
 mod diagrams;
 mod json;
 mod links;
-#[cfg(feature = "wire")]
 mod protocol;
 mod readme;
+mod schema;
 mod words;
 
 use std::fs;

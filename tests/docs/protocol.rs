@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use outlive::log::{Cursor, LogId, ResetReason};
-use outlive::wire::{Entry, Line, LogEntry, Refused, ToClient, ToServer, frame};
+use outlive::log::{Cursor, ResetReason};
+use outlive::wire::{Entry, Line, LogEntry, Refused, ToClient, ToServer, frame, http};
 use outlive::{CloseCode, EndReason, Reason, State, TurnOutcome};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, from_str, from_value, json, to_string};
+use serde_json::{Value, from_str, json, to_string};
 use strum::{EnumCount, VariantArray};
 
 use super::file;
@@ -67,11 +68,11 @@ fn dialogue(who: &str) -> Vec<String> {
     lines("dialogue").iter().filter_map(|line| line.strip_prefix(who)).map(str::to_owned).collect()
 }
 
-fn all_to_server() -> Vec<String> {
+pub(super) fn all_to_server() -> Vec<String> {
     [lines("json to-server"), dialogue("C ")].concat()
 }
 
-fn all_to_client() -> Vec<String> {
+pub(super) fn all_to_client() -> Vec<String> {
     [lines("json to-client"), dialogue("S ")].concat()
 }
 
@@ -138,17 +139,12 @@ fn sse_event(event: &str) {
     assert_eq!(value["t"], name);
     let id = field("id: ").map(|id| id.parse::<Cursor>().unwrap());
     match name {
-        "reset" => {
-            let why: ResetReason = from_value(value["why"].clone()).unwrap();
-            assert_eq!(json!({ "t": "reset", "why": why }), value);
-        }
+        "reset" => _ = exact::<http::StreamOnly>(data),
         "close" => {
-            let number = value["code"].as_u64().unwrap();
-            let code = CloseCode::VARIANTS.iter().find(|code| u64::from(code.number()) == number);
-            let code = code.unwrap_or_else(|| panic!("no code {number}"));
-            let (rule, message) = (code.client_rule(), code.meaning());
-            let written = json!({ "t": "close", "code": number, "rule": rule, "message": message });
-            assert_eq!(written.to_string(), data);
+            let http::StreamOnly::Close { code, .. } = exact(data) else { panic!("{data}") };
+            let known = CloseCode::VARIANTS.iter().find(|known| known.number() == code);
+            let known = known.unwrap_or_else(|| panic!("no code {code}"));
+            assert_eq!(read::<http::StreamOnly>(data), http::StreamOnly::close(*known));
         }
         _ => to_client(data),
     }
@@ -161,81 +157,146 @@ fn sse_event(event: &str) {
 
 #[test]
 fn each_event_of_the_stream_is_as_it_is_written() {
-    for block in blocks("sse") {
-        block.split("\n\n").filter(|event| !event.trim().is_empty()).for_each(sse_event);
+    for event in sse() {
+        sse_event(&event);
     }
 }
 
-/// A request's body has the fields of the frame that asks for the same.
-fn request(line: &str, body: &str) {
-    let path = line.split(' ').nth(1).unwrap();
-    let last: Vec<_> = path.trim_start_matches("/sessions/{id}/").split('/').collect();
-    let mut value: Value = read(body);
-    let (kind, keyed) = match last[..] {
-        // With an idempotency key the body is all.
-        ["prompts"] if !value.is_object() => return,
-        ["prompts"] => ("prompt", true),
-        ["asks", ask] => {
-            value["ask"] = ask.parse::<u64>().unwrap().into();
-            ("answer", true)
-        }
-        ["interrupt"] => ("interrupt", false),
-        ["stop"] => ("stop", false),
-        ["suspend"] => ("suspend", true),
-        _ => panic!("{line} has no body"),
-    };
-    value["t"] = kind.into();
-    let frame = to_string(&read::<ToServer>(&value.to_string())).unwrap();
-    let frame: Value = read(&frame);
-    let more = value.as_object().unwrap().keys().filter(|key| frame.get(key.as_str()).is_none());
-    let more: Vec<_> = more.map(String::as_str).collect();
-    let named = if kind == "suspend" { vec!["client", "connection"] } else { vec!["client"] };
-    assert_eq!(more, if keyed { named } else { vec![] }, "{line}");
+fn sse() -> Vec<String> {
+    let blocks = blocks("sse");
+    let events = blocks.iter().flat_map(|block| block.split("\n\n"));
+    events.filter(|event| !event.trim().is_empty()).map(str::to_owned).collect()
 }
 
-fn response(line: &str) {
-    let (status, body) = line.split_once(' ').unwrap();
-    let value: Value = read(body);
-    if value["error"] == "refused" {
-        let refused: Refused = read(body);
-        meant(&refused, body);
-        let written = to_string(&refused).unwrap();
-        assert_eq!(format!("{{\"error\":\"refused\",{}", &written[1..]), body);
-        let status_of = if refused.reason == outlive::wire::Why::Table(Reason::Conflict) {
-            "422"
-        } else {
-            "409"
+/// The data of every event.
+pub(super) fn events() -> Vec<String> {
+    let data = |event: &String| {
+        event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned)
+    };
+    sse().iter().filter_map(data).collect()
+}
+
+/// What is read of it is written as it stands.
+fn exact<T: Serialize + DeserializeOwned>(text: &str) -> T {
+    let value = read(text);
+    assert_eq!(to_string(&value).unwrap(), text);
+    value
+}
+
+/// Which definition a body has: of a request, or, with its status, of what answers it.
+fn form(line: &str, status: Option<u16>) -> &'static str {
+    let (method, path) = line.split_once(' ').unwrap();
+    let last: Vec<_> = path.trim_start_matches("/sessions").split('/').collect();
+    match (method, &last[1..], status) {
+        (_, _, Some(400..)) => "Problem",
+        (_, ["{id}", "interrupt" | "stop" | "suspend" | "asks", ..], Some(202)) => "Taken",
+        (_, ["{id}", "interrupt" | "stop" | "suspend"], Some(200)) => "Ignored",
+        ("POST", [], Some(201)) => "SessionName",
+        ("GET", [], Some(200)) => "SessionList",
+        ("GET", ["{id}"], Some(200)) => "SessionRecord",
+        ("POST", ["{id}", "prompts"], Some(200 | 202)) => "PromptAccepted",
+        ("POST", ["{id}", "prompts"], None) => "PromptRequest",
+        ("POST", ["{id}", "asks", _], None) => "AnswerRequest",
+        ("POST", ["{id}", "interrupt"], None) => "InterruptRequest",
+        ("POST", ["{id}", "stop"], None) => "StopRequest",
+        ("POST", ["{id}", "suspend"], None) => "SuspendRequest",
+        _ => panic!("{line}: {status:?}"),
+    }
+}
+
+fn request(body: &str, form: &str) {
+    match form {
+        "PromptRequest" => drop(exact::<http::PromptRequest>(body)),
+        "AnswerRequest" => drop(exact::<http::AnswerRequest>(body)),
+        "InterruptRequest" => drop(exact::<http::InterruptRequest>(body)),
+        "StopRequest" => drop(exact::<http::StopRequest>(body)),
+        "SuspendRequest" => drop(exact::<http::SuspendRequest>(body)),
+        _ => panic!("{form}"),
+    }
+}
+
+fn response(status: &str, body: &str, form: &str) {
+    match form {
+        "SessionName" => drop(exact::<http::SessionName>(body)),
+        "SessionList" => drop(exact::<http::SessionList>(body)),
+        "SessionRecord" => drop(exact::<http::SessionRecord>(body)),
+        "PromptAccepted" => {
+            let again = exact::<http::PromptAccepted>(body).again;
+            assert_eq!(status, if again { "200" } else { "202" });
+        }
+        "Taken" => _ = exact::<http::Taken>(body),
+        "Ignored" => {
+            let said: http::Ignored = exact(body);
+            assert_eq!(said, http::Ignored::new(said.ignored));
+        }
+        "Problem" => match exact(body) {
+            http::Problem::Mistake(mistake) => assert_eq!(status, status_of(mistake.error)),
+            http::Problem::Refused(refusal) => {
+                let http::Refusal::Refused(refused) = *refusal;
+                meant(&refused, body);
+                let conflict = refused.reason == outlive::wire::Why::Table(Reason::Conflict);
+                assert_eq!(status, if conflict { "422" } else { "409" });
+            }
+        },
+        _ => panic!("{form}"),
+    }
+}
+
+/// A mistake's sentence begins with its status.
+fn status_of(mistake: http::MistakeKind) -> &'static str {
+    mistake.meaning().split(':').next().unwrap()
+}
+
+/// Every body of the page, each with its definition and, if it is an answer, its status.
+fn all_bodies() -> Vec<(&'static str, Option<String>, String)> {
+    let mut all = Vec::new();
+    for block in blocks("http") {
+        let lines: Vec<_> = block.lines().collect();
+        let (asked, body, answered) = match lines[..] {
+            [asked, answered] => (asked, None, answered),
+            [asked, body, answered] => (asked, Some(body), answered),
+            _ => panic!("{block}"),
         };
-        assert_eq!(status, status_of);
-    } else if let Some(reason) = value.get("ignored") {
-        let reason: Reason = from_value(reason.clone()).unwrap();
-        assert_eq!(value["message"], reason.meaning());
-        assert_eq!(status, "200");
-    } else if value.get("again").is_some() {
-        assert_eq!(status, if value["again"] == true { "200" } else { "202" });
-        assert_eq!(value.as_object().unwrap().len(), 3);
-        assert!(value["n"].is_u64() && value["seq"].is_u64());
-    } else if let Some(log) = value.get("log") {
-        let _: (LogId, State) =
-            from_value(json!([log, value["state"]])).unwrap_or_else(|why| panic!("{why}"));
+        assert!(asked.starts_with(char::is_uppercase), "{asked}");
+        // With an idempotency key the body is all.
+        let keyed = |body: &str| asked.ends_with("/prompts") && !body.starts_with('{');
+        if let Some(body) = body.filter(|body| !keyed(body)) {
+            all.push((form(asked, None), None, body.to_owned()));
+        }
+        let (status, body) = answered.strip_prefix("→ ").unwrap().split_once(' ').unwrap();
+        all.push((
+            form(asked, Some(status.parse().unwrap())),
+            Some(status.to_owned()),
+            body.to_owned(),
+        ));
+    }
+    all
+}
+
+/// The bodies of one form.
+pub(super) fn bodies(form: &str) -> Vec<String> {
+    let all = all_bodies().into_iter().filter(|(of, ..)| *of == form);
+    all.map(|(_, _, body)| body).collect()
+}
+
+#[test]
+fn each_body_is_exactly_what_is_read_and_written() {
+    for (form, status, body) in all_bodies() {
+        match status {
+            None => request(&body, form),
+            Some(status) => response(&status, &body, form),
+        }
     }
 }
 
 #[test]
-fn each_request_has_the_fields_of_its_frame() {
-    for block in blocks("http") {
-        let lines: Vec<_> = block.lines().collect();
-        match lines[..] {
-            [asked, answered] => {
-                assert!(asked.starts_with(char::is_uppercase), "{asked}");
-                response(answered.strip_prefix("→ ").unwrap());
-            }
-            [asked, body, answered] => {
-                request(asked, body);
-                response(answered.strip_prefix("→ ").unwrap());
-            }
-            _ => panic!("{block}"),
-        }
+fn every_mistake_stands_beside_its_status() {
+    let page = file("docs/protocol.md");
+    for mistake in http::MistakeKind::VARIANTS {
+        let row = format!("| {} |", status_of(*mistake));
+        let row = page.lines().find(|line| line.starts_with(&row));
+        let row = row.unwrap_or_else(|| panic!("no row for {mistake}"));
+        assert!(row.contains(&format!("`{mistake}`")), "{row} lacks {mistake}");
     }
 }
 

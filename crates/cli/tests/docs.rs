@@ -1,9 +1,12 @@
 //! `outlive docs`.
 
 use std::fs;
+use std::path::Path;
 
 use outlive::docs::{REFRESH, pages};
 use outlive_testkit::place::Place;
+use outlive_testkit::skip::skip;
+use serde_json::{Value, from_str};
 
 use super::run;
 
@@ -67,4 +70,23 @@ fn a_folder_that_cannot_be_used_ends_with_2() {
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{args:?}");
         assert!(run.err.starts_with("error: "), "{}", run.err);
     }
+}
+
+/// By the schema of its makers, as they publish it.
+#[test]
+fn the_asyncapi_document_is_one() {
+    let modules = std::env::var("NODE_PATH").unwrap_or_default();
+    let path = Path::new(&modules).join("@asyncapi/specs/schemas/3.0.0.json");
+    let Ok(schema) = fs::read_to_string(path) else {
+        skip("@asyncapi/specs in NODE_PATH");
+        return;
+    };
+    let schema = jsonschema::draft7::new(&from_str(&schema).unwrap()).unwrap();
+    let pages = pages();
+    let page = pages.iter().find(|page| page.path == "protocol.asyncapi.json").unwrap();
+    let mut document: Value = from_str(&page.text).unwrap();
+    let errors: Vec<_> = schema.iter_errors(&document).map(|why| why.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    document["operations"]["send"]["action"] = "shout".into();
+    assert!(!schema.is_valid(&document), "it takes anything");
 }

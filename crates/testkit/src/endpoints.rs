@@ -17,6 +17,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as Number
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::schema;
+
 /// Answers with the words of its prompt; `hold` is not answered until a client stops it, `ask` asks, and
 /// `long N` says N words of a kilobyte each.
 pub struct Words;
@@ -114,6 +116,10 @@ impl Site {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).await.unwrap();
         answer.body.push_str(&String::from_utf8(rest).unwrap());
+        let json = answer.headers.get("content-type").is_some_and(|of| of == "application/json");
+        if let (Some(form), true) = (schema::answer_to(method, path, answer.status), json) {
+            schema::check(form, &answer.json());
+        }
         answer
     }
 
@@ -310,10 +316,12 @@ pub fn read_event(block: &str) -> Event {
         let mut lines = block.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     };
+    let data: Value = serde_json::from_str(&field("data").unwrap()).unwrap();
+    schema::check("StreamEvent", &data);
     Event {
         name: field("event").unwrap(),
         id: field("id"),
-        data: serde_json::from_str(&field("data").unwrap()).unwrap(),
+        data,
         retry: field("retry").map(|retry| retry.parse().unwrap()),
     }
 }
@@ -338,7 +346,11 @@ impl Socket {
     pub async fn hear(&mut self) -> Result<Value, u16> {
         loop {
             match self.0.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) => {
+                    let frame = serde_json::from_str(&text).unwrap();
+                    schema::check("ToClient", &frame);
+                    return Ok(frame);
+                }
                 Some(Ok(Message::Close(frame))) => {
                     let frame = frame.expect("a close says why");
                     assert!(frame.reason.len() <= 123 && !frame.reason.is_empty());

@@ -5,4 +5,5 @@
 pub mod endpoints;
 pub mod hub;
 pub mod place;
+pub mod schema;
 pub mod skip;

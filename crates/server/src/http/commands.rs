@@ -4,25 +4,28 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::context::{RequestContext, parse};
+use super::context::{RequestContext, parse, parse_object};
 use super::endpoints::Endpoints;
 use super::problem::Problem;
 use crate::hub::{Accepted, Author, Body, CommandError, Hub, Outcome, Role};
 use crate::store::PageToken;
 use outlive::CloseCode;
-use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
+use outlive::ids::{ConnectionId, PromptNumber};
 use outlive::wire::Refusable;
+use outlive::wire::http::{
+    AnswerRequest, Ignored, InterruptRequest, PromptAccepted, PromptRequest, SessionList,
+    SessionName, SessionRecord, StopRequest, SuspendRequest, Taken,
+};
 
 /// The largest size of what stands around the body of a prompt, in bytes.
 const ENVELOPE_BYTES: usize = 1_024;
 
 type Answered = Result<Response, Problem>;
 
-fn json(status: StatusCode, value: serde_json::Value) -> Response {
+fn json(status: StatusCode, value: impl Serialize) -> Response {
     (status, Json(value)).into_response()
 }
 
@@ -42,7 +45,7 @@ pub async fn create(State(endpoints): State<Endpoints>, request: Request) -> Ans
         }
         return Err(denied.into());
     }
-    Ok(json(StatusCode::CREATED, json!({ "session": session })))
+    Ok(json(StatusCode::CREATED, SessionName { session: session.to_string() }))
 }
 
 /// `GET /sessions`: the sessions that the principal has created, the newest first. `?limit=` is the size of the page, up to
@@ -66,10 +69,9 @@ pub async fn list(State(endpoints): State<Endpoints>, request: Request) -> Answe
         }
         problem
     })?;
-    let sessions = page.sessions.iter().map(|session| json!({ "session": session }));
-    let sessions: Vec<_> = sessions.collect();
+    let sessions = page.sessions.iter().map(|session| SessionName { session: session.to_string() });
     let next = page.next.map(|PageToken(next)| next);
-    Ok(json(StatusCode::OK, json!({ "sessions": sessions, "next": next })))
+    Ok(json(StatusCode::OK, SessionList { next, sessions: sessions.collect() }))
 }
 
 /// Sessions of a page.
@@ -102,17 +104,17 @@ pub async fn snapshot(State(endpoints): State<Endpoints>, request: Request) -> A
     let session = context.session()?;
     let record = endpoints.hub.snapshot(&session).await;
     let record = record.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why))?;
-    let said = json!({
-        "session": session,
-        "state": record.state,
-        "incarnation": record.incarnation,
-        "turn": record.turn,
-        "queue": record.queue,
-        "asks": record.asks,
-        "log": record.log.id,
-        "base": record.log.base,
-        "head": record.log.head,
-    });
+    let said = SessionRecord {
+        asks: record.asks,
+        base: record.log.base,
+        head: record.log.head,
+        incarnation: record.incarnation,
+        log: record.log.id,
+        queue: record.queue,
+        session: session.to_string(),
+        state: record.state,
+        turn: record.turn,
+    };
     Ok(json(StatusCode::OK, said))
 }
 
@@ -127,15 +129,10 @@ pub async fn ready(State(endpoints): State<Endpoints>) -> Response {
         let message = "the store does not answer, or another process owns it";
         return Problem::unavailable(message, CloseCode::Error).into_response();
     }
-    (StatusCode::OK, Json(json!({ "ready": true, "sessions": endpoints.hub.loaded_sessions() })))
-        .into_response()
-}
-
-#[derive(Deserialize)]
-struct Prompt {
-    client: String,
-    n: PromptNumber,
-    d: Box<RawValue>,
+    json(
+        StatusCode::OK,
+        serde_json::json!({ "ready": true, "sessions": endpoints.hub.loaded_sessions() }),
+    )
 }
 
 const PROMPT: &str = r#"{"client":"laptop","n":1,"d":…}, or a header `Idempotency-Key: laptop.1`"#;
@@ -150,14 +147,14 @@ pub async fn prompt(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let session = context.session()?;
     let most = endpoints.hub.options().body_bytes;
     let body = context.body(&endpoints, &grant, most.saturating_add(ENVELOPE_BYTES)).await?;
-    let Prompt { client, n, d } = match context.parts.headers.get("idempotency-key") {
-        None => parse(&body, PROMPT)?,
+    let PromptRequest { client, n, d } = match context.parts.headers.get("idempotency-key") {
+        None => parse_object(&body, PROMPT)?,
         Some(key) => {
             let (client, n) = key.to_str().ok().and_then(read_key).ok_or_else(|| {
                 Problem::malformed(format!("{key:?} is no key"))
                     .at("header Idempotency-Key", "<client>.<n>, as in laptop.1")
             })?;
-            Prompt { client, n, d: parse(&body, "any JSON")? }
+            PromptRequest { client, n, d: parse(&body, "any JSON")? }
         }
     };
     let d = one_line(&d, most)?;
@@ -166,7 +163,7 @@ pub async fn prompt(State(endpoints): State<Endpoints>, request: Request) -> Ans
     let Accepted { n, seq, again } =
         accepted.map_err(|why| Problem::of(&endpoints.hub, Refusable::Prompt, &why).prompt(n))?;
     let status = if again { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(json(status, json!({ "n": n, "seq": seq, "again": again })))
+    Ok(json(status, PromptAccepted { again, n, seq }))
 }
 
 /// Reads `<client>.<n>`, in quotes or not.
@@ -190,15 +187,11 @@ fn one_line(d: &RawValue, most: usize) -> Result<Box<RawValue>, Problem> {
 /// # Errors
 /// The [`Problem`] as JSON.
 pub async fn interrupt(State(endpoints): State<Endpoints>, request: Request) -> Answered {
-    #[derive(Deserialize)]
-    struct Interrupt {
-        turn: Seq,
-    }
     let mut context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let session = context.session()?;
     let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
-    let Interrupt { turn } = parse(&body, r#"{"turn":5}"#)?;
+    let InterruptRequest { turn } = parse_object(&body, r#"{"turn":5}"#)?;
     let session = endpoints.hub.session(&session).by(&grant.principal);
     finish(&endpoints.hub, session.interrupt(turn).await)
 }
@@ -208,17 +201,13 @@ pub async fn interrupt(State(endpoints): State<Endpoints>, request: Request) -> 
 /// # Errors
 /// The [`Problem`] as JSON.
 pub async fn stop(State(endpoints): State<Endpoints>, request: Request) -> Answered {
-    #[derive(Default, Deserialize)]
-    struct StopBody {
-        incarnation: Option<Incarnation>,
-    }
     let mut context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::Admin).await?;
     let session = context.session()?;
     let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
-    let StopBody { incarnation } = match body.trim_ascii() {
-        [] => StopBody::default(),
-        body => parse(body, r#"{"incarnation":1}, or nothing"#)?,
+    let StopRequest { incarnation } = match body.trim_ascii() {
+        [] => StopRequest::default(),
+        body => parse_object(body, r#"{"incarnation":1}, or nothing"#)?,
     };
     let session = endpoints.hub.session(&session).by(&grant.principal);
     finish(&endpoints.hub, session.stop(incarnation).await)
@@ -229,18 +218,12 @@ pub async fn stop(State(endpoints): State<Endpoints>, request: Request) -> Answe
 /// # Errors
 /// The [`Problem`] as JSON.
 pub async fn suspend(State(endpoints): State<Endpoints>, request: Request) -> Answered {
-    #[derive(Deserialize)]
-    struct Suspend {
-        client: String,
-        connection: String,
-        seen: Seq,
-    }
     let mut context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::View).await?;
     let session = context.session()?;
     let body = context.body(&endpoints, &grant, ENVELOPE_BYTES).await?;
     let form = r#"{"client":"laptop","connection":"1f","seen":5}"#;
-    let Suspend { client, connection, seen } = parse(&body, form)?;
+    let SuspendRequest { client, connection, seen } = parse_object(&body, form)?;
     let connection = u64::from_str_radix(&connection, 16)
         .map_err(|why| Problem::malformed(why.to_string()).at("connection", "as in the welcome"))?;
     let connection = ConnectionId(connection);
@@ -254,17 +237,12 @@ pub async fn suspend(State(endpoints): State<Endpoints>, request: Request) -> An
 /// # Errors
 /// The [`Problem`] as JSON.
 pub async fn answer(State(endpoints): State<Endpoints>, request: Request) -> Answered {
-    #[derive(Deserialize)]
-    struct AnswerBody {
-        client: String,
-        d: Box<RawValue>,
-    }
     let mut context = RequestContext::of(&endpoints, request).await?;
     let grant = context.grant(&endpoints, Role::Prompt).await?;
     let (session, ask) = (context.session()?, context.ask()?);
     let most = endpoints.hub.options().body_bytes;
     let body = context.body(&endpoints, &grant, most.saturating_add(ENVELOPE_BYTES)).await?;
-    let AnswerBody { client, d } = parse(&body, r#"{"client":"laptop","d":…}"#)?;
+    let AnswerRequest { client, d } = parse_object(&body, r#"{"client":"laptop","d":…}"#)?;
     let d = one_line(&d, most)?;
     let author = Author { principal: &grant.principal, client: &client };
     let answered = endpoints.hub.session(&session).answer(author, ask, &d).await;
@@ -279,9 +257,7 @@ fn finish(hub: &Hub, outcome: Result<Outcome, CommandError>) -> Answered {
 /// The effect of a command is in the log; a command that came too late has none.
 fn taken(outcome: Outcome) -> Response {
     match outcome {
-        Outcome::Ignored(reason) => {
-            json(StatusCode::OK, json!({ "ignored": reason, "message": reason.meaning() }))
-        }
-        Outcome::Taken => json(StatusCode::ACCEPTED, json!({})),
+        Outcome::Ignored(reason) => json(StatusCode::OK, Ignored::new(reason)),
+        Outcome::Taken => json(StatusCode::ACCEPTED, Taken {}),
     }
 }

@@ -154,3 +154,14 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8], form: &'static str) -> Res
     serde_json::from_slice(body)
         .map_err(|why| Problem::malformed(why.to_string()).at("the body", form))
 }
+
+/// As [`parse`], for a body that is an object: what is derived for a struct takes a list too.
+pub(super) fn parse_object<T: DeserializeOwned>(
+    body: &[u8],
+    form: &'static str,
+) -> Result<T, Problem> {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::malformed("a list, and not an object").at("the body", form));
+    }
+    parse(body, form)
+}

@@ -19,6 +19,7 @@ use crate::hub::{CommandError, Hub};
 use outlive::CloseCode;
 use outlive::Reason;
 use outlive::ids::{PromptNumber, Seq};
+use outlive::wire::http::{self, Mistake, MistakeKind, Refusal};
 use outlive::wire::{Refusable, Refused, Why};
 
 /// Why a request failed, as JSON: `{"error":"malformed","message":"…","at":"…","right":"…"}`. `at` is the
@@ -26,21 +27,14 @@ use outlive::wire::{Refusable, Refused, Why};
 ///
 /// What the session's table refuses has `"error":"refused"`, and the fields of the WebSocket's [`Refused`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Problem {
     #[serde(skip)]
     status: StatusCode,
     /// Of what is refused for now, and may be taken later; `None` if it is refused for good.
     #[serde(skip)]
     for_now: Option<ForNow>,
-    error: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    right: Option<&'static str>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    refused: Option<Box<Refused>>,
+    body: http::Problem,
 }
 
 /// What the peer is told of a request that may be taken later.
@@ -65,9 +59,9 @@ impl ForNow {
 }
 
 impl Problem {
-    fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Problem {
-        let message = Some(message.into());
-        Problem { status, for_now: None, error, message, at: None, right: None, refused: None }
+    fn new(status: StatusCode, error: MistakeKind, message: impl Into<String>) -> Problem {
+        let mistake = Mistake { error, message: message.into(), at: None, right: None };
+        Problem { status, for_now: None, body: http::Problem::Mistake(mistake) }
     }
 
     /// The status of the response.
@@ -77,52 +71,70 @@ impl Problem {
 
     /// Adds the place of the mistake, and what would have been right there.
     pub(super) fn at(mut self, at: &'static str, right: &'static str) -> Problem {
-        (self.at, self.right) = (Some(at), Some(right));
+        if let http::Problem::Mistake(mistake) = &mut self.body {
+            (mistake.at, mistake.right) = (Some(at.into()), Some(right.into()));
+        }
         self
     }
 
     pub(super) fn malformed(message: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, "malformed", message)
+        Problem::new(StatusCode::BAD_REQUEST, MistakeKind::Malformed, message)
     }
 
     /// There is no such session, or the principal may not see it.
     pub(super) fn not_found() -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", CommandError::NotFound.to_string())
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            MistakeKind::NotFound,
+            CommandError::NotFound.to_string(),
+        )
     }
 
     pub(super) fn forbidden(right: &'static str) -> Problem {
-        let problem = Problem::new(StatusCode::FORBIDDEN, "forbidden", "your role may not do this");
+        let problem = Problem::new(
+            StatusCode::FORBIDDEN,
+            MistakeKind::Forbidden,
+            "your role may not do this",
+        );
         problem.at("your role", right)
     }
 
     pub(super) fn foreign(page: &ForeignPage) -> Problem {
         if page.is_misdirected() {
-            return Problem::new(StatusCode::MISDIRECTED_REQUEST, "host", page.to_string())
-                .at("header Host", "a name of the server that it admits");
+            return Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                MistakeKind::Host,
+                page.to_string(),
+            )
+            .at("header Host", "a name of the server that it admits");
         }
-        Problem::new(StatusCode::FORBIDDEN, "origin", page.to_string())
+        Problem::new(StatusCode::FORBIDDEN, MistakeKind::Origin, page.to_string())
             .at("header Origin", "an origin that the server admits, or none")
     }
 
     pub(super) fn version() -> Problem {
         let message = "this server supports none of the requested subprotocols";
-        Problem::new(StatusCode::UPGRADE_REQUIRED, "version", message)
+        Problem::new(StatusCode::UPGRADE_REQUIRED, MistakeKind::Version, message)
             .at("header Sec-WebSocket-Protocol", outlive::wire::SUBPROTOCOL)
     }
 
     pub(super) fn upgrade(why: impl core::fmt::Display) -> Problem {
         let message = format!("this is the address of a WebSocket: {why}");
-        Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade", message)
+        Problem::new(StatusCode::UPGRADE_REQUIRED, MistakeKind::Upgrade, message)
             .at("header Upgrade", "websocket")
     }
 
     pub(super) fn too_big(most: usize) -> Problem {
         let message = format!("the body is larger than {most} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_big", message)
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, MistakeKind::TooBig, message)
     }
 
     pub(super) fn too_slow() -> Problem {
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body took too long to arrive")
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            MistakeKind::Timeout,
+            "the body took too long to arrive",
+        )
     }
 
     /// It may be taken in `retry_after` seconds.
@@ -131,20 +143,22 @@ impl Problem {
     }
 
     pub(super) fn unavailable(message: impl Into<String>, code: CloseCode) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).for_now(1, code)
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, MistakeKind::Unavailable, message)
+            .for_now(1, code)
     }
 
     /// The hub leaves; its clients come back between these two times, in milliseconds.
     pub(super) fn draining(come_back_ms: [u32; 2]) -> Problem {
         let message = CommandError::Draining.to_string();
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message);
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, MistakeKind::Draining, message);
         let retry_after = come_back_ms[1].div_ceil(1_000);
         let (goaway, code) = (Some(come_back_ms), CloseCode::Restart);
         Problem { for_now: Some(ForNow { retry_after, goaway, code }), ..problem }
     }
 
     pub(super) fn limit(message: impl Into<String>, retry_after: u32, code: CloseCode) -> Problem {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", message).for_now(retry_after, code)
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, MistakeKind::Limit, message)
+            .for_now(retry_after, code)
     }
 
     /// A command of the hub failed.
@@ -165,15 +179,17 @@ impl Problem {
                     expected: refusal.expected,
                     message: why.sentence(),
                 };
-                let refused = Some(Box::new(refused));
-                Problem { message: None, refused, ..Problem::new(status, "refused", "") }
+                let refused = Box::new(Refusal::Refused(refused));
+                Problem { status, for_now: None, body: http::Problem::Refused(refused) }
             }
             CommandError::NotFound => Problem::not_found(),
             CommandError::Unavailable(_) => Problem::unavailable(why.to_string(), CloseCode::Error),
             CommandError::Moved => Problem::unavailable(why.to_string(), CloseCode::Moved),
-            CommandError::Damaged(_) => {
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "damaged", why.to_string())
-            }
+            CommandError::Damaged(_) => Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                MistakeKind::Damaged,
+                why.to_string(),
+            ),
             CommandError::Draining => Problem::draining(hub.come_back_ms()),
             CommandError::Invalid(_) => Problem::malformed(why.to_string()),
         }
@@ -185,17 +201,27 @@ impl Problem {
     }
 
     pub(super) fn prompt(mut self, n: PromptNumber) -> Problem {
-        if let Some(refused) = &mut self.refused {
+        if let Some(refused) = self.refused() {
             refused.n = Some(n);
         }
         self
     }
 
     pub(super) fn ask(mut self, ask: Seq) -> Problem {
-        if let Some(refused) = &mut self.refused {
+        if let Some(refused) = self.refused() {
             refused.ask = Some(ask);
         }
         self
+    }
+
+    fn refused(&mut self) -> Option<&mut Refused> {
+        match &mut self.body {
+            http::Problem::Refused(refusal) => {
+                let Refusal::Refused(refused) = &mut **refusal;
+                Some(refused)
+            }
+            http::Problem::Mistake(_) => None,
+        }
     }
 
     /// A stream of events was closed before it began.
@@ -229,15 +255,21 @@ impl Problem {
 /// The response to a request with a method that its route does not have. The header `Allow` lists the others.
 pub(super) async fn method() -> Problem {
     let message = "this route does not have this method";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", message)
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, MistakeKind::Method, message)
         .at("the method", "one of those in the header Allow")
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let refused = self.refused.as_ref().map(|refused| &refused.message);
-        let message = self.message.as_ref().or(refused);
-        write!(f, "{}: {}", self.error, message.map_or("", String::as_str))
+        match &self.body {
+            http::Problem::Refused(refusal) => {
+                let Refusal::Refused(refused) = &**refusal;
+                write!(f, "refused: {}", refused.message)
+            }
+            http::Problem::Mistake(Mistake { error, message, .. }) => {
+                write!(f, "{error}: {message}")
+            }
+        }
     }
 }
 
@@ -248,13 +280,15 @@ impl From<AuthError> for Problem {
         let message = error.to_string();
         match error {
             AuthError::MissingCredentials | AuthError::InvalidCredentials => {
-                Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).at(
+                Problem::new(StatusCode::UNAUTHORIZED, MistakeKind::Unauthenticated, message).at(
                     "who you are",
                     "credentials, such as a bearer token in the header Authorization",
                 )
             }
-            AuthError::Expired => Problem::new(StatusCode::UNAUTHORIZED, "expired", message)
-                .at("who you are", "credentials that have not expired"),
+            AuthError::Expired => {
+                Problem::new(StatusCode::UNAUTHORIZED, MistakeKind::Expired, message)
+                    .at("who you are", "credentials that have not expired")
+            }
             AuthError::Forbidden => Problem::not_found(),
             AuthError::Unavailable => Problem::unavailable(message, CloseCode::Overloaded),
             AuthError::RateLimited { retry_after } => {

@@ -10,6 +10,7 @@ use crate::hub::Entries;
 use outlive::CloseCode;
 use outlive::ids::Seq;
 use outlive::log::{AttachOutcome, Cursor};
+use outlive::wire::http::StreamOnly;
 use outlive::wire::{ToClient, Welcome};
 
 /// One event. `data` has no line breaks.
@@ -56,7 +57,7 @@ pub(super) fn welcome(retry_delay: Duration, welcome: &Welcome) -> Bytes {
             json_event(&mut out, "gap", None, &ToClient::Gap { lost_from, lost_to });
         }
         AttachOutcome::Reset { why } => {
-            json_event(&mut out, "reset", None, &serde_json::json!({ "t": "reset", "why": why }));
+            json_event(&mut out, "reset", None, &StreamOnly::Reset { why });
         }
     }
     out.into()
@@ -167,13 +168,7 @@ pub(super) fn refusal(retry: u64, goaway: Option<[u32; 2]>, code: CloseCode) -> 
 /// The last event: why the stream ends. A browser reconnects by itself unless its page closes the stream.
 pub(super) fn close(code: CloseCode) -> Bytes {
     let mut out = Vec::new();
-    let said = serde_json::json!({
-        "t": "close",
-        "code": code.number(),
-        "rule": code.client_rule(),
-        "message": code.meaning(),
-    });
-    json_event(&mut out, "close", None, &said);
+    json_event(&mut out, "close", None, &StreamOnly::close(code));
     out.into()
 }
 

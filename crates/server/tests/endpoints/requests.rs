@@ -102,6 +102,7 @@ async fn what_cannot_be_read_is_told_with_its_place() {
     for (path, headers, body, at) in [
         (&prompts, &[][..], "{", "the body"),
         (&prompts, &[][..], r#"{"client":"laptop","n":0,"d":1}"#, "the body"),
+        (&prompts, &[][..], r#" ["laptop",1,1]"#, "the body"),
         (&prompts, &[("idempotency-key", "laptop")][..], "1", "header Idempotency-Key"),
         (&prompts, &[("idempotency-key", "laptop.1")][..], "}", "the body"),
         (&format!("{session}/interrupt"), &[][..], r#"{"turn":"x"}"#, "the body"),
