@@ -320,8 +320,10 @@ impl Entry {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct Line {
-    /// When the entry was committed, in milliseconds since the Unix epoch, by the server's clock; never before the entry
-    /// that precedes it in the log, even where that clock was set back. 0 in a log of before times were kept.
+    /// When the entry was committed, in milliseconds since the Unix epoch, by the server's clock; never before the
+    /// entry that precedes it in the log, even where that clock was set back. 0, and left out, in a log of before times
+    /// were kept.
+    #[serde(skip_serializing_if = "crate::ids::is_default")]
     pub at: u64,
     /// The entry.
     #[serde(flatten)]
@@ -337,7 +339,7 @@ pub struct LogEntry {
     #[cfg_attr(feature = "docs", schemars(rename = "id"))]
     pub cursor: Cursor,
     /// When it was [committed](Line::at).
-    #[cfg_attr(feature = "docs", schemars(default))]
+    #[cfg_attr(feature = "docs", schemars(skip_serializing_if = "crate::ids::is_default"))]
     pub at: u64,
     /// The entry.
     #[cfg_attr(feature = "docs", schemars(flatten))]
