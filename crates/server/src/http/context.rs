@@ -155,13 +155,16 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8], form: &'static str) -> Res
         .map_err(|why| Problem::malformed(why.to_string()).at("the body", form))
 }
 
-/// As [`parse`], for a body that is an object: what is derived for a struct takes a list too.
+/// As [`parse`], for a body that is an object: what is derived for a struct takes a list too, and names a type of ours
+/// where it is given a text.
 pub(super) fn parse_object<T: DeserializeOwned>(
     body: &[u8],
     form: &'static str,
 ) -> Result<T, Problem> {
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(Problem::malformed("a list, and not an object").at("the body", form));
-    }
-    parse(body, form)
+    let other = match body.trim_ascii_start().first() {
+        Some(b'[') => "a list, and not an object",
+        Some(b'"') => "a text, and not an object",
+        Some(_) | None => return parse(body, form),
+    };
+    Err(Problem::malformed(other).at("the body", form))
 }
