@@ -161,10 +161,19 @@ function expected(log, id) {
     }
     return turns.get(seq);
   };
+  // Turns that are open go on after what is said of the session.
+  const running = new Set();
+  const note = (text) => {
+    const next = turns.get(Math.min(...running));
+    lines.splice(next ? lines.indexOf(next) : lines.length, 0, [["note", text]]);
+  };
   const name = (who) => (who === id ? "you" : who.replace(/^c_(.{4}).{20}$/, "tab $1"));
   for (const { entry, seq, turn, d, ...more } of log) {
     switch (entry) {
-      case "prompt": turnOf(seq).push(["prompt", `${name(more.client)}: ${d}`]); break;
+      case "prompt":
+        running.add(seq);
+        turnOf(seq).push(["prompt", `${name(more.client)}: ${d}`]);
+        break;
       case "output": {
         if (turn == null) lines.push([["note", d]]);
         else if (turnOf(turn).at(-1)?.[0] === "answer") turnOf(turn).at(-1)[1] += d;
@@ -180,17 +189,21 @@ function expected(log, id) {
       case "answer": {
         const text = `${d ? "approved" : "denied"} by ${name(more.client)}`;
         asks.get(more.ask).line[1] = `${asks.get(more.ask).d}${text}`;
-        if (asks.get(more.ask).stands) turnOf(seq).push(["prompt", text]);
+        if (asks.get(more.ask).stands) {
+          running.add(seq);
+          turnOf(seq).push(["prompt", text]);
+        }
         asks.delete(more.ask);
         break;
       }
       case "withdrawn": unanswered(more.ask); break;
       case "turn_end":
+        running.delete(turn);
         for (const [ask, { turn: of, stands }] of asks) if (of === turn && !stands) unanswered(ask);
         if (more.outcome !== "completed") turnOf(turn).push(["outcome", more.outcome]);
         break;
-      case "closing": lines.push([["note", "closing"]]); break;
-      case "end": lines.push([["note", "ended"]]); break;
+      case "closing": note("closing"); break;
+      case "end": note("ended"); break;
       default: assert.fail(`an entry that this test does not know: ${entry}`);
     }
   }
@@ -585,6 +598,8 @@ test("cut under a flood of output", async (world) => {
 test("the server is killed in mid-stream and started again", async (world) => {
   const tab = await world.open();
   await tab.say("/long 500");
+  await tab.say("waiting");
+  await tab.shows("you: waiting");
   await tab.counts(10);
   await world.server.end("SIGKILL");
   await tab.link("BACKING_OFF", "CONNECTING");
@@ -592,10 +607,14 @@ test("the server is killed in mid-stream and started again", async (world) => {
   await tab.live();
   await tab.page.waitForSelector(".outcome.wrong");
   assert.match(await tab.page.textContent(".outcome"), /^ambiguous: the server was restarted/);
+  await tab.shows("You said: waiting");
   await tab.say("still there?");
   await tab.shows("You said: still there?");
   await tab.quiet();
-  assert.deepEqual(outcomes(await tab.isRight()), ["ambiguous", "completed"]);
+  assert.deepEqual(outcomes(await tab.isRight()), ["ambiguous", "completed", "completed"]);
+  // What waited was answered after the restart, and stands behind the note of it.
+  const order = (await tab.page.evaluate(onScreen)).filter((line) => /^(note|prompt)/.test(line));
+  assert.deepEqual(order, ["prompt| you: /long 500", "note| ended", "prompt| you: waiting", "prompt| you: still there?"]);
 });
 
 test("a prompt that is typed while the server is away is sent once", async (world) => {

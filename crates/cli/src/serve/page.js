@@ -109,6 +109,14 @@ function output(turn, text) {
   return last?.classList.contains("answer") ? add(last, text) : add(turnOf(turn), element("div", "answer", text));
 }
 
+/** What was said of the session. Turns that are open then go on after it: those that waited over a restart. */
+function note(text) {
+  const next = turns.get(Math.min(...open)); // none if none is open
+  const line = element("div", "note", text);
+  if (next) next.before(line);
+  else add($("chat"), line);
+}
+
 function begin(turn, text) {
   open.add(turn);
   turnOf(turn).classList.add("runs");
@@ -137,8 +145,8 @@ function shown(update) {
       const who = personOf(update) ? `${outcome} by ${personOf(update)}` : outcome;
       return add(turnOf(turn), element("div", `outcome${wrong}`, why ? `${who}: ${why}` : who));
     }
-    case "closing": return add($("chat"), element("div", "note", `closing: ${ENDS[update.why] ?? update.why}`));
-    case "end": return add($("chat"), element("div", "note", `ended: ${ENDS[update.why] ?? update.why}; a prompt reopens the conversation`));
+    case "closing": return note(`closing: ${ENDS[update.why] ?? update.why}`);
+    case "end": return note(`ended: ${ENDS[update.why] ?? update.why}; a prompt reopens the conversation`);
     default: return null; // a later server says more
   }
 }
