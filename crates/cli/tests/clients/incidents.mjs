@@ -2,21 +2,9 @@
 // {"do":"answer","ask":3,"d":true}, {"do":"hide"}, {"do":"show"}, {"do":"cut"}. Prints what it applies, and what it is told.
 // node incidents.mjs http://127.0.0.1:7878 s_…
 
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { connect } from "../../../../clients/js/outlive.js";
-
-// Not `import`: that does not look where NODE_PATH says.
-const WebSocket = createRequire(import.meta.url)("ws");
-
-let socket;
-class Socket extends WebSocket {
-  constructor(...args) {
-    super(...args);
-    socket = this;
-    this.on("error", () => {}); // a close follows
-  }
-}
+import { Socket, cut } from "./sockets.mjs";
 
 const say = (what) => console.log(JSON.stringify(what));
 const [url, session] = process.argv.slice(2);
@@ -38,7 +26,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     case "answer": client.answer(order.ask, order.d); break;
     case "hide": client.hide(); break;
     case "show": client.show(); break;
-    case "cut": socket.terminate(); break;
+    case "cut": cut(); break;
     default: throw new Error(line);
   }
 }

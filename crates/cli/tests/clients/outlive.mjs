@@ -2,20 +2,8 @@
 // one given while there is no network. Prints the ids that were applied, one a line, and what was accepted.
 // node outlive.mjs ws://127.0.0.1:7878 s_…
 
-import { createRequire } from "node:module";
 import { connect } from "../../../../clients/js/outlive.js";
-
-// Not `import`: that does not look where NODE_PATH says.
-const WebSocket = createRequire(import.meta.url)("ws");
-
-let socket;
-class Socket extends WebSocket {
-  constructor(...args) {
-    super(...args);
-    socket = this;
-    this.on("error", () => {}); // a close follows
-  }
-}
+import { Socket, cut } from "./sockets.mjs";
 
 const [url, session] = process.argv.slice(2);
 let last = 0;
@@ -32,7 +20,7 @@ const client = connect({
     if (update.seq !== last + 1) throw new Error(`${update.seq} after ${last}`);
     last = update.seq;
     console.log(update.id);
-    if (update.entry === "output" && last % 7 === 0) socket.terminate();
+    if (update.entry === "output" && last % 7 === 0) cut();
     if (update.entry === "turn_end") ends += 1;
     heard();
   },
@@ -47,7 +35,7 @@ const ended = (times) => new Promise((done) => {
 });
 
 for (let n = 1; n <= 6; n += 1) {
-  if (n % 2 === 0) socket.terminate();
+  if (n % 2 === 0) cut();
   const answer = client.prompt("/fast 20");
   if (n % 2 === 0) client.online();
   const accepted = await answer;
