@@ -275,3 +275,42 @@ impl Wake for Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_task_is_woken_once_for_what_it_cannot_see_by_itself_and_for_nothing_else() {
+        let (gate, task) = (Arc::new(Gate::default()), Arc::new(Task::default()));
+        let (knock, own) = (Waker::from(Arc::clone(&gate)), Waker::from(Arc::clone(&task)));
+        let woken = || task.0.load(Ordering::SeqCst);
+        // It polls, and finds nothing; then something comes.
+        gate.shut(&own);
+        gate.open();
+        assert_eq!(woken(), 0);
+        knock.wake_by_ref();
+        assert_eq!(woken(), 1);
+        // Something comes while it polls, perhaps after it looked: it looks again.
+        gate.shut(&own);
+        knock.wake_by_ref();
+        assert_eq!(woken(), 1);
+        gate.open();
+        assert_eq!(woken(), 2);
+        // It took what came, and looks by itself when it wants more.
+        gate.shut(&own);
+        knock.wake_by_ref();
+        assert_eq!(woken(), 2);
+    }
+}

@@ -18,6 +18,8 @@ use super::openai::{self, Piece};
 use super::output::Output;
 use super::problem::{excerpt, refusal};
 
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// The content types that are understood.
 pub(crate) const ACCEPTED: &str =
     "text/event-stream, application/x-ndjson, application/json, text/plain";
@@ -93,7 +95,7 @@ pub(crate) async fn read(
     if response.status() == StatusCode::NO_CONTENT {
         return Ok(());
     }
-    let form = form(response.headers())?;
+    let form = form(response.headers(), ACCEPTED)?;
     let mut reader = Reader { body: response.into_body(), output, most, entries: 0 };
     match form {
         Form::Events => reader.events().await,
@@ -109,19 +111,11 @@ pub(crate) async fn read_chat(
     output: Output<'_>,
     most: usize,
 ) -> Result<(), ResponseError> {
-    const RIGHT: &str = "text/event-stream";
     if !response.status().is_success() {
         return Err(ResponseError::Refused(refusal(response).await));
     }
-    let mut reader = match form(response.headers())? {
-        Form::Events => Reader { body: response.into_body(), output, most, entries: 0 },
-        Form::Lines | Form::Json | Form::Text => {
-            let what =
-                format!("the content type {}", essence(response.headers()).unwrap_or_default());
-            return Err(ResponseError::ContentType { what, right: RIGHT });
-        }
-    };
-    reader.chat().await
+    form(response.headers(), EVENT_STREAM)?;
+    Reader { body: response.into_body(), output, most, entries: 0 }.chat().await
 }
 
 /// The media type of a message, in lower case and without its parameters.
@@ -130,22 +124,22 @@ pub(crate) fn essence(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-fn form(headers: &HeaderMap) -> Result<Form, ResponseError> {
+/// What a response is made of, if that is one of the `right` media types, with a comma between two.
+fn form(headers: &HeaderMap, right: &'static str) -> Result<Form, ResponseError> {
     if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
         return Err(ResponseError::Compressed(excerpt(coding.as_bytes(), SHOWN)));
     }
-    let form = match essence(headers).as_deref() {
-        Some("text/event-stream") => Form::Events,
+    let essence = essence(headers);
+    let known = |of: &&str| right.split(", ").any(|one| one == *of);
+    let form = match essence.as_deref().filter(known) {
+        Some(EVENT_STREAM) => Form::Events,
         Some("application/x-ndjson") => Form::Lines,
         Some("application/json") => Form::Json,
         Some("text/plain") => Form::Text,
-        Some(other) => {
-            let what = format!("the content type {}", excerpt(other.as_bytes(), SHOWN));
-            return Err(ResponseError::ContentType { what, right: ACCEPTED });
-        }
-        None => {
-            let what = "no content type".into();
-            return Err(ResponseError::ContentType { what, right: ACCEPTED });
+        Some(_) | None => {
+            let named = |of: &str| format!("the content type {}", excerpt(of.as_bytes(), SHOWN));
+            let what = essence.as_deref().map_or_else(|| "no content type".into(), named);
+            return Err(ResponseError::ContentType { what, right });
         }
     };
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

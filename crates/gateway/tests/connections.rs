@@ -69,6 +69,33 @@ async fn a_connection_that_was_closed_meanwhile_is_not_used() {
     assert_eq!(stage.ended(2).await.outputs, ["well"]);
 }
 
+/// uvicorn and Node close an idle connection after five seconds: a request that meets the close would be lost.
+#[tokio::test]
+async fn a_connection_that_waits_for_four_seconds_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let mut stage = stage_at(&base, GatewayOptions::default()).await;
+    stage.prompt(1, &"hello").await;
+    let mut stream = accept(&listener).await;
+    let response = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\nwell";
+    stream.write_all(response.as_bytes()).await.unwrap();
+    assert_eq!(stage.ended(1).await.outputs, ["well"]);
+    let _frozen = freeze();
+    // A clock of milliseconds: one more.
+    tokio::time::advance(Duration::from_millis(3_900)).await;
+    settle().await;
+    let kept = stream.try_read(&mut [0]).unwrap_err();
+    assert_eq!(kept.kind(), std::io::ErrorKind::WouldBlock);
+    tokio::time::advance(Duration::from_millis(101)).await;
+    for _ in 0..1_000 {
+        settle().await;
+        if let Ok(0) = stream.try_read(&mut [0]) {
+            return;
+        }
+    }
+    panic!("it is open still");
+}
+
 /// A connection whose first request has come.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let (mut stream, _) = soon(listener.accept()).await.unwrap();

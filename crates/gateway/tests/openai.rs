@@ -194,13 +194,20 @@ async fn an_error_of_the_server_is_the_turns_failure_with_its_message() {
     for (number, status, content_type, body, right) in [
         (1, 404, "application/json", error.to_string(), "404 Not Found: no such model"),
         (2, 400, "application/json", r#"{"error":"too long"}"#.into(), "400 Bad Request: too long"),
-        (3, 200, "application/json", "{}".into(), "application/json, and must have one of text/"),
+        (
+            3,
+            200,
+            "application/json",
+            "{}".into(),
+            "application/json, and must have one of text/event-stream",
+        ),
     ] {
         stage.prompt(number, &"hello").await;
         backend.call().await.send(status, content_type, &body).await;
         let ended = stage.ended(number.try_into().unwrap()).await;
         assert_eq!((ended.outputs.len(), ended.outcome.as_str()), (0, "failed"));
         assert!(ended.error.contains(right), "{} has no {right}", ended.error);
+        assert!(!ended.error.contains("ndjson"), "{}", ended.error);
     }
 }
 
