@@ -441,4 +441,9 @@ impl Step {
     pub fn commits(&self) -> bool {
         self.effects.first() == Some(&Effect::Commit)
     }
+
+    /// Whether the worker is asked to stop its turn, which waits for no store (rule T7): an answer to who asked may.
+    pub fn interrupts(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::Interrupt { .. }))
+    }
 }

@@ -5,7 +5,8 @@ use super::*;
 impl Transition<'_> {
     /// Feeds a command, for which somebody waits. What commits nothing is answered only if the node still owns the
     /// store at this moment. Another one may take the store over before the answer arrives; what is answered was
-    /// true then, and a cursor that is shown to the node was made before.
+    /// true then, and a cursor that is shown to the node was made before. A real driver tells its worker of an interrupt
+    /// before it asks; of a node that turns out to be fenced off that is the same, for its worker is killed.
     pub(super) fn feed_command(&mut self, node: usize, event: Event) {
         self.play_event(node, event, !self.bug(Bug::AnswerUnconfirmed));
     }

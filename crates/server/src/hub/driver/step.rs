@@ -60,7 +60,7 @@ impl Driver {
         let Some(session) = &self.session else { return Err(self.shared.shutdown_error()) };
         self.shared.machine.step_into(session, &event, &mut self.step);
         if !self.step.commits() {
-            if let (Event::Interrupt { .. }, None) = (&event, self.step.refusal()) {
+            if self.step.interrupts() {
                 let done = self.apply(Some(&event), payload, Committed::default(), via);
                 return self.confirm().await.map(|()| done);
             }
