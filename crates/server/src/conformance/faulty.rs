@@ -211,9 +211,33 @@ impl<S: Store> Store for FaultyStore<S> {
         plainly(self.fault(StoreCall::Open), || self.inner.open())
     }
 
-    /// As the inner store: this call never fails as planned.
-    fn is_owner(&self) -> BoxFuture<'_, bool> {
-        self.inner.is_owner()
+    fn lease(&self) -> Option<Duration> {
+        self.inner.lease()
+    }
+
+    /// As the inner store, like all calls about nodes: they never fail as planned.
+    fn renew(&self) -> BoxFuture<'_, bool> {
+        self.inner.renew()
+    }
+
+    fn judge(&self) -> BoxFuture<'_, bool> {
+        self.inner.judge()
+    }
+
+    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
+        self.inner.confirm(session)
+    }
+
+    fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
+        self.inner.claim(session)
+    }
+
+    fn release<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, ()> {
+        self.inner.release(session)
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        self.inner.leave()
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {

@@ -26,7 +26,7 @@ pub(super) async fn newest_owns<S: Store>(reopen: &impl AsyncFn() -> S) -> Check
     model.add(&first, 1).await?;
     second.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
     model.holds(&second).await?;
-    let owner = second.is_owner().await;
+    let owner = second.renew().await;
     ensure!(owner == Ok(true), "the newest one says that it is not the owner: {owner:?}");
     for _ in 0..2 {
         // The version would be right, and still.

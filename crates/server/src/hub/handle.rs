@@ -139,7 +139,7 @@ impl Hub {
         if self.is_draining() {
             return false;
         }
-        let owner = tokio::time::timeout(STORE_PATIENCE, self.shared.store.is_owner()).await;
+        let owner = tokio::time::timeout(STORE_PATIENCE, self.shared.store.renew()).await;
         matches!(owner, Ok(Ok(true)))
     }
 
@@ -155,9 +155,9 @@ impl Hub {
         self.shared.recovered.cancelled().await;
     }
 
-    /// Returns when another process has opened the store, and so owns it. This hub notices within one ping interval:
-    /// it cannot commit any more, has aborted its workers and closes its connections with
-    /// [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
+    /// Returns when another process has taken over the store. This hub notices within one ping interval, or within a
+    /// fifth of its [lease](crate::store::Store::lease): it cannot commit any more, has aborted its workers and closes
+    /// its connections with [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
     pub async fn fenced(&self) {
         self.shared.fenced.cancelled().await;
     }
@@ -201,6 +201,11 @@ impl Hub {
             tracing::warn!(
                 "a worker does not come to an `await`, or a peer to a close: leaving without it"
             );
+        }
+        match tokio::time::timeout(shared.options.close_timeout, shared.store.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => tracing::warn!(%why, "the store does not know that this node has left"),
+            Err(_) => tracing::warn!("the store does not hear that this node has left"),
         }
     }
 

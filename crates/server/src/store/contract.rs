@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -55,6 +56,21 @@ impl Commit {
     }
 }
 
+/// Who owns a session, for the store handle that is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// This handle does. A store that has one owner for all sessions says so of each.
+    #[default]
+    Ours,
+    /// Another node does, and it is not dead: nobody else may [claim](Store::claim) the session.
+    Another {
+        /// Where that node is reached by other nodes, as its operator has said.
+        address: String,
+    },
+    /// Nobody does: its owner has [released](Store::release) it, or is dead.
+    Nobody,
+}
+
 /// The record of a session, as a store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,19 +82,27 @@ pub struct StoredSession {
     /// Whether an earlier owner wrote the record, and the store may have lost that owner's last commits. A hub
     /// gives such a session a new log id when it recovers it.
     pub lossy: bool,
+    /// Who owns the session.
+    pub owner: Owner,
 }
 
 impl StoredSession {
     /// A record from a store that loses no commit. One that cannot exclude it sets
     /// [`lossy`](StoredSession::lossy) on every record of an earlier owner.
     pub fn new(snapshot: Snapshot, version: Version) -> StoredSession {
-        StoredSession { snapshot, version, lossy: false }
+        StoredSession { snapshot, version, lossy: false, owner: Owner::Ours }
     }
 
     /// Sets [`lossy`](StoredSession::lossy).
     #[must_use]
     pub fn lossy(self, lossy: bool) -> StoredSession {
         StoredSession { lossy, ..self }
+    }
+
+    /// Sets [`owner`](StoredSession::owner).
+    #[must_use]
+    pub fn owned_by(self, owner: Owner) -> StoredSession {
+        StoredSession { owner, ..self }
     }
 }
 
@@ -116,23 +140,81 @@ impl SessionPage {
 ///
 /// Every future may be dropped at any time: a commit that was begun then happens, perhaps later, or does not.
 pub trait Store: Send + Sync + 'static {
-    /// Takes ownership: every earlier owner's commits fail from now on. A hub does this once, before anything
-    /// else. A database that admits one process at a time makes the next one wait for it instead, so that
-    /// nothing is taken from an earlier owner.
+    /// Makes this handle one that may own sessions. A hub does this once, before anything else.
+    ///
+    /// A store with one owner for all sessions takes all of them from the owner before, whose commits fail from now
+    /// on. A database that admits one process at a time makes the next one wait for it instead, so that nothing is
+    /// taken from an earlier owner. A store with a [lease](Store::lease) admits several nodes, each of which owns the
+    /// sessions that it [claims](Store::claim) or creates.
     ///
     /// # Errors
     /// The store cannot be used.
     fn open(&self) -> BoxFuture<'_, ()>;
 
-    /// Whether this handle still owns the store. A hub asks now and then, and before it answers what commits nothing
-    /// (a welcome, a refusal, an interrupt that is taken): a process without commits would not notice that another
-    /// one has taken over. So it should cost no more than the read of one row. With a store that always returns
-    /// `true`, the hub notices it with its next commit, and may answer by old data until then.
+    /// How long a node may be silent before others may declare it [dead](Store::judge); `None` if the store has one
+    /// owner for all sessions, which owns them until the next one opens it. A hub [renews](Store::renew) its lease
+    /// several times within this time.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether this handle may still own sessions: `false` is for good. If the store has a [lease](Store::lease), this
+    /// renews it. A hub asks now and then, since a process without commits would not notice that it was fenced off.
+    ///
+    /// # Errors
+    /// The store failed, which says nothing of the lease.
+    fn renew(&self) -> BoxFuture<'_, bool> {
+        Box::pin(core::future::ready(Ok(true)))
+    }
+
+    /// Declares dead each other node whose [lease](Store::lease) is over. Returns whether sessions of dead nodes wait
+    /// for an owner: a hub then reads [`unfinished`](Store::unfinished) again. Only a handle that has itself renewed
+    /// its lease for as long as a lease lasts judges others: after an outage of the database all leases are over.
     ///
     /// # Errors
     /// The store failed.
-    fn is_owner(&self) -> BoxFuture<'_, bool> {
-        Box::pin(core::future::ready(Ok(true)))
+    fn judge(&self) -> BoxFuture<'_, bool> {
+        Box::pin(core::future::ready(Ok(false)))
+    }
+
+    /// Whether this handle still owns a session. A hub asks before it answers what commits nothing (a welcome, a
+    /// refusal, an interrupt that is taken). So it should cost no more than the read of one row. If it returns `true`
+    /// though another node owns the session, the hub notices that with its next commit, and may answer by old data
+    /// until then.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn confirm<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, bool> {
+        self.renew()
+    }
+
+    /// Takes a session that [nobody](Owner::Nobody) owns. Returns its record as [`load`](Store::load) does, now owned
+    /// by this handle; or as it is, if another one was faster. Nothing that an owner before has on its way comes in
+    /// afterwards.
+    ///
+    /// # Errors
+    /// As for [`load`](Store::load).
+    fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
+        self.load(session)
+    }
+
+    /// Gives a session up, so that another node may [claim](Store::claim) it. It is no error if this handle does not
+    /// own it. Ownership that is not released goes with the handle's [lease](Store::lease), so nobody waits for this to
+    /// succeed.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn release<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, ()> {
+        Box::pin(core::future::ready(Ok(())))
+    }
+
+    /// Says that this handle will own nothing any more: what it owns is [nobody's](Owner::Nobody) from now on, and no
+    /// other node waits for its [lease](Store::lease). A hub does this once, when it has left.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(core::future::ready(Ok(())))
     }
 
     /// The record of a session; `None` if there is no such session.
@@ -150,7 +232,8 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a step. It is durable when this returns `Ok`.
     ///
     /// # Errors
-    /// [`CommitError`] tells whether it was kept: it was not, or that is unknown.
+    /// [`CommitError`] tells whether it was kept: it was not, or that is unknown. It is not kept if this handle does not
+    /// own the session, and there is one.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, (), CommitError>;
 
     /// The entries `from..=to`, in order: the first ones that have at most `bytes` bytes together, and at least
@@ -167,7 +250,8 @@ pub trait Store: Send + Sync + 'static {
         bytes: usize,
     ) -> BoxFuture<'a, Vec<Bytes>>;
 
-    /// Sessions whose record is not ENDED: those that a new owner has to recover. A page has at most `most` of
+    /// Sessions whose record is not ENDED and that no other node owns: those that a new owner has to recover. A page
+    /// has at most `most` of
     /// them; `most` is at least 1. A page may have fewer sessions, or none, and still a
     /// [`next`](SessionPage::next) one: the list ends where `next` is `None`. The first page is that of no token,
     /// each other one that of the `next` of the page before. After an error the same page is requested again: a

@@ -77,7 +77,7 @@ impl Store for Memory {
         ready(Ok(()))
     }
 
-    fn is_owner(&self) -> BoxFuture<'_, bool> {
+    fn renew(&self) -> BoxFuture<'_, bool> {
         ready(Ok(self.with(|shared, epoch| shared.epoch == epoch)))
     }
 

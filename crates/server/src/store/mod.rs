@@ -5,7 +5,8 @@
 //! promises four things, and [`conformance`](crate::conformance) tests any store for them:
 //!
 //! * a commit is atomic, and is durable when it returns `Ok`;
-//! * the last one that [opened](Store::open) the store owns it: commits of an earlier owner are
+//! * each session has one owner at a time: the last one that [opened](Store::open) the store, or, where several nodes
+//!   share a store, the one that [claimed](Store::claim) the session. Commits of an earlier owner are
 //!   [`Stale`](CommitError::Stale), and so is a commit that expects another version of the record;
 //! * a failure that is not [`Unknown`](CommitError::Unknown) has changed nothing, and what is unknown is settled by the
 //!   next [`load`](Store::load);
@@ -18,7 +19,9 @@ mod session_id;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use contract::{BoxFuture, Commit, PageToken, SessionPage, Store, StoredSession, Version};
+pub use contract::{
+    BoxFuture, Commit, Owner, PageToken, SessionPage, Store, StoredSession, Version,
+};
 pub use error::{Cause, CommitError, StoreError};
 pub use memory::Memory;
 pub use session_id::{ParseSessionIdError, SessionId};

@@ -16,10 +16,10 @@ async fn it_keeps_what_a_store_promises() {
 async fn who_was_fenced_can_ask() {
     let first = Memory::new();
     first.open().await.unwrap();
-    assert_eq!(first.is_owner().await, Ok(true));
+    assert_eq!(first.renew().await, Ok(true));
     let second = first.another();
     second.open().await.unwrap();
-    assert_eq!((first.is_owner().await, second.is_owner().await), (Ok(false), Ok(true)));
+    assert_eq!((first.renew().await, second.renew().await), (Ok(false), Ok(true)));
 }
 
 #[tokio::test]

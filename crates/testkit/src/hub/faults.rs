@@ -145,9 +145,9 @@ impl Store for Faulty {
         self.memory.open()
     }
 
-    fn is_owner(&self) -> BoxFuture<'_, bool> {
+    fn renew(&self) -> BoxFuture<'_, bool> {
         let fault = self.script().owner();
-        Box::pin(self.reading(fault, self.memory.is_owner()))
+        Box::pin(self.reading(fault, self.memory.renew()))
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {

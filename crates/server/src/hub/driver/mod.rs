@@ -177,6 +177,18 @@ impl Driver {
         }
         self.leave();
         self.seat.is_free().await;
+        self.release().await;
+    }
+
+    /// What a hub that drains has not lost is given up: the next node need not wait for the lease to end. No other
+    /// driver of this session is made here any more.
+    async fn release(&self) {
+        let lost = matches!(self.over, Some(CommandError::Moved));
+        if self.shared.is_draining() && !lost {
+            if let Some(Err(why)) = self.or_shutdown(self.shared.store.release(&self.id)).await {
+                tracing::debug!(session = %self.id, %why, "it is released when this node leaves");
+            }
+        }
     }
 
     /// Once around: what is there of each kind, or else the first that comes.

@@ -65,9 +65,9 @@ impl Driver {
     /// The store has trimmed what by the session's record is retained: another owner did it, or the store is
     /// damaged. To send the same range again would go on for ever.
     async fn contradicted(&mut self, connection: ConnectionId) {
-        let owner = self.or_shutdown(self.shared.store.is_owner()).await;
+        let owner = self.or_shutdown(self.shared.store.confirm(&self.id)).await;
         if owner == Some(Ok(false)) {
-            return self.fence_off();
+            return self.lost();
         }
         tracing::error!(session = %self.id, "the store has trimmed what is retained");
         self.tell(connection, LinkCommand::Close(CloseCode::Error));

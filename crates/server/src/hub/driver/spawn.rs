@@ -7,7 +7,7 @@ use super::super::mailbox::CommandError;
 use super::Driver;
 use super::encode::Payload;
 use super::step::CommitOutcome;
-use crate::store::{CommitError, StoreError};
+use crate::store::{CommitError, Owner, StoreError, StoredSession};
 use outlive::log::LogId;
 use outlive::routing::{self, Durable, Runtime};
 use outlive::session::{Event, Session};
@@ -22,7 +22,7 @@ impl Driver {
             CommitOutcome::Committed(made) => made,
             CommitOutcome::Failed(why) => return Err(CommandError::Unavailable(why)),
             CommitOutcome::Stale => {
-                self.shared.fence();
+                self.lost();
                 return Err(CommandError::Moved);
             }
             CommitOutcome::ShutDown => return Err(self.shared.shutdown_error()),
@@ -34,7 +34,7 @@ impl Driver {
 
     /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
     pub(super) async fn load(&mut self) -> Result<(), CommandError> {
-        let loaded = self.or_shutdown(self.shared.store.load(&self.id)).await;
+        let loaded = self.or_shutdown(self.load_or_claim()).await;
         if self.shared.is_draining() {
             // Its recovery may begin what waits: it is the next process's.
             return Err(self.shared.shutdown_error());
@@ -44,6 +44,9 @@ impl Driver {
             Ok(None) => return Ok(()),
             Err(why) => return Err(unavailable(&why)),
         };
+        if let Owner::Another { .. } | Owner::Nobody = stored.owner {
+            return Err(CommandError::Moved);
+        }
         let session = Session::restore(stored.snapshot.clone())
             .map_err(|why| CommandError::Damaged(format!("{why}")))?;
         self.shared.observe_begin(&self.id, session.log().id, Some(&stored.snapshot));
@@ -57,6 +60,16 @@ impl Driver {
             self.feed(Event::Restarted { renew }, Payload::None, None).await?;
         }
         Ok(())
+    }
+
+    /// The record. A session that nobody owns is this node's from now on, unless another one is faster.
+    async fn load_or_claim(&self) -> Result<Option<StoredSession>, StoreError> {
+        match self.shared.store.load(&self.id).await? {
+            Some(StoredSession { owner: Owner::Nobody, .. }) => {
+                self.shared.store.claim(&self.id).await
+            }
+            stored => Ok(stored),
+        }
     }
 
     /// Goes on where the session fell asleep.
@@ -89,7 +102,7 @@ impl Driver {
         match forgotten.ok_or_else(|| self.shared.shutdown_error())? {
             Ok(()) => {}
             Err(CommitError::Stale) => {
-                self.fence_off();
+                self.lost();
                 return Err(CommandError::Moved);
             }
             Err(CommitError::Failed(why)) => return Err(unavailable(&why)),

@@ -22,7 +22,7 @@ use super::super::recent_frames::frames;
 use super::super::worker_message::{DispatchedTurn, TurnContent};
 use super::encode::{self, Context, Payload};
 use super::{Driver, turn_back};
-use crate::store::{Commit, CommitError, StoreError, StoredSession, Version};
+use crate::store::{Commit, CommitError, Owner, StoreError, StoredSession, Version};
 
 /// What a commit has made for the effects that follow it.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ pub(super) enum CommitOutcome {
     Committed(Committed),
     /// Nothing has changed.
     Failed(String),
-    /// Another process owns the store.
+    /// Another node owns the session.
     Stale,
     /// The hub shuts down, and the result is unknown.
     ShutDown,
@@ -74,7 +74,7 @@ impl Driver {
             CommitOutcome::Committed(made) => Ok(self.apply(Some(&event), payload, made, via)),
             CommitOutcome::Failed(why) => Err(CommandError::Unavailable(why)),
             CommitOutcome::Stale => {
-                self.fence_off();
+                self.lost();
                 Err(CommandError::Moved)
             }
             CommitOutcome::ShutDown => {
@@ -84,15 +84,15 @@ impl Driver {
         }
     }
 
-    /// Asks whether the store is still this process's, before a command is answered that commits nothing: no commit
+    /// Asks whether the session is still this node's, before a command is answered that commits nothing: no commit
     /// would notice another owner, and a welcome, a refusal or an interrupt that is taken would be of before. It is
     /// enough that it was so after the step: what the answer says was true then, and another owner only goes on
     /// from there.
     async fn confirm(&mut self) -> Result<(), CommandError> {
-        match self.or_shutdown(self.shared.store.is_owner()).await {
+        match self.or_shutdown(self.shared.store.confirm(&self.id)).await {
             Some(Ok(true)) => Ok(()),
             Some(Ok(false)) => {
-                self.fence_off();
+                self.lost();
                 Err(CommandError::Moved)
             }
             Some(Err(why)) => Err(CommandError::Unavailable(why.to_string())),
@@ -109,7 +109,7 @@ impl Driver {
             self.shared.machine.step_into(session, &event, &mut self.step);
             match self.commit(Some(&event), &payload).await {
                 CommitOutcome::Committed(made) => break made,
-                CommitOutcome::Stale => return self.fence_off(),
+                CommitOutcome::Stale => return self.lost(),
                 CommitOutcome::ShutDown => return self.end(self.shared.shutdown_error()),
                 CommitOutcome::Failed(why) => {
                     tracing::warn!(session = %self.id, %why, "the store does not answer; trying again");
@@ -278,9 +278,10 @@ impl Driver {
             if version == self.version {
                 return CommitOutcome::Failed(String::from(why));
             }
-            let Some(stored) = stored.filter(|_| version == self.version.next()) else {
-                return CommitOutcome::Stale;
+            let kept = |stored: &StoredSession| {
+                version == self.version.next() && stored.owner == Owner::Ours
             };
+            let Some(stored) = stored.filter(kept) else { return CommitOutcome::Stale };
             match self.or_shutdown(self.is_ours(&stored, lines)).await {
                 Some(Ok(true)) => return CommitOutcome::Committed(committed),
                 Some(Ok(false)) => return CommitOutcome::Stale,
@@ -400,9 +401,9 @@ impl Driver {
         Payload::None
     }
 
-    /// Another process has the store: this one does nothing more for the session.
-    pub(super) fn fence_off(&mut self) {
-        self.shared.fence();
+    /// Another node has the session: this one does nothing more for it. Whether it may own others is asked at once.
+    pub(super) fn lost(&mut self) {
+        self.shared.suspected.notify_one();
         self.end(CommandError::Moved);
     }
 

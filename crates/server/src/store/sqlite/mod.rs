@@ -273,7 +273,7 @@ impl Store for Sqlite {
         })
     }
 
-    fn is_owner(&self) -> BoxFuture<'_, bool> {
+    fn renew(&self) -> BoxFuture<'_, bool> {
         let asked = self.read_with(|conn, owner| {
             let lost = owner.file_loss(Some(conn))?.is_some();
             Ok(!lost && OwnerRow::of(conn)?.epoch == owner.epoch())

@@ -163,8 +163,8 @@ impl Store for Unsure {
         self.memory.open()
     }
 
-    fn is_owner(&self) -> BoxFuture<'_, bool> {
-        Box::pin(self.read_by(self.memory.is_owner()))
+    fn renew(&self) -> BoxFuture<'_, bool> {
+        Box::pin(self.read_by(self.memory.renew()))
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {

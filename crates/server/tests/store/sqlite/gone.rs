@@ -62,7 +62,7 @@ async fn a_store_whose_files_went_away_is_lost_to_its_owner() {
         let answer = store.commit(commit("b", 1, 1, 1)).await;
         assert_eq!(answer, Err(CommitError::Stale), "{told}");
         assert_eq!(store.forget(&name("a")).await, Err(CommitError::Stale), "{told}");
-        assert_eq!(store.is_owner().await, Ok(false), "{told}");
+        assert_eq!(store.renew().await, Ok(false), "{told}");
         let why = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Io(why)) if why.message().ends_with(told));
         assert!(why(store.open().await), "{told}");
         assert!(why(store.close().await), "{told}");
@@ -75,9 +75,9 @@ async fn a_store_that_commits_nothing_is_asked_and_says_that_it_is_lost() {
     for (told, harm) in HARMS {
         let place = Place::new();
         let store = used(&place).await;
-        assert_eq!(store.is_owner().await, Ok(true));
+        assert_eq!(store.renew().await, Ok(true));
         harm(&place);
-        assert_eq!(store.is_owner().await, Ok(false), "{told}");
+        assert_eq!(store.renew().await, Ok(false), "{told}");
         assert_eq!(store.commit(commit("b", 1, 1, 1)).await, Err(CommitError::Stale), "{told}");
     }
 }
@@ -145,7 +145,7 @@ async fn who_lost_its_files_leaves_those_of_the_next_one_alone() {
     let second = owned(&place).await;
     make_six(&second, "new").await;
     assert!(first.close().await.is_err());
-    assert_eq!(second.is_owner().await, Ok(true));
+    assert_eq!(second.renew().await, Ok(true));
     assert_eq!(second.commit(commit("newer", 0, 0, 1)).await, Ok(()));
     second.close().await.unwrap();
     has_six(&owned(&place).await, "new").await;
@@ -163,7 +163,7 @@ async fn a_log_that_another_program_brings_into_the_file_is_no_loss() {
         other
             .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(0))
             .unwrap();
-        assert_eq!(store.is_owner().await, Ok(true), "{mode}");
+        assert_eq!(store.renew().await, Ok(true), "{mode}");
         assert_eq!(store.commit(commit("b", version, version, 1)).await, Ok(()), "{mode}");
     }
     store.close().await.unwrap();

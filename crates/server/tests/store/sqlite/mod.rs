@@ -75,8 +75,8 @@ async fn who_was_fenced_can_ask() {
     let place = Place::new();
     let first = Sqlite::open(place.file()).unwrap();
     first.open().await.unwrap();
-    assert_eq!(first.is_owner().await, Ok(true));
+    assert_eq!(first.renew().await, Ok(true));
     let second = Sqlite::open(place.file()).unwrap();
     second.open().await.unwrap();
-    assert_eq!((first.is_owner().await, second.is_owner().await), (Ok(false), Ok(true)));
+    assert_eq!((first.renew().await, second.renew().await), (Ok(false), Ok(true)));
 }
