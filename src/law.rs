@@ -73,7 +73,7 @@ laws! {
     NoPromptRunsTwice: Witness = "No prompt is given to a worker twice.",
     AtMostOneWorker: Witness = "No two workers of a session are alive at once.",
     NothingFromAnAbortedWorkerIsLogged: Witness = "Nothing an aborted worker says gets into the log.",
-    StopAbortsTheWorker: World = "Where the session has no worker, none is alive; where it counts on one, one is, or its last word is on the way.",
+    StopAbortsTheWorker: Shape World = "Where the session has no worker, none is alive; where it counts on one, one is, or its last word is on the way.",
     WaitingStatesHaveATimer: Shape Step Witness = "The armed timers are exactly those of the state and the turn: no wait without an end, no timer left behind.",
     AcceptedIsKept: World = "What a client was told is accepted is in the log, also after a crash.",
     WorkerMatchesTheState: Witness = "A worker is asked to start in STARTING, is up in ACTIVE, DETACHED and SUSPENDED, is leaving in CLOSING.",
@@ -86,6 +86,9 @@ laws! {
     AnswersArriveOnce: World = "No answer is given to the worker twice.",
     CloseIsSent: World = "A connection that goes to CLOSING is sent a close, with a code.",
     FirstCloseCodeWins: World = "A connection is closed with the first code that was given.",
+
+    AtMostOneOwnerCommits: Shape = "A session has one owner at a time, and no other node works on it.",
+    UnownedIsRecovered: Shape = "A session that is taken over is recovered before anything else.",
 
     SingleFlight: Shape Step = "A client has one socket at most: it dials where there is none, and lets go of the one it leaves.",
     SavedBeforeSent: Shape Step = "What a client must not forget is saved in the step that changes it, before anything is sent.",

@@ -12,9 +12,11 @@ use Op::*;
 ops! {
     /// What to do before a command, in this order.
     Op on Runtime {
-        Abort = "Abort the worker that runs and return when it can do nothing any more: it is a zombie.",
+        Abort = "Abort the worker that runs, if one does, and return when it can do nothing any more: it is a zombie.",
+        Claim = "Make this node the session's owner in the store. If another node has it by now, ask routing again.",
         Recover = "Load the session if needed and feed it `RESTARTED`; with a new log id if the log's end may be lost.",
         Proceed                              = "Feed the session the command.",
+        Forward                              = "Keep nothing of the session here, and hand the command on to the node that owns it. If no living node does by now, ask routing again.",
         NotFound                             = "Tell the sender that there is no such session.",
     }
 }
@@ -42,6 +44,10 @@ pub const CELLS: Cells = cells! {
     Current:           Q2       Q4       Q6        Q6      Q6        Q6         Q6       Q4;
     Other:             Q2       Q7       Q7        Q7      Q7        Q7         Q7       Q7;
     Unloaded:          Q1       Q8       Q8        Q8      Q8        Q8         Q8       Q8;
+    "what another node has, or none"
+    Elsewhere:         Q1       Q9       Q9        Q9      Q9        Q9         Q9       Q9;
+    LeftBehind:        Q2       Q10      Q10       Q10     Q10       Q10        Q10      Q10;
+    Vacant:            Q1       Q11      Q11       Q11     Q11       Q11        Q11      Q11;
 };
 
 /// What each rule does, and why.
@@ -60,12 +66,20 @@ pub const RULES: &[Rule<Durable, Op, Reason>] = &[
     rule("Q8").stay(&[Recover, Proceed])
         .because("what is read back from the store has no worker, no viewer and no timer, whatever its record \
                   says"),
+    rule("Q9").stay(&[Forward]).because("a session has one owner at a time, and only the owner's commits count"),
+    rule("Q10").stay(&[Abort, Forward])
+        .because("what is here is of a time when the session was this node's: its owner has gone on, so its worker \
+                  is a zombie and its memory is old; where nobody owns it yet, it is taken over when nothing of \
+                  that time is left"),
+    rule("Q11").stay(&[Claim, Recover, Proceed])
+        .because("who is asked for a session takes it over; its worker, viewers and timers went with the owner that \
+                  it had"),
 ];
 
 crate::table! { Durable, Runtime, Op, Reason; law violated_law }
 
-/// The law that the row breaks by its shape: ops stand in the order in which [`Op`] declares them, and
-/// the last one says what becomes of the command.
+/// The law that the row breaks by its shape: ops stand in the order in which [`Op`] declares them, the last one says
+/// what becomes of the command, and what is done fits the session's owner.
 pub const fn violated_law(row: &Row) -> Option<Law> {
     if row.shape_error().is_some() {
         return Some(Law::RefusedChangesNothing);
@@ -78,7 +92,43 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
         o += 1;
     }
     match row.ops {
-        [.., Proceed | NotFound] => None,
-        [] | [.., Abort | Recover] => Some(Law::NoPromptIsSwallowed),
+        [.., Proceed | Forward | NotFound] => {}
+        [] | [.., Abort | Claim | Recover] => return Some(Law::NoPromptIsSwallowed),
     }
+    if has(row.ops, Claim) && !has(row.ops, Recover) {
+        return Some(Law::UnownedIsRecovered);
+    }
+    let mut t = 0;
+    while t < row.on.len() {
+        // A session that is another's is not worked on, one that is nobody's is made this node's first, and one that
+        // is this node's is not taken from it.
+        let proceeds = has(row.ops, Proceed) || has(row.ops, Recover);
+        let (claims, forwards) = (has(row.ops, Claim), has(row.ops, Forward));
+        let fits = match row.on[t] {
+            Runtime::Absent | Runtime::Current | Runtime::Other | Runtime::Unloaded => {
+                !claims && !forwards
+            }
+            Runtime::Elsewhere | Runtime::LeftBehind => !claims && !proceeds,
+            Runtime::Vacant => claims == proceeds && !forwards,
+        };
+        if !fits {
+            return Some(Law::AtMostOneOwnerCommits);
+        }
+        if matches!(row.on[t], Runtime::LeftBehind) && !has(row.ops, Abort) {
+            return Some(Law::StopAbortsTheWorker);
+        }
+        t += 1;
+    }
+    None
+}
+
+const fn has(ops: &[Op], op: Op) -> bool {
+    let mut o = 0;
+    while o < ops.len() {
+        if ops[o] as u8 == op as u8 {
+            return true;
+        }
+        o += 1;
+    }
+    false
 }

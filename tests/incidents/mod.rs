@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use outlive::check::trace::{self, Line, Rules, Trace};
 use outlive::connection::{Connection, Op as ConnectionOp, Phase, Trigger};
 use outlive::ids::Incarnation;
-use outlive::routing::{self, Durable, Op, Runtime};
+use outlive::routing::{self, Durable, Op, Owner, Runtime};
 use outlive::{CloseCode, State};
 
 /// The scenarios that were collected from five systems.
@@ -128,7 +128,7 @@ fn every_scenario_has_its_place() {
 
 /// What routing says first, in order.
 fn first(durable: Option<State>, running: Option<u32>) -> &'static [Op] {
-    let runtime = Runtime::of(Incarnation(2), running.map(Incarnation));
+    let runtime = Runtime::of(Owner::Ours, Incarnation(2), running.map(Incarnation));
     routing::rule(Durable::of(durable), runtime).ops
 }
 

@@ -172,6 +172,7 @@ fn the_form_of_every_word() {
         words::<connection::Phase>(),
         words::<connection::Trigger>(),
         words::<routing::Durable>(),
+        words::<routing::Owner>(),
         words::<routing::Runtime>(),
         words::<laws::Law>(),
     ];

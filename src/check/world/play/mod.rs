@@ -23,7 +23,7 @@ use crate::connection::{self, Connection, Trigger};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
 use crate::laws::{self, Breach, Law, Witness};
 use crate::log::{AttachOutcome, Cursor, LogId, ResumeFrom};
-use crate::routing::{self, Durable, Runtime};
+use crate::routing::{self, Durable, Owner, Runtime};
 use crate::session::{Effect, EntryMeta, Event, Session, Step};
 use crate::words::{ClientRule, CloseCode, Timer};
 

@@ -123,8 +123,8 @@ impl Transition<'_> {
         let running =
             self.now.worker_on(node).map(|w| Incarnation(self.now.workers[w].incarnation));
         let runtime = match self.now.nodes[node].session {
-            Some(_) => Runtime::of(incarnation, running),
-            None => Runtime::unloaded(running),
+            Some(_) => Runtime::of(Owner::Ours, incarnation, running),
+            None => Runtime::unloaded(Owner::Ours, running),
         };
         let row = self.world.routes.rule(durable, runtime);
         self.evidence.take_routing(self.world, row);
@@ -143,6 +143,8 @@ impl Transition<'_> {
                         self.feed_command(node, event);
                     }
                 }
+                // Here the newest opener owns all.
+                routing::Op::Claim | routing::Op::Forward => {}
                 routing::Op::NotFound => {
                     self.leave(node);
                     if let Some(id) = self.via {

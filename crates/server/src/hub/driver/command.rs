@@ -6,7 +6,7 @@ use super::super::mailbox::{Arrival, Command, CommandError, Handled, LinkCommand
 use super::encode::Payload;
 use super::{Deleting, Driver, Viewer, effects, turn_back};
 use outlive::State;
-use outlive::routing::{self, Durable, Runtime};
+use outlive::routing::{self, Durable, Owner, Runtime};
 use outlive::session::{Event, Session};
 use outlive::wire::ToClient;
 
@@ -19,13 +19,15 @@ impl Driver {
         let durable = Durable::of(self.session.as_ref().map(Session::state));
         let incarnation = self.session.as_ref().map(Session::incarnation).unwrap_or_default();
         let running = self.worker.as_ref().map(|worker| worker.incarnation);
-        let row = routing::rule(durable, Runtime::of(incarnation, running));
+        let row = routing::rule(durable, Runtime::of(Owner::Ours, incarnation, running));
         for op in row.ops {
             match op {
                 routing::Op::Abort => self.abort_worker(),
                 routing::Op::Recover => {
                     self.feed_fact(Event::Restarted { renew: None }, Payload::None).await;
                 }
+                // Of a session that is another node's or nobody's; here, each is this process's.
+                routing::Op::Claim | routing::Op::Forward => {}
                 routing::Op::Proceed => {}
                 routing::Op::NotFound => return Err(CommandError::NotFound),
             }

@@ -9,7 +9,7 @@ use super::encode::Payload;
 use super::step::CommitOutcome;
 use crate::store::{CommitError, Owner, StoreError, StoredSession};
 use outlive::log::LogId;
-use outlive::routing::{self, Durable, Runtime};
+use outlive::routing::{self, Durable, Owner, Runtime};
 use outlive::session::{Event, Session};
 use outlive::{CloseCode, Timer};
 
@@ -53,7 +53,7 @@ impl Driver {
         let durable = Durable::of(Some(session.state()));
         (self.session, self.version) = (Some(session), stored.version);
         // Nothing of this session runs here: a driver leaves only when its worker is gone.
-        let row = routing::rule(durable, Runtime::unloaded(None));
+        let row = routing::rule(durable, Runtime::unloaded(Owner::Ours, None));
         if row.ops.contains(&routing::Op::Recover) {
             let renew = stored.lossy.then(|| LogId(self.shared.random()));
             // No client counts on it yet. If it is not kept, another process may recover the session.
