@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::error::{CommitError, StoreError};
 use super::session_id::SessionId;
 use outlive::ids::Seq;
+use outlive::routing;
 use outlive::session::Snapshot;
 
 /// A future behind a pointer, so that a hub can hold any store.
@@ -69,6 +70,17 @@ pub enum Owner {
     },
     /// Nobody does: its owner has [released](Store::release) it, or is dead.
     Nobody,
+}
+
+impl Owner {
+    /// What the routing table asks for.
+    pub const fn kind(&self) -> routing::Owner {
+        match self {
+            Owner::Ours => routing::Owner::Ours,
+            Owner::Another { .. } => routing::Owner::Another,
+            Owner::Nobody => routing::Owner::Nobody,
+        }
+    }
 }
 
 /// The record of a session, as a store has it.

@@ -9,7 +9,7 @@ use super::encode::Payload;
 use super::step::CommitOutcome;
 use crate::store::{CommitError, Owner, StoreError, StoredSession};
 use outlive::log::LogId;
-use outlive::routing::{self, Durable, Owner, Runtime};
+use outlive::routing::{self, Durable, Runtime};
 use outlive::session::{Event, Session};
 use outlive::{CloseCode, Timer};
 
@@ -32,44 +32,62 @@ impl Driver {
         Ok(())
     }
 
-    /// Reads the session from the store. Whatever it counts on went with the process that wrote it.
+    /// Reads the session from the store, and makes it this node's as the routing table says. Whatever it counts on went
+    /// with the process that wrote it.
     pub(super) async fn load(&mut self) -> Result<(), CommandError> {
-        let loaded = self.or_shutdown(self.load_or_claim()).await;
-        if self.shared.is_draining() {
-            // Its recovery may begin what waits: it is the next process's.
-            return Err(self.shared.shutdown_error());
-        }
-        let stored = match loaded.ok_or_else(|| self.shared.shutdown_error())? {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return Ok(()),
-            Err(why) => return Err(unavailable(&why)),
-        };
-        if let Owner::Another { .. } | Owner::Nobody = stored.owner {
-            return Err(CommandError::Moved);
-        }
-        let session = Session::restore(stored.snapshot.clone())
-            .map_err(|why| CommandError::Damaged(format!("{why}")))?;
-        self.shared.observe_begin(&self.id, session.log().id, Some(&stored.snapshot));
-        let durable = Durable::of(Some(session.state()));
-        (self.session, self.version) = (Some(session), stored.version);
-        // Nothing of this session runs here: a driver leaves only when its worker is gone.
-        let row = routing::rule(durable, Runtime::unloaded(Owner::Ours, None));
-        if row.ops.contains(&routing::Op::Recover) {
-            let renew = stored.lossy.then(|| LogId(self.shared.random()));
-            // No client counts on it yet. If it is not kept, another process may recover the session.
-            self.feed(Event::Restarted { renew }, Payload::None, None).await?;
+        let mut found = self.ask(self.shared.store.load(&self.id)).await?;
+        while let Some(stored) = found {
+            let durable = Durable::of(Some(stored.snapshot.state));
+            // Nothing of this session runs here: a driver leaves only when its worker is gone.
+            let row = routing::rule(durable, Runtime::unloaded(stored.owner.kind(), None));
+            found = self.begin(row.ops, stored).await?;
         }
         Ok(())
     }
 
-    /// The record. A session that nobody owns is this node's from now on, unless another one is faster.
-    async fn load_or_claim(&self) -> Result<Option<StoredSession>, StoreError> {
-        match self.shared.store.load(&self.id).await? {
-            Some(StoredSession { owner: Owner::Nobody, .. }) => {
-                self.shared.store.claim(&self.id).await
+    /// Does what routing says of a session that is about to be here. Returns its record if routing is to be asked again.
+    async fn begin(
+        &mut self,
+        ops: &[routing::Op],
+        mut stored: StoredSession,
+    ) -> Result<Option<StoredSession>, CommandError> {
+        for op in ops {
+            match op {
+                routing::Op::Abort => self.abort_worker(),
+                routing::Op::Claim => match self.ask(self.shared.store.claim(&self.id)).await? {
+                    Some(claimed) if claimed.owner == Owner::Ours => stored = claimed,
+                    faster => return Ok(faster),
+                },
+                routing::Op::Recover => {
+                    let session = Session::restore(stored.snapshot.clone())
+                        .map_err(|why| CommandError::Damaged(format!("{why}")))?;
+                    let log = session.log().id;
+                    self.shared.observe_begin(&self.id, log, Some(&stored.snapshot));
+                    (self.session, self.version) = (Some(session), stored.version);
+                    let renew = stored.lossy.then(|| LogId(self.shared.random()));
+                    // No client counts on it yet. If it is not kept, another process may recover the session.
+                    self.feed(Event::Restarted { renew }, Payload::None, None).await?;
+                }
+                routing::Op::Proceed => {}
+                // Who came here was not forwarded, and so comes again.
+                routing::Op::Forward => return Err(CommandError::Moved),
+                routing::Op::NotFound => return Err(CommandError::NotFound),
             }
-            stored => Ok(stored),
         }
+        Ok(None)
+    }
+
+    /// What the store says of the session, for one that is about to be here.
+    async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, CommandError> {
+        let answer = self.or_shutdown(answer).await;
+        if self.shared.is_draining() {
+            // Its recovery may begin what waits: it is the next process's.
+            return Err(self.shared.shutdown_error());
+        }
+        answer.ok_or_else(|| self.shared.shutdown_error())?.map_err(|why| unavailable(&why))
     }
 
     /// Goes on where the session fell asleep.
