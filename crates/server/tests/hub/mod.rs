@@ -6,6 +6,7 @@ mod bodies;
 mod held;
 mod incidents;
 mod leaving;
+mod nodes;
 mod observe;
 mod options;
 mod prompts;

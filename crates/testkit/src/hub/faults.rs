@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use outlive::ids::Seq;
@@ -147,7 +148,32 @@ impl Store for Faulty {
 
     fn renew(&self) -> BoxFuture<'_, bool> {
         let fault = self.script().owner();
-        Box::pin(self.reading(fault, self.memory.renew()))
+        Box::pin(self.reading(fault, Box::pin(async { self.memory.renew().await })))
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        self.memory.lease()
+    }
+
+    fn judge(&self) -> BoxFuture<'_, bool> {
+        self.memory.judge()
+    }
+
+    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
+        let fault = self.script().owner();
+        Box::pin(self.reading(fault, Box::pin(async { self.memory.confirm(session).await })))
+    }
+
+    fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
+        self.memory.claim(session)
+    }
+
+    fn release<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, ()> {
+        self.memory.release(session)
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        self.memory.leave()
     }
 
     fn load<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
