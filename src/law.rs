@@ -55,7 +55,7 @@ laws! {
     StopStops: Step = "A stop of the current incarnation leads to CLOSING or ENDED.",
     WorkerIsToldWhatIsTrue: Step Witness = "The worker is asked to close out exactly on the way to CLOSING, and aborted only on the way to ENDED.",
     NoPromptIsSwallowed: Shape Step = "Each prompt is accepted or refused, never passed over.",
-    NewsIsTaken: Step = "What is current and has its place is taken: a loss, an output, a turn's end, a timer that is waited for.",
+    NewsIsTaken: Shape Step = "What is current and has its place is taken: a loss, an output, a turn's end, a timer that is waited for.",
     RefusalsAreTrue: Step = "The reason of a refusal can be seen in the session.",
     OneTurnEndPerPrompt: Step = "Each accepted prompt, and each answer to an ask that outlived its turn, waits, runs or has ended, exactly once.",
     AsksStand: Step = "An ask that outlives its turn stands, whatever becomes of worker, session and process, until it is answered or withdrawn; where the answer may have been lost, it is withdrawn.",
@@ -89,6 +89,11 @@ laws! {
 
     AtMostOneOwnerCommits: Shape = "A session has one owner at a time, and no other node works on it.",
     UnownedIsRecovered: Shape = "A session that is taken over is recovered before anything else.",
+    DeadStaysDead: Shape = "A node that is dead, or has left, is so for good.",
+    JudgedByTheSteady: Shape = "A node is declared dead only by one that renews its own lease in time.",
+    FencedHoldsNothing: Shape = "A node that is fenced lets go of every worker, session and viewer.",
+    LeavingIsTold: Shape = "A node that leaves in good order tells the store.",
+    OrphansFindAnOwner: Shape = "A session whose owner is gone comes to another node.",
 
     SingleFlight: Shape Step = "A client has one socket at most: it dials where there is none, and lets go of the one it leaves.",
     SavedBeforeSent: Shape Step = "What a client must not forget is saved in the step that changes it, before anything is sent.",

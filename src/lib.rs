@@ -137,6 +137,7 @@
 //! | [`session`] | the session: its table, [`Machine`](session::Machine), [`Event`](session::Event) in, [`Step`](session::Step) with [`Effect`](session::Effect)s out |
 //! | [`connection`] | one connection, whatever its session is at: asked before every write |
 //! | [`routing`] | before any command: what the store knows against what this process has |
+//! | [`node`] | one of several processes on one database: whether it still counts |
 //! | [`log`] | cursors, and where a viewer that attaches goes on |
 //! | [`laws`] | the laws over steps, and the witness |
 //! | [`client`] | the other end: one client's link to one session, with its own table |
@@ -163,6 +164,7 @@ pub mod ids;
 mod law;
 pub mod laws;
 pub mod log;
+pub mod node;
 pub mod routing;
 pub mod session;
 pub mod table;

@@ -12,6 +12,7 @@ mod incidents;
 mod kit;
 mod laws;
 mod layers;
+mod node;
 mod routing;
 mod session;
 #[path = "../crates/testkit/src/skip.rs"]

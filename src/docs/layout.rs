@@ -52,6 +52,7 @@ pub(super) fn of(table: &str) -> Option<&'static Layout> {
         "session" => Some(&SESSION),
         "connection" => Some(&CONNECTION),
         "client" => Some(&CLIENT),
+        "node" => Some(&NODE),
         _ => None,
     }
 }
@@ -148,5 +149,29 @@ static CLIENT: Layout = Layout {
         route("LIVE",        "BACKING_OFF", &[(372, 826), (220, 740), (260, 340), (498, 258)],      (Right,  (284, 560), 20)),
         route("WELCOMED",    "STOPPED",     &[(320, 850), (140, 800), (90, 500), (136, 270)],       (Right,  (128, 560), 12)),
         route("WELCOMED",    "BACKING_OFF", &[(930, 650), (1080, 520), (1060, 200), (622, 240)],    (Left,   (1012, 420), 16)),
+    ],
+};
+
+#[rustfmt::skip]
+static NODE: Layout = Layout {
+    size: (920, 360),
+    states: &[
+        ("OUTSIDE", (130, 70)),
+        ("MEMBER",  (440, 70)),
+        ("UNSURE",  (760, 70)),
+        ("FENCED",  (600, 260)),
+        ("LEFT",    (280, 260)),
+    ],
+    frame: None,
+    routes: &[
+        route("OUTSIDE", "MEMBER", &[(190, 70), (250, 70), (320, 70), (378, 70)],     (Middle, (284, 58), 20)),
+        route("OUTSIDE", "LEFT",   &[(120, 88), (120, 170), (150, 235), (218, 253)],  (Right,  (118, 180), 20)),
+        route("OUTSIDE", "FENCED", &[(160, 88), (230, 180), (420, 215), (538, 250)],  (Right,  (262, 196), 20)),
+        route("MEMBER",  "UNSURE", &[(500, 64), (560, 54), (640, 54), (698, 64)],     (Middle, (600, 46), 20)),
+        route("MEMBER",  "FENCED", &[(460, 88), (490, 150), (540, 200), (580, 240)],  (Left,   (505, 155), 20)),
+        route("MEMBER",  "LEFT",   &[(425, 88), (400, 150), (340, 200), (300, 240)],  (Right,  (384, 140), 20)),
+        route("UNSURE",  "MEMBER", &[(700, 78), (640, 90), (560, 90), (502, 78)],     (Middle, (600, 104), 20)),
+        route("UNSURE",  "FENCED", &[(750, 88), (730, 150), (680, 210), (630, 240)],  (Left,   (735, 165), 10)),
+        route("UNSURE",  "LEFT",   &[(790, 88), (880, 330), (480, 370), (300, 280)],  (Middle, (560, 338), 20)),
     ],
 };

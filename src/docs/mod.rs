@@ -44,7 +44,7 @@ pub struct Page {
 /// Everything in `docs/generated`.
 pub fn pages() -> Vec<Page> {
     let (session, connection, routing) = (Sheet::session(), Sheet::connection(), Sheet::routing());
-    let client = Sheet::client();
+    let (node, client) = (Sheet::node(), Sheet::client());
     let page = |path, text| Page { path, text };
     vec![
         page("README.md", markdown::index(&Sheet::all())),
@@ -60,6 +60,11 @@ pub fn pages() -> Vec<Page> {
         page("connection.mmd", mermaid::render(&connection)),
         page("connection.svg", svg::render(&connection)),
         page("laws.md", laws::page()),
+        page("node.dot", dot::render(&node)),
+        page("node.json", json::table(&node)),
+        page("node.md", markdown::page(&node)),
+        page("node.mmd", mermaid::render(&node)),
+        page("node.svg", svg::render(&node)),
         page(asyncapi::NAME, asyncapi::render()),
         page(schema::NAME, schema::render()),
         page("routing.json", json::table(&routing)),

@@ -7,7 +7,7 @@ use strum::VariantArray;
 use super::ops::Op;
 use crate::table::{Cells, Operation, Row, StateOps, Table, Verdict, Word};
 use crate::words::{CloseCode, EndpointReason, Reason, State};
-use crate::{client, connection, routing, session};
+use crate::{client, connection, node, routing, session};
 
 /// A table.
 #[derive(Clone, Debug)]
@@ -165,14 +165,25 @@ const CLIENT: &[Section] = &[
 
 const ROUTING: &[Section] = &[section("Q", "before any command")];
 
+/// The sections of the node's table, as its source has them.
+const NODE: &[Section] = &[
+    section("R", "OUTSIDE"),
+    section("M", "MEMBER"),
+    section("U", "UNSURE"),
+    section("E", "the end, from wherever it comes"),
+    section("Z", "FENCED and LEFT: for good"),
+    section("N", "cells that cannot arise"),
+];
+
 const fn section(letter: &'static str, title: &'static str) -> Section {
     Section { letter, title }
 }
 
 impl Sheet {
-    /// The four tables.
-    pub fn all() -> [Sheet; 4] {
-        [Sheet::session(), Sheet::connection(), Sheet::routing(), Sheet::client()]
+    /// All tables.
+    pub fn all() -> [Sheet; 5] {
+        let (session, connection) = (Sheet::session(), Sheet::connection());
+        [session, connection, Sheet::routing(), Sheet::node(), Sheet::client()]
     }
 
     /// The session's table.
@@ -227,6 +238,21 @@ impl Sheet {
             ..Sheet::empty()
         };
         sheet.filled(&routing::table::TABLE, routing::table::STATES, &routing::table::CELLS)
+    }
+
+    /// The node's table.
+    pub fn node() -> Sheet {
+        let sheet = Sheet {
+            name: "node",
+            title: "The node's table",
+            about: "What a process does about its lease, where several serve one database.",
+            state: "state",
+            trigger: "trigger",
+            initial: Some(node::State::Outside.into_str()),
+            sections: NODE,
+            ..Sheet::empty()
+        };
+        sheet.filled(&node::table::TABLE, node::table::STATES, &node::table::CELLS)
     }
 
     /// The client's table.

@@ -56,7 +56,7 @@ fn the_index_rebuilt_from_the_rows_is_the_index_that_runs() {
 
 #[test]
 fn the_index_in_each_file_is_the_one_its_rows_give() {
-    for path in ["session.json", "connection.json", "routing.json", "client.json"] {
+    for path in ["session.json", "connection.json", "routing.json", "node.json", "client.json"] {
         let table = read(path);
         let mut cells = BTreeMap::new();
         for state in names(&table, "states") {
@@ -72,7 +72,7 @@ fn the_index_in_each_file_is_the_one_its_rows_give() {
 #[test]
 fn every_word_in_a_row_is_explained() {
     let words = read("words.json");
-    for path in ["session.json", "connection.json", "routing.json", "client.json"] {
+    for path in ["session.json", "connection.json", "routing.json", "node.json", "client.json"] {
         let table = read(path);
         for row in list(&table, "rows") {
             if let Some(to) = row["to"].as_str() {

@@ -74,7 +74,7 @@ const FLOORS: &[&[&str]] = &[
     &["ids", "table"],
     &["vocabulary"],
     &["words", "law", "log"],
-    &["session", "connection", "routing", "client", "laws"],
+    &["session", "connection", "routing", "node", "client", "laws"],
     &["check", "docs", "wire"],
 ];
 

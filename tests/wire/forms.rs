@@ -11,7 +11,7 @@ use outlive::session::{
 use outlive::table::Verdict;
 use outlive::{
     ClientRule, CloseCode, EndReason, Limits, Reason, State, Timer, Trigger, TurnOutcome,
-    connection, laws, routing,
+    connection, laws, node, routing,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -174,6 +174,8 @@ fn the_form_of_every_word() {
         words::<routing::Durable>(),
         words::<routing::Owner>(),
         words::<routing::Runtime>(),
+        words::<node::State>(),
+        words::<node::Trigger>(),
         words::<laws::Law>(),
     ];
     insta::assert_snapshot!("words", words.concat());

@@ -39,6 +39,8 @@ pub(crate) enum Which {
     Connection,
     /// What is done before any command.
     Routing,
+    /// What a process does about its lease, where several serve one database.
+    Node,
     /// What a client does about its link to a session.
     Client,
 }
@@ -50,6 +52,7 @@ impl Which {
             Which::Session => Sheet::session(),
             Which::Connection => Sheet::connection(),
             Which::Routing => Sheet::routing(),
+            Which::Node => Sheet::node(),
             Which::Client => Sheet::client(),
         }
     }

@@ -9,10 +9,10 @@ use super::{Bytes, Scope, World, scopes};
 use crate::check::Search;
 use crate::connection;
 use crate::law::Law;
-use crate::routing;
 use crate::session::{shape, table};
 use crate::table::{Row, Table, Verdict, Word};
 use crate::words::{Reason, State};
+use crate::{node, routing};
 
 /// A changed rule.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ enum Change {
     Session(usize, Vec<table::Row>),
     Connection(usize, Vec<connection::table::Row>),
     Routing(usize, Vec<routing::Row>),
+    Node(Vec<node::table::Row>),
 }
 
 /// What became of a mutant.
@@ -99,6 +100,12 @@ pub fn all() -> Vec<Mutant> {
         for (what, changed) in ops_changed(rows) {
             let name = format!("routing {}: {what}", rows[0].id);
             add(name, Change::Routing(place, changed));
+        }
+    }
+    for (_, rows) in rules(node::table::ROWS) {
+        for (what, changed) in changes(rows, node::State::VARIANTS, &reasons) {
+            let name = format!("node {}: {what}", rows[0].id);
+            add(name, Change::Node(changed));
         }
     }
     all
@@ -215,6 +222,7 @@ impl Mutant {
             Change::Session(_, rows) => rows.iter().find_map(shape::violated_law),
             Change::Connection(_, rows) => rows.iter().find_map(connection::table::violated_law),
             Change::Routing(_, rows) => rows.iter().find_map(routing::table::violated_law),
+            Change::Node(rows) => rows.iter().find_map(node::table::violated_law),
         }
     }
 
@@ -228,6 +236,8 @@ impl Mutant {
             Change::Routing(place, rows) => {
                 world.with_routes(replaced(&routing::TABLE, *place, rows))
             }
+            // No world has nodes with a lease.
+            Change::Node(_) => world,
         }
     }
 
