@@ -12,8 +12,10 @@ use super::spawn::clock;
 use super::worker::Worker;
 use super::worker_task::WorkerSpawner;
 use crate::store::{Memory, Store, StoreError};
+use outlive::node::Trigger;
 use outlive::session::Machine;
 use outlive::{Limits, ZeroLimitError};
+use tokio::time::Instant;
 
 /// Why a hub cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -117,13 +119,15 @@ impl Builder {
     pub async fn build(self, worker: impl Worker) -> Result<Hub, BuildError> {
         let machine = Machine::new(self.limits)?;
         self.options.warn_of_slow_lines();
+        let opened = Instant::now();
         self.store.open().await?;
         let employer = Box::new(WorkerSpawner(Arc::new(worker)));
         let Builder { store, options, observer, seed, clock: time, .. } = self;
         let shared = Shared::new(machine, store, options, observer, employer, seed, time);
         let hub = Hub { shared: Arc::new(shared) };
         hub.shared.tasks.spawn(recover(Arc::clone(&hub.shared)));
-        tokio::spawn(Shared::guard(Arc::downgrade(&hub.shared)));
+        hub.shared.as_node(Trigger::Registered, opened).await;
+        tokio::spawn(Shared::renew(Arc::downgrade(&hub.shared)));
         tokio::spawn(clock(Arc::downgrade(&hub.shared), hub.shared.registry.sooner()));
         Ok(hub)
     }

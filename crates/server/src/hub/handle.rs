@@ -18,6 +18,7 @@ use super::shared::Shared;
 use crate::store::{PageToken, SessionId, SessionPage, StoreError};
 use outlive::Limits;
 use outlive::ids::{ConnectionId, Incarnation, PromptNumber, Seq};
+use outlive::node::Trigger;
 
 /// How long a drain takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +156,9 @@ impl Hub {
         self.shared.recovered.cancelled().await;
     }
 
-    /// Returns when another process has taken over the store. This hub notices within one ping interval, or within a
+    /// Returns when this process may own nothing any more: another one has taken over the store, or has declared this
+    /// [node](outlive::node) dead, or the store was away for too long
+    /// ([`abandon_after`](HubOptions::abandon_after)). This hub notices within one ping interval, or within a
     /// fifth of its [lease](crate::store::Store::lease): it cannot commit any more, has aborted its workers and closes
     /// its connections with [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
     pub async fn fenced(&self) {
@@ -202,11 +205,7 @@ impl Hub {
                 "a worker does not come to an `await`, or a peer to a close: leaving without it"
             );
         }
-        match tokio::time::timeout(shared.options.close_timeout, shared.store.leave()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => tracing::warn!(%why, "the store does not know that this node has left"),
-            Err(_) => tracing::warn!("the store does not hear that this node has left"),
-        }
+        shared.as_node(Trigger::Drained, tokio::time::Instant::now()).await;
     }
 
     /// While it is held, a transport that has not said hello is here: see [`left`](Hub::left).

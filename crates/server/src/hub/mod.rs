@@ -61,6 +61,7 @@ mod hibernate;
 mod history;
 mod link;
 mod mailbox;
+mod node;
 mod observe;
 mod options;
 mod output_batch;

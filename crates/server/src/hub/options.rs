@@ -19,6 +19,7 @@ pub struct HubOptions {
     pub(crate) tail_bytes: usize,
     pub(crate) held_bytes: usize,
     pub(crate) recoveries: usize,
+    pub(crate) abandon_after: Duration,
 }
 
 impl Default for HubOptions {
@@ -32,6 +33,7 @@ impl Default for HubOptions {
             tail_bytes: 256 << 10,
             held_bytes: 128 << 20,
             recoveries: 64,
+            abandon_after: Duration::from_secs(60),
         }
     }
 }
@@ -114,5 +116,14 @@ impl HubOptions {
     #[must_use]
     pub fn recoveries(self, recoveries: usize) -> HubOptions {
         HubOptions { recoveries, ..self }
+    }
+
+    /// How long workers are left running after the [lease](crate::store::Store::lease) is over and the store still says
+    /// nothing: then this node gives up, as if it were [fenced](crate::hub::Hub::fenced). Longer than a fail-over of
+    /// the database takes: if it is back in time, everything goes on. 60 seconds by default. A store without a lease is
+    /// waited for as long as it takes.
+    #[must_use]
+    pub fn abandon_after(self, abandon_after: Duration) -> HubOptions {
+        HubOptions { abandon_after, ..self }
     }
 }

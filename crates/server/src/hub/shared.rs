@@ -2,11 +2,9 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,9 +12,9 @@ use tokio_util::task::TaskTracker;
 use super::held::HeldEntries;
 use super::hibernate::Hibernated;
 use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
+use super::node::Membership;
 use super::observe::Observer;
 use super::options::HubOptions;
-use super::recover::recover;
 use super::registry::Registry;
 use super::worker_task::SpawnWorker;
 use crate::store::{SessionId, Store};
@@ -27,9 +25,6 @@ use outlive::session::{Event, Machine, Snapshot, Step};
 /// Between these two, in milliseconds after a hub has left, its clients come back: another one needs a moment to
 /// begin, and not all are to come at once.
 const COME_BACK_MS: [u32; 2] = [1_000, 5_000];
-
-/// A lease is renewed so often: a few answers may be lost or late.
-const RENEWALS: u32 = 5;
 
 /// A client that is sent away while a turn runs looks again after so long, even if the deadline is later.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -50,8 +45,8 @@ pub(super) struct Shared {
     halt: CancellationToken,
     /// This node may own nothing any more.
     pub(super) fenced: CancellationToken,
-    /// A session was lost to another node: perhaps all are.
-    pub(super) suspected: Arc<Notify>,
+    /// This process among those that serve the store.
+    pub(super) membership: Arc<Membership>,
     /// The hub is about to leave.
     pub(super) draining: CancellationToken,
     /// A token for each transport that has not said hello.
@@ -97,7 +92,7 @@ impl Shared {
             recovered: CancellationToken::new(),
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
-            suspected: Arc::default(),
+            membership: Arc::default(),
             draining: CancellationToken::new(),
             lobby: TaskTracker::new(),
             left: CancellationToken::new(),
@@ -198,12 +193,9 @@ impl Shared {
 
     /// This node is fenced off. No commit of it succeeds any more, so every session goes, also one that has nothing to
     /// commit: what it would show is of before.
-    fn fence(&self) {
-        if !self.is_fenced() {
-            tracing::warn!("another process has taken over the store; leaving it");
-            self.fenced.cancel();
-            self.stop();
-        }
+    pub(super) fn fence(&self) {
+        self.fenced.cancel();
+        self.stop();
     }
 
     /// The drain's deadline has passed: what runs is left to the next process.
@@ -219,43 +211,6 @@ impl Shared {
             mailbox.tell(Notification::Wake);
         }
         self.leave_sleepers();
-    }
-
-    /// How often this node says that it is there: several times within its lease.
-    fn renewal_interval(&self) -> Duration {
-        let often = self.store.lease().map(|lease| lease / RENEWALS);
-        often.unwrap_or(self.options.ping_interval).max(Duration::from_millis(1))
-    }
-
-    /// Asks now and then, and whenever a session was lost, whether this node may own anything still; and takes what
-    /// dead nodes have left. For as long as there is a hub.
-    pub(super) async fn guard(shared: Weak<Shared>) {
-        let mut recovery: Option<JoinHandle<()>> = None;
-        while let Some(hub) = shared.upgrade() {
-            let (pause, suspected) = (hub.renewal_interval(), Arc::clone(&hub.suspected));
-            drop(hub);
-            _ = tokio::time::timeout(pause, suspected.notified()).await;
-            let Some(hub) = shared.upgrade() else { return };
-            let member = tokio::select! {
-                biased;
-                () = hub.shut_down() => return,
-                member = hub.store.renew() => member,
-            };
-            match member {
-                Ok(true) => {}
-                Ok(false) => return hub.fence(),
-                // A store that does not answer says nothing of it.
-                Err(_) => continue,
-            }
-            let orphans = tokio::select! {
-                biased;
-                () = hub.shut_down() => return,
-                orphans = hub.store.judge() => orphans == Ok(true),
-            };
-            if orphans && recovery.as_ref().is_none_or(JoinHandle::is_finished) {
-                recovery = Some(hub.tasks.spawn(recover(Arc::clone(&hub))));
-            }
-        }
     }
 
     pub(super) fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {

@@ -56,6 +56,7 @@ async fn what_a_silent_node_has_goes_on_elsewhere_within_two_leases() {
     faults.owners(std::iter::repeat_n(Fault::Fails, 100));
     pass(LEASE * 2).await;
     // Nobody asked for it: the running turn is ambiguous, and what waited was answered.
+    assert_eq!(west.hub.loaded_sessions(), 1, "what nobody ever asked has ended");
     let mut other = west.view(&busy, "phone");
     other.ended(1, TurnOutcome::Ambiguous).await;
     other.ended(2, TurnOutcome::Completed).await;
@@ -71,6 +72,49 @@ async fn what_a_silent_node_has_goes_on_elsewhere_within_two_leases() {
     soon(east.hub.fenced()).await;
     east.done();
     west.done();
+}
+
+/// All leases are over by then, and nobody judges by that.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_for_some_leases_costs_nobody_a_session() {
+    let store = Memory::leased(LEASE);
+    let (east, faults) = faulty_node(&store, "east").await;
+    let (west, more) = faulty_node(&store, "west").await;
+    let session = east.session().await;
+    east.prompt(&session, 1, &Scene::OnCue(1)).await.unwrap();
+    pass(LEASE * 2).await;
+    for fault in [Fault::Fails, Fault::Hangs] {
+        for faults in [&faults, &more] {
+            faults.owners(std::iter::repeat_n(fault, 100));
+        }
+        pass(LEASE * 3).await;
+        more.heals();
+        pass(LEASE / 2).await;
+        faults.heals();
+        pass(LEASE * 3).await;
+    }
+    east.actor.cues.add_permits(1);
+    east.view(&session, "phone").ended(1, TurnOutcome::Completed).await;
+    assert!(east.hub.fenced().now_or_never().is_none());
+    east.done();
+    west.done();
+}
+
+/// Work whose results can be kept nowhere is not gone on with for ever.
+#[tokio::test(start_paused = true)]
+async fn a_node_without_its_database_gives_up_at_last() {
+    let (east, faults) = faulty_node(&Memory::leased(LEASE), "east").await;
+    let session = east.session().await;
+    let mut viewer = east.view(&session, "laptop");
+    viewer.prompt(1, &Scene::OnCue(1)).await;
+    viewer.until(|viewer| viewer.applied.len() == 1).await;
+    faults.owners(std::iter::repeat_n(Fault::Fails, 1_000));
+    pass(LEASE + Duration::from_secs(58)).await;
+    assert!(east.hub.fenced().now_or_never().is_none());
+    pass(Duration::from_secs(3)).await;
+    soon(east.hub.fenced()).await;
+    assert_eq!(viewer.is_closed().await, CloseCode::Moved);
+    east.done();
 }
 
 #[tokio::test(start_paused = true)]

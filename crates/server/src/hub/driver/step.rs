@@ -403,7 +403,7 @@ impl Driver {
 
     /// Another node has the session: this one does nothing more for it. Whether it may own others is asked at once.
     pub(super) fn lost(&mut self) {
-        self.shared.suspected.notify_one();
+        self.shared.membership.suspect();
         self.end(CommandError::Moved);
     }
 
