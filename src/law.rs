@@ -114,6 +114,7 @@ laws! {
 
     SessionsOutliveConnections: Sometimes = "Work goes on while nobody is connected, and who comes back gets what it was.",
     ResumedViewersCatchUp: Sometimes = "A viewer that comes back lacking something resumes, and gets to the end of the log.",
+    SharesLeaveRoom: Sometimes = "A prompt waits beside as many of another principal as its share has room for.",
     AnswersOutliveWorkers: Sometimes = "An answer reaches a worker that did not ask.",
     AnswersReachTheWorker: Sometimes = "An answer reaches the worker that asked.",
 }

@@ -44,7 +44,7 @@ vocabulary! {
         PromptConflict = "The number of a client's latest accepted prompt, with another body.",
         PromptTooOld = "A number below that of a client's latest accepted prompt: the body that it was accepted with is not kept.",
         PromptGap = "A prompt whose predecessor is missing.",
-        PromptFull = "The next prompt, but the queue is full.",
+        PromptFull = "The next prompt, but as many wait as the limits allow, in all or of one principal.",
         PromptCrowded = "The first prompt of a new client, but the session knows as many clients as its limits allow, in all or of one principal.",
         Interrupt = "Stop the running turn, keep the session.",
         InterruptAgain = "Stop the running turn, which is being interrupted already.",
@@ -52,7 +52,7 @@ vocabulary! {
         Stop = "End the session.",
         Answer = "The first valid answer to a pending ask.",
         AnswerStanding = "An answer to an ask that outlived its turn.",
-        AnswerStandingFull = "An answer to an ask that outlived its turn, and as many prompts wait as the limits allow.",
+        AnswerStandingFull = "An answer to an ask that outlived its turn, but as many prompts wait as the limits allow, in all or of one principal.",
         AnswerLate = "An answer to an ask that is not pending: answered by another, or ended with its turn.",
         Started = "The worker is up, and a viewer watches.",
         StartedUnwatched = "The worker is up, and no viewer is connected.",
@@ -92,7 +92,7 @@ vocabulary! {
     /// Why an event was ignored or refused.
     Reason as "snake_case" {
         TooManyConnections = "the session has as many connections as its limits allow, in all or of one principal",
-        QueueFull = "as many prompts wait as the limits allow; try the same number again later",
+        QueueFull = "as many prompts wait as the limits allow, in all or of one principal; try the same number again later",
         TooManyClients = "the session knows as many prompting clients as its limits allow, in all or of one principal",
         Conflict = "this number was accepted with another body",
         TooOld = "a later prompt of this client was accepted; whether this body was accepted with this number is not kept, the log has it",

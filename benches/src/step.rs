@@ -69,6 +69,7 @@ pub fn roomy() -> Limits {
         connections: 2_000,
         connections_per_principal: 2_000,
         queued: 2_000,
+        queued_per_principal: 2_000,
         clients: 2_000,
         clients_per_principal: 2_000,
         ..Limits::default()
@@ -167,7 +168,7 @@ fn some_event(
         (_, _, 940..950) => Event::Asked { incarnation, turn: running },
         (_, _, 950..960) => {
             let ask = session.asks().first().copied().unwrap_or(Seq(0));
-            Event::Answer { client: ClientId(client as u64), ask }
+            Event::Answer { client: ClientId(client as u64), principal: PrincipalId(0), ask }
         }
         (_, _, 960..980) => {
             Event::TurnEnded { incarnation, turn: running, outcome: WorkerOutcome::Completed }

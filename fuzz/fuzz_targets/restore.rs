@@ -40,6 +40,7 @@ fn limits(input: &mut Unstructured<'_>) -> Result<Limits> {
     Ok(Limits {
         connections: input.int_in_range(1..=3)?,
         queued: input.int_in_range(1..=2)?,
+        queued_per_principal: input.int_in_range(1..=2)?,
         asks: input.int_in_range(1..=2)?,
         clients: input.int_in_range(1..=3)?,
         batch: input.int_in_range(1..=3)?,
@@ -67,6 +68,7 @@ fn snapshot(input: &mut Unstructured<'_>) -> Result<Snapshot> {
         turn: input.arbitrary::<bool>()?.then(|| seq(input)).transpose()?,
         log: Log { id: LogId(number(input)?), base: seq(input)?, head: seq(input)? },
         queue: seqs(input)?,
+        queued_by: seqs(input)?.into_iter().map(|seq| PrincipalId(seq.0)).collect(),
         asks: seqs(input)?,
         standing: input.int_in_range(0..=2)?,
         clients: (0..input.int_in_range(0..=2)?).map(|_| prompter(input)).collect::<Result<_>>()?,
@@ -157,7 +159,7 @@ fn event(input: &mut Unstructured<'_>, session: &Session) -> Result<Event> {
                 Some(ask) if near => *ask,
                 _ => seq(input)?,
             };
-            Event::Answer { client, ask }
+            Event::Answer { client, principal, ask }
         }
         11 => Event::Started { incarnation },
         12 => Event::StartFailed { incarnation },

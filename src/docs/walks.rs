@@ -93,6 +93,7 @@ fn machine() -> Machine {
         connections: 3,
         connections_per_principal: 2,
         queued: 2,
+        queued_per_principal: 1,
         asks: 2,
         clients: 3,
         clients_per_principal: 2,
@@ -276,8 +277,10 @@ impl Walk<'_> {
         let n = PromptNumber::MIN.saturating_add(n - 1);
         let asks = self.session.asks.clone();
         match self.dice.roll(3) {
-            0 if !asks.is_empty() => Event::Answer { client, ask: self.dice.pick(&asks) },
-            0 if self.dice.roll(6) == 0 => Event::Answer { client, ask: Seq(1) },
+            0 if !asks.is_empty() => {
+                Event::Answer { client, principal, ask: self.dice.pick(&asks) }
+            }
+            0 if self.dice.roll(6) == 0 => Event::Answer { client, principal, ask: Seq(1) },
             _ => Event::Prompt { client, principal, n, digest },
         }
     }
@@ -344,7 +347,7 @@ impl Walk<'_> {
                 let stale = u32::from(self.dice.roll(4) == 0);
                 Event::Stop { incarnation: Incarnation(self.session.incarnation.0 + stale) }
             }
-            3 | 4 if !queue.is_empty() => Event::Interrupt { turn: self.dice.pick(&queue) },
+            3 | 4 if !queue.is_empty() => Event::Interrupt { turn: self.dice.pick(&queue).seq },
             3..=7 => Event::Interrupt { turn: self.session.turn.id().unwrap_or(Seq(1)) },
             _ => {
                 let timer = self.timer();

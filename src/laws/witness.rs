@@ -40,7 +40,9 @@ impl Witness {
     pub fn of(session: &Session, limits: &Limits) -> Witness {
         let dispatched = match session.turn().id() {
             Some(turn) => turn,
-            None => session.queue().first().map_or(session.log().head, |first| first.previous()),
+            None => {
+                session.queue().first().map_or(session.log().head, |first| first.seq.previous())
+            }
         };
         let worker = worker_in(session.state()).map(|worker| (session.incarnation(), worker));
         Witness { armed: timers_of(session, limits), worker, dispatched }

@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 use super::event::{Effect, EntryMeta, Event, Record};
 use super::machine::{Step, expected};
 use super::table::{Op, Row};
-use super::{ClientRecord, Connection, Session, TurnState};
+use super::{ClientRecord, Connection, Queued, Session, TurnState};
 use crate::ids::{ConnectionId, Generation, Incarnation, Seq};
 use crate::session::limits::Limits;
 use crate::table::Verdict;
@@ -207,7 +207,8 @@ impl Step {
         let keeps_up = |one: &&Connection| one.watches() && one.in_flight.is_none();
         let sending = connections.iter().filter(keeps_up).map(|one| one.next);
         let (standing, own) = asks.split_at(usize::from(*standing));
-        let needed = queue.first().into_iter().chain(own.first()).copied().chain(sending);
+        let waiting = queue.first().map(|first| first.seq);
+        let needed = waiting.into_iter().chain(own.first().copied()).chain(sending);
         let least = Seq(log.head.0.saturating_sub(limits.retention.saturating_add(limits.pinned)));
         let pinned = standing.first().map(|ask| ask.previous()).into_iter().chain(*pin).min();
         let pinned = pinned.map(|pinned| pinned.max(least));
@@ -241,7 +242,7 @@ impl Step {
             return;
         }
         let Session { log, queue, .. } = &mut self.next;
-        for turn in queue.drain(..) {
+        for Queued { seq: turn, .. } in queue.drain(..) {
             let entry = EntryMeta::TurnEnd { turn, outcome };
             self.records.push(Record { seq: log.append(), entry });
         }
@@ -253,7 +254,7 @@ impl Step {
         let Event::Interrupt { turn } = *event else {
             return;
         };
-        self.next.queue.retain(|queued| *queued != turn);
+        self.next.queue.retain(|queued| queued.seq != turn);
         self.log(EntryMeta::TurnEnd { turn, outcome: TurnOutcome::Cancelled }, limits);
     }
 
@@ -267,7 +268,7 @@ impl Step {
         };
         let seq = self.next.log.append();
         self.records.push(Record { seq, entry: EntryMeta::Prompt { client, n } });
-        self.next.queue.push(seq);
+        self.next.queue.push(Queued { seq, principal });
         self.trim(limits);
         let now = ClientRecord { client, principal, last_accepted: n, seq, digest };
         match self.next.clients.iter_mut().find(|known| known.client == client) {
@@ -296,7 +297,7 @@ impl Step {
     }
 
     fn log_answer(&mut self, event: &Event, limits: &Limits) {
-        let Event::Answer { client, ask } = *event else {
+        let Event::Answer { client, ask, .. } = *event else {
             return;
         };
         self.settle(ask);
@@ -304,14 +305,14 @@ impl Step {
     }
 
     fn accept_answer(&mut self, event: &Event, limits: &Limits) {
-        let Event::Answer { client, ask } = *event else {
+        let Event::Answer { client, principal, ask } = *event else {
             return;
         };
         self.settle(ask);
         // Queued before anything is trimmed, as a prompt is: what waits is kept.
         let seq = self.next.log.append();
         self.records.push(Record { seq, entry: EntryMeta::Answer { client, ask } });
-        self.next.queue.push(seq);
+        self.next.queue.push(Queued { seq, principal });
         self.trim(limits);
     }
 
@@ -372,7 +373,7 @@ impl Step {
         if self.next.queue.is_empty() {
             return;
         }
-        let (turn, incarnation) = (self.next.queue.remove(0), self.next.incarnation);
+        let (turn, incarnation) = (self.next.queue.remove(0).seq, self.next.incarnation);
         self.next.turn = TurnState::Running(turn);
         self.effects.push(Effect::Dispatch { incarnation, turn });
     }

@@ -90,6 +90,9 @@ pub enum Event {
     Answer {
         /// Who answers.
         client: ClientId,
+        /// Whose client that is; 0 if it is left out.
+        #[serde(default, skip_serializing_if = "crate::ids::is_default")]
+        principal: PrincipalId,
         /// The ask's entry.
         ask: Seq,
     },

@@ -9,8 +9,10 @@ use crate::words::Timer;
 ///
 /// ```
 /// let limits = outlive::Limits::default();
-/// assert_eq!((limits.connections, limits.queued, limits.asks, limits.clients), (16, 16, 8, 128));
-/// assert_eq!((limits.connections_per_principal, limits.clients_per_principal), (8, 64)); // half of them
+/// assert_eq!((limits.connections, limits.queued, limits.clients, limits.asks), (16, 32, 128, 8));
+/// // Of each but the last, one principal may have half.
+/// assert_eq!((limits.connections_per_principal, limits.queued_per_principal), (8, 16));
+/// assert_eq!(limits.clients_per_principal, 64);
 /// // A piece of output is an entry: 300 answers of 300 pieces, and then the oldest are trimmed.
 /// assert_eq!((limits.batch, limits.retention, limits.pinned), (256, 100_000, 100_000));
 /// let minutes = |minutes: u32| minutes * 60_000;
@@ -29,8 +31,11 @@ pub struct Limits {
     /// one of the principal goes. With a share as large as the whole, one principal may take it all.
     pub connections_per_principal: u16,
     /// Prompts, and answers to asks that outlived their turns, that wait for the worker, at least 1. A running one
-    /// does not wait. There is no share of a principal: whoever is refused has a place when the next turn ends.
+    /// does not wait. One more is refused, and has a place when the next turn ends.
     pub queued: u16,
+    /// Of these, those of one [principal](crate::ids::PrincipalId), at least 1: its share of [`queued`](Limits::queued).
+    /// One more is refused in the same way, and has a place when the next one of the principal's own begins.
+    pub queued_per_principal: u16,
     /// Pending asks, at least 1: of the running turn, and those that outlived theirs.
     pub asks: u16,
     /// Clients that ever prompted, at least 1: each costs a row, kept so that no prompt runs twice.
@@ -72,7 +77,8 @@ impl Default for Limits {
         Limits {
             connections: 16,
             connections_per_principal: 8,
-            queued: 16,
+            queued: 32,
+            queued_per_principal: 16,
             asks: 8,
             clients: 128,
             clients_per_principal: 64,
@@ -108,6 +114,7 @@ impl Limits {
             ("connections", u64::from(self.connections)),
             ("connections_per_principal", u64::from(self.connections_per_principal)),
             ("queued", u64::from(self.queued)),
+            ("queued_per_principal", u64::from(self.queued_per_principal)),
             ("asks", u64::from(self.asks)),
             ("clients", u64::from(self.clients)),
             ("clients_per_principal", u64::from(self.clients_per_principal)),

@@ -177,7 +177,7 @@ impl Machine {
             Event::Interrupt { turn } => interrupt(session, turn),
             Event::Stop { incarnation } if incarnation == session.incarnation => Trigger::Stop,
             Event::Stop { .. } => Trigger::StaleCommand,
-            Event::Answer { ask, .. } => self.answer(session, ask),
+            Event::Answer { principal, ask, .. } => self.answer(session, principal, ask),
             Event::Started { incarnation } => worker(incarnation, started(session)),
             Event::StartFailed { incarnation } => worker(incarnation, Trigger::StartFailed),
             Event::Output { incarnation, turn: None, .. } => worker(incarnation, Trigger::Output),
@@ -254,25 +254,27 @@ impl Machine {
                 Trigger::PromptGap
             }
             None if crowded => Trigger::PromptCrowded,
-            Some(_) | None if self.queue_is_full(session) => Trigger::PromptFull,
+            Some(_) | None if self.queue_is_full(session, principal) => Trigger::PromptFull,
             Some(_) | None => Trigger::Prompt,
         }
     }
 
-    fn answer(&self, session: &Session, ask: Seq) -> Trigger {
+    fn answer(&self, session: &Session, from: PrincipalId, ask: Seq) -> Trigger {
         if !session.asks.contains(&ask) {
             Trigger::AnswerLate
         } else if !session.standing_asks().contains(&ask) {
             Trigger::Answer
-        } else if self.queue_is_full(session) {
+        } else if self.queue_is_full(session, from) {
             Trigger::AnswerStandingFull
         } else {
             Trigger::AnswerStanding
         }
     }
 
-    fn queue_is_full(&self, session: &Session) -> bool {
+    fn queue_is_full(&self, session: &Session, principal: PrincipalId) -> bool {
+        let own = session.queue.iter().filter(|other| other.principal == principal);
         session.queue.len() >= usize::from(self.limits.queued)
+            || own.count() >= usize::from(self.limits.queued_per_principal)
     }
 }
 
@@ -322,11 +324,7 @@ fn interrupt(session: &Session, turn: Seq) -> Trigger {
         TurnState::Running(running) if running == turn => Trigger::Interrupt,
         TurnState::Interrupting(running) if running == turn => Trigger::InterruptAgain,
         TurnState::Idle | TurnState::Running(_) | TurnState::Interrupting(_) => {
-            if session.queue.contains(&turn) {
-                Trigger::InterruptQueued
-            } else {
-                Trigger::StaleCommand
-            }
+            if session.is_queued(turn) { Trigger::InterruptQueued } else { Trigger::StaleCommand }
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct Session {
     pub(crate) turn: TurnState,
     pub(crate) log: Log,
     /// Accepted prompts that wait, oldest first.
-    pub(crate) queue: Vec<Seq>,
+    pub(crate) queue: Vec<Queued>,
     /// Pending asks, oldest first: those that outlived their turns, then those of the running one.
     pub(crate) asks: Vec<Seq>,
     /// How many of them outlived their turns.
@@ -83,6 +83,15 @@ impl TurnState {
             TurnState::Running(turn) | TurnState::Interrupting(turn) => Some(turn),
         }
     }
+}
+
+/// A prompt, or an answer that is a turn of its own, that waits for the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Queued {
+    /// Its entry, which names the turn.
+    pub seq: Seq,
+    /// Whose it is.
+    pub principal: PrincipalId,
 }
 
 /// A client that prompted.
@@ -192,8 +201,13 @@ impl Session {
     }
 
     /// Accepted prompts that wait, oldest first.
-    pub fn queue(&self) -> &[Seq] {
+    pub fn queue(&self) -> &[Queued] {
         &self.queue
+    }
+
+    /// Whether this turn is one of the [`queue`](Session::queue).
+    pub fn is_queued(&self, turn: Seq) -> bool {
+        self.queue.iter().any(|queued| queued.seq == turn)
     }
 
     /// Pending asks, oldest first.

@@ -1,11 +1,12 @@
 //! What the store keeps of a session, and what it refuses to read back.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientRecord, Session, TurnState};
-use crate::ids::{Incarnation, Seq};
+use super::{ClientRecord, Queued, Session, TurnState};
+use crate::ids::{Incarnation, PrincipalId, Seq};
 use crate::log::Log;
 use crate::words::State;
 
@@ -24,6 +25,10 @@ pub struct Snapshot {
     pub log: Log,
     /// Accepted prompts that wait, oldest first.
     pub queue: Vec<Seq>,
+    /// Whose each of these is, in the same order. Empty, which may be left out, if they are all of principal 0, and in
+    /// a record that was written before it was kept: there they are of no principal's share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queued_by: Vec<PrincipalId>,
     /// Pending asks, oldest first.
     pub asks: Vec<Seq>,
     /// How many of them, the oldest, outlived their turns; 0 if it is left out.
@@ -51,11 +56,20 @@ impl Session {
             incarnation: self.incarnation,
             turn: self.turn.id(),
             log: self.log,
-            queue: self.queue.clone(),
+            queue: self.queue.iter().map(|queued| queued.seq).collect(),
+            queued_by: self.queued_by(),
             asks: self.asks.clone(),
             standing: self.standing,
             clients: self.clients.clone(),
         }
+    }
+
+    fn queued_by(&self) -> Vec<PrincipalId> {
+        let mut all: Vec<_> = self.queue.iter().map(|queued| queued.principal).collect();
+        if all.iter().all(|principal| *principal == PrincipalId::default()) {
+            all.clear();
+        }
+        all
     }
 
     /// The session a store kept. It has no connections, no worker and no timers, whatever its state says:
@@ -67,7 +81,11 @@ impl Session {
     pub fn restore(snapshot: Snapshot) -> Result<Session, SnapshotError> {
         let state = snapshot.state;
         defect(&snapshot).map_or(Ok(()), |defect| Err(SnapshotError { state, defect }))?;
-        let Snapshot { state, incarnation, turn, log, queue, asks, standing, clients } = snapshot;
+        let Snapshot { state, incarnation, turn, log, queue, queued_by, asks, standing, clients } =
+            snapshot;
+        let whose = queued_by.into_iter().chain(iter::repeat(PrincipalId::default()));
+        let queue = queue.into_iter().zip(whose);
+        let queue = queue.map(|(seq, principal)| Queued { seq, principal }).collect();
         let turn = turn.map_or(TurnState::Idle, TurnState::Running);
         Ok(Session {
             state,
@@ -139,7 +157,8 @@ impl From<Session> for Snapshot {
 
 /// What cannot be, if anything.
 fn defect(snapshot: &Snapshot) -> Option<&'static str> {
-    let Snapshot { state, incarnation, turn, log, queue, asks, standing, clients } = snapshot;
+    let Snapshot { state, incarnation, turn, log, queue, queued_by, asks, standing, clients } =
+        snapshot;
     let (standing, own) = asks.split_at(usize::from(*standing).min(asks.len()));
     let within = |seq: &Seq| *seq > Seq(0) && *seq <= log.head;
     let retained = |seq: &Seq| *seq > log.base && *seq <= log.head;
@@ -166,6 +185,10 @@ fn defect(snapshot: &Snapshot) -> Option<&'static str> {
         (turn.is_some_and(|turn| !within(&turn)), "a turn that is not in the log"),
         (!queue.iter().all(retained), "a queued prompt that is not retained"),
         (!ascending(queue), "queued prompts out of order"),
+        (
+            !queued_by.is_empty() && queued_by.len() != queue.len(),
+            "queued prompts, and not whose each is",
+        ),
         (
             turn.is_some_and(|turn| queue.first() <= Some(&turn) && !queue.is_empty()),
             "a queued prompt before the running one",

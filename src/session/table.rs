@@ -133,7 +133,8 @@ pub const RULES: &[Rule<State, Op, Reason>] = &[
         .because("the answer was lost, not the prompt: the same answer again, and nothing runs"),
     rule("P3").refuse(Conflict).because("one number, one prompt: never silently the first one"),
     rule("P4").refuse(Gap).because("prompts run in the order in which their client sent them"),
-    rule("P5").refuse(QueueFull).because("memory is bounded; a refusal takes no number"),
+    rule("P5").refuse(QueueFull)
+        .because("memory is bounded, and nobody's prompts shut out everybody else's; a refusal takes no number"),
     rule("P6").refuse(TooManyClients)
         .because("a client that is forgotten could run a prompt twice, so none is forgotten; nobody's clients shut out \
                   everybody else's"),

@@ -206,6 +206,9 @@ const ENDLESS = 1_000_000;
 const incidents = {
   "stop in mid-stream, with 8,700 pieces and more to come": async (stage) => {
     const tab = await stage.inMidAnswer(ENDLESS);
+    // The answer is longer than the window, and whoever wants to stop it has the button where it was.
+    await shows(tab, "step 200\n");
+    assert.ok(await tab.page.evaluate(() => document.querySelector("#stop").getBoundingClientRect().bottom <= innerHeight));
     await tab.click("stop");
     const log = await stage.isRight(tab, "interrupted");
     const pending = ENDLESS - log.filter(({ entry }) => entry === "output").length;

@@ -944,7 +944,7 @@ async function hold({ name, run, backForwardCache, flags }) {
     why = `${error.stack ?? error}\n${world.errors.join("\n")}`;
     for (const { page } of world.tabs) {
       const seen = await page.evaluate(() => document.body.innerText).catch((gone) => gone.message);
-      why += `\n--- a tab shows:\n${seen.slice(0, 1500)}`;
+      why += `\n--- a tab shows:\n${seen.length > 3_000 ? `${seen.slice(0, 1_500)}\n[…]\n${seen.slice(-1_500)}` : seen}`;
     }
     why += `\n--- the server says:\n${world.server?.output.slice(-1000)}`;
   }

@@ -193,6 +193,17 @@ pub(crate) fn body(client: u64, n: u64, digest: u64) -> Event {
     Event::Prompt { client: ClientId(client), principal: PrincipalId(0), n, digest: Digest(digest) }
 }
 
+/// The same event, of a client of this principal.
+pub(crate) fn of(whose: u64, mut event: Event) -> Event {
+    if let Event::Attach { principal, .. }
+    | Event::Prompt { principal, .. }
+    | Event::Answer { principal, .. } = &mut event
+    {
+        *principal = PrincipalId(whose);
+    }
+    event
+}
+
 pub(crate) fn interrupt(turn: u64) -> Event {
     Event::Interrupt { turn: Seq(turn) }
 }
@@ -202,7 +213,7 @@ pub(crate) fn stop(incarnation: u32) -> Event {
 }
 
 pub(crate) fn answer(client: u64, ask: u64) -> Event {
-    Event::Answer { client: ClientId(client), ask: Seq(ask) }
+    Event::Answer { client: ClientId(client), principal: PrincipalId(0), ask: Seq(ask) }
 }
 
 pub(crate) fn started(incarnation: u32) -> Event {

@@ -89,7 +89,12 @@ impl Walker {
     fn places(&self) -> Vec<Seq> {
         let log = self.session.log();
         let edges = [log.base.previous(), log.base, log.base.next(), log.head.previous(), log.head];
-        let known = self.session.queue().iter().chain(self.session.asks()).copied();
+        let known = self
+            .session
+            .queue()
+            .iter()
+            .map(|one| one.seq)
+            .chain(self.session.asks().iter().copied());
         known
             .chain(self.session.turn().id())
             .chain(edges)
@@ -194,7 +199,11 @@ fn interrupts(walker: &Walker) -> Vec<Event> {
 }
 
 fn answers(walker: &Walker) -> Vec<Event> {
-    walker.places().into_iter().map(|ask| Event::Answer { client: ClientId(1), ask }).collect()
+    walker
+        .places()
+        .into_iter()
+        .map(|ask| Event::Answer { client: ClientId(1), principal: PrincipalId(0), ask })
+        .collect()
 }
 
 fn stops(walker: &Walker) -> Vec<Event> {

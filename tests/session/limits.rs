@@ -1,7 +1,7 @@
 //! Limits are data, and a limit of 0 is none that a session can live with.
 
-use outlive::ids::{ClientId, PrincipalId};
-use outlive::session::{Event, Machine, Session};
+use outlive::ids::ClientId;
+use outlive::session::{Machine, Session};
 use outlive::{Limits, State, Timer};
 use strum::VariantArray;
 
@@ -51,14 +51,6 @@ fn with_other_limits_after_a_restart_nothing_is_lost_only_no_more_is_taken() {
     }
 }
 
-/// The same event, of a client of this principal.
-fn of(whose: u64, mut event: Event) -> Event {
-    if let Event::Attach { principal, .. } | Event::Prompt { principal, .. } = &mut event {
-        *principal = PrincipalId(whose);
-    }
-    event
-}
-
 fn shared() -> Limits {
     let wide = Limits { connections: 4, clients: 4, queued: 9, ..small() };
     Limits { connections_per_principal: 2, clients_per_principal: 2, ..wide }
@@ -88,4 +80,51 @@ fn a_principal_has_its_share_of_the_clients_and_those_it_has_prompt_on() {
     assert_eq!(rows(&play.feed(of(7, prompt(3, 1)))), ["P6"]);
     assert_eq!(play.feed(of(8, prompt(5, 1))).refusal(), None);
     assert_eq!(play.session.last_accepted(ClientId(1)).unwrap().get(), 2, "none is forgotten");
+}
+
+/// Two of principal 7 wait, and none of principal 8.
+fn used_up() -> Play {
+    let limits = Limits { queued: 3, queued_per_principal: 2, clients: 4, ..small() };
+    Play::with(limits).after([of(7, prompt(1, 1)), of(7, prompt(1, 2))])
+}
+
+#[test]
+fn a_principal_has_its_share_of_the_queue_and_a_place_again_when_one_of_its_own_begins() {
+    let mut play = used_up();
+    assert_eq!(rows(&play.feed(of(7, prompt(1, 3)))), ["P5"], "its share is used");
+    assert_eq!(rows(&play.feed(of(7, prompt(2, 1)))), ["P5"], "by whichever client");
+    assert_eq!(rows(&play.feed(of(8, prompt(3, 1)))), ["P1"], "and is no one else's");
+    assert_eq!(rows(&play.feed(of(9, prompt(4, 1)))), ["P5"], "nobody has what is full");
+    play = play.after([started(1)]);
+    assert_eq!(rows(&play.feed(of(7, prompt(1, 3)))), ["P1"], "under the number that was refused");
+}
+
+#[test]
+fn whose_a_waiting_prompt_is_outlives_the_process() {
+    let session = Session::restore(used_up().session.snapshot()).unwrap();
+    let mut play = Play::restored(used_up().machine, session).after([RESTARTED]);
+    assert_eq!(rows(&play.feed(of(7, prompt(1, 3)))), ["P5"]);
+    assert_eq!(rows(&play.feed(of(8, prompt(3, 1)))), ["P1"]);
+}
+
+#[test]
+fn what_a_record_of_before_holds_in_its_queue_is_of_no_principals_share() {
+    let mut record = serde_json::to_value(used_up().session).unwrap();
+    assert_eq!(record["queued_by"], serde_json::json!([7, 7]));
+    record.as_object_mut().unwrap().remove("queued_by");
+    let session: Session = serde_json::from_value(record).unwrap();
+    let mut play = Play::restored(used_up().machine, session).after([RESTARTED]);
+    assert_eq!(rows(&play.feed(of(7, prompt(1, 3)))), ["P1"]);
+    assert_eq!(rows(&play.feed(of(8, prompt(3, 1)))), ["P5"], "all that wait are counted");
+}
+
+#[test]
+fn an_answer_that_waits_counts_for_whoever_gave_it() {
+    let limits = Limits { queued: 3, queued_per_principal: 1, asks: 2, ..small() };
+    let mut play = Play::with(limits);
+    play = play.after([of(7, prompt(1, 1)), started(1), waiting(1, 1, 2), of(8, prompt(3, 1))]);
+    assert_eq!(rows(&play.feed(of(7, answer(1, 2)))), ["P9"]);
+    assert_eq!(rows(&play.feed(of(7, answer(1, 3)))), ["P5"], "its share is used");
+    assert_eq!(rows(&play.feed(of(7, prompt(1, 2)))), ["P5"]);
+    assert_eq!(rows(&play.feed(of(8, answer(3, 3)))), ["P9"], "and is no one else's");
 }

@@ -45,7 +45,7 @@ fn an_answer_waits_its_turn_like_a_prompt() {
     let mut play = waits().after([prompt(1, 2)]);
     let step = play.feed(answer(2, 2));
     assert_eq!(rows(&step), ["P9"]);
-    assert_eq!(play.session.queue(), [Seq(5)]);
+    assert!(play.session.is_queued(Seq(5)));
     assert!(told(&play.feed(turn_ended(1, 4))).contains("dispatch 5"));
 }
 
@@ -83,7 +83,7 @@ fn it_is_answered_in_mid_closeout_by_the_next_worker() {
 fn a_drain_does_not_wait_and_the_next_process_has_the_answer() {
     let mut play = waits().after([DRAIN]);
     assert_eq!(rows(&play.feed(answer(2, 2))), ["P9"]);
-    assert_eq!(play.session.queue(), [Seq(4)]);
+    assert!(play.session.is_queued(Seq(4)));
     let session = Session::restore(play.session.snapshot()).unwrap();
     let mut next = Play::restored(play.machine.clone(), session);
     assert_eq!(rows(&next.feed(RESTARTED)), ["B1", "G2", "G1"]);

@@ -80,9 +80,9 @@ pub(crate) fn choices(session: &Session, fresh: ConnectionId) -> Vec<Event> {
         events.push(Event::TurnWaiting { incarnation, turn, asks: NonZeroU16::MIN });
         events.push(Event::Interrupt { turn });
     }
-    events.extend(session.queue().iter().map(|turn| Event::Interrupt { turn: *turn }));
+    events.extend(session.queue().iter().map(|one| Event::Interrupt { turn: one.seq }));
     for ask in session.asks().iter().chain([&Seq(1)]) {
-        events.push(Event::Answer { client: ClientId(1), ask: *ask });
+        events.push(Event::Answer { client: ClientId(1), principal: PrincipalId(0), ask: *ask });
     }
     for timer in Timer::VARIANTS {
         let generation = session.generation(*timer);

@@ -15,6 +15,7 @@ type Flaw = (Play, (&'static str, Value), &'static str);
 fn flaws() -> Vec<Flaw> {
     let rich = || Play { session: rich(), ..active() };
     let waits = || active().after([waiting(1, 1, 1)]);
+    let owned = || active().after([of(7, prompt(1, 2))]);
     let twins = json!([
         {"client": 1, "high": 1, "seq": 1, "digest": 1},
         {"client": 1, "high": 2, "seq": 4, "digest": 1},
@@ -40,6 +41,7 @@ fn flaws() -> Vec<Flaw> {
         (rich(), ("/log/base", json!(3)), "a queued prompt that is not retained"),
         (rich(), ("/queue", json!([4, 3])), "queued prompts out of order"),
         (rich(), ("/queue", json!([3, 3])), "queued prompts out of order"),
+        (owned(), ("/queued_by", json!([7, 7])), "queued prompts, and not whose each is"),
         (rich(), ("/turn", json!(3)), "a queued prompt before the running one"),
         (idle(), ("/asks", json!([2])), "asks without a turn"),
         (rich(), ("/asks", json!([9])), "an ask that is not retained"),
@@ -117,9 +119,9 @@ fn arbitrary() -> impl Strategy<Value = Value> {
     let client = (number(), number(), number());
     let clients = prop::collection::vec(client, 0..3);
     let turn = prop::option::of(number());
-    let asks = (list(), 0..3_u16);
-    (state, 0..4_u32, turn, number(), number(), list(), asks, clients).prop_map(
-        |(state, incarnation, turn, base, head, queue, (asks, standing), clients)| {
+    let (queue, asks) = ((list(), any::<bool>()), (list(), 0..3_u16));
+    (state, 0..4_u32, turn, number(), number(), queue, asks, clients).prop_map(
+        |(state, incarnation, turn, base, head, (queue, owned), (asks, standing), clients)| {
             let client = |(client, high, seq): (u64, u64, u64)| {
                 json!({"client": client, "high": high.max(1), "seq": seq, "digest": 0})
             };
@@ -127,7 +129,7 @@ fn arbitrary() -> impl Strategy<Value = Value> {
             json!({
                 "state": state, "incarnation": incarnation, "turn": turn,
                 "log": {"id": "1", "base": base, "head": head},
-                "queue": queue, "asks": asks, "standing": standing, "clients": clients,
+                "queue": queue, "queued_by": if owned { &queue[..] } else { &[] }, "asks": asks, "standing": standing, "clients": clients,
             })
         },
     )

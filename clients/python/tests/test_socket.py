@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from outlive import _socket
+from outlive import OutliveError, _socket, create_session
 from outlive._machine import close_of_status
 from outlive._socket import Socket
 
@@ -113,6 +113,30 @@ class Sockets(unittest.IsolatedAsyncioTestCase):
                 told = Told()
                 Socket(address(server), told, close_of_status)
                 self.assertEqual(await told.over, expected)
+
+    async def test_an_answer_that_is_no_http_or_breaks_off_is_no_session_for_now(self) -> None:
+        head = b"HTTP/1.1 503 Service Unavailable\r\n"
+        broken = [
+            b"hello\r\n\r\n",
+            head[:10],
+            head + b"X: " + b"a" * 70_000 + b"\r\n\r\n",
+            head + b"Content-Length: 100\r\n\r\n{",
+            b'HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{"ses',
+            b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
+        ]
+
+        async def say(asked: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+            await asked.readuntil(b"\r\n\r\n")
+            answer.write(broken[0])
+            answer.close()
+
+        async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+            url = address(server)
+            while broken:
+                with self.subTest(answer=broken[0][:60]), self.assertRaises(OutliveError) as raised:
+                    await create_session(url)
+                self.assertEqual(raised.exception.reason, "unavailable")
+                broken.pop(0)
 
 
 if __name__ == "__main__":

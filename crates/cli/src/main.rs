@@ -1,4 +1,4 @@
-//! The command line `outlive`: check, read and replay the tables.
+//! The command line `outlive`: serve sessions; check, read and replay their tables.
 
 mod check;
 mod docs;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Sessions that outlive their connections: check, read and replay the tables.
+/// Sessions that outlive their connections: serve them; check, read and replay their tables.
 #[derive(Parser)]
 #[command(version, after_help = EXITS)]
 struct Cli {
@@ -25,25 +25,25 @@ struct Cli {
 /// One file per command, each with its arguments and a `run(&self) -> Exit`.
 #[derive(Subcommand)]
 enum Command {
-    Check(check::Check),
-    Table(table::Table),
-    Explain(explain::Explain),
-    Docs(docs::Docs),
-    Replay(replay::Replay),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Serve>),
+    Check(check::Check),
+    Replay(replay::Replay),
+    Explain(explain::Explain),
+    Table(table::Table),
+    Docs(docs::Docs),
 }
 
 impl Command {
     fn run(&self) -> Exit {
         match self {
-            Command::Check(command) => command.run(),
-            Command::Table(command) => command.run(),
-            Command::Explain(command) => command.run(),
-            Command::Docs(command) => command.run(),
-            Command::Replay(command) => command.run(),
             #[cfg(feature = "serve")]
             Command::Serve(command) => command.run(),
+            Command::Check(command) => command.run(),
+            Command::Replay(command) => command.run(),
+            Command::Explain(command) => command.run(),
+            Command::Table(command) => command.run(),
+            Command::Docs(command) => command.run(),
         }
     }
 }
@@ -56,6 +56,9 @@ Exit codes:
   3  a bound was reached before the answer
 
 Examples:
+  outlive serve                      a server to try, with a page and a store
+  outlive serve --backend http://127.0.0.1:8000/answer
+                                     your own program answers: outlive serve --help
   outlive check                      whether every law holds in every world
   outlive table                      the session's table, as Markdown
   outlive explain closing prompt     what happens in a cell, and why

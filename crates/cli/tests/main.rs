@@ -51,3 +51,11 @@ fn every_command_has_examples_in_its_help() {
         assert!(run.out.contains("Examples:"), "{args:?}");
     }
 }
+
+#[test]
+fn the_help_begins_with_a_server() {
+    let help = run(&["--help"]).out;
+    let place = |text| help.find(text).unwrap_or_else(|| panic!("no {text} in {help}"));
+    assert!(place("\n  serve ") < place("\n  check "));
+    assert!(place("\n  outlive serve --backend http://") < place("\n  outlive check "));
+}

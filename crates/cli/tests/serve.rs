@@ -49,6 +49,7 @@ fn a_backend_that_is_no_url_is_named_with_what_would_be_right_and_nothing_is_sta
     let right = "http://localhost:8000/answer";
     for (flags, parts) in [
         (&["--backend", "localhost:8000/answer"][..], &["--backend <URL>", right][..]),
+        (&["--backend", "garbage"], &["http://127.0.0.1:8000", "openai+http://127.0.0.1:8000/v1"]),
         (&["--backend", "unix:app.sock"], &["absolute path", "unix:/run/app.sock:/answer"]),
         (
             &["--backend", right, "--backend-closeout", "/closeout"],
@@ -81,7 +82,7 @@ fn a_model_needs_its_name_and_a_key_that_can_be_sent_and_nothing_is_started() {
     let named = ["--backend", url, "--backend-model", "small"];
     for (flags, parts) in [
         (&["--backend", url][..], &["which model", url, "--backend-model NAME"][..]),
-        (&["--backend", "openai+localhost:1"], &["--backend <URL>", "http://localhost:1"]),
+        (&["--backend", "openai+localhost:1"], &["http://localhost:1", "openai+http://"]),
         (
             &["--backend", full, "--backend-model", "small"],
             &["no base", "http://127.0.0.1:8000/v1"],

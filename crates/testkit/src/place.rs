@@ -69,6 +69,7 @@ pub fn snapshot(base: u64, head: u64) -> Snapshot {
         turn: None,
         log: Log { id: LogId(7), base: Seq(base), head: Seq(head) },
         queue: vec![],
+        queued_by: vec![],
         asks: vec![],
         standing: 0,
         clients: vec![],

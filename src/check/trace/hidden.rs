@@ -2,7 +2,7 @@
 
 use strum::VariantArray;
 
-use crate::ids::{ClientId, ConnectionId, Generation};
+use crate::ids::{ClientId, ConnectionId, Generation, PrincipalId};
 use crate::session::{Event, Session, TurnState, WorkerOutcome};
 use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
@@ -67,13 +67,17 @@ impl Hidden {
                 TurnState::Idle | TurnState::Interrupting(_) => None,
             }
             .into_iter()
-            .chain(session.queue().iter().copied())
+            .chain(session.queue().iter().map(|one| one.seq))
             .map(|turn| Event::Interrupt { turn })
             .collect(),
             Hidden::Answer => session
                 .asks()
                 .iter()
-                .map(|ask| Event::Answer { client: ClientId(0), ask: *ask })
+                .map(|ask| Event::Answer {
+                    client: ClientId(0),
+                    principal: PrincipalId(0),
+                    ask: *ask,
+                })
                 .collect(),
         }
     }

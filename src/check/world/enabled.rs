@@ -142,8 +142,8 @@ impl World {
             if let Some(turn) = session.turn.id() {
                 post(Request::Interrupt { turn });
             }
-            if let Some(turn) = session.queue.last() {
-                post(Request::Interrupt { turn: *turn });
+            if let Some(queued) = session.queue.last() {
+                post(Request::Interrupt { turn: queued.seq });
             }
         }
         for ask in &session.asks {

@@ -61,6 +61,16 @@ pub(super) fn answered(_: &World, now: &WorldState) -> bool {
     now.workers.iter().any(|worker| !worker.answered.is_empty())
 }
 
+/// A principal has used up its share of the queue, and another one's prompt waits there all the same.
+pub(super) fn leaves_room(world: &World, now: &WorldState) -> bool {
+    let share = usize::from(world.machine.limits().queued_per_principal);
+    let queue = now.store.as_ref().map_or(&[][..], crate::session::Session::queue);
+    queue.iter().any(|one| {
+        let own = queue.iter().filter(|other| other.principal == one.principal).count();
+        own == share && own < queue.len()
+    })
+}
+
 /// An answer reached a worker that did not ask.
 pub(super) fn answered_later(_: &World, now: &WorldState) -> bool {
     now.keys.iter().any(|key| key.client == world_state::PEOPLE && key.ran)

@@ -25,7 +25,7 @@ pub use world_state::{Budget, Request, Word, WorldState};
 
 use crate::check::{Fairness, Judgement, Model, Properties, Step};
 use crate::connection;
-use crate::ids::Generation;
+use crate::ids::{ClientId, Generation, PrincipalId};
 use crate::laws::{Breach, Law, Witness};
 use crate::routing;
 use crate::session::limits::{Limits, ZeroLimitError};
@@ -70,6 +70,8 @@ pub struct Scope {
     pub nodes: usize,
     /// How many prompts each client has; its length is the number of clients.
     pub prompts: &'static [u8],
+    /// How many principals the clients belong to, in turn: with two, every other client is of one principal.
+    pub principals: u64,
     /// The limits of the session.
     pub limits: Limits,
     /// How often what may happen.
@@ -104,6 +106,13 @@ pub struct Scope {
     pub symmetric: bool,
     /// Ask also what must come to pass.
     pub live: bool,
+}
+
+impl Scope {
+    /// Whose client this is.
+    const fn principal(&self, client: ClientId) -> PrincipalId {
+        PrincipalId(client.0 % self.principals)
+    }
 }
 
 /// The machine and the connection's table in a scope.
@@ -222,6 +231,10 @@ impl World {
         if self.scope.budget.asks > 0 && self.scope.budget.posts > 0 {
             let (name, meaning) = law(Law::AnswersReachTheWorker);
             laws = laws.sometimes(name, meaning, judge::answered);
+        }
+        if self.scope.principals > 1 {
+            let (name, meaning) = law(Law::SharesLeaveRoom);
+            laws = laws.sometimes(name, meaning, judge::leaves_room);
         }
         if self.scope.waits {
             let (name, meaning) = law(Law::AnswersOutliveWorkers);

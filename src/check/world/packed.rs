@@ -19,7 +19,7 @@ use crate::connection;
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
 use crate::laws::Witness;
 use crate::log::{AttachOutcome, Cursor, Log, LogId, ResetReason, ResumeFrom};
-use crate::session::{self, ClientRecord, Session, TurnState, WorkerOutcome};
+use crate::session::{self, ClientRecord, Queued, Session, TurnState, WorkerOutcome};
 use crate::words::{CloseCode, State, Timer};
 
 thread_local! {
@@ -202,6 +202,7 @@ fields! {
     }
     Log { id, base, head }
     Cursor { log, seq }
+    Queued { seq, principal }
     ClientRecord { client, principal, last_accepted, seq, digest }
     Key { client, n, turn, ran }
     LateCommit { expect, record, prompt }

@@ -377,7 +377,7 @@ fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         TurnState::Interrupting(turn) => write!(f, ", turn {turn} interrupted")?,
     }
     if !session.queue().is_empty() {
-        let queue: Vec<u64> = session.queue().iter().map(|seq| seq.0).collect();
+        let queue: Vec<u64> = session.queue().iter().map(|one| one.seq.0).collect();
         write!(f, ", queued {queue:?}")?;
     }
     for one in session.connections() {

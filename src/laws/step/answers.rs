@@ -46,7 +46,7 @@ pub(super) fn news_is_taken(view: &View<'_>) -> Result<(), String> {
         Event::Resume { connection } => listed(connection).is_none_or(Connection::watches),
         Event::Lost { connection } => listed(connection).is_none(),
         Event::Interrupt { turn } => {
-            next.turn() != TurnState::Running(turn) && !next.queue().contains(&turn)
+            next.turn() != TurnState::Running(turn) && !next.is_queued(turn)
         }
         Event::Stop { .. } => matches!(next.state(), State::Closing | State::Ended),
         // Asked more closely by `one_turn_end_per_prompt` and `worker_is_told_what_is_true`.
@@ -109,17 +109,21 @@ pub(super) fn refusals_are_true(view: &View<'_>) -> Result<(), String> {
         None
     };
     ensure(refusal.expected == next, || format!("{refusal}, and {next:?} is the next number"))?;
+    let no_place = |principal| {
+        let own = before.queue().iter().filter(|one| one.principal == principal);
+        full(before.queue().len(), limits.queued) || full(own.count(), limits.queued_per_principal)
+    };
     let is_true = match (refusal.reason, *view.event) {
         (Reason::TooManyConnections, Event::Attach { principal, .. }) => {
             let own = before.connections().iter().filter(|one| one.principal == principal);
             full(before.connections().len(), limits.connections)
                 || full(own.count(), limits.connections_per_principal)
         }
-        (Reason::QueueFull, Event::Prompt { client, n, .. }) => {
-            n.get() == high(client) + 1 && full(before.queue().len(), limits.queued)
+        (Reason::QueueFull, Event::Prompt { client, principal, n, .. }) => {
+            n.get() == high(client) + 1 && no_place(principal)
         }
-        (Reason::QueueFull, Event::Answer { ask, .. }) => {
-            before.standing_asks().contains(&ask) && full(before.queue().len(), limits.queued)
+        (Reason::QueueFull, Event::Answer { principal, ask, .. }) => {
+            before.standing_asks().contains(&ask) && no_place(principal)
         }
         (Reason::TooManyClients, Event::Prompt { client, principal, n, .. }) => {
             let own = before.clients().iter().filter(|one| one.principal == principal);

@@ -99,7 +99,7 @@ impl View<'_> {
             }
             Event::Prompt { .. } | Event::Restarted { .. } | Event::Drain => false,
             Event::Interrupt { turn } => {
-                before.turn() != TurnState::Running(turn) && !before.queue().contains(&turn)
+                before.turn() != TurnState::Running(turn) && !before.is_queued(turn)
             }
             Event::Stop { incarnation }
             | Event::Started { incarnation }

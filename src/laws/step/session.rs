@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::{View, ensure};
 use crate::ids::Seq;
-use crate::session::{Connection, Effect, EntryMeta, Event, Record, Session, TurnState};
+use crate::session::{Connection, Effect, EntryMeta, Event, Queued, Record, Session, TurnState};
 use crate::words::{State, Timer, TurnOutcome};
 
 pub(super) fn closing_only_ends(view: &View<'_>) -> Result<(), String> {
@@ -337,9 +337,8 @@ pub(super) fn no_prompt_is_swallowed(view: &View<'_>) -> Result<(), String> {
 
 /// The books balance: open before, plus accepted, minus ended, is open after.
 pub(super) fn one_turn_end_per_prompt(view: &View<'_>) -> Result<(), String> {
-    let open = |session: &Session, seq: Seq| {
-        session.turn().id() == Some(seq) || session.queue().contains(&seq)
-    };
+    let open =
+        |session: &Session, seq: Seq| session.turn().id() == Some(seq) || session.is_queued(seq);
     for Record { seq, entry } in &view.step.records {
         match *entry {
             EntryMeta::TurnEnd { turn, .. } => {
@@ -392,6 +391,7 @@ pub(super) fn bounded_memory(view: &View<'_>) -> Result<(), String> {
     ];
     let over = over.into_iter().find(|(_, was, is, limit)| grown(*was, *is, *limit));
     over.map_or(Ok(()), |(what, _, is, limit)| Err(format!("{is} {what}, the limit is {limit}")))?;
+    queue_is_shared(view)?;
     let shared = |what, own: usize, limit: u16| {
         ensure(own <= usize::from(limit) || view.step.refusal().is_some(), || {
             format!("{own} {what} of one principal, the limit is {limit}")
@@ -412,4 +412,18 @@ pub(super) fn bounded_memory(view: &View<'_>) -> Result<(), String> {
         return if again { Ok(()) } else { shared("clients", own, limits.clients_per_principal) };
     }
     Ok(())
+}
+
+/// What is added to the queue counts for whoever sent it, who has no more there than its share.
+fn queue_is_shared(view: &View<'_>) -> Result<(), String> {
+    let (Event::Prompt { principal, .. } | Event::Answer { principal, .. }) = *view.event else {
+        return Ok(());
+    };
+    let (before, next) = (view.before.queue(), view.next().queue());
+    let own = |queue: &[Queued]| queue.iter().filter(|one| one.principal == principal).count();
+    let (was, is, limit) = (own(before), own(next), view.limits.queued_per_principal);
+    ensure(is <= was || is <= usize::from(limit), || {
+        format!("{is} queued prompts of one principal, the limit is {limit}")
+    })?;
+    ensure(next.len() - is <= before.len() - was, || "it counts for another principal".into())
 }

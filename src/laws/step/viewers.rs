@@ -163,7 +163,8 @@ pub(super) fn nothing_needed_is_trimmed(view: &View<'_>) -> Result<(), String> {
         let least = Seq(session.log().head.0.saturating_sub(most));
         let pinned = session.pin().map(|pin| pin.max(least).next());
         let standing = session.standing_asks().first().map(|ask| (*ask).max(least.next()));
-        let kept = session.queue().iter().chain(own_asks(session)).copied();
+        let kept =
+            session.queue().iter().map(|one| one.seq).chain(own_asks(session).iter().copied());
         kept.chain(pinned).chain(standing).min().unwrap_or(Seq::MAX).previous()
     };
     let floor = needed(next);

@@ -9,6 +9,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException, HTTPResponse
 from typing import Any, NoReturn
 
 from ._machine import DEFAULTS
@@ -95,6 +96,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def _body(response: HTTPResponse | urllib.error.HTTPError) -> bytes:
+    try:
+        return response.read()
+    except (OSError, HTTPException):
+        return b""  # it broke off; the status is known
+
+
 async def create_session(url: str, *, token: str | None = None) -> str:
     """Asks the server for a new session; returns its id.
 
@@ -109,14 +117,14 @@ async def create_session(url: str, *, token: str | None = None) -> str:
     def ask() -> tuple[int, bytes]:
         try:
             with opener.open(request, timeout=REQUEST_S) as response:
-                return response.status, response.read()
+                return response.status, _body(response)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read()
+                return error.code, _body(error)
 
     try:
         status, body = await asyncio.to_thread(ask)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise OutliveError("unavailable", f"no session: {base} was not reached: {error}") from error
     try:
         said = json.loads(body)

@@ -21,11 +21,14 @@ pub(super) struct Place {
 const OPENAI: &str = "openai+";
 
 impl FromStr for Place {
-    type Err = ParseBackendUrlError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Place, ParseBackendUrlError> {
+    fn from_str(text: &str) -> Result<Place, String> {
         let base = text.strip_prefix(OPENAI);
-        Ok(Place { openai: base.is_some(), url: base.unwrap_or(text).parse()? })
+        let url = base.unwrap_or(text).parse().map_err(|why: ParseBackendUrlError| {
+            format!("{why}, or for a model {OPENAI}http://127.0.0.1:8000/v1")
+        })?;
+        Ok(Place { openai: base.is_some(), url })
     }
 }
 

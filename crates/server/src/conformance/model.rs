@@ -42,6 +42,7 @@ impl SessionModel {
             turn: None,
             log: Log::new(LogId(7)),
             queue: Vec::new(),
+            queued_by: Vec::new(),
             asks: Vec::new(),
             standing: 0,
             clients: Vec::new(),

@@ -76,7 +76,7 @@ impl WalkedSession {
                 if rng.one_in(3) {
                     Event::Withdrawn { incarnation, ask }
                 } else {
-                    Event::Answer { client, ask }
+                    Event::Answer { client, principal, ask }
                 }
             }
             (15, Some(turn), _) => {
@@ -88,7 +88,8 @@ impl WalkedSession {
                 }
             }
             (16, _, _) => {
-                let waiting = some(session.queue(), rng.below(9));
+                let waiting: Vec<_> = session.queue().iter().map(|queued| queued.seq).collect();
+                let waiting = some(&waiting, rng.below(9));
                 Event::Interrupt { turn: waiting.or(turn).unwrap_or(log.head) }
             }
             (17, _, _) => Event::Suspend { connection, seen: log.head },
@@ -149,7 +150,14 @@ impl Coverage {
 }
 
 pub(super) async fn records_come_back<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
-    let limits = Limits { queued: 3, asks: 3, clients: 3, retention: 30, ..Limits::default() };
+    let limits = Limits {
+        queued: 3,
+        queued_per_principal: 2,
+        asks: 3,
+        clients: 3,
+        retention: 30,
+        ..Limits::default()
+    };
     let machine = Machine::new(limits).map_err(|error| error.to_string())?;
     let mut coverage = Coverage::default();
     for seed in 0..8 {

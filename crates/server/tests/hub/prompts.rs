@@ -102,6 +102,37 @@ async fn a_full_queue_is_refused_and_takes_no_number() {
     stage.done();
 }
 
+/// The guest's prompts wait for the guest's own; the owner's is accepted meanwhile, and answered.
+#[tokio::test(start_paused = true)]
+async fn prompts_of_one_principal_do_not_fill_the_queue_for_another() {
+    let limits = Limits { queued: 3, queued_per_principal: 1, ..Limits::default() };
+    let stage = Stage::with(limits, HubOptions::default()).await;
+    let session = stage.session().await;
+    let prompt = async |principal, number, scene: Scene| {
+        let author = Author { principal, client: "laptop" };
+        soon(stage.hub.session(&session).prompt(author, n(number), &scene)).await
+    };
+    let seq = |done: Result<Accepted, CommandError>| done.unwrap().seq;
+    let reason = |done: Result<Accepted, CommandError>| match done {
+        Err(CommandError::Refused(refusal)) => refusal.reason,
+        other => panic!("{other:?}"),
+    };
+    let mut viewer = stage.view(&session, "tab");
+    let running = seq(prompt("guest", 1, Scene::OnCue(1)).await);
+    outlive_testkit::hub::settle().await;
+    let waiting = seq(prompt("guest", 2, Scene::Say(1)).await);
+    assert_eq!(reason(prompt("guest", 3, Scene::Say(1)).await), Reason::QueueFull);
+    let owners = seq(prompt("owner", 1, Scene::Say(1)).await);
+    stage.actor.cues.add_permits(1);
+    for turn in [running, waiting, owners] {
+        viewer.ended(turn.0, TurnOutcome::Completed).await;
+    }
+    // The guest has a place again, under the number that was refused.
+    let refused = seq(prompt("guest", 3, Scene::Say(1)).await);
+    viewer.ended(refused.0, TurnOutcome::Completed).await;
+    stage.done();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_over_the_limit_is_refused_as_too_big() {
     let options = HubOptions::default();

@@ -93,7 +93,7 @@ impl Transition<'_> {
                 EntryMeta::Prompt { client, n } => Some((client, n)),
                 EntryMeta::Answer { ask, .. } => {
                     let session = &step.next;
-                    let begins = session.turn.id() == Some(turn) || session.queue.contains(&turn);
+                    let begins = session.turn.id() == Some(turn) || session.is_queued(turn);
                     PromptNumber::new(ask.0).filter(|_| begins).map(|n| (PEOPLE, n))
                 }
                 EntryMeta::Output { .. }

@@ -1,7 +1,6 @@
 //! What the server hears, through the routing table.
 
 use super::*;
-use crate::ids::PrincipalId;
 
 impl Transition<'_> {
     pub(super) fn hear(&mut self, id: u8) -> Option<()> {
@@ -18,7 +17,7 @@ impl Transition<'_> {
         }
         self.via = Some(id);
         let (connection, client) = (fence(id), ClientId(client as u64));
-        let principal = PrincipalId(0);
+        let principal = self.world.scope.principal(client);
         match message {
             Message::Hello(cursor) => {
                 self.hello(id, node, Event::Attach { connection, client, principal, cursor });
@@ -97,7 +96,8 @@ impl Transition<'_> {
             Request::Interrupt { turn } => self.command(node, Some(Event::Interrupt { turn })),
             Request::Answer { client, ask } => {
                 let client = ClientId(client as u64);
-                self.command(node, Some(Event::Answer { client, ask }));
+                let principal = self.world.scope.principal(client);
+                self.command(node, Some(Event::Answer { client, principal, ask }));
             }
             Request::Suspend { link, seen } => {
                 self.feed(node, Event::Suspend { connection: fence(link), seen });

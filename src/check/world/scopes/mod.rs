@@ -33,6 +33,7 @@ const SMALL: Limits = Limits {
     connections: 2,
     connections_per_principal: 2,
     queued: 1,
+    queued_per_principal: 1,
     asks: 1,
     clients: 2,
     clients_per_principal: 2,
@@ -53,6 +54,7 @@ const QUIET: Scope = Scope {
     about: "nothing",
     nodes: 1,
     prompts: &[1],
+    principals: 1,
     limits: SMALL,
     budget: NOTHING,
     timers: &[],
@@ -85,6 +87,7 @@ pub const DEFAULT: &[Scope] = &[
     LOSSES,
     TWO_CLIENTS,
     CROWDED,
+    SHARES,
     HOSTILE,
     HANDSHAKES,
     TAKEOVERS,
@@ -108,6 +111,7 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("losses", 78_062, 194_101),
     ("two_clients", 769_048, 2_495_993),
     ("crowded", 265_682, 1_052_392),
+    ("shares", 331_807, 1_262_245),
     ("hostile", 45_790, 162_002),
     ("handshakes", 9_743, 73_902),
     ("takeovers", 424_848, 2_310_530),
@@ -276,6 +280,20 @@ pub const CROWDED: Scope = Scope {
     budget: Budget { dials: 2, outputs: 0, cuts: 1, hides: 1, ..NOTHING },
     timers: &[Timer::Grace],
     quick_wire: true,
+    ..QUIET
+};
+
+/// Two people, one of whom has two clients.
+pub const SHARES: Scope = Scope {
+    name: "shares",
+    about: "what one principal may not have more of, another one may",
+    prompts: &[2, 1, 1],
+    principals: 2,
+    limits: Limits { queued: 2, connections_per_principal: 1, clients_per_principal: 1, ..SMALL },
+    budget: Budget { dials: 3, posts: 1, ..NOTHING },
+    timers: &[],
+    quick_wire: true,
+    interrupts: true,
     ..QUIET
 };
 

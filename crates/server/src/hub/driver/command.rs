@@ -61,7 +61,7 @@ impl Driver {
                 answer(reply, fed);
             }
             Command::Answer { who, ask, body, reply } => {
-                let event = Event::Answer { client: who.id, ask };
+                let event = Event::Answer { client: who.id, principal: who.principal, ask };
                 let fed = self.feed(event, Payload::Body(who, body), None).await;
                 if let (Err(why), Reply::Link(to)) = (&fed, &reply) {
                     self.tell(*to, LinkCommand::Say(Box::new(effects::refused_answer(ask, why))));

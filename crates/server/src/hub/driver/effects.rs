@@ -116,7 +116,7 @@ fn welcome(
         state: session.state(),
         incarnation: session.stop_target(),
         turn: session.turn().id(),
-        queue: session.queue().to_vec(),
+        queue: session.queue().iter().map(|queued| queued.seq).collect(),
         asks: session.asks().to_vec(),
         high: session.last_accepted(client),
         outcome,

@@ -120,6 +120,7 @@ fn limits(rng: &mut Rng) -> Limits {
         connections: 8,
         connections_per_principal: 8,
         queued: u16::try_from(rng.between(1, 4)).unwrap(),
+        queued_per_principal: u16::try_from(rng.between(1, 4)).unwrap(),
         asks: 2,
         clients: 8,
         clients_per_principal: 8,
