@@ -2,6 +2,7 @@
 //! a world that silently shrinks is noticed. The default worlds are explored by `outlive check`.
 
 mod broken;
+mod nodes;
 
 use std::fmt::Write as _;
 

@@ -103,12 +103,46 @@ pub enum Action {
     Hold(usize),
     /// The record is deleted.
     Purge,
+    /// A node's registration is answered.
+    Register(usize),
+    /// The lease of a node is over that does not renew it.
+    Expire(usize),
+    /// The lease of a node is over, although it renews it.
+    ExpireEarly(usize),
+    /// A node renews its lease, and hears of it.
+    Renew(usize),
+    /// A node notices that a renewal is overdue.
+    Overdue(usize),
+    /// A node has been without the database for too long.
+    Abandon(usize),
+    /// The same, and the news is late.
+    AbandonLate(usize),
+    /// A node stops doing anything.
+    Pause(usize),
+    /// It goes on, and knows of nothing.
+    Continue(usize),
+    /// A node is cut from the database.
+    CutOff(usize),
+    /// It reaches the database again.
+    Heal(usize),
+    /// A node's commit comes in at the store.
+    Arrived(usize),
+    /// A node hears what became of its commit.
+    Answered(usize),
+    /// The answer to a node's commit is lost.
+    LoseReply(usize),
+    /// A node asks the store what became of its commit.
+    Settle(usize),
+    /// A node leaves in good order.
+    Leave(usize),
+    /// A node that is about to leave lets go of a session.
+    Release(usize),
 }
 
 /// The classes of actions: fairness is promised by class.
-pub const CLASSES: [&str; 15] = [
+pub const CLASSES: [&str; 20] = [
     "dial", "hear", "receive", "write", "report", "cut", "notice", "prompt", "forge", "hide",
-    "post", "work", "timer", "crash", "open",
+    "post", "work", "timer", "crash", "open", "renew", "lease", "commit", "pause", "heal",
 ];
 
 impl Action {
@@ -138,6 +172,19 @@ impl Action {
             | Action::Hold(_)
             | Action::Purge => 13,
             Action::Open { .. } => 14,
+            Action::Register(_) | Action::Renew(_) => 15,
+            Action::Expire(_) => 16,
+            Action::Arrived(_) | Action::Answered(_) | Action::Settle(_) => 17,
+            Action::ExpireEarly(_)
+            | Action::Overdue(_)
+            | Action::Abandon(_)
+            | Action::AbandonLate(_)
+            | Action::Pause(_)
+            | Action::CutOff(_)
+            | Action::LoseReply(_)
+            | Action::Leave(_)
+            | Action::Release(_) => 18,
+            Action::Continue(_) | Action::Heal(_) => 19,
         }
     }
 }
@@ -219,6 +266,27 @@ impl fmt::Display for Action {
             Action::Fenced(node) => write!(f, "node {node} learns that the session is another's"),
             Action::Hold(node) => write!(f, "node {node} is about to leave"),
             Action::Purge => f.write_str("the record is deleted"),
+            Action::Register(node) => write!(f, "node {node} is registered"),
+            Action::Expire(node) => write!(f, "the lease of node {node} is over"),
+            Action::ExpireEarly(node) => write!(f, "node {node} renews its lease too late"),
+            Action::Renew(node) => write!(f, "node {node} asks for another lease"),
+            Action::Overdue(node) => write!(f, "node {node} notices that its renewal is overdue"),
+            Action::Abandon(node) => write!(f, "node {node} was without the database for too long"),
+            Action::AbandonLate(node) => {
+                write!(f, "node {node} hears late that it was without the database for too long")
+            }
+            Action::Pause(node) => write!(f, "node {node} is paused"),
+            Action::Continue(node) => write!(f, "node {node} goes on, and knows of nothing"),
+            Action::CutOff(node) => write!(f, "node {node} is cut from the database"),
+            Action::Heal(node) => write!(f, "node {node} reaches the database again"),
+            Action::Arrived(node) => write!(f, "the commit of node {node} comes in"),
+            Action::Answered(node) => write!(f, "node {node} hears what became of its commit"),
+            Action::LoseReply(node) => write!(f, "the answer to the commit of node {node} is lost"),
+            Action::Settle(node) => {
+                write!(f, "node {node} asks the store what became of its commit")
+            }
+            Action::Leave(node) => write!(f, "node {node} leaves in good order"),
+            Action::Release(node) => write!(f, "node {node} releases the session"),
         }
     }
 }

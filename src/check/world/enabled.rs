@@ -18,6 +18,7 @@ impl World {
         self.workers_may(now, out);
         self.timers_may(now, out);
         self.processes_may(now, out);
+        self.members_may(now, out);
     }
 
     fn links_may(&self, now: &WorldState, out: &mut Vec<Action>) {
@@ -25,7 +26,7 @@ impl World {
             let id = link.id;
             let phase = link.server.phase();
             let open = phase == connection::Phase::Open;
-            let served = now.nodes[link.node].up && link.held;
+            let served = now.is_free(link.node) && link.held;
             if served && link.up.first().is_some_and(|first| Self::answers(now, link.node, first)) {
                 out.push(Action::Hear(id));
                 if self.scope.failing_store && matches!(link.up[0], Message::Prompt { .. }) {
@@ -35,13 +36,14 @@ impl World {
             if link.alive && !link.down.is_empty() {
                 out.push(Action::Receive(id));
             }
-            if served && open && link.writing.is_some() && link.down.len() < self.scope.pipe {
+            let reads = served && open && now.reaches(link.node);
+            if reads && link.writing.is_some() && link.down.len() < self.scope.pipe {
                 out.push(Action::Flush(id));
                 if now.left.pages > 0 && link.writing.is_some_and(|(from, to)| from < to) {
                     out.push(Action::FlushPart(id));
                 }
             }
-            if now.nodes[link.node].up && link.written.is_some() {
+            if now.is_free(link.node) && link.written.is_some() {
                 out.push(Action::Written(id));
             }
             if link.alive && link.held && now.left.cuts > 0 {
@@ -53,7 +55,8 @@ impl World {
             if served && !link.alive {
                 out.push(Action::Notice(id));
             }
-            if link.gone == Gone::Untold {
+            let told = now.is_free(link.node) || now.nodes[link.node].session.is_none();
+            if told && link.gone == Gone::Untold {
                 out.push(Action::TellGone(id));
             }
             if self.scope.handshakes && served {
@@ -155,7 +158,7 @@ impl World {
 
     fn workers_may(&self, now: &WorldState, out: &mut Vec<Action>) {
         for (place, worker) in now.workers.iter().enumerate() {
-            if worker.said.is_some() && now.nodes[worker.node].up {
+            if worker.said.is_some() && now.is_free(worker.node) {
                 out.push(Action::Listen(place));
             }
             if worker.phase == Phase::Dead || worker.said.is_some() {
@@ -210,7 +213,8 @@ impl World {
     }
 
     fn timers_may(&self, now: &WorldState, out: &mut Vec<Action>) {
-        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.session.is_some())
+        let fed = |place: usize, node: &Node| node.session.is_some() && now.is_free(place);
+        for (place, node) in now.nodes.iter().enumerate().filter(|(place, node)| fed(*place, node))
         {
             for timer in self.scope.timers {
                 let clock = node.timers[*timer as usize];
@@ -250,7 +254,8 @@ impl World {
         if up && now.left.takeovers > 0 && now.store.is_some() {
             out.push(Action::TakeOver);
         }
-        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
+        let unaware = now.members.is_empty();
+        for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| unaware && node.up) {
             let open = |link: &Link| {
                 link.node == place
                     && matches!(
@@ -258,7 +263,7 @@ impl World {
                         connection::Phase::Connecting | connection::Phase::Open
                     )
             };
-            if now.owner != place && (node.session.is_some() || now.links.iter().any(open)) {
+            if now.owner != Some(place) && (node.session.is_some() || now.links.iter().any(open)) {
                 out.push(Action::Fenced(place));
                 if node.session.is_some() && now.left.takeovers > 0 {
                     out.push(Action::TakeBack(place));
@@ -277,12 +282,15 @@ impl World {
     }
 
     /// The nodes that a client may come to: those that have the session in memory, whoever owns it; where none
-    /// has it, the first that runs.
+    /// has it, the first that runs. Where nodes have leases, each that serves.
     fn reachable(now: &WorldState) -> impl Iterator<Item = usize> {
         let up = now.nodes.iter().position(|node| node.up);
         let any = now.nodes.iter().any(|node| node.up && node.session.is_some());
         let nodes = now.nodes.iter().enumerate();
         nodes.filter_map(move |(place, node)| {
+            if let Some(member) = now.members.get(place) {
+                return member.serves().then_some(place);
+            }
             let serves = if any { node.up && node.session.is_some() } else { up == Some(place) };
             serves.then_some(place)
         })
@@ -292,7 +300,10 @@ impl World {
     /// One that has no session in memory opens the store, which makes it the owner; if it may not, it is going to
     /// be fenced off.
     fn may_answer(now: &WorldState, node: usize) -> bool {
-        now.owner == node || now.nodes[node].session.is_some() || now.left.takeovers > 0
+        if !now.members.is_empty() {
+            return now.reaches(node);
+        }
+        now.owner == Some(node) || now.nodes[node].session.is_some() || now.left.takeovers > 0
     }
 
     /// Whether a node answers a message.

@@ -7,7 +7,7 @@ use crate::connection;
 use crate::words::State;
 
 fn session(now: &WorldState) -> Option<&crate::session::Session> {
-    now.nodes.get(now.owner).and_then(|node| node.session.as_ref())
+    now.nodes.get(now.owner?).and_then(|node| node.session.as_ref())
 }
 
 pub(super) fn is(now: &WorldState, state: State) -> bool {
@@ -91,6 +91,9 @@ pub(super) fn accepted_is_kept(_: &World, now: &WorldState) -> Judgement {
 
 pub(super) fn stop_aborts_the_worker(_: &World, now: &WorldState) -> Judgement {
     for (place, node) in now.nodes.iter().enumerate().filter(|(_, node)| node.up) {
+        if now.is_recovering(place) {
+            continue;
+        }
         let here = now.workers.iter().filter(|worker| worker.node == place);
         let state = node.session.as_ref().map(crate::session::Session::state);
         let alive = here.clone().any(|worker| worker.phase != Phase::Dead);
@@ -117,7 +120,10 @@ pub(super) fn listed_means_open(_: &World, now: &WorldState) -> Judgement {
             }
         }
         for link in now.links.iter().filter(|link| link.node == place && open(link)) {
-            if !listed(link.id) && !link.up.contains(&world_state::Message::Subscribe) {
+            if !listed(link.id)
+                && !now.is_attaching(link.id)
+                && !link.up.contains(&world_state::Message::Subscribe)
+            {
                 return Err(format!("connection {} is open and not listed", link.id));
             }
         }

@@ -6,8 +6,11 @@
 //! [`scopes`] are small enough to be explored completely.
 
 mod action;
+mod budget;
 mod enabled;
+mod evidence;
 mod judge;
+mod members;
 pub mod mutants;
 mod narrate;
 mod packed;
@@ -20,20 +23,21 @@ mod world_state;
 use strum::EnumCount;
 
 pub use action::{Action, CLASSES};
+pub use evidence::StepTrace;
 pub use packed::Bytes;
 pub use world_state::{Budget, Request, Word, WorldState};
 
 use crate::check::{Fairness, Judgement, Model, Properties, Step};
-use crate::connection;
 use crate::ids::{ClientId, Generation, PrincipalId};
-use crate::laws::{Breach, Law, Witness};
-use crate::routing;
+use crate::laws::{Law, Witness};
 use crate::session::limits::{Limits, ZeroLimitError};
 use crate::session::{Machine, table};
 use crate::table::Row;
 use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
+use crate::{connection, node, routing};
 use judge::{accepted_is_kept, behind, is, listed_means_open, owed, stop_aborts_the_worker};
+use members::{Member, fenced_holds_nothing, orphaned};
 use mutants::rules;
 use world_state::{Client, Clock, Node};
 
@@ -54,6 +58,12 @@ vocabulary! {
         EchoTheFence = "To come back, a client must show the fence of its last welcome (race R11).",
         CommitWithoutFence = "A node goes on although its commit was refused (race R12).",
         AnswerUnconfirmed = "A node answers what needs no commit without asking whether the store is still its own (race R13).",
+        CommitWithoutOwner = "The store takes a commit that builds on its record, whoever owns the session (race R15).",
+        ClaimTheLiving = "A session is taken over as soon as its owner's lease is over, though the owner is not dead (race R16).",
+        RenewTheDead = "A lease is renewed whether its node is dead or not (race R17).",
+        ServeUnrecovered = "A session that was taken over is served as it stands in the store (race R18).",
+        JudgeTooSoon = "A node judges the others at its first renewal after a silence (race R19).",
+        LeaveOrphans = "The sessions of a dead node wait until somebody asks for them (race R20).",
         ReadUnsettled = "What became of a commit is read from the store while the commit may still be on its way (race R14).",
     }
 }
@@ -68,6 +78,9 @@ pub struct Scope {
     pub about: &'static str,
     /// How many processes there are: one, or two that may take over from each other.
     pub nodes: usize,
+    /// How many of them are registered in one database, with a lease each, and own the session one at a time; the
+    /// others may register. None: the newest process that opens the store owns all.
+    pub members: Option<usize>,
     /// How many prompts each client has; its length is the number of clients.
     pub prompts: &'static [u8],
     /// How many principals the clients belong to, in turn: with two, every other client is of one principal.
@@ -122,41 +135,8 @@ pub struct World {
     machine: Machine,
     connections: &'static connection::table::Table,
     routes: &'static routing::Table,
+    members: &'static node::table::Table,
     bug: Option<Bug>,
-}
-
-/// What a step did.
-#[derive(Clone, Debug, Default)]
-pub struct StepTrace {
-    rows: Vec<u16>,
-    breach: Option<Breach>,
-    events: Vec<(usize, crate::session::Event)>,
-}
-
-/// The place of a row in its table.
-fn place<R>(rows: &'static [R], row: &'static R) -> usize {
-    let distance = core::ptr::from_ref(row) as usize - rows.as_ptr() as usize;
-    distance / size_of::<R>()
-}
-
-impl StepTrace {
-    fn take(&mut self, place: usize) {
-        self.rows.extend(u16::try_from(place));
-    }
-
-    fn take_session(&mut self, world: &World, row: &'static table::Row) {
-        self.take(place(world.machine.table().rows, row));
-    }
-
-    fn take_connection(&mut self, world: &World, row: &'static connection::table::Row) {
-        let before = world.machine.table().rows.len();
-        self.take(before + place(world.connections.rows, row));
-    }
-
-    fn take_routing(&mut self, world: &World, row: &'static routing::Row) {
-        let before = world.machine.table().rows.len() + world.connections.rows.len();
-        self.take(before + place(world.routes.rows, row));
-    }
 }
 
 impl World {
@@ -171,6 +151,7 @@ impl World {
             machine,
             connections: &connection::table::TABLE,
             routes: &routing::TABLE,
+            members: &node::table::TABLE,
             bug: None,
         })
     }
@@ -200,6 +181,12 @@ impl World {
         World { routes: table, ..self }
     }
 
+    /// The same world with another node's table.
+    #[must_use]
+    pub fn with_members(self, table: &'static node::table::Table) -> World {
+        World { members: table, ..self }
+    }
+
     /// What may happen in it.
     pub const fn scope(&self) -> &Scope {
         &self.scope
@@ -210,7 +197,8 @@ impl World {
         let session = rules(self.machine.table().rows).map(|(_, rows)| ("session", rows[0].id));
         let connection = rules(self.connections.rows).map(|(_, rows)| ("connection", rows[0].id));
         let routing = rules(self.routes.rows).map(|(_, rows)| ("routing", rows[0].id));
-        let all = session.chain(connection).chain(routing);
+        let node = rules(self.members.rows).map(|(_, rows)| ("node", rows[0].id));
+        let all = session.chain(connection).chain(routing).chain(node);
         all.map(|(table, id)| format!("{table} {id}")).collect()
     }
 
@@ -253,7 +241,11 @@ impl World {
         session.generations = [Generation(0); Timer::COUNT];
         session.generations[Timer::Idle as usize] = CURRENT;
         let mut nodes = vec![Node { up: true, session: Some(session), witness, timers }];
-        nodes.resize(self.scope.nodes, Node::down());
+        let registered = self.scope.members.unwrap_or_default();
+        let cluster = self.scope.members.map_or(0, |_| self.scope.nodes);
+        let members = (0..cluster).map(|place| Member::new(place < registered)).collect();
+        let idle = if cluster > 0 { Node::idle() } else { Node::down() };
+        nodes.resize(self.scope.nodes, idle);
         let client = Client {
             link: None,
             cursor: None,
@@ -272,8 +264,10 @@ impl World {
             older: None,
             on_its_way: None,
             history: 0,
-            owner: 0,
+            owner: Some(0),
             nodes,
+            members,
+            flights: Vec::new(),
             links: Vec::new(),
             clients: vec![client; self.scope.prompts.len()],
             workers: Vec::new(),
@@ -333,6 +327,7 @@ impl Model for World {
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
             OneGonePerConnection CloseIsSent FirstCloseCodeWins OnlyOpenIsHeard
             CommandsMeetTheTruth AnswersArriveOnce ACursorNeverGoesBack NoMeansNo
+            AtMostOneOwnerCommits AClaimNeedsADeadOwner UnownedIsRecovered DeadStaysDead JudgedByTheSteady
         );
         let law = |law: Law| (law.into_str(), law.meaning());
         let (name, meaning) = law(Law::AcceptedIsKept);
@@ -341,9 +336,16 @@ impl Model for World {
         let laws = laws.always(name, meaning, stop_aborts_the_worker);
         let (name, meaning) = law(Law::ListedMeansOpen);
         let laws = laws.always(name, meaning, listed_means_open);
+        let (name, meaning) = law(Law::FencedHoldsNothing);
+        let laws = laws.always(name, meaning, fenced_holds_nothing);
         let laws = self.sometimes(laws);
         if !self.scope.live {
             return laws;
+        }
+        if self.scope.members.is_some() {
+            let (name, meaning) = law(Law::OrphansFindAnOwner);
+            let fair = ["renew", "lease", "commit"].map(Fairness::Weak);
+            return laws.leads_to(name, meaning, |_, w| orphaned(w), |_, w| !orphaned(w), fair);
         }
         let wire = ["dial", "hear", "receive", "write", "report", "notice"].map(Fairness::Weak);
         let work = [Fairness::Strong("work"), Fairness::Weak("timer"), Fairness::Weak("open")];
@@ -382,7 +384,8 @@ impl Model for World {
     fn counters(&self) -> Vec<String> {
         let session = names("session", self.machine.table().rows);
         let connection = names("connection", self.connections.rows);
-        session.chain(connection).chain(names("routing", self.routes.rows)).collect()
+        let routing = names("routing", self.routes.rows);
+        session.chain(connection).chain(routing).chain(names("node", self.members.rows)).collect()
     }
 
     fn count(&self, evidence: &StepTrace, hit: &mut dyn FnMut(usize)) {

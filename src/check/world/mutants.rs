@@ -27,7 +27,7 @@ enum Change {
     Session(usize, Vec<table::Row>),
     Connection(usize, Vec<connection::table::Row>),
     Routing(usize, Vec<routing::Row>),
-    Node(Vec<node::table::Row>),
+    Node(usize, Vec<node::table::Row>),
 }
 
 /// What became of a mutant.
@@ -102,10 +102,10 @@ pub fn all() -> Vec<Mutant> {
             add(name, Change::Routing(place, changed));
         }
     }
-    for (_, rows) in rules(node::table::ROWS) {
+    for (place, rows) in rules(node::table::ROWS) {
         for (what, changed) in changes(rows, node::State::VARIANTS, &reasons) {
             let name = format!("node {}: {what}", rows[0].id);
-            add(name, Change::Node(changed));
+            add(name, Change::Node(place, changed));
         }
     }
     all
@@ -222,7 +222,7 @@ impl Mutant {
             Change::Session(_, rows) => rows.iter().find_map(shape::violated_law),
             Change::Connection(_, rows) => rows.iter().find_map(connection::table::violated_law),
             Change::Routing(_, rows) => rows.iter().find_map(routing::table::violated_law),
-            Change::Node(rows) => rows.iter().find_map(node::table::violated_law),
+            Change::Node(_, rows) => rows.iter().find_map(node::table::violated_law),
         }
     }
 
@@ -236,8 +236,9 @@ impl Mutant {
             Change::Routing(place, rows) => {
                 world.with_routes(replaced(&routing::TABLE, *place, rows))
             }
-            // No world has nodes with a lease.
-            Change::Node(_) => world,
+            Change::Node(place, rows) => {
+                world.with_members(replaced(&node::table::TABLE, *place, rows))
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::check::{Model, Step, Violation};
 use crate::ids::Generation;
 use crate::session::{Event, Session, table};
 use crate::table::Row;
-use crate::{connection, routing};
+use crate::{connection, node, routing};
 
 /// The action, and the rows that were taken.
 pub(super) fn narrate(world: &World, step: &Step<'_, World>) -> String {
@@ -66,6 +66,23 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::Fenced(_)
         | Action::Hold(_)
         | Action::Purge => ("process".to_owned(), server()),
+        Action::Register(node)
+        | Action::Renew(node)
+        | Action::Expire(node)
+        | Action::ExpireEarly(node)
+        | Action::Overdue(node)
+        | Action::Abandon(node)
+        | Action::AbandonLate(node)
+        | Action::Pause(node)
+        | Action::Continue(node)
+        | Action::CutOff(node)
+        | Action::Heal(node)
+        | Action::Arrived(node)
+        | Action::Answered(node)
+        | Action::LoseReply(node)
+        | Action::Settle(node)
+        | Action::Leave(node)
+        | Action::Release(node) => (format!("node {node}"), "store".to_owned()),
     }
 }
 
@@ -79,7 +96,9 @@ pub(super) fn expression(world: &World) -> String {
     let session = changed(world.machine.table().rows, table::ROWS);
     let connection = changed(world.connections.rows, connection::table::ROWS);
     let routing = changed(world.routes.rows, routing::ROWS);
-    let tables = [("table", session), ("connections", connection), ("routes", routing)];
+    let node = changed(world.members.rows, node::table::ROWS);
+    let tables =
+        [("table", session), ("connections", connection), ("routes", routing), ("members", node)];
     let tables = tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, rows)| {
         let rows = rows.join(", ");
         format!(

@@ -11,13 +11,12 @@ use strum::{EnumCount, VariantArray};
 
 use super::World;
 use super::world_state::{
-    Budget, Client, Clock, Frame, Gone, Key, LateCommit, Link, Message, Node, Order, Phase,
-    Request, Word, Worker, WorldState,
+    Client, Clock, Frame, Gone, Key, LateCommit, Link, Message, Node, Order, Phase, Request, Word,
+    Worker, WorldState,
 };
 use crate::check::Encoding;
 use crate::connection;
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PrincipalId, Seq};
-use crate::laws::Witness;
 use crate::log::{AttachOutcome, Cursor, Log, LogId, ResetReason, ResumeFrom};
 use crate::session::{self, ClientRecord, Queued, Session, TurnState, WorkerOutcome};
 use crate::words::{CloseCode, State, Timer};
@@ -192,14 +191,12 @@ macro_rules! variants {
     )+};
 }
 
+mod members;
+
 fields! {
     Link { id, client, node, server, held, alive, writing, written, gone, down, up }
     Client { link, cursor, history, prompted, heard, asked, hidden, posted, away, resumed, fence }
     Worker { node, incarnation, phase, inbox, said, answered }
-    Budget {
-        dials, outputs, asks, hides, cuts, posts, late, exits, crashes, losses, takeovers, purges,
-        holds, pages, forgeries,
-    }
     Log { id, base, head }
     Cursor { log, seq }
     Queued { seq, principal }
@@ -344,28 +341,6 @@ impl Code for Session {
     }
 }
 
-impl Code for Node {
-    fn put(&self, to: &mut Vec<u8>) {
-        let Node { up, session, witness, timers } = self;
-        up.put(to);
-        if *up {
-            session.put(to);
-            witness.map(|witness| witness.packed()).put(to);
-            put_clocks(timers, to);
-        }
-    }
-
-    fn get(from: &mut &[u8]) -> Node {
-        let up = bool::get(from);
-        if !up {
-            return Node::down();
-        }
-        let session = Code::get(from);
-        let witness = Option::<[u8; 4]>::get(from).map(Witness::unpacked);
-        Node { up, session, witness, timers: get_clocks(from) }
-    }
-}
-
 impl Code for [u8; 4] {
     fn put(&self, to: &mut Vec<u8>) {
         to.extend(self);
@@ -385,6 +360,8 @@ impl Code for WorldState {
             history,
             owner,
             nodes,
+            members,
+            flights,
             links,
             clients,
             workers,
@@ -397,12 +374,14 @@ impl Code for WorldState {
         nodes.put(to);
         owner.put(to);
         // Nearly always the store holds what the owner's session is.
-        let live = nodes.get(*owner).and_then(|node| node.session.as_ref());
+        let live = owner.and_then(|owner| nodes.get(owner)).and_then(|node| node.session.as_ref());
         let same = live.zip(store.as_ref()).is_some_and(|(live, store)| store.is_record_of(live));
         same.put(to);
         if !same {
             store.put(to);
         }
+        members.put(to);
+        flights.put(to);
         older.put(to);
         on_its_way.put(to);
         history.put(to);
@@ -418,9 +397,10 @@ impl Code for WorldState {
 
     fn get(from: &mut &[u8]) -> WorldState {
         let nodes = Vec::<Node>::get(from);
-        let owner: usize = Code::get(from);
+        let owner: Option<usize> = Code::get(from);
         let store = if bool::get(from) {
-            nodes.get(owner).and_then(|node| node.session.as_ref()).map(Session::record)
+            let live = owner.and_then(|owner| nodes.get(owner));
+            live.and_then(|node| node.session.as_ref()).map(Session::record)
         } else {
             Code::get(from)
         };
@@ -428,6 +408,8 @@ impl Code for WorldState {
             nodes,
             owner,
             store,
+            members: Code::get(from),
+            flights: Code::get(from),
             older: Code::get(from),
             on_its_way: Code::get(from),
             history: Code::get(from),

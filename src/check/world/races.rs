@@ -1,4 +1,4 @@
-//! The fourteen nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
+//! The twenty nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
 //! shortest story is kept as documentation.
 
 use std::fmt::Write as _;
@@ -184,6 +184,48 @@ pub const RACES: &[Race] = &[
         scope: &scopes::CRASHES,
         law: Law::NoMeansNo,
     },
+    Race {
+        id: "R15",
+        title: "A commit of the owner that was comes in",
+        fault: Fault::Driver(Bug::CommitWithoutOwner),
+        scope: &scopes::PAUSES,
+        law: Law::AtMostOneOwnerCommits,
+    },
+    Race {
+        id: "R16",
+        title: "A session is taken from a node that is only late",
+        fault: Fault::Driver(Bug::ClaimTheLiving),
+        scope: &scopes::PAUSES,
+        law: Law::AClaimNeedsADeadOwner,
+    },
+    Race {
+        id: "R17",
+        title: "A dead node renews its lease",
+        fault: Fault::Driver(Bug::RenewTheDead),
+        scope: &scopes::PAUSES,
+        law: Law::DeadStaysDead,
+    },
+    Race {
+        id: "R18",
+        title: "A session that was taken over is served as it stands",
+        fault: Fault::Driver(Bug::ServeUnrecovered),
+        scope: &scopes::PAUSES,
+        law: Law::UnownedIsRecovered,
+    },
+    Race {
+        id: "R19",
+        title: "The first to come back judges all the others",
+        fault: Fault::Driver(Bug::JudgeTooSoon),
+        scope: &scopes::PARTITIONS,
+        law: Law::JudgedByTheSteady,
+    },
+    Race {
+        id: "R20",
+        title: "A dead node's session waits until somebody asks",
+        fault: Fault::Driver(Bug::LeaveOrphans),
+        scope: &scopes::ORPHANS,
+        law: Law::OrphansFindAnOwner,
+    },
 ];
 
 impl Race {
@@ -215,7 +257,7 @@ impl Race {
 pub fn page() -> String {
     let mut page = String::from(
         "<!-- generated: cargo run --release -- check --races --format markdown > docs/races.md -->\n\n\
-         # The fourteen races\n\n\
+         # The twenty races\n\n\
          Each is a bug that drivers had in the field, planted on purpose. The checker finds it, and this is the\n\
          shortest story there is. Without the bug no story is found.\n",
     );

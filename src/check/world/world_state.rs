@@ -4,6 +4,8 @@ use std::fmt;
 
 use strum::EnumCount;
 
+pub use super::budget::Budget;
+use super::members::{Flight, Member};
 use crate::connection;
 use crate::ids::{ClientId, PromptNumber, Seq};
 use crate::laws::Witness;
@@ -22,10 +24,14 @@ pub struct WorldState {
     pub(super) on_its_way: Option<LateCommit>,
     /// How often the store lost the end of a log: entries of one history are not those of another.
     pub(super) history: u8,
-    /// The node whose commits the store takes.
-    pub(super) owner: usize,
+    /// The node whose commits the store takes; none if the session was released.
+    pub(super) owner: Option<usize>,
     /// The processes.
     pub(super) nodes: Vec<Node>,
+    /// What the nodes are to each other, where they have leases.
+    pub(super) members: Vec<Member>,
+    /// Commits that are on their way, or whose results are, where that takes time.
+    pub(super) flights: Vec<Flight>,
     /// The transports, oldest first; one is forgotten when no event can name it any more.
     pub(super) links: Vec<Link>,
     /// The people.
@@ -294,48 +300,17 @@ pub enum Word {
     Exited,
 }
 
-/// How often the adversary, and the people, may still do what they do. It bounds the world.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Budget {
-    /// Connections.
-    pub dials: u8,
-    /// Entries a worker may write.
-    pub outputs: u8,
-    /// Asks for approval.
-    pub asks: u8,
-    /// Suspend notices.
-    pub hides: u8,
-    /// Connections that the network cuts, or that the client closes.
-    pub cuts: u8,
-    /// Stops, interrupts and answers.
-    pub posts: u8,
-    /// Timers that fire and are heard of later, calls of tasks that hold an old connection.
-    pub late: u8,
-    /// Workers that crash, or leave by themselves.
-    pub exits: u8,
-    /// Processes that crash.
-    pub crashes: u8,
-    /// Stores that lose their last commit in a crash.
-    pub losses: u8,
-    /// Nodes that take the session over from one that still runs.
-    pub takeovers: u8,
-    /// Records that are deleted.
-    pub purges: u8,
-    /// Processes that are about to leave, and begin nothing new.
-    pub holds: u8,
-    /// Ranges of which only a part is written at a time.
-    pub pages: u8,
-    /// What a hostile or careless client sends.
-    pub forgeries: u8,
-}
-
 /// One line of a story: what matters to a reader, not everything.
 impl fmt::Display for WorldState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.up) {
-            let owner = if place == self.owner { "" } else { ", not the owner" };
+            let owner = if Some(place) == self.owner { "" } else { ", not the owner" };
             if self.nodes.len() > 1 {
-                write!(f, "node {place}{owner}: ")?;
+                write!(f, "node {place}{owner}")?;
+                if let Some(member) = self.members.get(place) {
+                    show_member(*member, f)?;
+                }
+                f.write_str(": ")?;
             }
             match &node.session {
                 Some(session) => show(session, f)?,
@@ -361,6 +336,17 @@ impl fmt::Display for WorldState {
         }
         Ok(())
     }
+}
+
+fn show_member(member: Member, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, ", {}", member.node.state())?;
+    let words = [
+        (!member.lease, ", its lease over"),
+        (member.dead, ", dead"),
+        (member.paused, ", paused"),
+        (member.cut, ", cut off"),
+    ];
+    words.iter().filter(|(is, _)| *is).try_for_each(|(_, word)| f.write_str(word))
 }
 
 fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -419,6 +405,11 @@ impl WorldState {
 }
 
 impl Node {
+    /// It runs, and has nothing in memory.
+    pub(super) fn idle() -> Node {
+        Node { up: true, ..Node::down() }
+    }
+
     pub(super) fn down() -> Node {
         Node { up: false, session: None, witness: None, timers: [Clock::default(); Timer::COUNT] }
     }

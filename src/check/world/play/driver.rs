@@ -20,8 +20,23 @@ impl Transition<'_> {
     fn play_event(&mut self, node: usize, event: Event, confirmed: bool) {
         let Some(session) = self.now.nodes[node].session.take() else { return };
         let step = self.world.machine.step(&session, &event);
+        if let Some(member) = self.now.members.get_mut(node) {
+            let recovers = matches!(event, Event::Restarted { .. });
+            let unrecovered = core::mem::take(&mut member.unrecovered) && !recovers;
+            if member.cut && (step.commits() || confirmed) {
+                self.stuck = true;
+                return;
+            }
+            if unrecovered {
+                let detail = format!("{event:?} comes before the restart");
+                self.breach(Law::UnownedIsRecovered, detail);
+            }
+            if step.commits() {
+                return self.send_off(node, session, event, &step);
+            }
+        }
         let unknown = self.unknown && matches!(event, Event::Prompt { .. });
-        if unknown && step.commits() && self.now.owner == node {
+        if unknown && step.commits() && self.now.owner == Some(node) {
             self.unknown = false;
             self.send_commit(&event, &step);
             self.settle();
@@ -31,12 +46,17 @@ impl Transition<'_> {
         }
         self.judge(node, &session, &event, &step);
         let fenced = if step.commits() { !self.bug(Bug::CommitWithoutFence) } else { confirmed };
-        if fenced && self.now.owner != node {
+        if fenced && self.now.owner != Some(node) {
             return self.fence_off(node);
         }
-        if step.commits() && self.now.owner == node {
+        if step.commits() && self.now.owner == Some(node) {
             self.commit(&step);
         }
+        self.adopt(node, &session, event, step);
+    }
+
+    /// What was committed, or needed no commit, is so: the effects in order, then the next session.
+    pub(super) fn adopt(&mut self, node: usize, session: &Session, event: Event, step: Step) {
         if self.world.scope.track_resumption && session.connections().is_empty() {
             let output = |entry: &EntryMeta| matches!(entry, EntryMeta::Output { .. });
             let first = step.records.iter().find(|record| output(&record.entry));
@@ -87,24 +107,7 @@ impl Transition<'_> {
             self.now.older = self.now.store.take();
         }
         self.now.store = Some(step.next.record());
-        for record in &step.records {
-            let (turn, ran) = (record.seq, false);
-            let key = match record.entry {
-                EntryMeta::Prompt { client, n } => Some((client, n)),
-                EntryMeta::Answer { ask, .. } => {
-                    let session = &step.next;
-                    let begins = session.turn.id() == Some(turn) || session.is_queued(turn);
-                    PromptNumber::new(ask.0).filter(|_| begins).map(|n| (PEOPLE, n))
-                }
-                EntryMeta::Output { .. }
-                | EntryMeta::Ask { .. }
-                | EntryMeta::Withdrawn { .. }
-                | EntryMeta::TurnEnd { .. }
-                | EntryMeta::Closing { .. }
-                | EntryMeta::End { .. } => None,
-            };
-            self.now.keys.extend(key.map(|(client, n)| Key { client, n, turn, ran }));
-        }
+        self.now.keys.extend(flights::keys_of(step));
     }
 
     /// A commit of which nothing is heard: it is on its way.

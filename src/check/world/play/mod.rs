@@ -5,6 +5,8 @@
 
 mod clients;
 mod driver;
+mod flights;
+mod members;
 mod processes;
 mod server;
 mod wire;
@@ -14,6 +16,7 @@ use core::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use strum::EnumCount;
 
 use super::action::Action;
+use super::members::Flight;
 use super::world_state::{
     Clock, Frame, Gone, Key, LateCommit, Link, Message, Node, Order, PEOPLE, Phase, Request, Word,
     Worker, WorldState,
@@ -23,7 +26,8 @@ use crate::connection::{self, Connection, Trigger};
 use crate::ids::{ClientId, ConnectionId, Digest, Generation, Incarnation, PromptNumber, Seq};
 use crate::laws::{self, Breach, Law, Witness};
 use crate::log::{AttachOutcome, Cursor, LogId, ResumeFrom};
-use crate::routing::{self, Durable, Owner, Runtime};
+use crate::node;
+use crate::routing::{self, Durable, Runtime};
 use crate::session::{Effect, EntryMeta, Event, Session, Step};
 use crate::words::{ClientRule, CloseCode, Timer};
 
@@ -36,6 +40,8 @@ pub(super) struct Transition<'a> {
     via: Option<u8>,
     /// The result of the command's commit is unknown.
     unknown: bool,
+    /// The node would have to wait for the database.
+    stuck: bool,
 }
 
 impl<'a> Transition<'a> {
@@ -46,6 +52,7 @@ impl<'a> Transition<'a> {
             evidence: StepTrace::default(),
             via: None,
             unknown: false,
+            stuck: false,
         }
     }
 
@@ -118,6 +125,26 @@ impl<'a> Transition<'a> {
                 self.now.left.purges -= 1;
                 self.now.store = None;
             }
+            Action::Register(node) => self.member(node, node::Trigger::Registered),
+            Action::Expire(node) => self.expire(node),
+            Action::ExpireEarly(node) => self.expire_early(node),
+            Action::Renew(node) => self.renew(node),
+            Action::Overdue(node) => self.member(node, node::Trigger::Late),
+            Action::Abandon(node) => self.member(node, node::Trigger::Abandoned),
+            Action::AbandonLate(node) => self.abandon_late(node),
+            Action::Pause(node) => self.pause(node),
+            Action::Continue(node) => self.now.members[node].paused = false,
+            Action::CutOff(node) => self.cut_off(node),
+            Action::Heal(node) => self.now.members[node].cut = false,
+            Action::Arrived(node) => self.arrived(node)?,
+            Action::Answered(node) => self.answered(node)?,
+            Action::LoseReply(node) => self.lose_reply(node)?,
+            Action::Settle(node) => self.settle_flight(node)?,
+            Action::Leave(node) => self.depart(node),
+            Action::Release(node) => self.release(node),
+        }
+        if self.stuck {
+            return None;
         }
         if self.world.scope.quick_wire {
             self.deliver();

@@ -47,7 +47,7 @@ impl Transition<'_> {
 
     /// A process opens the store, and recovers what it finds there: at once, or at the first request for it.
     pub(super) fn open(&mut self, eager: bool) {
-        self.now.owner = 0;
+        self.now.owner = Some(0);
         self.now.nodes[0].up = true;
         if eager {
             self.command(0, None);
@@ -56,10 +56,10 @@ impl Transition<'_> {
 
     pub(super) fn take_over(&mut self) -> Option<()> {
         self.now.left.takeovers -= 1;
-        let other = 1 - self.now.owner;
+        let other = 1 - self.now.owner?;
         self.fence_off(other);
         self.now.nodes.get_mut(other)?.up = true;
-        self.now.owner = other;
+        self.now.owner = Some(other);
         self.command(other, None);
         Some(())
     }

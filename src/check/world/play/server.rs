@@ -1,6 +1,7 @@
 //! What the server hears, through the routing table.
 
 use super::*;
+use crate::routing::Owner;
 
 impl Transition<'_> {
     pub(super) fn hear(&mut self, id: u8) -> Option<()> {
@@ -111,7 +112,13 @@ impl Transition<'_> {
     ///
     /// A node that was taken over from, and does not know it yet, goes by what it has in memory.
     pub(super) fn command(&mut self, node: usize, event: Option<Event>) {
-        let unaware = self.now.owner != node && self.now.nodes[node].session.is_some();
+        let loaded = self.now.nodes[node].session.is_some();
+        // Where nodes have leases, a hello is looked up, and everything else goes by what the node has in memory.
+        let unaware = if self.now.members.is_empty() {
+            loaded && self.now.owner != Some(node)
+        } else {
+            loaded && !matches!(event, Some(Event::Attach { .. }))
+        };
         self.reconcile(node, event, unaware);
     }
 
@@ -122,9 +129,11 @@ impl Transition<'_> {
         let incarnation = stored.map_or(Incarnation(0), Session::incarnation);
         let running =
             self.now.worker_on(node).map(|w| Incarnation(self.now.workers[w].incarnation));
+        let owner =
+            if unaware || self.now.members.is_empty() { Owner::Ours } else { self.owner(node) };
         let runtime = match self.now.nodes[node].session {
-            Some(_) => Runtime::of(Owner::Ours, incarnation, running),
-            None => Runtime::unloaded(Owner::Ours, running),
+            Some(_) => Runtime::of(owner, incarnation, running),
+            None => Runtime::unloaded(owner, running),
         };
         let row = self.world.routes.rule(durable, runtime);
         self.evidence.take_routing(self.world, row);
@@ -134,17 +143,28 @@ impl Transition<'_> {
                 routing::Op::Recover => {
                     self.claim(node, unaware);
                     let renew = self.renewed();
-                    self.feed(node, Event::Restarted { renew });
+                    if !self.bug(Bug::ServeUnrecovered) {
+                        self.feed(node, Event::Restarted { renew });
+                    }
                 }
                 routing::Op::Proceed => {
                     self.claim(node, unaware);
+                    if self.now.waits(node) {
+                        self.follow(node, event);
+                        continue;
+                    }
                     self.meet(node);
                     if let Some(event) = event {
                         self.feed_command(node, event);
                     }
                 }
-                // Here the newest opener owns all.
-                routing::Op::Claim | routing::Op::Forward => {}
+                routing::Op::Claim => {
+                    if !self.take(node) {
+                        return;
+                    }
+                }
+                // No world has links between nodes: the client is sent away, and comes to the owner.
+                routing::Op::Forward => self.leave(node),
                 routing::Op::NotFound => {
                     self.leave(node);
                     if let Some(id) = self.via {
@@ -152,6 +172,15 @@ impl Transition<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The command is fed when the session is recovered.
+    fn follow(&mut self, node: usize, event: Option<Event>) {
+        let via = self.via;
+        let recovery = self.now.flights.iter_mut().find(|flight| flight.node == node);
+        if let Some(recovery) = recovery {
+            (recovery.then, recovery.via) = (event, via);
         }
     }
 
@@ -164,7 +193,7 @@ impl Transition<'_> {
     }
 
     /// A command meets a session that is as its state says.
-    fn meet(&mut self, node: usize) {
+    pub(super) fn meet(&mut self, node: usize) {
         let Some(session) = &self.now.nodes[node].session else { return };
         let state = session.state();
         if judge::counts_on_a_worker(state) && self.now.worker_on(node).is_none() {
@@ -178,10 +207,10 @@ impl Transition<'_> {
         if unaware {
             return;
         }
-        if self.now.owner != node {
+        if self.now.owner != Some(node) {
             self.now.left.takeovers -= 1;
             self.leave(node);
-            self.now.owner = node;
+            self.now.owner = Some(node);
         }
         if self.now.nodes[node].session.is_none() {
             self.now.nodes[node].session.clone_from(&self.now.store);

@@ -101,7 +101,7 @@ impl Transition<'_> {
         let link = self.now.link(id)?;
         let ((mut from, to), node) = (link.writing?, link.node);
         let log = self.now.store.as_ref().map(|session| *session.log());
-        let owner = self.now.owner == node;
+        let owner = self.now.owner == Some(node);
         let Some(log) = log.filter(|log| owner || from > log.base) else {
             self.connection(id, Trigger::Close, CloseCode::Moved);
             return Some(());
@@ -135,9 +135,12 @@ impl Transition<'_> {
     pub(super) fn deliver(&mut self) {
         while let Some(action) = self.now.links.iter().find_map(|link| {
             let open = link.server.phase() == connection::Phase::Open;
+            let free = self.now.is_free(link.node);
             if link.alive && !link.down.is_empty() {
                 Some(Next::Receive(link.id))
-            } else if link.held && open && link.writing.is_some() {
+            } else if !free && !self.now.members.is_empty() {
+                None
+            } else if link.held && open && link.writing.is_some() && self.now.reaches(link.node) {
                 Some(Next::Flush(link.id))
             } else {
                 link.written.map(|_| Next::Written(link.id))

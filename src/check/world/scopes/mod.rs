@@ -1,11 +1,13 @@
 //! The worlds that are explored: each small enough to be complete, each about something.
 
+mod cluster;
 mod nightly;
 mod small;
 
 use super::{Budget, Scope};
 use crate::session::limits::Limits;
 use crate::words::Timer;
+pub use cluster::{ORPHANS, PARTITIONS, PAUSES, UNKNOWNS};
 pub use nightly::NIGHTLY;
 pub use small::{LATE, SMALL_WORLDS};
 
@@ -26,6 +28,11 @@ const NOTHING: Budget = Budget {
     holds: 0,
     pages: 0,
     forgeries: 0,
+    pauses: 0,
+    expiries: 0,
+    partitions: 0,
+    unknowns: 0,
+    leaves: 0,
 };
 
 /// Small limits, so that every one of them is met.
@@ -53,6 +60,7 @@ const QUIET: Scope = Scope {
     name: "quiet",
     about: "nothing",
     nodes: 1,
+    members: None,
     prompts: &[1],
     principals: 1,
     limits: SMALL,
@@ -92,6 +100,10 @@ pub const DEFAULT: &[Scope] = &[
     HANDSHAKES,
     TAKEOVERS,
     REPLACED,
+    PAUSES,
+    PARTITIONS,
+    UNKNOWNS,
+    ORPHANS,
     DRAINS,
     PAGES,
     EVERYTHING,
@@ -116,6 +128,10 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("handshakes", 9_743, 73_902),
     ("takeovers", 424_848, 2_310_530),
     ("replaced", 44_187, 155_519),
+    ("pauses", 316_406, 1_849_315),
+    ("partitions", 312_171, 1_682_604),
+    ("unknowns", 446_819, 2_182_646),
+    ("orphans", 119_753, 605_576),
     ("drains", 314_955, 1_436_569),
     ("pages", 248_274, 1_032_381),
     ("everything", 2_225_168, 10_172_960),
