@@ -78,7 +78,7 @@ struct Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelayCounts {
-    /// Requests, streams and WebSockets that are being passed on now.
+    /// Requests, streams of events and sockets that are being passed on now.
     pub open: u64,
     /// All that were passed on since the process began, those that failed included.
     pub begun: u64,
@@ -225,8 +225,8 @@ async fn pass_on(
                 tracing::debug!(%session, %address, why, "the owner of a session does not answer");
                 sleep(LOOK_AGAIN).await;
                 match endpoints.hub.destination(&session).await {
-                    Ok(Destination::Node(owner)) => address = owner,
-                    Ok(Destination::Here) | Err(_) => {
+                    Ok(Destination::Node(owner)) if !endpoints.hub.is_draining() => address = owner,
+                    Ok(_) | Err(_) => {
                         drop(open);
                         return next.run(forward.into_request()).await;
                     }

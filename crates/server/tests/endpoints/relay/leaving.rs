@@ -4,7 +4,7 @@ use outlive_testkit::cluster::Cluster;
 use outlive_testkit::endpoints::outputs;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{SECRET, passed_on};
+use super::{SECRET, passed_on, site};
 
 #[tokio::test]
 async fn what_it_passes_on_is_closed_and_the_session_goes_on() {
@@ -68,4 +68,18 @@ async fn an_owner_that_leaves_hands_its_sessions_on() {
     let seen = socket.until(|frame| frame["d"] == "now").await;
     assert_eq!(outputs(&seen), ["here", "now"]);
     assert_eq!(edge.hub.loaded_sessions(), 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_an_owner_is_told_that_this_node_leaves() {
+    let cluster = Cluster::new();
+    let (owner, edge) = (cluster.puppet("owner").await, cluster.node("edge", SECRET).await);
+    let session = owner.session().await;
+    drop(owner.listener);
+    let at = site(&edge);
+    let asked = tokio::spawn(async move { at.get(&session).await });
+    passed_on(&edge, 1).await;
+    edge.leave();
+    let told = asked.await.unwrap();
+    assert_eq!((told.status, told.json()["error"].as_str()), (503, Some("draining")));
 }

@@ -6,6 +6,7 @@ use outlive_testkit::cluster::{Cluster, header};
 use serde_json::json;
 
 use super::SECRET;
+use crate::logs::Told;
 
 #[tokio::test]
 async fn every_node_answers_as_the_owner_does() {
@@ -87,6 +88,7 @@ async fn the_internal_address_is_for_nodes_with_the_secret() {
     let owner = cluster.node("owner", SECRET).await;
     let edge = cluster.node("edge", "another secret").await;
     let session = owner.session().await;
+    let (lines, _keeping) = Told::from(tracing::Level::ERROR);
     for shown in [&[][..], &[("outlive-relay", "guessed")], &[("outlive-relay", SECRET)]] {
         let told = owner.internal.request("GET", &session, shown, "").await;
         assert_eq!((told.status, told.json()["error"].clone()), (403, json!("forbidden")));
@@ -95,7 +97,11 @@ async fn the_internal_address_is_for_nodes_with_the_secret() {
     }
     let told = edge.get(&session).await;
     assert_eq!((told.status, told.headers["retry-after"].as_str()), (503, "1"));
-    assert_eq!(edge.relay.counts().failed, 1);
+    assert_eq!(edge.get(&session).await.status, 503);
+    // Each of the two says so, once.
+    let lines = lines.lock().unwrap().clone();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("secret")), "{lines:?}");
+    assert!(lines[1].contains(&owner.internal.at.to_string()), "{lines:?}");
     // Where clients are served, the header means nothing.
     let forged = [("outlive-relay", "guessed")];
     assert_eq!(owner.request("GET", &session, &forged, "").await.status, 200);
@@ -122,8 +128,8 @@ async fn a_platform_may_be_asked_to_send_the_request_elsewhere() {
     let cluster = Cluster::new();
     let owner = cluster.node("owner", SECRET).await;
     let replay = |address: &str| [("fly-replay", format!("instance={address}"))].into_response();
-    let relay = Relay::new(SECRET.as_bytes()).redirect(replay);
-    let edge = cluster.with("edge", relay, outlive_server::http::Endpoints::router).await;
+    let redirects = Relay::new(SECRET.as_bytes()).redirect(replay);
+    let edge = cluster.with("edge", redirects, outlive_server::http::Endpoints::router).await;
     let told = edge.get(&owner.session().await).await;
     assert_eq!(told.headers["fly-replay"], format!("instance={}", owner.internal.at));
     assert_eq!(edge.get(&edge.session().await).await.status, 200);

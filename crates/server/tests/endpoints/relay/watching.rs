@@ -1,4 +1,4 @@
-//! WebSockets and streams of events.
+//! Viewers, over sockets and streams of events.
 
 use outlive_testkit::cluster::Cluster;
 use outlive_testkit::endpoints::outputs;
