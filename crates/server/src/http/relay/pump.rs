@@ -209,6 +209,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nothing_follows_a_close_of_the_owner() {
+        let ((client, mut peer), (owner, mut inside)) = (duplex(SYSTEM), duplex(SYSTEM));
+        let heard = Nodes::default().heard("a:1");
+        tokio::spawn(async move { pump(client, owner, pending(), &heard, PATIENCE).await });
+        let sent = [message(300), frames::close(4009, "replaced")].concat();
+        inside.write_all(&sent).await.unwrap();
+        drop(inside);
+        let mut seen = Vec::new();
+        peer.read_to_end(&mut seen).await.unwrap();
+        assert!(seen == sent);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_a_client_says_last_reaches_the_owner() {
         let ((client, mut peer), (owner, mut inside)) = (duplex(SYSTEM), duplex(SYSTEM));
         let heard = Nodes::default().heard("a:1");
