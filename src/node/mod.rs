@@ -7,7 +7,7 @@
 //!
 //! The driver holds one [`Node`] per process, steps it with what it hears of its lease, and performs the ops. It judges
 //! by no clock but the database's: its own says when to renew, and when an answer is overdue. Where one process owns
-//! all there is, as with a store in a file, there is no node to step.
+//! all there is, as with a store in a file, there is no lease: no timer is ever armed, and nobody else is judged.
 
 pub mod table;
 

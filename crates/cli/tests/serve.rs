@@ -138,3 +138,41 @@ fn a_key_that_is_none_is_named_with_what_would_be_right_and_nothing_is_started()
     }
     assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_node_needs_an_address_a_secret_and_a_store_that_others_have() {
+    let place = Place::new();
+    let [secret, short] = ["secret", "short"].map(|name| place.folder().join(name));
+    std::fs::write(&secret, "hush hush hush hush\nand more\n").unwrap();
+    std::fs::write(&short, "hush\n").unwrap();
+    let [secret, short] = [&secret, &short].map(|file| file.to_str().unwrap());
+    let store = place.file();
+    let file = ["--store", store.to_str().unwrap()];
+    let shared = ["--store", "postgres://chat@db.example/chat"];
+    let at = ["--advertise", "10.0.0.1:7879"];
+    let of = |file| ["--cluster-secret-file", file];
+    let both = [at, of(secret)].concat();
+    for (flags, parts) in [
+        (at.to_vec(), &["--cluster-secret-file <FILE>"][..]),
+        (of(secret).to_vec(), &["--advertise <HOST:PORT>"]),
+        (both.clone(), &["--advertise", "belongs to one process"]),
+        ([&["--store", "memory"], &both[..]].concat(), &["belongs to one process"]),
+        (shared.to_vec(), &["--advertise HOST:PORT", "--cluster-secret-file FILE"]),
+        ([shared, at, of(short)].concat(), &[short, "4 bytes", "16 or more"]),
+        ([shared, at, of("/nowhere")].concat(), &["/nowhere cannot be read"]),
+        (["--advertise", "7879"].to_vec(), &["--advertise <HOST:PORT>", "10.0.0.1:7879"]),
+        (["--advertise", "fd00::1:7879"].to_vec(), &["[fd00::1]:7879"]),
+        (["--advertise", "http://a:1"].to_vec(), &["node-1:7879"]),
+        (["--advertise", "10.0.0.1:0"].to_vec(), &["could not know which port"]),
+    ] {
+        let named = flags.contains(&"--store");
+        let base: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
+        let run = run(&[base, if named { &[] } else { &file }, &flags].concat());
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{flags:?}: {}", run.err);
+        for part in parts {
+            assert!(run.err.contains(part), "{flags:?}: {} has no {part}", run.err);
+        }
+        assert!(!run.err.contains("hush"), "{}", run.err);
+    }
+    assert_eq!(std::fs::read_dir(place.folder()).unwrap().count(), 2);
+}

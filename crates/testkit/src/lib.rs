@@ -2,6 +2,7 @@
 
 #![allow(clippy::new_without_default)]
 
+pub mod cluster;
 pub mod endpoints;
 pub mod hub;
 pub mod place;

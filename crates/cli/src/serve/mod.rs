@@ -2,6 +2,7 @@
 
 mod authorize;
 mod backend;
+mod cluster;
 pub(crate) mod config;
 mod demo;
 mod log;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::authorize::{Authorize, Policy};
 use self::backend::Backend;
+use self::cluster::{Cluster, Internal};
 use self::config::Configuration;
 use self::log::LogFormat;
 use self::watch::{Watch, Watching};
@@ -81,6 +83,8 @@ pub(crate) struct Serve {
     authorize: Authorize,
     #[command(flatten)]
     backend: Backend,
+    #[command(flatten)]
+    cluster: Cluster,
 }
 
 const EXAMPLES: &str = "\
@@ -124,6 +128,9 @@ impl Serve {
                 self.listen
             ));
         }
+        if let Err(why) = self.cluster.check(self.is_shared()) {
+            return fail(&why);
+        }
         if let Err(why) = self.backend.gateway() {
             return fail(&why);
         }
@@ -157,9 +164,13 @@ impl Serve {
             format!("cannot listen on {}: {why}; another port: --listen 127.0.0.1:0", self.listen)
         })?;
         let at = listener.local_addr().map_err(|why| why.to_string())?;
+        let internal = self.cluster.listen().await?;
         let watch = Watch::new(self.record.as_deref())
             .map_err(|why| unusable(self.record.as_deref().unwrap_or(Path::new("")), &why))?;
         let watch = Arc::new(watch);
+        if let Some(Internal { relay, .. }) = &internal {
+            watch.passes_on(relay.clone());
+        }
         let limits = Limits {
             turn_ms: self.turn_timeout.map(|seconds| seconds.saturating_mul(1_000)),
             ..Limits::default()
@@ -183,8 +194,19 @@ impl Serve {
         };
         let hub = built.map_err(|why| unusable(&self.store, &why))?;
         let stop = CancellationToken::new();
-        let app =
-            page::app(self.endpoints(&hub, at, policy), &watch, !self.is_guarded(), at, &stop);
+        let endpoints = self.endpoints(&hub, at, policy);
+        let endpoints = match &internal {
+            Some(Internal { relay, .. }) => endpoints.relay(relay.clone()),
+            None => endpoints,
+        };
+        let app = page::app(endpoints.clone(), &watch, !self.is_guarded(), at, &stop);
+        let inside = async {
+            let Some(Internal { listener, relay }) = internal else { return };
+            // By which name the client came is the other node's matter.
+            let app = page::app(endpoints, &watch, false, at, &stop);
+            let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
+            http::serve_internal(listener, app, relay, hub.clone()).await;
+        };
         println!("{}", self.greeting(at));
         notify::systemd("READY=1");
         // Two small frames in a row would wait for the network otherwise.
@@ -199,7 +221,9 @@ impl Serve {
         };
         let fenced = hub.clone();
         let cause = tokio::select! {
-            cause = http::serve(listener, app, hub, drain, signal) => cause,
+            (cause, ()) = async {
+                tokio::join!(http::serve(listener, app, hub.clone(), drain, signal), inside)
+            } => cause,
             () = asked_again(&fenced, &stop) => {
                 tracing::info!("leaving at once");
                 ShutdownCause::Signal
@@ -224,6 +248,12 @@ impl Serve {
                 Err(format!("{} is lost to this process: {why}", self.store.display()))
             }
         }
+    }
+
+    /// Whether several processes may use the store at a time.
+    fn is_shared(&self) -> bool {
+        let store = self.store.to_string_lossy();
+        ["postgres://", "postgresql://"].iter().any(|scheme| store.starts_with(scheme))
     }
 
     /// Whether clients must show something.

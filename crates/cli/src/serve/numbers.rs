@@ -7,6 +7,7 @@ use std::time::Duration;
 use outlive::session::Step;
 use outlive::table::Verdict;
 use outlive::{CloseCode, Reason, State};
+use outlive_server::http::RelayCounts;
 use outlive_server::store::SessionId;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +33,9 @@ pub(super) struct Numbers {
     entries: Counter,
     connections: Gauge,
     closes: Family<Closes, Counter>,
+    relays_open: Gauge,
+    relays: Counter,
+    relay_failures: Counter,
     /// Sessions in memory.
     live: HashMap<SessionId, Live>,
 }
@@ -89,6 +93,9 @@ impl Default for Numbers {
             entries: Counter::default(),
             connections: Gauge::default(),
             closes: Family::default(),
+            relays_open: Gauge::default(),
+            relays: Counter::default(),
+            relay_failures: Counter::default(),
             live: HashMap::new(),
         };
         numbers.registered()
@@ -120,6 +127,13 @@ impl Numbers {
         let help = "WebSockets and event streams that are over, by the code with which this server closed \
                     them; `none` if the peer closed, or the network cut";
         registry.register("closes", help, self.closes.clone());
+        let help = "Requests, event streams and WebSockets that are being passed on to other nodes";
+        registry.register("relays_open", help, self.relays_open.clone());
+        let help =
+            "Requests, event streams and WebSockets that were to be passed on to other nodes";
+        registry.register("relays", help, self.relays.clone());
+        let help = "Those of them for which no owner was found that answers";
+        registry.register("relay_failures", help, self.relay_failures.clone());
         for kept in [false, true] {
             drop(self.commits.get_or_create(&Commits { kept }));
         }
@@ -175,7 +189,12 @@ impl Numbers {
         self.closes.get_or_create(&Closes { code }).inc();
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, relays: Option<RelayCounts>) -> String {
+        if let Some(relays) = relays {
+            self.relays_open.set(i64::try_from(relays.open).unwrap_or(i64::MAX));
+            self.relays.inc_by(relays.begun.saturating_sub(self.relays.get()));
+            self.relay_failures.inc_by(relays.failed.saturating_sub(self.relay_failures.get()));
+        }
         let (mut states, mut viewers, mut lag) = ([0; State::VARIANTS.len()], 0, 0);
         for live in self.live.values() {
             states[live.state as usize] += 1;

@@ -57,8 +57,10 @@ pub(super) fn app(
     let ready = get(outlive_server::http::ready).with_state(endpoints.clone());
     let local = open.then_some(at.port());
     let own = Own { watch: Arc::clone(watch), endpoints: endpoints.clone(), stop: stop.clone() };
+    let relay = middleware::from_fn_with_state(endpoints.clone(), outlive_server::http::relay);
     let debug = Router::new()
         .route("/debug/sessions/{id}/steps", get(steps))
+        .route_layer(relay)
         .route("/metrics", get(metrics))
         .with_state(own);
     let alive = get(async || "alive\n");

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use outlive::check::trace::Recorder;
@@ -11,6 +11,7 @@ use outlive::ids::ConnectionId;
 use outlive::log::LogId;
 use outlive::session::{Event, Snapshot, Step};
 use outlive::{CloseCode, Limits, State};
+use outlive_server::http::Relay;
 use outlive_server::hub::Observer;
 use outlive_server::store::SessionId;
 use serde_json::json;
@@ -23,6 +24,8 @@ use super::numbers::{Numbers, word};
 pub(super) struct Watch {
     steps: broadcast::Sender<Arc<Seen>>,
     numbers: Mutex<Numbers>,
+    /// If this process is one of several nodes.
+    relay: OnceLock<Relay>,
     /// None from the first write that failed: a trace with a hole is none.
     recorder: Mutex<Option<Recorder<File>>>,
 }
@@ -40,6 +43,7 @@ impl Watch {
         Ok(Watch {
             steps: broadcast::Sender::new(1_024),
             numbers: Mutex::default(),
+            relay: OnceLock::new(),
             recorder: Mutex::new(recorder),
         })
     }
@@ -54,7 +58,12 @@ impl Watch {
     }
 
     pub(super) fn numbers(&self) -> String {
-        lock(&self.numbers).text()
+        lock(&self.numbers).text(self.relay.get().map(Relay::counts))
+    }
+
+    /// What is passed on to other nodes is counted too.
+    pub(super) fn passes_on(&self, relay: Relay) {
+        _ = self.relay.set(relay);
     }
 
     /// Nothing is recorded from here on.

@@ -39,7 +39,7 @@ impl RequestContext {
 
     /// Whether the page that made the request may connect.
     pub(super) fn admit(&self, endpoints: &Endpoints) -> Result<(), ForeignPage> {
-        endpoints.admit(&self.parts.headers)
+        endpoints.admit(&self.parts)
     }
 
     /// Takes a request apart, whoever made it: [`admit`](RequestContext::admit) comes next.

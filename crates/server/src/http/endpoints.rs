@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use tokio::time::Instant;
 
@@ -12,6 +11,7 @@ use super::bodies::Bodies;
 use super::limits::EndpointLimits;
 use super::origins::{ForeignPage, ForeignPages, Hosts, Origins};
 use super::problem::Problem;
+use super::relay::{Relay, Relayed};
 use super::throttle::{Arrival, LimitExceeded, Throttle};
 use crate::hub::{Hub, Role};
 use crate::store::SessionId;
@@ -50,6 +50,7 @@ impl EndpointsBuilder {
             throttle: Arc::new(Throttle::new(&limits)),
             bodies: Arc::new(Bodies::new(&limits)),
             limits: Arc::new(limits),
+            relay: None,
         }
     }
 }
@@ -66,6 +67,7 @@ pub struct Endpoints {
     pub(super) limits: Arc<EndpointLimits>,
     pub(super) throttle: Arc<Throttle>,
     pub(super) bodies: Arc<Bodies>,
+    pub(super) relay: Option<Relay>,
 }
 
 impl fmt::Debug for Endpoints {
@@ -96,6 +98,16 @@ impl Endpoints {
         self.throttle = Arc::new(Throttle::new(&limits));
         self.bodies = Arc::new(Bodies::new(&limits));
         self.limits = Arc::new(limits);
+        self
+    }
+
+    /// Passes requests for sessions that another node owns on to that node, if the hub's store has a
+    /// [lease](crate::store::Store::lease): so any node may be dialled for any session. Each node serves the others by
+    /// [`serve_internal`](super::serve_internal). See [the module](super#several-nodes).
+    ///
+    /// Default: such a request is refused for now, and a WebSocket closed with 4200.
+    pub fn relay(mut self, relay: Relay) -> Endpoints {
+        self.relay = Some(relay);
         self
     }
 
@@ -139,12 +151,17 @@ impl Endpoints {
         session: Option<&SessionId>,
         role: Role,
     ) -> Result<Grant, Problem> {
-        self.admit(&parts.headers).map_err(|page| Problem::foreign(&page))?;
+        self.admit(parts).map_err(|page| Problem::foreign(&page))?;
         self.grant(&AuthRequest { parts, session, token: None }, role).await
     }
 
-    /// Whether the page that made a request may connect.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), ForeignPage> {
+    /// Whether the page that made a request may connect. What another node has passed on, that one has admitted: it is
+    /// the one that the page knows the name of.
+    pub(super) fn admit(&self, parts: &Parts) -> Result<(), ForeignPage> {
+        if parts.extensions.get::<Relayed>().is_some() {
+            return Ok(());
+        }
+        let headers = &parts.headers;
         let admitted = self.hosts.admit(headers).and_then(|()| self.origins.admit(headers));
         admitted.inspect_err(|page| self.foreign_pages.refused(page))
     }

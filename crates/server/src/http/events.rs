@@ -47,20 +47,37 @@ pub async fn events(
     request: Request,
 ) -> Result<Response, Problem> {
     let (streams, version) = (accepts_stream(request.headers()), request.version());
-    open(endpoints, request).await.or_else(|problem| match problem.stream() {
+    open(endpoints, request).await.or_else(|problem| refused(problem, streams, version))
+}
+
+/// What is refused for now is a stream, for a request that accepts one.
+fn refused(problem: Problem, streams: bool, version: Version) -> Result<Response, Problem> {
+    match problem.stream() {
         Some(stream) if streams => Ok(response(Body::from(stream), version)),
         Some(_) | None => Err(problem),
-    })
+    }
+}
+
+/// Refuses a request with these headers, whatever it is for.
+pub(super) fn refuse(problem: Problem, headers: &HeaderMap, version: Version) -> Response {
+    refused(problem, accepts_stream(headers), version).unwrap_or_else(Problem::into_response)
+}
+
+/// Whether a content type is that of server-sent events.
+pub(super) fn is_stream(kind: &HeaderValue) -> bool {
+    kind.to_str().is_ok_and(is_event_stream)
+}
+
+/// Without its parameters.
+fn is_event_stream(kind: &str) -> bool {
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(EVENT_STREAM)
 }
 
 /// Whether the request names the type of server-sent events among those that it accepts, as `EventSource` does.
 fn accepts_stream(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut types = values.flat_map(|value| value.split(','));
-    types.any(|one| {
-        let kind = one.split(';').next().unwrap_or_default();
-        kind.trim().eq_ignore_ascii_case(EVENT_STREAM)
-    })
+    types.any(is_event_stream)
 }
 
 const EVENT_STREAM: &str = "text/event-stream";

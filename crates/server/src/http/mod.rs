@@ -141,11 +141,22 @@
 //! Two small frames in a row wait for each other, up to 40 ms, unless Nagle's algorithm is off. Axum leaves it
 //! on: serve `listener.tap_io(|tcp| _ = tcp.set_nodelay(true))`, with `axum::serve::ListenerExt`.
 //!
+//! # Several nodes
+//! Where several processes share a store with a [lease](crate::store::Store::lease), a session is owned by one of them at a time. With
+//! [`Endpoints::relay`] any of them may be dialled: what is for a session of another node is passed on to it, as it came, and
+//! [`serve_internal`] serves the other nodes. The dialled node has admitted the [origin and the host](Origins), and its connections are
+//! its own; the owner authorises, and all limits of [`EndpointLimits`] are the owner's.
+//!
+//! What may be sent again waits for an owner that does not answer, a lease and 2 s long. If nobody owns the session by then, this
+//! node takes it over and answers; otherwise it says 503, or 1011 to the WebSocket of a page. If the owner is lost later, a WebSocket
+//! is closed with 4200 and a stream ends, and their clients come back at once. What changes something is sent once: a client that gets
+//! 503 for a prompt sends it again under its number.
+//!
 //! # Draining
 //! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events; at its
 //! end it closes those that have not attached.
 //! [`serve`] runs it when the process is asked to leave, or when another process has taken the store, and returns within a
-//! bounded time. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
+//! bounded time. WebSockets and streams that are passed on to other nodes end within its window too, with 1012. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
 //! after its attach, a request from a 503 with `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
 
 mod authorize;
@@ -164,6 +175,7 @@ mod origins;
 mod own_sessions;
 mod pending;
 mod problem;
+mod relay;
 mod router;
 mod serve;
 mod socket;
@@ -185,5 +197,6 @@ pub use limits::EndpointLimits;
 pub use origins::{Hosts, Origins};
 pub use own_sessions::OwnSessions;
 pub use problem::Problem;
+pub use relay::{Relay, RelayCounts, relay, serve_internal};
 pub use serve::{ShutdownCause, serve};
 pub use upgrade::socket;

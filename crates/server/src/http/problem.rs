@@ -112,6 +112,16 @@ impl Problem {
             .at("header Origin", "an origin that the server admits, or none")
     }
 
+    /// Another node owns the session: for the node that has passed the request on.
+    pub(super) fn misdirected(message: &str) -> Problem {
+        Problem::new(StatusCode::MISDIRECTED_REQUEST, MistakeKind::Unavailable, message)
+    }
+
+    /// Not for this peer.
+    pub(super) fn denied(message: &str) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, MistakeKind::Forbidden, message)
+    }
+
     pub(super) fn version() -> Problem {
         let message = "this server supports none of the requested subprotocols";
         Problem::new(StatusCode::UPGRADE_REQUIRED, MistakeKind::Version, message)

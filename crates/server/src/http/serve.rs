@@ -13,7 +13,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::hub::{Drain, Hub};
@@ -70,7 +70,7 @@ pub enum ShutdownCause {
 /// # }
 /// ```
 pub async fn serve<L>(
-    mut listener: L,
+    listener: L,
     router: Router,
     hub: Hub,
     drain: Drain,
@@ -82,25 +82,10 @@ where
 {
     let connections = Connections::new(router);
     // However this future ends.
-    let _cut = connections.cut.clone().drop_guard();
+    let _cut = connections.cut_guard();
     let close_timeout = hub.options().close_timeout;
-    let mut leaving = pin!(leave(&hub, drain, signal));
-    let (cause, until) = loop {
-        tokio::select! {
-            (io, peer) = listener.accept() => connections.spawn(io, peer),
-            left = &mut leaving => break left,
-        }
-    };
-    drop(listener);
-    connections.leave.cancel();
-    connections.tasks.close();
-    let until = until.min(Instant::now() + close_timeout);
-    if timeout_at(until, connections.tasks.wait()).await.is_err() {
-        let open = connections.tasks.len();
-        tracing::info!(open, "cuts the connections of peers that are slow");
-        connections.cut.cancel();
-        connections.tasks.wait().await;
-    }
+    let (cause, until) = connections.accept(listener, leave(&hub, drain, signal)).await;
+    connections.finish(until.min(Instant::now() + close_timeout)).await;
     cause
 }
 
@@ -120,7 +105,7 @@ async fn leave(
 }
 
 /// The connections that are not upgraded. A WebSocket is a task of its own, for which the drain waits.
-struct Connections {
+pub(super) struct Connections {
     router: Router,
     http: http1::Builder,
     tasks: TaskTracker,
@@ -130,7 +115,7 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(router: Router) -> Connections {
+    pub(super) fn new(router: Router) -> Connections {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         Connections {
@@ -139,6 +124,38 @@ impl Connections {
             tasks: TaskTracker::new(),
             leave: CancellationToken::new(),
             cut: CancellationToken::new(),
+        }
+    }
+
+    /// When it is dropped, the connections are cut.
+    pub(super) fn cut_guard(&self) -> DropGuard {
+        self.cut.clone().drop_guard()
+    }
+
+    /// Accepts connections until `stop` completes.
+    pub(super) async fn accept<L, T>(&self, mut listener: L, stop: impl Future<Output = T>) -> T
+    where
+        L: Listener,
+        L::Addr: Clone + Sync,
+    {
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                (io, peer) = listener.accept() => self.spawn(io, peer),
+                stopped = &mut stop => return stopped,
+            }
+        }
+    }
+
+    /// Lets the requests that are under way finish until then, and cuts the others.
+    pub(super) async fn finish(&self, until: Instant) {
+        self.leave.cancel();
+        self.tasks.close();
+        if timeout_at(until, self.tasks.wait()).await.is_err() {
+            let open = self.tasks.len();
+            tracing::info!(open, "cuts the connections of peers that are slow");
+            self.cut.cancel();
+            self.tasks.wait().await;
         }
     }
 

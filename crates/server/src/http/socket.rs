@@ -63,11 +63,16 @@ pub(super) async fn serve(socket: WebSocket, endpoints: Endpoints, pending: Box<
     run(SocketTask::new(socket, endpoints, Some(pending))).await;
 }
 
-/// Closes the connection of a page that may not connect.
-pub(super) async fn refuse(socket: WebSocket, endpoints: Endpoints, page: ForeignPage) {
+/// Closes a connection that is not served. A page that may not connect is told why.
+pub(super) async fn refuse(
+    socket: WebSocket,
+    endpoints: Endpoints,
+    code: CloseCode,
+    page: Option<ForeignPage>,
+) {
     let mut task = SocketTask::new(socket, endpoints, None);
-    task.fault = Some(page.to_string());
-    task.link.close(CloseCode::Forbidden);
+    task.fault = page.map(|page| page.to_string());
+    task.link.close(code);
     run(task).await;
 }
 

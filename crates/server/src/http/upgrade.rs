@@ -12,6 +12,7 @@ use super::handshake::Handshake;
 use super::pending::PendingAttach;
 use super::problem::Problem;
 use super::socket::{refuse, serve};
+use outlive::CloseCode;
 
 /// `GET /sessions/{id}/ws`: a WebSocket. Its first frame attaches, and may carry a token.
 ///
@@ -32,7 +33,8 @@ pub async fn socket(
         if !is_browser(&context.parts) {
             return Err(Problem::foreign(&page));
         }
-        return Ok(handshake.accept(move |socket| refuse(socket, endpoints, page)));
+        let code = CloseCode::Forbidden;
+        return Ok(handshake.accept(move |socket| refuse(socket, endpoints, code, Some(page))));
     }
     let request = AuthRequest { parts: &context.parts, session: Some(&session), token: None };
     let browser = is_browser(&context.parts);

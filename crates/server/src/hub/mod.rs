@@ -54,6 +54,8 @@ mod ask;
 mod backoff;
 mod body;
 mod builder;
+#[cfg(feature = "http")]
+mod destination;
 mod driver;
 mod handle;
 mod held;
@@ -82,6 +84,8 @@ pub use body::Body;
 #[cfg(feature = "http")]
 pub(crate) use body::{client_id, client_name};
 pub use builder::{BuildError, Builder};
+#[cfg(feature = "http")]
+pub(crate) use destination::Destination;
 pub use handle::{Author, Drain, Hub, SessionHandle};
 pub use history::{History, HistoryEntry};
 pub use link::{Entries, Frame, Hello, Link, Role};

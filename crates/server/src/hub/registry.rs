@@ -65,6 +65,12 @@ impl Registry {
         self.lock().places.len()
     }
 
+    /// Whether the session is in memory.
+    #[cfg(feature = "http")]
+    pub(super) fn contains(&self, id: &SessionId) -> bool {
+        self.lock().places.contains_key(id)
+    }
+
     /// The way to a session's driver, if it has one.
     pub(super) fn find(&self, id: &SessionId) -> Option<Arc<Mailbox>> {
         self.lock().awake(id).cloned()

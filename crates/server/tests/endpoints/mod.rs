@@ -10,6 +10,7 @@ mod leaving;
 mod limits;
 mod lists;
 mod liveness;
+mod relay;
 mod requests;
 mod serving;
 mod shares;
