@@ -13,6 +13,9 @@ use crate::server::Place;
 /// What a server ends its answer with, outside a transaction.
 const READY: &[u8] = b"Z\0\0\0\x05I";
 
+/// What stands in a statement that writes, and in no other.
+const WRITE: &[u8] = b"WITH ORDINALITY";
+
 #[derive(Default)]
 struct Shared {
     holding: bool,
@@ -72,7 +75,7 @@ impl Proxy {
         format!("postgres://postgres@127.0.0.1:{}/{}", self.port, place.database)
     }
 
-    /// From now on nothing that clients send arrives.
+    /// From now on nothing that clients write arrives.
     pub(crate) fn hold(&self) {
         self.shared.lock().unwrap().holding = true;
     }
@@ -114,7 +117,8 @@ async fn relay(
                     return Ok(());
                 }
                 late.extend_from_slice(&up[..count]);
-                if shared.lock().unwrap().holding {
+                let writes = late.windows(WRITE.len()).any(|bytes| bytes == WRITE);
+                if writes && shared.lock().unwrap().holding {
                     withheld.notify_one();
                 } else {
                     server.write_all(&late).await?;
