@@ -2,9 +2,11 @@
 
 mod unknown;
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use outlive_postgres::Postgres;
-use outlive_server::conformance::{self, Check, CheckError};
+use outlive_server::conformance::{self, Check, CheckError, NodeCheck, NodeCheckError};
 use outlive_server::store::Store as _;
 use outlive_testkit::place::name;
 
@@ -24,6 +26,21 @@ async fn it_keeps_what_a_store_promises() {
         conformance::check(*check, async move || Postgres::connect(&url).await.unwrap())
     });
     let failures: Vec<CheckError> =
+        join_all(checks).await.into_iter().filter_map(Result::err).collect();
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_a_store_with_several_nodes_promises() {
+    let Some(place) = Place::new().await else { return };
+    let checks = NodeCheck::ALL.iter().map(|check| {
+        let url = format!("{}?schema={check}", place.url());
+        conformance::check_nodes(*check, async move |name| {
+            let options = Postgres::options().name(name).lease(Duration::from_millis(400));
+            options.connect(&url).await.unwrap()
+        })
+    });
+    let failures: Vec<NodeCheckError> =
         join_all(checks).await.into_iter().filter_map(Result::err).collect();
     assert!(failures.is_empty(), "{failures:?}");
 }
