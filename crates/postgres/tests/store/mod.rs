@@ -1,5 +1,7 @@
 //! What the store keeps.
 
+mod lives;
+mod refused;
 mod unknown;
 
 use std::time::Duration;
