@@ -43,7 +43,7 @@ fn files(dir: &str) -> Vec<Source> {
     paths.into_iter().map(read).collect()
 }
 
-const CRATES: &[&str] = &["checker", "server", "client", "gateway", "cli", "testkit"];
+const CRATES: &[&str] = &["checker", "server", "client", "gateway", "postgres", "cli", "testkit"];
 
 /// The sources of every crate.
 fn sources() -> Vec<Source> {
@@ -53,7 +53,7 @@ fn sources() -> Vec<Source> {
 
 /// The tests of every crate.
 fn tests() -> Vec<Source> {
-    let crates = ["checker", "server", "client", "gateway", "cli"];
+    let crates = ["checker", "server", "client", "gateway", "postgres", "cli"];
     let crates = crates.iter().flat_map(|name| files(&format!("crates/{name}/tests")));
     files("tests").into_iter().chain(crates).chain(files("crates/testkit/src")).collect()
 }

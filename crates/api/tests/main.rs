@@ -11,6 +11,7 @@ const CRATES: &[(&str, &str)] = &[
     ("outlive-server", "crates/server"),
     ("outlive-client", "crates/client"),
     ("outlive-gateway", "crates/gateway"),
+    ("outlive-postgres", "crates/postgres"),
 ];
 
 #[test]

@@ -46,6 +46,9 @@ pub(super) async fn unfinished_pages<S: Store>(reopen: &impl AsyncFn() -> S) -> 
     drop(store);
     let store = owned(reopen).await?;
     listed(&store, &open).await?;
+    for model in models.iter().filter(|model| open.contains(&model.id)) {
+        model.recorded(&store).await?;
+    }
     while_it_changes(&store, models, open).await
 }
 

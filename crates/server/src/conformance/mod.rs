@@ -15,6 +15,9 @@
 //! # });
 //! ```
 //!
+//! A store that [several nodes](Store::lease) share is held to more: [`run_nodes`] tests claims, releases and leases, with
+//! handles for nodes of several names.
+//!
 //! Run it on a runtime with several threads, with a clock that is not paused. A test in one process cannot see
 //! what a power cut does: kill the process, and check what it has committed.
 //!
@@ -26,6 +29,7 @@ mod faulty;
 mod lists;
 mod logs;
 mod model;
+mod nodes;
 mod owners;
 mod principals;
 mod records;
@@ -34,6 +38,7 @@ mod walk;
 
 pub use check::{Check, CheckError};
 pub use faulty::{FaultyStore, StoreCall, StoreFault, seeded_faults};
+pub use nodes::{NodeCheck, NodeCheckError, check_nodes, run_nodes};
 
 use crate::store::Store;
 

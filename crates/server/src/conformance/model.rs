@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::check::{CheckResult, ensure};
-use crate::store::{Commit, CommitError, SessionId, Store, StoreError, Version};
+use crate::store::{
+    Commit, CommitError, Owner, SessionId, Store, StoreError, StoredSession, Version,
+};
 use outlive::State;
 use outlive::ids::{Incarnation, Seq};
 use outlive::log::{Log, LogId};
@@ -14,6 +16,18 @@ pub(super) async fn owned<S: Store>(reopen: &impl AsyncFn() -> S) -> Result<S, S
     let store = reopen().await;
     store.open().await.map_err(|error| format!("it cannot be opened: {error}"))?;
     Ok(store)
+}
+
+/// The record of a session, which is this owner's from now on if it was nobody's: so a hub takes a session.
+pub(super) async fn acquired(
+    store: &impl Store,
+    id: &SessionId,
+) -> Result<Option<StoredSession>, String> {
+    let mut stored = store.load(id).await;
+    if matches!(&stored, Ok(Some(StoredSession { owner: Owner::Nobody, .. }))) {
+        stored = store.claim(id).await;
+    }
+    stored.map_err(|error| format!("{id} is not read: {error}"))
 }
 
 /// A session's name; all names in the checks are well formed.
@@ -162,11 +176,10 @@ impl SessionModel {
         Ok(())
     }
 
-    /// The store has the record.
+    /// The store has the record, and its owner takes the session.
     pub(super) async fn recorded(&self, store: &impl Store) -> CheckResult {
         let id = &self.id;
-        let stored = store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?;
-        let Some(stored) = stored else {
+        let Some(stored) = acquired(store, id).await? else {
             ensure!(self.version == Version::NONE, "{id} is not there");
             return Ok(());
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check::{CheckResult, ensure};
-use super::model::{SessionModel, owned};
+use super::model::{SessionModel, acquired, owned};
 use crate::store::{CommitError, Store};
 
 pub(super) async fn owner_first<S: Store>(reopen: &impl AsyncFn() -> S) -> CheckResult {
@@ -42,6 +42,7 @@ pub(super) async fn newest_owns<S: Store>(reopen: &impl AsyncFn() -> S) -> Check
     // The first one takes it back.
     first.open().await.map_err(|error| format!("it cannot be opened reopen: {error}"))?;
     model.stale(&second, model.next(1)).await?;
+    model.holds(&first).await?;
     model.add(&first, 1).await?;
     model.holds(&first).await?;
     model.holds(&second).await
@@ -86,7 +87,7 @@ pub(super) async fn fenced_at_once<S: Store>(reopen: &impl AsyncFn() -> S) -> Ch
         let mut seen = Vec::new();
         for number in 0..SESSIONS {
             let id = super::model::name(&format!("busy-{round}-{number}"))?;
-            let stored = second.load(&id).await.map_err(|error| error.to_string())?;
+            let stored = acquired(&second, &id).await?;
             seen.push(stored.map(|stored| stored.version));
         }
         for (busy, seen) in busy.into_iter().zip(seen) {

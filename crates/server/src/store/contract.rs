@@ -123,8 +123,11 @@ impl StoredSession {
 pub struct PageToken(pub String);
 
 impl PageToken {
-    /// Parses a token that a store like this one made.
-    pub(super) fn parse<T: FromStr>(&self) -> Result<T, StoreError> {
+    /// Parses a token that a store like this one made, for those who write a store.
+    ///
+    /// # Errors
+    /// [`StoreError::PageToken`] if it has another form.
+    pub fn parse<T: FromStr>(&self) -> Result<T, StoreError> {
         let PageToken(text) = self;
         let foreign = |_| StoreError::PageToken(format!("`{text}`").into());
         text.parse().map_err(foreign)

@@ -102,8 +102,8 @@ pub enum StoreError {
 
 impl StoreError {
     /// Names the file, the session or the step in the message.
-    #[cfg(feature = "sqlite")]
-    pub(super) fn context(self, what: impl fmt::Display) -> StoreError {
+    #[must_use]
+    pub fn context(self, what: impl fmt::Display) -> StoreError {
         match self {
             StoreError::Locked(cause) => StoreError::Locked(cause.context(what)),
             StoreError::Full(cause) => StoreError::Full(cause.context(what)),
