@@ -67,13 +67,15 @@ impl Cluster {
                                      file belongs to one process"
                     .into(),
             ),
-            (None, true) => {
-                Err("several processes may share this store, and have to reach each other: \
-                                 --advertise HOST:PORT --cluster-secret-file FILE"
-                    .into())
-            }
+            // One process alone has nobody to pass anything on to.
+            (None, true) => Ok(()),
             (Some(_), true) | (None, false) => self.relay().map(drop),
         }
+    }
+
+    /// Where the other processes reach this one.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.advertise.as_ref().map(|address| address.0.as_str())
     }
 
     /// Reads the file with the secret.

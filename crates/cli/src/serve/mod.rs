@@ -5,6 +5,7 @@ mod backend;
 mod cluster;
 pub(crate) mod config;
 mod demo;
+mod kept;
 mod log;
 mod notify;
 mod numbers;
@@ -17,12 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
-use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 use outlive::Limits;
 use outlive_server::http::{self, Endpoints, Origins, ShutdownCause, endpoints};
 use outlive_server::hub::{Drain, Hub};
-use outlive_server::store::{self, Sqlite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +29,7 @@ use self::authorize::{Authorize, Policy};
 use self::backend::Backend;
 use self::cluster::{Cluster, Internal};
 use self::config::Configuration;
+use self::kept::{Keep, Kept};
 use self::log::LogFormat;
 use self::watch::{Watch, Watching};
 use crate::Exit;
@@ -45,17 +45,8 @@ pub(crate) struct Serve {
     /// Where to listen. Other than loopback addresses need a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878", value_parser = address)]
     listen: SocketAddr,
-    /// A file that keeps sessions over restarts, or `memory`.
-    #[arg(long, value_name = "FILE", default_value = "outlive.db")]
-    store: PathBuf,
-    /// What a commit survives: a power cut, or the end of this process. After a power cut in `fast` viewers
-    /// start over; where the system does not say whether it was booted since, after each crash.
-    #[arg(long, value_enum, default_value_t)]
-    durability: Durability,
-    /// The store's file may be an older copy of itself: viewers start over. Most copies that are put back are
-    /// noticed without it; docs/sqlite.md says which are not. Only for the first start after that.
-    #[arg(long)]
-    restored: bool,
+    #[command(flatten)]
+    keep: Keep,
     /// Append every step to this file, as a trace for `outlive replay`.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -92,6 +83,8 @@ Examples:
   outlive serve                                   a page at http://127.0.0.1:7878; kill it, start it
                                                   again: the sessions are there, in outlive.db
   outlive serve --store memory                    sessions that end with the process
+  outlive serve --store postgres://user@host/database
+                                                  sessions in a database: docs/postgres.md, docs/cluster.md
   outlive serve --backend http://127.0.0.1:8000/answer
                                                   your program answers: docs/gateway.md
   outlive serve --backend openai+http://127.0.0.1:8000/v1 --backend-model NAME
@@ -103,13 +96,6 @@ Examples:
 
 Exit codes: 0 it was asked to leave, or another process has opened its file, and it left; 2 it cannot run: a port, a
 file, a flag; or its file went away.";
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Durability {
-    #[default]
-    Full,
-    Fast,
-}
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
@@ -128,7 +114,7 @@ impl Serve {
                 self.listen
             ));
         }
-        if let Err(why) = self.cluster.check(self.is_shared()) {
+        if let Err(why) = self.cluster.check(self.keep.is_shared()) {
             return fail(&why);
         }
         if let Err(why) = self.backend.gateway() {
@@ -176,23 +162,13 @@ impl Serve {
             ..Limits::default()
         };
         let builder = Hub::builder().limits(limits).observer(Watching(Arc::clone(&watch)));
-        let (builder, file) = if self.store == Path::new("memory") {
-            (builder, None)
-        } else {
-            let durability = match self.durability {
-                Durability::Full => store::Durability::Full,
-                Durability::Fast => store::Durability::Fast,
-            };
-            let options = Sqlite::options().durability(durability).restored(self.restored);
-            let opened = options.open(&self.store);
-            let file = opened.map_err(|why| unusable(&self.store, &why))?;
-            (builder.store(file.clone()), Some(file))
-        };
+        let kept = self.keep.open(self.cluster.address()).await?;
+        let builder = kept.keeps(builder);
         let built = match gateway {
             Some(gateway) => builder.build(gateway).await,
             None => builder.build(demo::Demo).await,
         };
-        let hub = built.map_err(|why| unusable(&self.store, &why))?;
+        let hub = built.map_err(|why| format!("{} cannot be used: {why}", kept.name()))?;
         let stop = CancellationToken::new();
         let endpoints = self.endpoints(&hub, at, policy);
         let endpoints = match &internal {
@@ -207,7 +183,7 @@ impl Serve {
             let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
             http::serve_internal(listener, app, relay, hub.clone()).await;
         };
-        println!("{}", self.greeting(at));
+        println!("{}", self.greeting(at, &kept));
         notify::systemd("READY=1");
         // Two small frames in a row would wait for the network otherwise.
         let listener = listener.tap_io(|tcp| _ = tcp.set_nodelay(true));
@@ -230,30 +206,21 @@ impl Serve {
             }
         };
         watch.finish();
-        let closed = match file {
-            Some(file) => file.close().await,
-            None => Ok(()),
-        };
+        let store = kept.name();
+        let closed = kept.close().await;
         match (cause, closed) {
             // The next process that opens the file brings the log into it.
             (ShutdownCause::Signal, Ok(()) | Err(_)) => Ok(()),
             (ShutdownCause::Fenced, Ok(())) => {
-                let file = self.store.display();
                 tracing::info!(
-                    "another process has opened {file}, and owns its sessions now: leaving them to it"
+                    "another process has opened {store}, and owns its sessions now: leaving them to it"
                 );
                 Ok(())
             }
             (ShutdownCause::Fenced, Err(why)) => {
-                Err(format!("{} is lost to this process: {why}", self.store.display()))
+                Err(format!("{store} is lost to this process: {why}"))
             }
         }
-    }
-
-    /// Whether several processes may use the store at a time.
-    fn is_shared(&self) -> bool {
-        let store = self.store.to_string_lossy();
-        ["postgres://", "postgresql://"].iter().any(|scheme| store.starts_with(scheme))
     }
 
     /// Whether clients must show something.
@@ -270,18 +237,14 @@ impl Serve {
         endpoints.origins(Origins::only(origins))
     }
 
-    fn greeting(&self, at: SocketAddr) -> String {
+    fn greeting(&self, at: SocketAddr, kept: &Kept) -> String {
         let base = format!("http://{at}");
         let (header, fragment) = if self.is_guarded() {
             (" -H 'Authorization: Bearer …'", "#token=…")
         } else {
             ("", "")
         };
-        let kept = if self.store == Path::new("memory") {
-            "sessions are in memory, and gone with this process; --store FILE keeps them".to_owned()
-        } else {
-            format!("sessions are in {}", self.store.display())
-        };
+        let kept = kept.sentence();
         let answers = match self.backend.url() {
             Some(url) => format!("prompts are posted to {url}"),
             None => "a demo answers; --backend URL has your own program answer".to_owned(),

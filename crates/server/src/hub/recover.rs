@@ -35,7 +35,9 @@ async fn recover_all(shared: &Arc<Shared>) {
                 continue;
             }
         };
-        for id in page.sessions {
+        // What is here is not read back again; it may sleep.
+        let absent = page.sessions.into_iter().filter(|id| !shared.registry.contains(id));
+        for id in absent {
             let Ok(permit) = Arc::clone(&limit).acquire_owned().await else { return };
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
