@@ -156,7 +156,7 @@
 //! [`Hub::drain`](crate::hub::Hub::drain) closes every WebSocket that has attached, and ends every stream of events; at its
 //! end it closes those that have not attached.
 //! [`serve`] runs it when the process is asked to leave, or when another process has taken the store, and returns within a
-//! bounded time. WebSockets and streams that are passed on to other nodes end within its window too, with 1012. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
+//! bounded time. What is passed on to other nodes is closed within its window too, a socket with 1012. A client that connects meanwhile learns when to come back: a WebSocket from a `goaway` frame and a close 1012
 //! after its attach, a request from a 503 with `Retry-After`, `EventSource` from [a short stream](#what-is-refused-for-now).
 
 mod authorize;
