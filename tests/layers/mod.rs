@@ -119,7 +119,7 @@ fn the_renderers_read_tables_and_nothing_else() {
 /// Where the hub asks a table; everywhere else it does as it was told.
 const ASKS: &[(&str, &[&str])] = &[
     ("machine.step", &["driver/step.rs"]),
-    ("routing::rule(", &["driver/command.rs", "driver/spawn.rs"]),
+    ("routing::rule(", &["destination.rs", "driver/command.rs", "driver/spawn.rs"]),
     ("connection.step(", &["link/mod.rs"]),
 ];
 
