@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Notify, watch};
 
-use crate::server::Place;
+use crate::place::Place;
 
 /// What a server ends its answer with, outside a transaction.
 const READY: &[u8] = b"Z\0\0\0\x05I";

@@ -6,5 +6,7 @@ pub mod cluster;
 pub mod endpoints;
 pub mod hub;
 pub mod place;
+#[cfg(unix)]
+pub mod postgres;
 pub mod schema;
 pub mod skip;

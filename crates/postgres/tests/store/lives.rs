@@ -5,7 +5,9 @@ use outlive_postgres::{Postgres, PostgresOptions};
 use outlive_server::store::{CommitError, Owner, Store as _};
 use outlive_testkit::place::{commit, line, name};
 
-use crate::server::{Place, Server, folder, programs};
+use outlive_testkit::postgres::{Server, folder, programs};
+
+use crate::place::{self, Place};
 
 async fn opened(options: PostgresOptions, url: &str) -> Postgres {
     let store = options.connect(url).await.unwrap();
@@ -60,18 +62,17 @@ async fn a_standby_that_is_promoted_without_the_last_commits_is_lossy() {
         one.commit(commit(session, 1, 1, 1)).await.unwrap();
     }
     let promote = "SELECT pg_promote(true)";
-    standby.client("postgres").await.query_one(promote, &[]).await.unwrap();
+    place::client(&standby, "postgres").await.query_one(promote, &[]).await.unwrap();
     // The same node on the new primary, with what it has in memory: the versions of before.
     let url = standby.url("postgres");
-    let epoch: i64 = primary
-        .client("postgres")
+    let epoch: i64 = place::client(&primary, "postgres")
         .await
         .query_one("SELECT epoch FROM outlive.node", &[])
         .await
         .unwrap()
         .get(0);
     let two = opened(Postgres::options().name("two"), &url).await;
-    let client = standby.client("postgres").await;
+    let client = place::client(&standby, "postgres").await;
     let known: i64 = client
         .query_one("SELECT epoch FROM outlive.node WHERE name = 'one'", &[])
         .await

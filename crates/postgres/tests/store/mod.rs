@@ -12,7 +12,7 @@ use outlive_server::conformance::{self, Check, CheckError, NodeCheck, NodeCheckE
 use outlive_server::store::Store as _;
 use outlive_testkit::place::name;
 
-use crate::server::Place;
+use crate::place::Place;
 
 /// The version that the store has.
 async fn version(store: &Postgres, session: &str) -> u64 {

@@ -6,7 +6,9 @@ use outlive_server::store::{Store as _, StoreError};
 use outlive_testkit::place::{commit, line, name};
 
 use super::version;
-use crate::server::{Place, Server, programs};
+use outlive_testkit::postgres::{Server, programs};
+
+use crate::place::Place;
 
 async fn refused(url: &str) -> StoreError {
     Postgres::connect(url).await.expect_err("it is used")

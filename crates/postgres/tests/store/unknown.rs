@@ -9,8 +9,8 @@ use outlive_server::store::{CommitError, Store as _};
 use outlive_testkit::place::{commit, line, name};
 
 use super::version;
+use crate::place::Place;
 use crate::proxy::{Late, Proxy};
-use crate::server::Place;
 
 async fn behind_a_proxy() -> Option<(Place, Proxy, Postgres)> {
     let place = Place::new().await?;

@@ -8,18 +8,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use outlive_testkit::skip::skip;
-use tokio_postgres::{Client, NoTls};
+use crate::skip::skip;
 
 /// A cluster, in a folder, which also has its socket.
-pub(crate) struct Server {
+pub struct Server {
     folder: PathBuf,
     /// It ends the server when its standard input ends: with this program, in whatever way.
     _keeper: Child,
 }
 
 /// Where the programs are.
-pub(crate) fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -44,7 +43,7 @@ fn other_user() -> Option<u32> {
 }
 
 /// A folder that is the server's.
-pub(crate) fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("outlive-pg-{}-{number}", std::process::id());
@@ -57,7 +56,7 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// Runs a script of the shell in this folder, as the user that may run a server; `$BIN` has the programs.
-pub(crate) fn script(folder: &Path, text: &str) -> Command {
+pub fn script(folder: &Path, text: &str) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(text).current_dir(folder).env("BIN", programs().unwrap());
     // Whatever the user's own settings are.
@@ -70,7 +69,7 @@ pub(crate) fn script(folder: &Path, text: &str) -> Command {
 
 impl Server {
     /// Starts what this script makes in `data`, with these settings.
-    pub(crate) fn start(folder: PathBuf, make: &str, settings: &str) -> Server {
+    pub fn start(folder: PathBuf, make: &str, settings: &str) -> Server {
         let text = format!(
             "trap '' INT TERM HUP
              {{ {make}; }} >log 2>&1 || {{ cat log; exit 1; }}
@@ -97,35 +96,28 @@ impl Server {
     }
 
     /// A new cluster.
-    pub(crate) fn new(settings: &str) -> Server {
+    pub fn new(settings: &str) -> Server {
         let make = "\"$BIN/initdb\" -D data -A trust -U postgres --no-sync -E UTF8 --locale=C";
         Server::start(folder(), make, settings)
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.folder.join(".s.PGSQL.5432")
     }
 
     /// The URL of a database.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         let folder = self.folder.to_str().unwrap().replace('/', "%2F");
         format!("postgres://postgres@{folder}/{database}")
-    }
-
-    pub(crate) async fn client(&self, database: &str) -> Client {
-        let (client, connection) =
-            tokio_postgres::connect(&self.url(database), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
     }
 }
 
 /// The server of this program; `None` if there is none to start, which is said.
-pub(crate) fn server() -> Option<&'static Server> {
+pub fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     let start = || programs().map(|_| Server::new("-c max_connections=400"));
     let server = SERVER.get_or_init(start).as_ref();
@@ -133,31 +125,4 @@ pub(crate) fn server() -> Option<&'static Server> {
         skip("PostgreSQL");
     }
     server
-}
-
-/// A database of a test.
-pub(crate) struct Place {
-    pub(crate) server: &'static Server,
-    pub(crate) database: String,
-}
-
-impl Place {
-    /// A new one; `None` if there is no server to start, which is said.
-    pub(crate) async fn new() -> Option<Place> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let server = server()?;
-        let database = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let create = format!("CREATE DATABASE {database}");
-        server.client("postgres").await.batch_execute(&create).await.unwrap();
-        Some(Place { server, database })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        self.server.url(&self.database)
-    }
-
-    /// A connection beside the store's.
-    pub(crate) async fn client(&self) -> Client {
-        self.server.client(&self.database).await
-    }
 }

@@ -1,0 +1,64 @@
+//! A hub on the store.
+
+use std::time::Duration;
+
+use outlive::TurnOutcome;
+use outlive::wire::Entry;
+use outlive_postgres::Postgres;
+use outlive_server::hub::HubOptions;
+use outlive_server::store::{Memory, Store as _};
+use outlive_testkit::hub::{Scene, Stage, outputs, soon};
+
+use crate::place::Place;
+
+async fn node(place: &Place, name: &str) -> (Stage, Postgres) {
+    let options = Postgres::options().name(name).address(name).lease(Duration::from_secs(1));
+    let store = options.connect(&place.url()).await.unwrap();
+    let (limits, options) = (outlive::Limits::default(), HubOptions::default());
+    // The sessions are in the database; what a stage keeps in memory is not used.
+    (Stage::on(store.clone(), Memory::new(), limits, options).await, store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_of_the_same_name_goes_on_at_once() {
+    let Some(place) = Place::new().await else { return };
+    let (before, _) = node(&place, "one").await;
+    let session = before.session().await;
+    let mut viewer = before.view(&session, "laptop");
+    viewer.prompt(1, &Scene::SayThenWait(2)).await;
+    before.prompt(&session, 1, &Scene::Say(3)).await.unwrap();
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Output { .. }))).await;
+    let cursor = viewer.cursor();
+    let (after, _) = node(&place, "one").await;
+    let mut viewer = after.come(&session, "laptop", cursor, outlive_server::hub::Role::Admin);
+    viewer.ended(1, TurnOutcome::Ambiguous).await;
+    viewer.ended(2, TurnOutcome::Completed).await;
+    assert_eq!(outputs(&viewer.applied, 2), ["1", "2", "3"]);
+    soon(before.hub.fenced()).await;
+    before.done();
+    after.done();
+}
+
+/// Its lease is over, and another node has judged it: nobody has asked for the session meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_node_has_left_goes_on_elsewhere() {
+    let Some(place) = Place::new().await else { return };
+    let (west, _) = node(&place, "west").await;
+    let (east, store) = node(&place, "east").await;
+    let session = east.session().await;
+    east.prompt(&session, 1, &Scene::SayThenWait(1)).await.unwrap();
+    east.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
+    // It says nothing to the database any more.
+    store.close().await;
+    let recovered = async {
+        while west.hub.loaded_sessions() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(recovered).await;
+    let mut viewer = west.view(&session, "phone");
+    viewer.ended(1, TurnOutcome::Ambiguous).await;
+    viewer.ended(2, TurnOutcome::Completed).await;
+    assert_eq!(outputs(&viewer.applied, 2), ["1", "2"]);
+    west.done();
+}
