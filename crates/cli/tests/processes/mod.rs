@@ -13,6 +13,8 @@ mod examples;
 mod frameworks;
 mod kill;
 mod leaving;
+#[cfg(unix)]
+mod nodes;
 mod operating;
 mod others;
 mod proxies;
