@@ -7,17 +7,15 @@ use outlive::node::{Node, Op, State, Trigger};
 use outlive::table::Verdict;
 use strum::VariantArray;
 
+/// Is shown a node, what was done before, what comes, the row that answers, and the node after it.
+type Judge = dyn Fn(&Node, &[Op], Trigger, &Row, &Node);
+
 /// Each sequence of so many triggers, or fewer.
 const DEPTH: usize = 6;
 
 /// Takes every trigger that can come, in turn, and judges each step with what was done before; returns how many
 /// sequences there were.
-fn explore(
-    node: Node,
-    done: &[Op],
-    depth: usize,
-    judge: &dyn Fn(&Node, &[Op], Trigger, &Row, &Node),
-) -> u64 {
+fn explore(node: Node, done: &[Op], depth: usize, judge: &Judge) -> u64 {
     if depth == DEPTH {
         return 1;
     }

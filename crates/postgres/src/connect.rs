@@ -25,10 +25,9 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(config: Config) -> Result<Connector, StoreError> {
         #[cfg(feature = "tls")]
-        let tls = match config.get_ssl_mode() {
-            tokio_postgres::config::SslMode::Disable => None,
-            _ => Some(Tls::new()?),
-        };
+        let plain = config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable;
+        #[cfg(feature = "tls")]
+        let tls = if plain { None } else { Some(Tls::new()?) };
         Ok(Connector {
             config,
             #[cfg(feature = "tls")]

@@ -138,14 +138,13 @@ impl PostgresOptions {
 
 /// What a URL does not say.
 fn complete(config: &mut Config) -> Result<(), StoreError> {
-    match config.get_ssl_mode() {
+    if config.get_ssl_mode() == SslMode::Prefer {
         // To encrypt without knowing for whom protects from nobody who could be in between.
-        SslMode::Prefer => _ = config.ssl_mode(SslMode::Disable),
-        SslMode::Require if cfg!(not(feature = "tls")) => {
-            let why = "`sslmode=require` needs the feature `tls` of outlive-postgres";
-            return Err(StoreError::Io(why.into()));
-        }
-        _ => {}
+        config.ssl_mode(SslMode::Disable);
+    }
+    if config.get_ssl_mode() == SslMode::Require && cfg!(not(feature = "tls")) {
+        let why = "`sslmode=require` needs the feature `tls` of outlive-postgres";
+        return Err(StoreError::Io(why.into()));
     }
     if config.get_application_name().is_none() {
         config.application_name("outlive");

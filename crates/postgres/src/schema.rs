@@ -88,11 +88,11 @@ async fn migrate(client: &mut Client, schema: &str, steps: &[&str]) -> Result<()
     let name = quoted(schema);
     if !exists(transaction.client(), schema).await? {
         let create = format!("CREATE SCHEMA {name}");
-        transaction.batch_execute(&create).await.map_err(|error| no_rights(error, schema))?;
+        transaction.batch_execute(&create).await.map_err(|error| no_rights(&error, schema))?;
     }
     for step in steps.iter().skip(found) {
         let step = step.replace("{s}", &name);
-        transaction.batch_execute(&step).await.map_err(|error| no_rights(error, schema))?;
+        transaction.batch_execute(&step).await.map_err(|error| no_rights(&error, schema))?;
     }
     let version = format!("UPDATE {name}.outlive SET version = {}", steps.len());
     transaction.batch_execute(&version).await.map_err(|error| store_error(&error))?;
@@ -100,8 +100,8 @@ async fn migrate(client: &mut Client, schema: &str, steps: &[&str]) -> Result<()
 }
 
 /// What a role needs that may not make the tables.
-fn no_rights(error: tokio_postgres::Error, schema: &str) -> StoreError {
-    let error = store_error(&error);
+fn no_rights(error: &tokio_postgres::Error, schema: &str) -> StoreError {
+    let error = store_error(error);
     if !matches!(error, StoreError::ReadOnly(_)) {
         return error;
     }

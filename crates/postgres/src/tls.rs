@@ -30,7 +30,7 @@ impl Tls {
         let (added, _) = roots.add_parsable_certificates(found.certs);
         if added == 0 {
             let why =
-                found.errors.first().map_or_else(|| "none was found".into(), |e| e.to_string());
+                found.errors.first().map_or_else(|| "none was found".into(), ToString::to_string);
             return Err(failed(format!("no certificates that are trusted: {why}")));
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

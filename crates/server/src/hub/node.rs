@@ -66,9 +66,10 @@ impl Shared {
             };
             let Some(hub) = shared.upgrade() else { return };
             let sent = Instant::now();
-            let heard = match overdue {
-                Some(overdue) => Some(overdue),
-                None => tokio::select! {
+            let heard = if overdue.is_some() {
+                overdue
+            } else {
+                tokio::select! {
                     biased;
                     () = hub.shut_down() => return,
                     overdue = membership.overdue() => Some(overdue),
@@ -78,7 +79,7 @@ impl Shared {
                         // A store that does not answer says nothing of the lease.
                         Err(_) => None,
                     },
-                },
+                }
             };
             if let Some(trigger) = heard {
                 hub.as_node(trigger, sent).await;

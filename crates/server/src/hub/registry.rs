@@ -66,7 +66,6 @@ impl Registry {
     }
 
     /// Whether the session is in memory.
-    #[cfg(feature = "http")]
     pub(super) fn contains(&self, id: &SessionId) -> bool {
         self.lock().places.contains_key(id)
     }

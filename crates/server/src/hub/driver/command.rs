@@ -26,9 +26,8 @@ impl Driver {
                 routing::Op::Recover => {
                     self.feed_fact(Event::Restarted { renew: None }, Payload::None).await;
                 }
-                // Of a session that is another node's or nobody's; here, each is this process's.
-                routing::Op::Claim | routing::Op::Forward => {}
-                routing::Op::Proceed => {}
+                // Only of a session that is another node's or nobody's is something to be done before.
+                routing::Op::Claim | routing::Op::Forward | routing::Op::Proceed => {}
                 routing::Op::NotFound => return Err(CommandError::NotFound),
             }
         }
