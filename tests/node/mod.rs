@@ -8,7 +8,7 @@ use outlive::table::Verdict;
 use strum::VariantArray;
 
 /// Is shown a node, what was done before, what comes, the row that answers, and the node after it.
-type Judge = dyn Fn(&Node, &[Op], Trigger, &Row, &Node);
+type Judge<'a> = dyn Fn(&Node, &[Op], Trigger, &Row, &Node) + 'a;
 
 /// Each sequence of so many triggers, or fewer.
 const DEPTH: usize = 6;

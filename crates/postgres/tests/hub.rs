@@ -6,7 +6,7 @@ use outlive::TurnOutcome;
 use outlive::wire::Entry;
 use outlive_postgres::Postgres;
 use outlive_server::hub::HubOptions;
-use outlive_server::store::{Memory, Store as _};
+use outlive_server::store::Memory;
 use outlive_testkit::hub::{Scene, Stage, outputs, soon};
 
 use crate::place::Place;
