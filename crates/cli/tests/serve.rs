@@ -157,7 +157,6 @@ fn a_node_needs_an_address_a_secret_and_a_store_that_others_have() {
         (of(secret).to_vec(), &["--advertise <HOST:PORT>"]),
         (both.clone(), &["--advertise", "belongs to one process"]),
         ([&["--store", "memory"], &both[..]].concat(), &["belongs to one process"]),
-        (shared.to_vec(), &["--advertise HOST:PORT", "--cluster-secret-file FILE"]),
         ([shared, at, of(short)].concat(), &[short, "4 bytes", "16 or more"]),
         ([shared, at, of("/nowhere")].concat(), &["/nowhere cannot be read"]),
         (["--advertise", "7879"].to_vec(), &["--advertise <HOST:PORT>", "10.0.0.1:7879"]),

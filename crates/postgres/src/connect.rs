@@ -23,6 +23,10 @@ pub(super) struct Connector {
 }
 
 impl Connector {
+    #[cfg_attr(
+        not(feature = "tls"),
+        allow(clippy::unnecessary_wraps, reason = "with TLS it may fail")
+    )]
     pub(super) fn new(config: Config) -> Result<Connector, StoreError> {
         #[cfg(feature = "tls")]
         let plain = config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable;
