@@ -38,27 +38,3 @@ async fn a_newcomer_of_the_same_name_goes_on_at_once() {
     before.done();
     after.done();
 }
-
-/// Its lease is over, and another node has judged it: nobody has asked for the session meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_dead_node_has_left_goes_on_elsewhere() {
-    let Some(place) = Place::new().await else { return };
-    let (west, _) = node(&place, "west").await;
-    let (east, store) = node(&place, "east").await;
-    let session = east.session().await;
-    east.prompt(&session, 1, &Scene::SayThenWait(1)).await.unwrap();
-    east.prompt(&session, 2, &Scene::Say(2)).await.unwrap();
-    // It says nothing to the database any more.
-    store.close().await;
-    let recovered = async {
-        while west.hub.loaded_sessions() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    soon(recovered).await;
-    let mut viewer = west.view(&session, "phone");
-    viewer.ended(1, TurnOutcome::Ambiguous).await;
-    viewer.ended(2, TurnOutcome::Completed).await;
-    assert_eq!(outputs(&viewer.applied, 2), ["1", "2"]);
-    west.done();
-}

@@ -127,6 +127,7 @@ fn cuts() -> usize {
     std::env::var("OUTLIVE_CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(40)
 }
 
+#[ignore = "by a command: on a loaded machine it failed once, and the reason is not known yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn backends_that_are_ended_in_commits_lose_and_double_nothing() {
     let Some(place) = Place::new().await else { return };
