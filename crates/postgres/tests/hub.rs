@@ -38,3 +38,29 @@ async fn a_newcomer_of_the_same_name_goes_on_at_once() {
     before.done();
     after.done();
 }
+
+/// Its lease is over, and another node has judged it: nobody has asked for the session meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_node_has_left_goes_on_elsewhere() {
+    let Some(place) = Place::new().await else { return };
+    let (west, _) = node(&place, "west").await;
+    let (east, store) = node(&place, "east").await;
+    let session = east.session().await;
+    let mut viewer = east.view(&session, "laptop");
+    viewer.prompt(1, &Scene::SayThenWait(1)).await;
+    east.prompt(&session, 1, &Scene::Say(2)).await.unwrap();
+    viewer.until(|viewer| viewer.has(|said| matches!(said, Entry::Output { .. }))).await;
+    // It says nothing to the database any more.
+    store.close().await;
+    let client = place.client().await;
+    let owners = "SELECT name = 'west' FROM outlive.session JOIN outlive.node ON owner = epoch";
+    let taken = async {
+        while !client.query_opt(owners, &[]).await.unwrap().is_some_and(|row| row.get(0)) {}
+    };
+    soon(taken).await;
+    let mut viewer = west.view(&session, "phone");
+    viewer.ended(1, TurnOutcome::Ambiguous).await;
+    viewer.ended(2, TurnOutcome::Completed).await;
+    assert_eq!(outputs(&viewer.applied, 2), ["1", "2"]);
+    west.done();
+}

@@ -1,7 +1,7 @@
 //! Commits whose result nobody hears: what the store says of them stays so.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use outlive::ids::Seq;
 use outlive_postgres::Postgres;
@@ -122,30 +122,29 @@ async fn a_commit_from_before_a_release_does_not_come_in_after_it() {
     store.commit(commit("a", 1, 1, 1)).await.unwrap();
 }
 
-/// How often a backend is ended, or `OUTLIVE_CUTS`.
+/// How many commits of unknown result there are to be, or `OUTLIVE_CUTS`.
 fn cuts() -> usize {
     std::env::var("OUTLIVE_CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(40)
 }
 
-#[ignore = "by a command: on a loaded machine it failed once, and the reason is not known yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn backends_that_are_ended_in_commits_lose_and_double_nothing() {
     let Some(place) = Place::new().await else { return };
     let store = Postgres::connect(&place.url()).await.unwrap();
     store.open().await.unwrap();
-    let over = Arc::new(AtomicBool::new(false));
+    let unknown = Arc::new(AtomicUsize::new(0));
     let sessions = (0..8_u64).map(|number| {
-        let (store, over) = (store.clone(), Arc::clone(&over));
+        let (store, unknown) = (store.clone(), Arc::clone(&unknown));
         tokio::spawn(async move {
             let id = format!("s{number}");
-            let (mut kept, mut unknown) = (0, 0);
-            while !over.load(Ordering::Acquire) || kept < 5 {
+            let mut kept = 0;
+            while unknown.load(Ordering::Acquire) < cuts() || kept < 5 {
                 match store.commit(commit(&id, kept, kept, 1)).await {
                     Ok(()) => kept += 1,
                     Err(CommitError::Failed(_)) => {}
                     Err(CommitError::Stale) => panic!("{id}: a commit came in after {kept}"),
                     Err(CommitError::Unknown(_)) => {
-                        unknown += 1;
+                        unknown.fetch_add(1, Ordering::AcqRel);
                         let stored = loop {
                             if let Ok(stored) = store.load(&name(&id)).await {
                                 break stored.map_or(0, |stored| stored.version.0);
@@ -160,25 +159,26 @@ async fn backends_that_are_ended_in_commits_lose_and_double_nothing() {
                 }
                 tokio::task::yield_now().await;
             }
-            let lines = store.read(&name(&id), Seq(1), Seq(kept), usize::MAX).await.unwrap();
+            // The last one may have ended a connection that had nothing to do.
+            let lines = loop {
+                if let Ok(lines) = store.read(&name(&id), Seq(1), Seq(kept), usize::MAX).await {
+                    break lines;
+                }
+            };
             assert_eq!(lines, (1..=kept).map(line).collect::<Vec<_>>());
-            unknown
         })
     });
     let sessions: Vec<_> = sessions.collect();
     let client = place.client().await;
-    let mut ended = 0;
-    while ended < cuts() {
+    // A backend that is told twice ends once, and one that has just answered is missed by nobody: what counts is who noticed.
+    while unknown.load(Ordering::Acquire) < cuts() {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND application_name = 'outlive' AND state = 'active'
             ORDER BY random() LIMIT 1";
-        ended += client.query(end, &[]).await.unwrap().len();
+        client.query(end, &[]).await.unwrap();
         tokio::task::yield_now().await;
     }
-    over.store(true, Ordering::Release);
-    let mut unknown = 0;
     for session in sessions {
-        unknown += session.await.unwrap();
+        session.await.unwrap();
     }
-    assert!(unknown > 0, "of {ended} ends no commit noticed one");
 }
