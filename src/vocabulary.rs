@@ -69,6 +69,32 @@ macro_rules! ops {
                 })+ }
             }
 
+            /// Whether it is one of these.
+            #[allow(dead_code, reason = "for the shape laws that ask it")]
+            pub(crate) const fn is_in(self, ops: &[$name]) -> bool {
+                let mut o = 0;
+                while o < ops.len() {
+                    if ops[o].rank() == self.rank() {
+                        return true;
+                    }
+                    o += 1;
+                }
+                false
+            }
+
+            /// Whether these stand in their order, each once.
+            #[allow(dead_code, reason = "for the shape laws that ask it")]
+            pub(crate) const fn in_order(ops: &[$name]) -> bool {
+                let mut o = 1;
+                while o < ops.len() {
+                    if ops[o - 1].rank() >= ops[o].rank() {
+                        return false;
+                    }
+                    o += 1;
+                }
+                true
+            }
+
             /// What it does, in one sentence.
             pub const fn meaning(self) -> &'static str {
                 match self { $($name::$op { .. } => $meaning,)+ }

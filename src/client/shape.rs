@@ -35,11 +35,11 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
         }
         f += 1;
     }
-    if !in_order(row.ops) {
+    if !Op::in_order(row.ops) {
         return Some(Law::OpsInOrder);
     }
-    let picks = has(row.ops, Op::TakeNext) == has(row.ops, Op::SendPrompt);
-    if changes_what_is_saved(row.ops) != has(row.ops, Op::Save) || !picks {
+    let picks = Op::TakeNext.is_in(row.ops) == Op::SendPrompt.is_in(row.ops);
+    if changes_what_is_saved(row.ops) != Op::Save.is_in(row.ops) || !picks {
         return Some(Law::SavedBeforeSent);
     }
     None
@@ -65,13 +65,13 @@ const fn law_of_way(row: &Row, from: State) -> Option<Law> {
     };
     let opens = !from.has_socket() && to.has_socket();
     let ends = from.has_socket() && !to.has_socket();
-    let lets_go = has(row.ops, Op::HangUp) as u8 + has(row.ops, Op::Release) as u8;
-    if opens != has(row.ops, Op::Dial) || lets_go != ends as u8 {
+    let lets_go = Op::HangUp.is_in(row.ops) as u8 + Op::Release.is_in(row.ops) as u8;
+    if opens != Op::Dial.is_in(row.ops) || lets_go != ends as u8 {
         return Some(Law::SingleFlight);
     }
     let waits = to as u8 == State::BackingOff as u8 && from as u8 != to as u8;
-    let arms = has(row.ops, Op::ArmBackoff) as u8 + has(row.ops, Op::ArmNow) as u8;
-    if waits && arms != 1 || opens != has(row.ops, Op::ArmAttach) {
+    let arms = Op::ArmBackoff.is_in(row.ops) as u8 + Op::ArmNow.is_in(row.ops) as u8;
+    if waits && arms != 1 || opens != Op::ArmAttach.is_in(row.ops) {
         return Some(Law::WaitingStatesHaveATimer);
     }
     None
@@ -81,28 +81,6 @@ const fn changes_what_is_saved(ops: &[Op]) -> bool {
     let mut o = 0;
     while o < ops.len() {
         if ops[o].is_durable() {
-            return true;
-        }
-        o += 1;
-    }
-    false
-}
-
-const fn in_order(ops: &[Op]) -> bool {
-    let mut o = 1;
-    while o < ops.len() {
-        if ops[o - 1] as u8 >= ops[o] as u8 {
-            return false;
-        }
-        o += 1;
-    }
-    true
-}
-
-const fn has(ops: &[Op], op: Op) -> bool {
-    let mut o = 0;
-    while o < ops.len() {
-        if ops[o] as u8 == op as u8 {
             return true;
         }
         o += 1;

@@ -101,7 +101,7 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
                 return Some(Law::GoMeansElsewhere);
             }
             (from, Verdict::Go(_) | Verdict::Stay)
-                if !matches!(from, Open) && has_write(row.ops) =>
+                if !matches!(from, Open) && Write.is_in(row.ops) =>
             {
                 return Some(Law::NoSendAfterClose);
             }
@@ -109,26 +109,11 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
         }
         f += 1;
     }
-    let mut o = 1;
-    while o < row.ops.len() {
-        if row.ops[o - 1].rank() >= row.ops[o].rank() {
-            return Some(Law::OpsInOrder);
-        }
-        o += 1;
+    if !Op::in_order(row.ops) {
+        return Some(Law::OpsInOrder);
     }
     match row.verdict {
         Verdict::Refuse(_) => Some(Law::FactsAreNotRefused),
         Verdict::Go(_) | Verdict::Stay | Verdict::Ignore(_) => None,
     }
-}
-
-const fn has_write(ops: &[Op]) -> bool {
-    let mut o = 0;
-    while o < ops.len() {
-        if matches!(ops[o], Write) {
-            return true;
-        }
-        o += 1;
-    }
-    false
 }

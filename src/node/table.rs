@@ -39,10 +39,10 @@ pub const CELLS: Cells = cells! {
 /// What each rule does, and why. The states add what they do on entry and on exit.
 #[rustfmt::skip]
 pub const RULES: &[Rule<State, Op, Reason>] = &[
-    rule("R1").go(Member, &[]).because("who has a lease may own sessions; it judges nobody before the lease was renewed"),
+    rule("R1").go(Member, &[]).because("who has a lease may own sessions; it judges nobody before it was renewed"),
     // MEMBER
     rule("M1").stay(&[ArmLate, Judge])
-        .because("the store has just shown that it takes this node's word, so silence of another one is that node's own"),
+        .because("the store has just taken this node's word, so the silence of another one is that node's own"),
     rule("M2").go(Unsure, &[])
         .because("a database that is away is away for all: nobody may be judged by a silence that this node shares"),
     rule("M3").ignore(TooLate).because("a renewal was there first"),
@@ -80,17 +80,13 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
         Verdict::Stay => (true, None),
         Verdict::Ignore(_) => (false, None),
     };
-    let mut o = 1;
-    while o < row.ops.len() {
-        if row.ops[o - 1] as u8 >= row.ops[o] as u8 {
-            return Some(Law::OpsInOrder);
-        }
-        o += 1;
+    if !Op::in_order(row.ops) {
+        return Some(Law::OpsInOrder);
     }
-    if has(row.ops, AbortAll) != matches!(to, Some(Fenced)) {
+    if AbortAll.is_in(row.ops) != matches!(to, Some(Fenced)) {
         return Some(Law::FencedHoldsNothing);
     }
-    if has(row.ops, GoodBye) != matches!(to, Some(Left)) {
+    if GoodBye.is_in(row.ops) != matches!(to, Some(Left)) {
         return Some(Law::LeavingIsTold);
     }
     let mut f = 0;
@@ -99,14 +95,14 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
         if acts && matches!(from, Fenced | Left) {
             return Some(Law::DeadStaysDead);
         }
-        if has(row.ops, Judge) && !(matches!(from, Member) && to.is_none()) {
+        if Judge.is_in(row.ops) && !(matches!(from, Member) && to.is_none()) {
             return Some(Law::JudgedByTheSteady);
         }
         let timed = matches!(from, Member | Unsure);
-        let late = matches!(to, Some(Member)) || has(row.ops, Judge);
-        if has(row.ops, Disarm) != (timed && to.is_some())
-            || has(row.ops, ArmLate) != late
-            || has(row.ops, ArmAbandon) != matches!(to, Some(Unsure))
+        let late = matches!(to, Some(Member)) || Judge.is_in(row.ops);
+        if Disarm.is_in(row.ops) != (timed && to.is_some())
+            || ArmLate.is_in(row.ops) != late
+            || ArmAbandon.is_in(row.ops) != matches!(to, Some(Unsure))
         {
             return Some(Law::WaitingStatesHaveATimer);
         }
@@ -132,7 +128,7 @@ const fn untrue(
 ) -> Option<Law> {
     let (taken, law) = match (from, on) {
         (Fenced | Left, _) => (!acts, Law::DeadStaysDead),
-        (Member, Renewed) => (acts && to.is_none() && has(ops, Judge), Law::OrphansFindAnOwner),
+        (Member, Renewed) => (acts && to.is_none() && Judge.is_in(ops), Law::OrphansFindAnOwner),
         (Outside, Registered) | (Unsure, Renewed) => (matches!(to, Some(Member)), Law::NewsIsTaken),
         (Member, Late) => (matches!(to, Some(Unsure)), Law::NewsIsTaken),
         (Outside | Member | Unsure, Refused) | (Unsure, Abandoned) => {
@@ -144,15 +140,4 @@ const fn untrue(
         | (Unsure, Registered | Late) => (!acts, Law::NewsIsTaken),
     };
     if taken { None } else { Some(law) }
-}
-
-const fn has(ops: &[Op], op: Op) -> bool {
-    let mut o = 0;
-    while o < ops.len() {
-        if ops[o] as u8 == op as u8 {
-            return true;
-        }
-        o += 1;
-    }
-    false
 }

@@ -16,7 +16,7 @@ ops! {
         Claim = "Make this node the session's owner in the store. If another node has it by now, ask routing again.",
         Recover = "Load the session if needed and feed it `RESTARTED`; with a new log id if the log's end may be lost.",
         Proceed                              = "Feed the session the command.",
-        Forward                              = "Keep nothing of the session here, and hand the command on to the node that owns it. If no living node does by now, ask routing again.",
+        Forward = "Keep nothing here, and hand the command to the owner. If there is none by now, ask routing again.",
         NotFound                             = "Tell the sender that there is no such session.",
     }
 }
@@ -84,26 +84,22 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
     if row.shape_error().is_some() {
         return Some(Law::RefusedChangesNothing);
     }
-    let mut o = 1;
-    while o < row.ops.len() {
-        if row.ops[o - 1] as u8 >= row.ops[o] as u8 {
-            return Some(Law::OpsInOrder);
-        }
-        o += 1;
+    if !Op::in_order(row.ops) {
+        return Some(Law::OpsInOrder);
     }
     match row.ops {
         [.., Proceed | Forward | NotFound] => {}
         [] | [.., Abort | Claim | Recover] => return Some(Law::NoPromptIsSwallowed),
     }
-    if has(row.ops, Claim) && !has(row.ops, Recover) {
+    if Claim.is_in(row.ops) && !Recover.is_in(row.ops) {
         return Some(Law::UnownedIsRecovered);
     }
     let mut t = 0;
     while t < row.on.len() {
         // A session that is another's is not worked on, one that is nobody's is made this node's first, and one that
         // is this node's is not taken from it.
-        let proceeds = has(row.ops, Proceed) || has(row.ops, Recover);
-        let (claims, forwards) = (has(row.ops, Claim), has(row.ops, Forward));
+        let proceeds = Proceed.is_in(row.ops) || Recover.is_in(row.ops);
+        let (claims, forwards) = (Claim.is_in(row.ops), Forward.is_in(row.ops));
         let fits = match row.on[t] {
             Runtime::Absent | Runtime::Current | Runtime::Other | Runtime::Unloaded => {
                 !claims && !forwards
@@ -114,21 +110,10 @@ pub const fn violated_law(row: &Row) -> Option<Law> {
         if !fits {
             return Some(Law::AtMostOneOwnerCommits);
         }
-        if matches!(row.on[t], Runtime::LeftBehind) && !has(row.ops, Abort) {
+        if matches!(row.on[t], Runtime::LeftBehind) && !Abort.is_in(row.ops) {
             return Some(Law::StopAbortsTheWorker);
         }
         t += 1;
     }
     None
-}
-
-const fn has(ops: &[Op], op: Op) -> bool {
-    let mut o = 0;
-    while o < ops.len() {
-        if ops[o] as u8 == op as u8 {
-            return true;
-        }
-        o += 1;
-    }
-    false
 }

@@ -23,6 +23,8 @@ impl Hub {
     /// The store does not say.
     pub(crate) async fn destination(&self, session: &SessionId) -> Result<Destination, StoreError> {
         let shared = &self.shared;
+        // Without a lease each session is this node's. One in memory is, until its driver hears otherwise: it asks the
+        // store before each answer.
         if shared.store.lease().is_none() || shared.registry.contains(session) {
             return Ok(Destination::Here);
         }

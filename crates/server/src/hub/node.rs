@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use outlive::node::{Node, Op, State, Trigger};
+use outlive::node::{Node, Op, Trigger};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
@@ -121,7 +121,6 @@ impl Shared {
                 Op::GoodBye => self.say_good_bye().await,
             }
         }
-        debug_assert_eq!(state == State::Fenced, self.is_fenced());
     }
 
     /// Declares dead who is silent, and recovers what has no owner, if that is not under way.

@@ -180,11 +180,10 @@ impl Driver {
         self.release().await;
     }
 
-    /// What a hub that drains has not lost is given up: the next node need not wait for the lease to end. No other
-    /// driver of this session is made here any more.
+    /// A hub that drains gives its sessions up: the next node need not wait for the lease to end. No other driver of this
+    /// session is made here any more. Outside a drain one may be, which the release would take the session from.
     async fn release(&self) {
-        let lost = matches!(self.over, Some(CommandError::Moved));
-        if self.shared.is_draining() && !lost {
+        if self.shared.is_draining() {
             if let Some(Err(why)) = self.or_shutdown(self.shared.store.release(&self.id)).await {
                 tracing::debug!(session = %self.id, %why, "it is released when this node leaves");
             }
