@@ -13,6 +13,7 @@ use super::driver::{SpawnMode, unavailable};
 use super::history::History;
 use super::link::Link;
 use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
+use super::node::FenceCause;
 use super::options::HubOptions;
 use super::shared::Shared;
 use crate::store::{PageToken, SessionId, SessionPage, StoreError};
@@ -161,8 +162,9 @@ impl Hub {
     /// ([`abandon_after`](HubOptions::abandon_after)). This hub notices within one ping interval, or within a
     /// fifth of its [lease](crate::store::Store::lease): it cannot commit any more, has aborted its workers and closes
     /// its connections with [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
-    pub async fn fenced(&self) {
-        self.shared.fenced.cancelled().await;
+    /// It says which of them it was.
+    pub async fn fenced(&self) -> FenceCause {
+        self.shared.fenced().await
     }
 
     /// Shuts down in good order: new attaches are refused with a hint when to come back, connections get a `goaway`, and

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use outlive::{CloseCode, TurnOutcome};
-use outlive_server::hub::{CommandError, Drain, HubOptions};
+use outlive_server::hub::{CommandError, Drain, FenceCause, HubOptions};
 use outlive_server::store::{Memory, Store};
 use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, outputs, pass, settle, soon};
 
@@ -69,7 +69,7 @@ async fn what_a_silent_node_has_goes_on_elsewhere_within_two_leases() {
     assert!(outputs(&viewer.applied, 1).is_empty());
     assert_eq!(east.prompt(&busy, 2, &Scene::Say(1)).await, Err(CommandError::Moved));
     faults.heals();
-    soon(east.hub.fenced()).await;
+    assert_eq!(soon(east.hub.fenced()).await, FenceCause::Refused);
     east.done();
     west.done();
 }
@@ -112,7 +112,7 @@ async fn a_node_without_its_database_gives_up_at_last() {
     pass(LEASE + Duration::from_secs(58)).await;
     assert!(east.hub.fenced().now_or_never().is_none());
     pass(Duration::from_secs(3)).await;
-    soon(east.hub.fenced()).await;
+    assert_eq!(soon(east.hub.fenced()).await, FenceCause::Abandoned);
     assert_eq!(viewer.is_closed().await, CloseCode::Moved);
     east.done();
 }
