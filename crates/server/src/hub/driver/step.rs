@@ -89,7 +89,7 @@ impl Driver {
     /// enough that it was so after the step: what the answer says was true then, and another owner only goes on
     /// from there.
     async fn confirm(&mut self) -> Result<(), CommandError> {
-        match self.or_shutdown(self.shared.store.confirm(&self.id)).await {
+        match self.or_shutdown(self.shared.store.confirm(&self.id, self.version)).await {
             Some(Ok(true)) => Ok(()),
             Some(Ok(false)) => {
                 self.lost();
