@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use outlive::{CloseCode, TurnOutcome};
-use outlive_server::hub::{CommandError, Drain, FenceCause, HubOptions};
+use outlive_server::hub::{
+    Author, CommandError, Drain, Failure, FenceCause, Hub, HubOptions, Turn,
+};
 use outlive_server::store::{Memory, Store};
-use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, outputs, pass, settle, soon};
+use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -191,4 +193,36 @@ async fn a_newcomer_of_the_same_name_waits_for_no_lease() {
     soon(east.hub.fenced()).await;
     east.done();
     newcomer.done();
+}
+
+/// What a worker shows outside: the one of the node that was taken over from is below that of its successor.
+#[tokio::test(start_paused = true)]
+async fn the_next_owners_worker_has_a_higher_fencing_token() {
+    let store = Memory::leased(LEASE);
+    let (shown, mut tokens) = tokio::sync::mpsc::unbounded_channel();
+    let hub = async |name: &str| {
+        let shown = shown.clone();
+        let answer = move |turn: Turn| {
+            let shown = shown.clone();
+            async move {
+                shown.send(turn.context().fencing_token()).unwrap();
+                turn.cancellation().cancelled().await;
+                Err(Failure::from("it was aborted"))
+            }
+        };
+        Hub::builder().store(store.node(name, name)).build(answer).await.unwrap()
+    };
+    let east = hub("east").await;
+    let session = east.create().await.unwrap();
+    let mut last = 0;
+    for (number, node) in [(1, "east"), (2, "west"), (3, "north")] {
+        let owner = if node == "east" { east.clone() } else { hub(node).await };
+        let author = Author { principal: "ann", client: "laptop" };
+        owner.session(&session).prompt(author, n(number), &()).await.unwrap();
+        let token = soon(tokens.recv()).await.unwrap();
+        assert!(token > last, "{token} comes after {last}, on {node}");
+        last = token;
+        // It leaves without a word to its worker.
+        store.node(node, node).open().await.unwrap();
+    }
 }
