@@ -14,6 +14,7 @@ use super::history::History;
 use super::link::Link;
 use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
 use super::node::FenceCause;
+use super::observe::ClaimKind;
 use super::options::HubOptions;
 use super::shared::Shared;
 use crate::store::{PageToken, SessionId, SessionPage, StoreError};
@@ -83,7 +84,9 @@ impl Hub {
     /// # Errors
     /// The store does not do it, and nothing has changed.
     pub async fn forget(&self, session: &SessionId) -> Result<(), CommandError> {
-        self.command(session, SpawnMode::Load, |reply| Command::Forget { reply }).await.map(drop)
+        self.command(session, SpawnMode::Load(ClaimKind::Asked), |reply| Command::Forget { reply })
+            .await
+            .map(drop)
     }
 
     /// The principal that [created](Hub::create_for) a session; `None` if it was created for none, or if there is no such
@@ -374,6 +377,6 @@ impl<'a> SessionHandle<'a> {
         self,
         command: impl FnOnce(Reply) -> Command,
     ) -> Result<Handled, CommandError> {
-        self.hub.command(self.id, SpawnMode::Load, command).await
+        self.hub.command(self.id, SpawnMode::Load(ClaimKind::Asked), command).await
     }
 }

@@ -91,6 +91,6 @@ pub use history::{History, HistoryEntry};
 pub use link::{Entries, Frame, Hello, Link, Role};
 pub use mailbox::{Accepted, CommandError, Outcome};
 pub use node::FenceCause;
-pub use observe::{NoopObserver, Observer};
+pub use observe::{ClaimKind, NodeEvent, NoopObserver, Observer};
 pub use options::HubOptions;
 pub use worker::{CloseoutContext, Failure, Turn, Worker, WorkerContext};

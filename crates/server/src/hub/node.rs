@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 
+use super::observe::NodeEvent;
 use super::recover::recover;
 use super::shared::Shared;
 
@@ -96,13 +97,25 @@ impl Shared {
                     () = hub.shut_down() => return,
                     overdue = membership.overdue() => Some(overdue),
                     answer = hub.store.renew() => match answer {
-                        Ok(true) => Some(Trigger::Renewed),
-                        Ok(false) => Some(Trigger::Refused),
+                        Ok(true) => {
+                            hub.observe_node(NodeEvent::Renewed);
+                            Some(Trigger::Renewed)
+                        }
+                        Ok(false) => {
+                            hub.observe_node(NodeEvent::Refused);
+                            Some(Trigger::Refused)
+                        }
                         // A store that does not answer says nothing of the lease.
-                        Err(_) => None,
+                        Err(_) => {
+                            hub.observe_node(NodeEvent::Unanswered);
+                            None
+                        }
                     },
                 }
             };
+            if overdue.is_none() && matches!(heard, Some(Trigger::Late | Trigger::Abandoned)) {
+                hub.observe_node(NodeEvent::Unanswered);
+            }
             if let Some(trigger) = heard {
                 hub.as_node(trigger, sent).await;
             }

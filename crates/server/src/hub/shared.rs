@@ -13,7 +13,7 @@ use super::held::HeldEntries;
 use super::hibernate::Hibernated;
 use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
 use super::node::{FenceCause, Membership};
-use super::observe::Observer;
+use super::observe::{NodeEvent, Observer};
 use super::options::HubOptions;
 use super::registry::Registry;
 use super::worker_task::SpawnWorker;
@@ -225,6 +225,10 @@ impl Shared {
 
     pub(super) fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {
         self.observe(|observer| observer.on_load(id, self.machine.limits(), log, snapshot));
+    }
+
+    pub(super) fn observe_node(&self, event: NodeEvent) {
+        self.observe(|observer| observer.on_node(event));
     }
 
     pub(super) fn observe_step(&self, id: &SessionId, event: &Event, step: &Step) {

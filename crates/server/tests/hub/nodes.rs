@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use outlive::{CloseCode, TurnOutcome};
 use outlive_server::hub::{
-    Author, CommandError, Drain, Failure, FenceCause, Hub, HubOptions, Turn,
+    Author, ClaimKind, CommandError, Drain, Failure, FenceCause, Hub, HubOptions, NodeEvent, Turn,
 };
 use outlive_server::store::{Memory, Store};
 use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
@@ -225,4 +225,44 @@ async fn the_next_owners_worker_has_a_higher_fencing_token() {
         // It leaves without a word to its worker.
         store.node(node, node).open().await.unwrap();
     }
+}
+
+/// What the numbers of a process are made of.
+#[tokio::test(start_paused = true)]
+async fn what_nodes_do_about_leases_and_sessions_is_observed() {
+    let store = Memory::leased(LEASE);
+    let (east, faults) = faulty_node(&store, "east").await;
+    let west = node(&store, "west").await;
+    let (busy, idle) = (east.session().await, east.session().await);
+    east.prompt(&busy, 1, &Scene::OnCue(1)).await.unwrap();
+    pass(LEASE).await;
+    assert_eq!(
+        (east.watch.count(NodeEvent::Renewed), west.watch.count(NodeEvent::Renewed)),
+        (5, 5)
+    );
+    for (fault, kept) in [(Fault::UnknownKept, true), (Fault::UnknownLost, false)] {
+        faults.commits([fault]);
+        _ = east.prompt(&idle, 1, &Scene::Say(1)).await;
+        settle().await;
+        assert_eq!(east.watch.count(NodeEvent::Settled { kept }), 1);
+    }
+    faults.owners(std::iter::repeat_n(Fault::Fails, 100));
+    pass(LEASE * 2).await;
+    assert!(east.watch.count(NodeEvent::Unanswered) >= 5);
+    let orphaned = NodeEvent::Claimed { kind: ClaimKind::Orphaned, taken: true };
+    assert!(west.watch.count(orphaned) >= 1);
+    faults.heals();
+    soon(east.hub.fenced()).await;
+    assert_eq!(east.watch.count(NodeEvent::Refused), 1);
+    // What is given up in a drain is asked for elsewhere.
+    let north = node(&store, "north").await;
+    let deadline = Duration::from_secs(1);
+    soon(west.hub.drain(Drain { window: Duration::ZERO, deadline })).await;
+    assert!(west.watch.count(NodeEvent::Released) >= 1);
+    north.prompt(&busy, 2, &Scene::Say(1)).await.unwrap();
+    let asked = NodeEvent::Claimed { kind: ClaimKind::Asked, taken: true };
+    assert_eq!((north.watch.count(asked), east.watch.count(asked)), (1, 0));
+    east.done();
+    west.done();
+    north.done();
 }
