@@ -94,6 +94,9 @@ laws! {
     JudgedByTheSteady: Shape World = "A node is declared dead only by one that renews its own lease in time.",
     FencedHoldsNothing: Shape World = "A node that is fenced lets go of every worker, session and viewer.",
     LeavingIsTold: Shape = "A node that leaves in good order tells the store.",
+    PassedOnOnce: World = "What one node has passed on to another one is not passed on again.",
+    RelaysFollowTheOwner: Fair = "A connection that is passed on to a node which is not the owner any more is let go.",
+    LostSuffixChangesTheLogId: World = "A client that has seen what the store has lost is sent back to the beginning, and not continued.",
     OrphansFindAnOwner: Shape Fair = "A session whose owner is gone comes to another node.",
 
     SingleFlight: Shape Step = "A client has one socket at most: it dials where there is none, and lets go of the one it leaves.",

@@ -37,6 +37,7 @@ const PLENTY: Budget = Budget {
     partitions: 0,
     unknowns: 0,
     leaves: 0,
+    failovers: 0,
 };
 
 /// Everything that can happen on one node, for as long as a walk lasts.

@@ -37,7 +37,7 @@ pub(crate) struct Check {
     #[arg(long, conflicts_with_all = ["world", "nightly", "races", "list", "max_states", "max_memory",
         "max_seconds", "diagram", "trace", "test"])]
     mutants: bool,
-    /// Instead: find the twenty races, each let in by a planted bug.
+    /// Instead: find the twenty-four races, each let in by a planted bug.
     #[arg(long, conflicts_with_all = ["world", "nightly", "list", "max_states", "max_memory",
         "max_seconds", "diagram", "trace", "test"])]
     races: bool,

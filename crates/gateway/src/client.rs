@@ -22,6 +22,7 @@ use tower_service::Service;
 use super::backend_url::{BackendUrl, Place};
 use super::connection::{Answer, Connection, Kept};
 use super::gateway::GatewayError;
+use super::request::Posted;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -86,15 +87,17 @@ impl Target {
     ///
     /// If the error [is about connecting](PostError::is_connect), nothing was sent. A request whose kept connection turns
     /// out to be closed before a byte of it was written goes over another one.
-    pub(crate) async fn post(&self, key: &str, json: Bytes) -> Result<Response<Answer>, PostError> {
+    pub(crate) async fn post(&self, posted: &Posted) -> Result<Response<Answer>, PostError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(super::response::ACCEPTED));
-        let key = key.try_into().expect("a session's name and a number make a header");
+        let key =
+            posted.key.as_str().try_into().expect("a session's name and a number make a header");
         headers.insert("idempotency-key", key);
+        headers.insert("fencing-token", posted.fencing_token.into());
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.send(headers, json).await
+        self.send(headers, posted.json.clone()).await
     }
 
     /// Posts JSON with these headers. Returns the head of the response.

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::Response;
 use outlive_server::hub::{CloseoutContext, Failure, Turn, Worker, WorkerContext};
 use tokio::time::{Instant, sleep, timeout};
@@ -123,20 +122,20 @@ impl Gateway {
     /// A turn, from its prompt to the end of the response.
     async fn exchange(&self, turn: &Turn) -> Result<(), Failure> {
         if let Some(Chat { openai, entries, bytes }) = &self.chat {
-            let Posted { key, json } = openai.request(turn, *entries, *bytes).await?;
-            let response = self.send(&key, json).await?;
+            let posted = openai.request(turn, *entries, *bytes).await?;
+            let response = self.send(&posted).await?;
             return Ok(response::read_chat(response, Output::Turn(turn), self.entry_bytes).await?);
         }
-        let Posted { key, json } = request::prompt(turn, &self.history).await?;
-        let response = self.send(&key, json).await?;
+        let posted = request::prompt(turn, &self.history).await?;
+        let response = self.send(&posted).await?;
         Ok(response::read(response, Output::Turn(turn), self.entry_bytes).await?)
     }
 
     /// Sends a prompt, once: it is tried again only while there is no connection that it could have gone over.
-    async fn send(&self, key: &str, json: Bytes) -> Result<Response<Answer>, Failure> {
+    async fn send(&self, posted: &Posted) -> Result<Response<Answer>, Failure> {
         let (began, mut wait) = (Instant::now(), FIRST);
         loop {
-            let why = match self.backend.post(key, json.clone()).await {
+            let why = match self.backend.post(posted).await {
                 Ok(response) => return Ok(response),
                 Err(why) => why,
             };
@@ -167,9 +166,9 @@ impl Gateway {
 
     /// Says that a turn is to stop.
     async fn tell(&self, target: &Target, turn: &Turn) {
-        let Posted { key, json } = request::interrupt(turn);
+        let posted = request::interrupt(turn);
         let (session, turn) = (turn.session(), turn.id());
-        match timeout(self.interrupt_timeout, target.post(&key, json)).await {
+        match timeout(self.interrupt_timeout, target.post(&posted)).await {
             Ok(Ok(response)) if response.status().is_success() => {}
             Ok(Ok(response)) => {
                 let status = response.status();
@@ -186,8 +185,8 @@ impl Gateway {
     }
 
     async fn say_goodbye(&self, target: &Target, context: &CloseoutContext) -> Result<(), Failure> {
-        let Posted { key, json } = request::closeout(context, &self.history).await?;
-        let response = target.post(&key, json).await.map_err(|why| root(&why))?;
+        let posted = request::closeout(context, &self.history).await?;
+        let response = target.post(&posted).await.map_err(|why| root(&why))?;
         Ok(response::read(response, Output::Closeout(context), self.entry_bytes).await?)
     }
 }

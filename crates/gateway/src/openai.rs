@@ -60,7 +60,7 @@ impl OpenAi {
         let asked = request::raw(turn.prompt());
         let messages = messages(self.system.as_deref(), &before, asked);
         let json = Completion { model: &self.model, stream: true, messages };
-        Ok(request::posted(request::key(turn), &json))
+        Ok(request::posted(turn.context(), request::key(turn), &json))
     }
 }
 

@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 
 use super::options::History;
 
-/// The JSON of a request, and the name under which it happens once.
+/// The JSON of a request, the name under which it happens once, and the token of the worker that sends it.
 #[derive(Debug)]
 pub(crate) struct Posted {
     pub(crate) key: String,
+    pub(crate) fencing_token: u64,
     pub(crate) json: Bytes,
 }
 
@@ -107,7 +108,7 @@ pub(crate) async fn prompt(turn: &Turn, history: &History) -> Result<Posted, Sto
         answers,
         history: conversation(context, history, Some(turn.id())).await?,
     };
-    Ok(posted(key(turn), &json))
+    Ok(posted(context, key(turn), &json))
 }
 
 /// The name of a turn's request.
@@ -122,7 +123,7 @@ pub(crate) fn raw(body: &Body) -> &RawValue {
 pub(crate) fn interrupt(turn: &Turn) -> Posted {
     let (session, incarnation) = (turn.session().as_str(), turn.context().incarnation());
     let json = Interrupt { session, incarnation, turn: turn.id() };
-    posted(format!("{session}/{}/interrupt", turn.id()), &json)
+    posted(turn.context(), format!("{session}/{}/interrupt", turn.id()), &json)
 }
 
 pub(crate) async fn closeout(
@@ -133,12 +134,12 @@ pub(crate) async fn closeout(
     let (session, incarnation) = (context.session().as_str(), context.incarnation());
     let history = conversation(context, history, None).await?;
     let json = Closeout { session, incarnation, history };
-    Ok(posted(format!("{session}/closeout/{incarnation}"), &json))
+    Ok(posted(context, format!("{session}/closeout/{incarnation}"), &json))
 }
 
-pub(crate) fn posted(key: String, json: &impl Serialize) -> Posted {
+pub(crate) fn posted(context: &WorkerContext, key: String, json: &impl Serialize) -> Posted {
     let json = serde_json::to_vec(json).expect("all that is sent has a JSON form");
-    Posted { key, json: json.into() }
+    Posted { key, fencing_token: context.fencing_token(), json: json.into() }
 }
 
 async fn conversation(

@@ -17,6 +17,7 @@ async fn a_prompt_is_one_post_with_the_conversation_so_far_and_a_key() {
     let session = stage.session.to_string();
     assert_eq!(call.path, "/answer");
     assert_eq!(call.headers["idempotency-key"], format!("{session}/1"));
+    assert_eq!(call.headers["fencing-token"], "1");
     assert_eq!(call.headers["content-type"], "application/json");
     let accepted = call.headers["accept"].to_str().unwrap();
     assert!(accepted.starts_with("text/event-stream, application/x-ndjson"), "{accepted}");

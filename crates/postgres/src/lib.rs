@@ -278,11 +278,11 @@ impl Store for Postgres {
         })
     }
 
-    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
+    fn confirm<'a>(&'a self, session: &'a SessionId, version: Version) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             self.require_open()?;
             let inner = &*self.inner;
-            inner.reader.confirm(&inner.sql, session, inner.node.epoch()).await
+            inner.reader.confirm(&inner.sql, session, (inner.node.epoch(), version)).await
         })
     }
 

@@ -116,10 +116,13 @@ impl Reader {
         &self,
         sql: &Sql,
         session: &SessionId,
-        epoch: i64,
+        (epoch, version): (i64, Version),
     ) -> Result<bool, StoreError> {
         let id = session.as_str();
-        let rows = self.query(&sql.confirm, &[(&epoch, Type::INT8), (&id, Type::TEXT)]).await?;
+        let Ok(version) = i64::try_from(version.0) else { return Ok(false) };
+        let parameters: [Parameter<'_>; 3] =
+            [(&epoch, Type::INT8), (&id, Type::TEXT), (&version, Type::INT8)];
+        let rows = self.query(&sql.confirm, &parameters).await?;
         rows.first().map_or(Ok(false), |row| column(row, 0))
     }
 

@@ -192,7 +192,8 @@ SELECT s.version, s.attempt, s.state, s.base, s.head, s.snapshot, s.sum, n.epoch
 FROM {s}.session s CROSS JOIN life LEFT JOIN {s}.node n ON n.epoch = s.owner
 WHERE s.id = $1";
 
-const CONFIRM: &str = "SELECT {living} AND EXISTS (SELECT FROM {s}.session WHERE id = $2 AND owner = $1 AND version > 0)";
+/// A standby that was promoted without the last commits has an older version.
+const CONFIRM: &str = "SELECT {living} AND EXISTS (SELECT FROM {s}.session WHERE id = $2 AND owner = $1 AND version = $3)";
 
 /// The record, and the chunks from $2 to $3: at most $4 of them, and none behind $5 bytes.
 const READ: &str = "

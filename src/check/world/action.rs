@@ -137,6 +137,19 @@ pub enum Action {
     Leave(usize),
     /// A node that is about to leave lets go of a session.
     Release(usize),
+    /// The process of a node dies, and is not started again.
+    Die(usize),
+    /// The nodes are cut from each other.
+    Part,
+    /// They reach each other again.
+    Meet,
+    /// The node that passes a connection on learns that its session is not that node's any more.
+    Stray(u8),
+    /// A standby takes the database's place.
+    FailOver {
+        /// Whether it lacks the last commit.
+        lossy: bool,
+    },
 }
 
 /// The classes of actions: fairness is promised by class.
@@ -159,7 +172,8 @@ impl Action {
             | Action::Silent(_)
             | Action::CloseTimeout(_)
             | Action::HelloTimeout(_)
-            | Action::Fenced(_) => 6,
+            | Action::Fenced(_)
+            | Action::Stray(_) => 6,
             Action::Prompt(_) | Action::Unavailable(_) | Action::Unknown(_) | Action::Land => 7,
             Action::Forge(..) | Action::LateCall(..) => 8,
             Action::Hide { .. } | Action::Show(_) => 9,
@@ -170,6 +184,8 @@ impl Action {
             | Action::TakeOver
             | Action::TakeBack(_)
             | Action::Hold(_)
+            | Action::Die(_)
+            | Action::FailOver { .. }
             | Action::Purge => 13,
             Action::Open { .. } => 14,
             Action::Register(_) | Action::Renew(_) => 15,
@@ -181,10 +197,11 @@ impl Action {
             | Action::AbandonLate(_)
             | Action::Pause(_)
             | Action::CutOff(_)
+            | Action::Part
             | Action::LoseReply(_)
             | Action::Leave(_)
             | Action::Release(_) => 18,
-            Action::Continue(_) | Action::Heal(_) => 19,
+            Action::Continue(_) | Action::Heal(_) | Action::Meet => 19,
         }
     }
 }
@@ -287,6 +304,21 @@ impl fmt::Display for Action {
             }
             Action::Leave(node) => write!(f, "node {node} leaves in good order"),
             Action::Release(node) => write!(f, "node {node} releases the session"),
+            Action::Die(node) => write!(f, "the process of node {node} dies"),
+            Action::Part => f.write_str("the nodes are cut from each other"),
+            Action::Meet => f.write_str("the nodes reach each other again"),
+            Action::Stray(link) => {
+                write!(
+                    f,
+                    "connection {link} was passed on to a node that is not the owner any more"
+                )
+            }
+            Action::FailOver { lossy: false } => {
+                f.write_str("a standby with all commits is promoted")
+            }
+            Action::FailOver { lossy: true } => {
+                f.write_str("a standby without the last commit is promoted")
+            }
         }
     }
 }

@@ -43,4 +43,6 @@ pub struct Budget {
     pub unknowns: u8,
     /// Nodes that leave, and sessions that are released.
     pub leaves: u8,
+    /// Standbys that are promoted in the place of the database.
+    pub failovers: u8,
 }

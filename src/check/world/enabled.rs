@@ -3,7 +3,7 @@
 use strum::VariantArray;
 
 use super::world_state::{Gone, Link, Message, Node, Phase, Request, Word, WorldState};
-use super::{Action, World};
+use super::{Action, Bug, World};
 use crate::connection::{self, Trigger};
 use crate::ids::Seq;
 use crate::log::{Cursor, ResumeFrom};
@@ -27,13 +27,17 @@ impl World {
             let phase = link.server.phase();
             let open = phase == connection::Phase::Open;
             let served = now.is_free(link.node) && link.held;
-            if served && link.up.first().is_some_and(|first| Self::answers(now, link.node, first)) {
+            let through = now.gets_through(link);
+            if served
+                && through
+                && link.up.first().is_some_and(|first| Self::answers(now, link.node, first))
+            {
                 out.push(Action::Hear(id));
                 if self.scope.failing_store && matches!(link.up[0], Message::Prompt { .. }) {
                     out.extend([Action::Unavailable(id), Action::Unknown(id)]);
                 }
             }
-            if link.alive && !link.down.is_empty() {
+            if link.alive && through && !link.down.is_empty() {
                 out.push(Action::Receive(id));
             }
             let reads = served && open && now.reaches(link.node);
@@ -52,8 +56,12 @@ impl World {
                     out.push(Action::Bye(id));
                 }
             }
-            if served && !link.alive {
+            // Of a link that nothing comes through its pings tell the same.
+            if served && (!link.alive || !through) {
                 out.push(Action::Notice(id));
+            }
+            if now.strays(link) && self.bug != Some(Bug::KeepTheLink) {
+                out.push(Action::Stray(id));
             }
             let told = now.is_free(link.node) || now.nodes[link.node].session.is_none();
             if told && link.gone == Gone::Untold {
@@ -89,9 +97,9 @@ impl World {
         for (place, client) in now.clients.iter().enumerate() {
             if client.link.is_none() && now.left.dials > 0 {
                 let dial = |node, forged| Action::Dial { client: place, node, forged };
-                out.extend(Self::reachable(now).map(|node| dial(node, false)));
+                out.extend(self.reachable(now).map(|node| dial(node, false)));
                 if now.left.forgeries > 0 {
-                    out.extend(Self::reachable(now).map(|node| dial(node, true)));
+                    out.extend(self.reachable(now).map(|node| dial(node, true)));
                 }
             }
             let Some(link) = client.link.and_then(|id| now.link(id)) else { continue };
@@ -239,13 +247,13 @@ impl World {
             out.push(Action::Land);
         }
         let up = now.nodes.iter().any(|node| node.up);
-        if up && now.left.crashes > 0 {
+        if up && now.left.crashes > 0 && now.members.is_empty() {
             out.push(Action::Crash { lossy: false });
             if now.left.losses > 0 && now.older.is_some() {
                 out.push(Action::Crash { lossy: true });
             }
         }
-        if !up {
+        if !up && now.members.is_empty() {
             out.push(Action::Open { eager: true });
             if self.scope.lazy_recovery {
                 out.push(Action::Open { eager: false });
@@ -283,13 +291,14 @@ impl World {
 
     /// The nodes that a client may come to: those that have the session in memory, whoever owns it; where none
     /// has it, the first that runs. Where nodes have leases, each that serves.
-    fn reachable(now: &WorldState) -> impl Iterator<Item = usize> {
+    fn reachable(&self, now: &WorldState) -> impl Iterator<Item = usize> {
         let up = now.nodes.iter().position(|node| node.up);
         let any = now.nodes.iter().any(|node| node.up && node.session.is_some());
+        let relays = self.scope.relays;
         let nodes = now.nodes.iter().enumerate();
         nodes.filter_map(move |(place, node)| {
             if let Some(member) = now.members.get(place) {
-                return member.serves().then_some(place);
+                return (member.serves() && (!relays || now.can_pass_on(place))).then_some(place);
             }
             let serves = if any { node.up && node.session.is_some() } else { up == Some(place) };
             serves.then_some(place)

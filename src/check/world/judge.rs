@@ -115,7 +115,9 @@ pub(super) fn listed_means_open(_: &World, now: &WorldState) -> Judgement {
         let listed = |id: u8| session.connections().iter().any(|one| one.id.0 == u64::from(id));
         for one in session.connections() {
             let link = now.links.iter().find(|link| u64::from(link.id) == one.id.0);
-            if !link.is_some_and(|link| open(link) || link.gone == world_state::Gone::Untold) {
+            let told = |link: &world_state::Link| link.gone != world_state::Gone::Untold;
+            let gone = link.is_none_or(|link| !open(link) && told(link));
+            if gone && !now.is_leaving(one.id) {
                 return Err(format!("connection {} is listed and not open", one.id));
             }
         }

@@ -1,7 +1,8 @@
 //! Several nodes on one database: what each is to the others, its commit that is on its way, and what may happen.
 
-use super::world_state::{Key, Phase, WorldState};
+use super::world_state::{Key, Link, Phase, WorldState};
 use super::{Action, Bug, World};
+use crate::ids::ConnectionId;
 use crate::node;
 use crate::session::{Event, Session, TurnState};
 use crate::words::State;
@@ -112,10 +113,46 @@ impl WorldState {
             || self.flights.iter().any(|flight| flight.node == node && recovers(&flight.event))
     }
 
+    /// Whether the session is being told that a link is lost.
+    pub(super) fn is_leaving(&self, link: ConnectionId) -> bool {
+        let told = Some(Event::Lost { connection: link });
+        self.flights.iter().any(|flight| flight.event == told)
+    }
+
     /// Whether a link's hello is on its way into the session.
     pub(super) fn is_attaching(&self, link: u8) -> bool {
         self.flights.iter().any(|flight| flight.via == Some(link) && flight.event.is_some())
     }
+}
+
+impl WorldState {
+    /// The node to which another one passes on what comes for the session: its owner, as the store says.
+    pub(super) fn passes_on_to(&self, edge: usize) -> Option<usize> {
+        let here = self.nodes[edge].session.is_some();
+        self.owner.filter(|owner| !here && *owner != edge && self.owner_lives())
+    }
+
+    /// Whether a node that is dialled can do something for the client: a connection waits until it can.
+    pub(super) fn can_pass_on(&self, edge: usize) -> bool {
+        let accepts = |owner: usize| self.nodes[owner].up && self.members[owner].serves();
+        let reaches = |owner: usize| self.runs(edge) && accepts(owner) && !self.parted;
+        self.passes_on_to(edge).is_none_or(reaches)
+    }
+
+    /// Whether the node that passes a link on can see that it has to let go of it: its other end is gone, or the store
+    /// says that the session is not that node's.
+    pub(super) fn strays(&self, link: &Link) -> bool {
+        let Some(edge) = link.edge.filter(|_| link.alive) else { return false };
+        let moved = self.reaches(edge) && !(self.owner == Some(link.node) && self.owner_lives());
+        self.runs(edge) && (moved || !link.held && !self.parted)
+    }
+}
+
+/// A connection is passed on to a node that does not own the session any more, and another one does.
+pub(super) fn strayed(now: &WorldState) -> bool {
+    let owned = now.owner.is_some_and(|owner| now.owner_lives() && now.nodes[owner].up);
+    let elsewhere = |link: &Link| now.strays(link) && now.owner != Some(link.node);
+    owned && now.links.iter().any(elsewhere)
 }
 
 /// The session's owner is gone or does nothing, and another node could have it.
@@ -143,7 +180,11 @@ impl World {
             if member.paused {
                 out.push(Action::Continue(place));
             }
-            if now.left.partitions > 0 && now.runs(place) && !member.cut {
+            if now.left.crashes > 0 && now.runs(place) {
+                out.push(Action::Die(place));
+            }
+            let cuts = now.left.partitions > 0 && !self.scope.relays;
+            if cuts && now.runs(place) && !member.cut {
                 out.push(Action::CutOff(place));
             }
             if member.cut {
@@ -160,6 +201,18 @@ impl World {
             let rests = now.nodes[place].session.as_ref().is_some_and(at_rest);
             if now.left.leaves > 0 && owns && rests {
                 out.push(Action::Release(place));
+            }
+        }
+        if now.left.partitions > 0 && self.scope.relays && !now.parted {
+            out.push(Action::Part);
+        }
+        if now.parted {
+            out.push(Action::Meet);
+        }
+        if now.left.failovers > 0 && now.store.is_some() {
+            out.push(Action::FailOver { lossy: false });
+            if now.older.is_some() {
+                out.push(Action::FailOver { lossy: true });
             }
         }
         for flight in &now.flights {

@@ -37,7 +37,7 @@ use crate::vocabulary::vocabulary;
 use crate::words::{State, Timer};
 use crate::{connection, node, routing};
 use judge::{accepted_is_kept, behind, is, listed_means_open, owed, stop_aborts_the_worker};
-use members::{Member, fenced_holds_nothing, orphaned};
+use members::{Member, fenced_holds_nothing, orphaned, strayed};
 use mutants::rules;
 use world_state::{Client, Clock, Node};
 
@@ -51,7 +51,7 @@ vocabulary! {
         LossByClient = "The registry knows clients, not connections: a late close is taken for the newcomer's (race R1).",
         ReplayThenSubscribe = "The replay is read first and the viewer subscribed afterwards (race R3).",
         SkipWhatIsTrimmed = "A reader that comes too late begins at what is left, and says nothing (race R4).",
-        KeepTheLogId = "A store that lost the end of its log keeps the log's id (race R5).",
+        KeepTheLogId = "A store that lost the end of its log keeps the log's id (races R5 and R24).",
         ForgetTheKeys = "The record of accepted prompts is not in the commit of the prompt (race R6).",
         RunAgainAfterRestart = "What ran when the process died is given to the next worker (race R8).",
         WriteWithoutAsking = "A second reference to the connection writes without asking its table (race R9).",
@@ -64,6 +64,9 @@ vocabulary! {
         ServeUnrecovered = "A session that was taken over is served as it stands in the store (race R18).",
         JudgeTooSoon = "A node judges the others at its first renewal after a silence (race R19).",
         LeaveOrphans = "The sessions of a dead node wait until somebody asks for them (race R20).",
+        PassOnAgain = "A node passes on what another one has passed on to it (race R21).",
+        KeepTheLink = "A node that passes a connection on does not ask whose the session is by now (race R22).",
+        ConfirmTheOwner = "A node asks before a welcome whether it owns the session, and not what the record is by now (race R23).",
         ReadUnsettled = "What became of a commit is read from the store while the commit may still be on its way (race R14).",
     }
 }
@@ -81,6 +84,8 @@ pub struct Scope {
     /// How many of them are registered in one database, with a lease each, and own the session one at a time; the
     /// others may register. None: the newest process that opens the store owns all.
     pub members: Option<usize>,
+    /// Whether a node passes on what comes for a session of another one; otherwise it sends the client there.
+    pub relays: bool,
     /// How many prompts each client has; its length is the number of clients.
     pub prompts: &'static [u8],
     /// How many principals the clients belong to, in turn: with two, every other client is of one principal.
@@ -263,6 +268,8 @@ impl World {
             store,
             older: None,
             on_its_way: None,
+            aged: false,
+            parted: false,
             history: 0,
             owner: Some(0),
             nodes,
@@ -327,6 +334,7 @@ impl Model for World {
             NothingFromAnAbortedWorkerIsLogged WaitingStatesHaveATimer WorkerMatchesTheState
             OneGonePerConnection CloseIsSent FirstCloseCodeWins OnlyOpenIsHeard
             CommandsMeetTheTruth AnswersArriveOnce ACursorNeverGoesBack NoMeansNo
+            PassedOnOnce LostSuffixChangesTheLogId
             AtMostOneOwnerCommits AClaimNeedsADeadOwner UnownedIsRecovered DeadStaysDead JudgedByTheSteady
         );
         let law = |law: Law| (law.into_str(), law.meaning());
@@ -345,7 +353,13 @@ impl Model for World {
         if self.scope.members.is_some() {
             let (name, meaning) = law(Law::OrphansFindAnOwner);
             let fair = ["renew", "lease", "commit"].map(Fairness::Weak);
-            return laws.leads_to(name, meaning, |_, w| orphaned(w), |_, w| !orphaned(w), fair);
+            let laws = laws.leads_to(name, meaning, |_, w| orphaned(w), |_, w| !orphaned(w), fair);
+            if !self.scope.relays {
+                return laws;
+            }
+            let (name, meaning) = law(Law::RelaysFollowTheOwner);
+            let fair = [Fairness::Weak("notice")];
+            return laws.leads_to(name, meaning, |_, w| strayed(w), |_, w| !strayed(w), fair);
         }
         let wire = ["dial", "hear", "receive", "write", "report", "notice"].map(Fairness::Weak);
         let work = [Fairness::Strong("work"), Fairness::Weak("timer"), Fairness::Weak("open")];

@@ -50,8 +50,11 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::Silent(id)
         | Action::CloseTimeout(id)
         | Action::HelloTimeout(id)
+        | Action::Stray(id)
         | Action::Drain(id) => (server(), connection(id)),
         Action::Land => (server(), "store".to_owned()),
+        Action::Part | Action::Meet => ("network".to_owned(), server()),
+        Action::FailOver { .. } => ("standby".to_owned(), "store".to_owned()),
         Action::Cut(id) => ("network".to_owned(), connection(id)),
         Action::Send(_) | Action::Arrive(_) => ("a request".to_owned(), server()),
         Action::Obey(_) => (server(), "worker".to_owned()),
@@ -82,6 +85,7 @@ pub(super) fn lane(action: &Action) -> (String, String) {
         | Action::LoseReply(node)
         | Action::Settle(node)
         | Action::Leave(node)
+        | Action::Die(node)
         | Action::Release(node) => (format!("node {node}"), "store".to_owned()),
     }
 }

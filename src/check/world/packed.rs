@@ -194,7 +194,7 @@ macro_rules! variants {
 mod members;
 
 fields! {
-    Link { id, client, node, server, held, alive, writing, written, gone, down, up }
+    Link { id, client, node, edge, server, held, alive, writing, written, gone, down, up }
     Client { link, cursor, history, prompted, heard, asked, hidden, posted, away, resumed, fence }
     Worker { node, incarnation, phase, inbox, said, answered }
     Log { id, base, head }
@@ -357,6 +357,8 @@ impl Code for WorldState {
             store,
             older,
             on_its_way,
+            aged,
+            parted,
             history,
             owner,
             nodes,
@@ -384,6 +386,8 @@ impl Code for WorldState {
         flights.put(to);
         older.put(to);
         on_its_way.put(to);
+        aged.put(to);
+        parted.put(to);
         history.put(to);
         links.put(to);
         clients.put(to);
@@ -412,6 +416,8 @@ impl Code for WorldState {
             flights: Code::get(from),
             older: Code::get(from),
             on_its_way: Code::get(from),
+            aged: Code::get(from),
+            parted: Code::get(from),
             history: Code::get(from),
             links: Code::get(from),
             clients: Code::get(from),

@@ -1,4 +1,4 @@
-//! The twenty nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
+//! The twenty-four nastiest races, each with a planted bug that lets it happen: the checker finds each, and its
 //! shortest story is kept as documentation.
 
 use std::fmt::Write as _;
@@ -93,7 +93,7 @@ pub const RACES: &[Race] = &[
         title: "A stale cursor in a log that begins again",
         fault: Fault::Driver(Bug::KeepTheLogId),
         scope: &scopes::LOSSES,
-        law: Law::InOrderWithoutSilentGaps,
+        law: Law::LostSuffixChangesTheLogId,
     },
     Race {
         id: "R6",
@@ -226,6 +226,34 @@ pub const RACES: &[Race] = &[
         scope: &scopes::ORPHANS,
         law: Law::OrphansFindAnOwner,
     },
+    Race {
+        id: "R21",
+        title: "A request goes round between the nodes",
+        fault: Fault::Driver(Bug::PassOnAgain),
+        scope: &scopes::CUTS,
+        law: Law::PassedOnOnce,
+    },
+    Race {
+        id: "R22",
+        title: "A connection stays with the owner that was",
+        fault: Fault::Driver(Bug::KeepTheLink),
+        scope: &scopes::CUTS,
+        law: Law::RelaysFollowTheOwner,
+    },
+    Race {
+        id: "R23",
+        title: "A welcome for what the database has lost",
+        fault: Fault::Driver(Bug::ConfirmTheOwner),
+        scope: &scopes::FAILOVERS,
+        law: Law::DeliveredIsDurable,
+    },
+    Race {
+        id: "R24",
+        title: "The log of a promoted standby keeps its id",
+        fault: Fault::Driver(Bug::KeepTheLogId),
+        scope: &scopes::FAILOVERS,
+        law: Law::LostSuffixChangesTheLogId,
+    },
 ];
 
 impl Race {
@@ -257,7 +285,7 @@ impl Race {
 pub fn page() -> String {
     let mut page = String::from(
         "<!-- generated: cargo run --release -- check --races --format markdown > docs/races.md -->\n\n\
-         # The twenty races\n\n\
+         # The twenty-four races\n\n\
          Each is a bug that drivers had in the field, planted on purpose. The checker finds it, and this is the\n\
          shortest story there is. Without the bug no story is found.\n",
     );

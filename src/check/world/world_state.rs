@@ -22,6 +22,10 @@ pub struct WorldState {
     pub(super) older: Option<Session>,
     /// A commit that was answered as not kept and may still come in: only a planted bug leaves one.
     pub(super) on_its_way: Option<LateCommit>,
+    /// The record's last commit is of before a standby was promoted: who reads it back does not know what it lacks.
+    pub(super) aged: bool,
+    /// The nodes do not reach each other.
+    pub(super) parted: bool,
     /// How often the store lost the end of a log: entries of one history are not those of another.
     pub(super) history: u8,
     /// The node whose commits the store takes; none if the session was released.
@@ -102,6 +106,9 @@ pub(super) struct Link {
     pub(super) id: u8,
     pub(super) client: usize,
     pub(super) node: usize,
+    /// The node that the client dialled, where that one only passes on what comes: between it and the node above there
+    /// is a connection of their own.
+    pub(super) edge: Option<usize>,
     /// The server's side.
     pub(super) server: connection::Connection,
     /// Whether the server still has the transport.
@@ -376,6 +383,11 @@ fn show(session: &Session, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 impl WorldState {
     pub(super) fn link(&self, id: u8) -> Option<&Link> {
         self.links.iter().find(|link| link.id == id)
+    }
+
+    /// Whether what is sent on a link gets through.
+    pub(super) fn gets_through(&self, link: &Link) -> bool {
+        link.edge.is_none() || !self.parted
     }
 
     /// The least fence that no part of the state holds.

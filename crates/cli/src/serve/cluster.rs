@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use outlive_server::http::Relay;
 use tokio::net::TcpListener;
@@ -49,6 +50,10 @@ pub(super) struct Cluster {
     /// The first line of this file is the secret by which they know each other: the same for all, 16 bytes or more.
     #[arg(long, value_name = "FILE", requires = "advertise")]
     cluster_secret_file: Option<PathBuf>,
+    /// How many seconds this process may be silent before the others take its sessions over: 5 if nothing is said. A shorter
+    /// lease has a session go on sooner after a crash; a longer one forgives longer pauses.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    lease: Option<u32>,
 }
 
 /// What a node needs to be one.
@@ -61,6 +66,11 @@ pub(super) struct Internal {
 impl Cluster {
     /// Whether the flags fit the store: `shared` says whether several processes may use it at a time.
     pub(super) fn check(&self, shared: bool) -> Result<(), String> {
+        if self.lease.is_some() && !shared {
+            return Err("--lease is for a store that several processes share, as \
+                        `--store postgres://…`; one in memory or in a file belongs to one process"
+                .into());
+        }
         match (&self.advertise, shared) {
             (Some(_), false) => Err(
                 "--advertise is for a store that several processes share; one in memory or in a \
@@ -76,6 +86,11 @@ impl Cluster {
     /// Where the other processes reach this one.
     pub(super) fn address(&self) -> Option<&str> {
         self.advertise.as_ref().map(|address| address.0.as_str())
+    }
+
+    /// How long this process may be silent, if it is said.
+    pub(super) fn lease(&self) -> Option<Duration> {
+        self.lease.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// Reads the file with the secret.

@@ -7,6 +7,8 @@ use outlive_postgres::Postgres;
 use outlive_server::hub::Builder;
 use outlive_server::store::{self, Sqlite, StoreError};
 
+use super::cluster::Cluster;
+
 /// The flags of the store.
 #[derive(Debug, clap::Args)]
 pub(super) struct Keep {
@@ -47,8 +49,9 @@ impl Keep {
         ["postgres://", "postgresql://"].iter().any(|scheme| store.starts_with(scheme))
     }
 
-    /// Opens the store. In a database, this process has the name and the address at which the others reach it.
-    pub(super) async fn open(&self, address: Option<&str>) -> Result<Kept, String> {
+    /// Opens the store. In a database, this process has the name and the address at which the others reach it, and its
+    /// lease.
+    pub(super) async fn open(&self, node: &Cluster) -> Result<Kept, String> {
         if self.is_shared() {
             if self.durability == Durability::Fast {
                 return Err(
@@ -57,8 +60,11 @@ impl Keep {
                 );
             }
             let mut options = Postgres::options().restored(self.restored);
-            if let Some(address) = address {
+            if let Some(address) = node.address() {
                 options = options.name(address).address(address);
+            }
+            if let Some(lease) = node.lease() {
+                options = options.lease(lease);
             }
             let opened = options.connect(&self.store.to_string_lossy()).await;
             return opened.map(Kept::Database).map_err(|why| format!("--store: {why}"));

@@ -21,7 +21,7 @@ use axum::serve::ListenerExt as _;
 use clap::builder::NonEmptyStringValueParser;
 use outlive::Limits;
 use outlive_server::http::{self, Endpoints, Origins, ShutdownCause, endpoints};
-use outlive_server::hub::{Drain, Hub};
+use outlive_server::hub::{Drain, FenceCause, Hub};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +94,7 @@ Examples:
   outlive serve --record run.jsonl                then: outlive replay --quiet run.jsonl
   outlive serve --listen 0.0.0.0:80 --token T     for others, who know T
 
-Exit codes: 0 it was asked to leave, or another process has opened its file, and it left; 2 it cannot run: a port, a
+Exit codes: 0 it was asked to leave, or its sessions are another process's, and it left; 2 it cannot run: a port, a
 file, a flag; or its file went away.";
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -162,7 +162,7 @@ impl Serve {
             ..Limits::default()
         };
         let builder = Hub::builder().limits(limits).observer(Watching(Arc::clone(&watch)));
-        let kept = self.keep.open(self.cluster.address()).await?;
+        let kept = self.keep.open(&self.cluster).await?;
         let builder = kept.keeps(builder);
         let built = match gateway {
             Some(gateway) => builder.build(gateway).await,
@@ -211,13 +211,11 @@ impl Serve {
         match (cause, closed) {
             // The next process that opens the file brings the log into it.
             (ShutdownCause::Signal, Ok(()) | Err(_)) => Ok(()),
-            (ShutdownCause::Fenced, Ok(())) => {
-                tracing::info!(
-                    "another process has opened {store}, and owns its sessions now: leaving them to it"
-                );
+            (ShutdownCause::Fenced(cause), Ok(())) => {
+                tracing::info!("{}", farewell(cause, self.keep.is_shared(), &store));
                 Ok(())
             }
-            (ShutdownCause::Fenced, Err(why)) => {
+            (ShutdownCause::Fenced(_), Err(why)) => {
                 Err(format!("{store} is lost to this process: {why}"))
             }
         }
@@ -261,11 +259,29 @@ or by hand:
     }
 }
 
+/// Why a process leaves that was not asked to.
+fn farewell(cause: FenceCause, shared: bool, store: &str) -> String {
+    match cause {
+        FenceCause::Abandoned => format!(
+            "{store} has not renewed the lease of this process for too long: leaving its sessions to the others"
+        ),
+        FenceCause::Refused if shared => format!(
+            "the others in {store} have declared this process dead, or one has started in its place: leaving its sessions \
+             to them"
+        ),
+        FenceCause::Refused => {
+            format!(
+                "another process has opened {store}, and owns its sessions now: leaving them to it"
+            )
+        }
+    }
+}
+
 /// Returns when the server is asked to leave while it drains already.
 async fn asked_again(hub: &Hub, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = hub.fenced() => stop.cancel(),
+        _ = hub.fenced() => stop.cancel(),
     }
     match asked() {
         Ok(asked) => asked.await,

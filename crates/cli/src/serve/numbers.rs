@@ -2,12 +2,14 @@
 //! holds against what is printed.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use outlive::session::Step;
 use outlive::table::Verdict;
 use outlive::{CloseCode, Reason, State};
 use outlive_server::http::RelayCounts;
+use outlive_server::hub::{ClaimKind, NodeEvent};
 use outlive_server::store::SessionId;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -36,6 +38,12 @@ pub(super) struct Numbers {
     relays_open: Gauge,
     relays: Counter,
     relay_failures: Counter,
+    renewals: Family<Renewals, Counter>,
+    renewed_at: Gauge<f64, AtomicU64>,
+    claims: Family<Claims, Counter>,
+    releases: Counter,
+    settles: Family<Commits, Counter>,
+    lost: Counter,
     /// Sessions in memory.
     live: HashMap<SessionId, Live>,
 }
@@ -62,6 +70,17 @@ struct Row {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Commits {
     kept: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Renewals {
+    answer: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Claims {
+    kind: &'static str,
+    taken: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,6 +115,12 @@ impl Default for Numbers {
             relays_open: Gauge::default(),
             relays: Counter::default(),
             relay_failures: Counter::default(),
+            renewals: Family::default(),
+            renewed_at: Gauge::default(),
+            claims: Family::default(),
+            releases: Counter::default(),
+            settles: Family::default(),
+            lost: Counter::default(),
             live: HashMap::new(),
         };
         numbers.registered()
@@ -134,10 +159,72 @@ impl Numbers {
         registry.register("relays", help, self.relays.clone());
         let help = "Those of them for which no owner was found that answers";
         registry.register("relay_failures", help, self.relay_failures.clone());
+        self.registered_as_node();
         for kept in [false, true] {
             drop(self.commits.get_or_create(&Commits { kept }));
+            drop(self.settles.get_or_create(&Commits { kept }));
+        }
+        for answer in ["renewed", "refused", "none"] {
+            drop(self.renewals.get_or_create(&Renewals { answer }));
+        }
+        for (kind, taken) in
+            [("asked", true), ("orphaned", true), ("asked", false), ("orphaned", false)]
+        {
+            drop(self.claims.get_or_create(&Claims { kind, taken }));
         }
         self
+    }
+
+    fn registered_as_node(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Answers of the store to whether this process owns what it has, by what it said: \
+                    `renewed`, `refused`, or `none`";
+        registry.register("lease_renewals", help, self.renewals.clone());
+        let help = "When the store last renewed the lease, in seconds since 1970; 0 before that";
+        let at = self.renewed_at.clone();
+        registry.register_with_unit("lease_renewed_timestamp", help, Unit::Seconds, at);
+        let help = "Claims of sessions that no node owned, by why: `asked` for by a client, or \
+                    `orphaned`; and by whether this node has the session now";
+        registry.register("claims", help, self.claims.clone());
+        let help = "Sessions that were given up for other nodes in a drain";
+        registry.register("releases", help, self.releases.clone());
+        let help = "Commits whose result was unknown, by whether the store had kept them";
+        registry.register("settles", help, self.settles.clone());
+        let help = "Sessions that turned out to be another process's";
+        registry.register("sessions_lost", help, self.lost.clone());
+    }
+
+    /// Something happened to this process as a node, at this time since 1970.
+    pub(super) fn node(&mut self, event: NodeEvent, now: Duration) {
+        let renewal = |answer| {
+            self.renewals.get_or_create(&Renewals { answer }).inc();
+        };
+        match event {
+            NodeEvent::Renewed => {
+                renewal("renewed");
+                self.renewed_at.set(now.as_secs_f64());
+            }
+            NodeEvent::Refused => renewal("refused"),
+            NodeEvent::Unanswered => renewal("none"),
+            NodeEvent::Claimed { kind, taken } => {
+                let kind = match kind {
+                    ClaimKind::Asked => "asked",
+                    ClaimKind::Orphaned => "orphaned",
+                };
+                self.claims.get_or_create(&Claims { kind, taken }).inc();
+            }
+            NodeEvent::Released => {
+                self.releases.inc();
+            }
+            NodeEvent::Settled { kept } => {
+                self.settles.get_or_create(&Commits { kept }).inc();
+            }
+            NodeEvent::Lost => {
+                self.lost.inc();
+            }
+            // One that this program does not know yet.
+            _ => {}
+        }
     }
 
     pub(super) fn began(&mut self, session: &SessionId, state: State) {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use outlive::check::trace::Recorder;
 use outlive::ids::ConnectionId;
@@ -12,7 +12,7 @@ use outlive::log::LogId;
 use outlive::session::{Event, Snapshot, Step};
 use outlive::{CloseCode, Limits, State};
 use outlive_server::http::Relay;
-use outlive_server::hub::Observer;
+use outlive_server::hub::{NodeEvent, Observer};
 use outlive_server::store::SessionId;
 use serde_json::json;
 use tokio::sync::broadcast;
@@ -163,6 +163,11 @@ impl Observer for Watching {
 
     fn on_unload(&self, session: &SessionId) {
         lock(&self.0.numbers).left(session);
+    }
+
+    fn on_node(&self, event: NodeEvent) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        lock(&self.0.numbers).node(event, now);
     }
 
     fn on_connect(&self, _: ConnectionId) {

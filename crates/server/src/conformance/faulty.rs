@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::rng::Rng;
 use crate::store::{
     BoxFuture, Commit, CommitError, PageToken, SessionId, SessionPage, Store, StoreError,
-    StoredSession,
+    StoredSession, Version,
 };
 use outlive::ids::Seq;
 
@@ -224,8 +224,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.judge()
     }
 
-    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
-        self.inner.confirm(session)
+    fn confirm<'a>(&'a self, session: &'a SessionId, version: Version) -> BoxFuture<'a, bool> {
+        self.inner.confirm(session, version)
     }
 
     fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {

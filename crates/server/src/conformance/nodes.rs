@@ -118,7 +118,7 @@ async fn is_kept_out(store: &impl Store, model: &SessionModel) -> CheckResult {
     model.stale(store, model.next(1)).await?;
     let forgot = store.forget(id).await;
     ensure!(forgot == Err(CommitError::Stale), "{id} is another node's, and forgotten: {forgot:?}");
-    let confirmed = store.confirm(id).await;
+    let confirmed = store.confirm(id, model.version).await;
     ensure!(confirmed == Ok(false), "{id} is another node's, and is confirmed: {confirmed:?}");
     Ok(())
 }
@@ -135,8 +135,10 @@ async fn others_are_kept_out<S: Store>(place: &impl AsyncFn(&'static str) -> S) 
         is_kept_out(&two, &model).await?;
         model.add(&one, 2).await?;
         model.holds(&one).await?;
-        let confirmed = one.confirm(&model.id).await;
+        let confirmed = one.confirm(&model.id, model.version).await;
         ensure!(confirmed == Ok(true), "the owner of {} is told {confirmed:?}", model.id);
+        let confirmed = one.confirm(&model.id, model.version.next()).await;
+        ensure!(confirmed == Ok(false), "of what {} never was is told {confirmed:?}", model.id);
     }
     for (store, own) in [(&one, &model.id), (&two, &other.id)] {
         let found = listed(store).await?;

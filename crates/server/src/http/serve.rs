@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::hub::{Drain, Hub};
+use crate::hub::{Drain, FenceCause, Hub};
 
 /// The head of a request has to arrive within this time; a connection that sends none is closed after it. It is longer
 /// than the time for which proxies keep idle connections by default, so a proxy does not send a request on a
@@ -28,10 +28,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 pub enum ShutdownCause {
     /// The signal came.
     Signal,
-    /// This process does not own the store any more: see [`Hub::fenced`]. Exit with 0 all the same. A supervisor that
-    /// starts this process again would take the store from the new owner, and the two would fence each other for
-    /// ever.
-    Fenced,
+    /// This process owns nothing in the store any more, for this cause: see [`Hub::fenced`]. Exit with 0 all the same. Where
+    /// one process owns the whole store, a supervisor that starts this one again would take it from the new owner, and the
+    /// two would fence each other for ever.
+    Fenced(FenceCause),
 }
 
 /// Serves a router over HTTP/1.1 until `signal` completes or the hub is [fenced](Hub::fenced). Then it
@@ -97,7 +97,7 @@ async fn leave(
 ) -> (ShutdownCause, Instant) {
     let (cause, drain) = tokio::select! {
         () = signal => (ShutdownCause::Signal, drain),
-        () = hub.fenced() => (ShutdownCause::Fenced, Drain { window: Duration::ZERO, ..drain }),
+        cause = hub.fenced() => (ShutdownCause::Fenced(cause), Drain { window: Duration::ZERO, ..drain }),
     };
     let until = Instant::now() + drain.deadline + hub.options().close_timeout;
     hub.drain(drain).await;

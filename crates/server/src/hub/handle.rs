@@ -13,6 +13,8 @@ use super::driver::{SpawnMode, unavailable};
 use super::history::History;
 use super::link::Link;
 use super::mailbox::{Accepted, Command, CommandError, Handled, Notification, Outcome, Reply, Who};
+use super::node::FenceCause;
+use super::observe::ClaimKind;
 use super::options::HubOptions;
 use super::shared::Shared;
 use crate::store::{PageToken, SessionId, SessionPage, StoreError};
@@ -82,7 +84,9 @@ impl Hub {
     /// # Errors
     /// The store does not do it, and nothing has changed.
     pub async fn forget(&self, session: &SessionId) -> Result<(), CommandError> {
-        self.command(session, SpawnMode::Load, |reply| Command::Forget { reply }).await.map(drop)
+        self.command(session, SpawnMode::Load(ClaimKind::Asked), |reply| Command::Forget { reply })
+            .await
+            .map(drop)
     }
 
     /// The principal that [created](Hub::create_for) a session; `None` if it was created for none, or if there is no such
@@ -161,8 +165,9 @@ impl Hub {
     /// ([`abandon_after`](HubOptions::abandon_after)). This hub notices within one ping interval, or within a
     /// fifth of its [lease](crate::store::Store::lease): it cannot commit any more, has aborted its workers and closes
     /// its connections with [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
-    pub async fn fenced(&self) {
-        self.shared.fenced.cancelled().await;
+    /// It says which of them it was.
+    pub async fn fenced(&self) -> FenceCause {
+        self.shared.fenced().await
     }
 
     /// Shuts down in good order: new attaches are refused with a hint when to come back, connections get a `goaway`, and
@@ -372,6 +377,6 @@ impl<'a> SessionHandle<'a> {
         self,
         command: impl FnOnce(Reply) -> Command,
     ) -> Result<Handled, CommandError> {
-        self.hub.command(self.id, SpawnMode::Load, command).await
+        self.hub.command(self.id, SpawnMode::Load(ClaimKind::Asked), command).await
     }
 }

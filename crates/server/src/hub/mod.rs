@@ -90,6 +90,7 @@ pub use handle::{Author, Drain, Hub, SessionHandle};
 pub use history::{History, HistoryEntry};
 pub use link::{Entries, Frame, Hello, Link, Role};
 pub use mailbox::{Accepted, CommandError, Outcome};
-pub use observe::{NoopObserver, Observer};
+pub use node::FenceCause;
+pub use observe::{ClaimKind, NodeEvent, NoopObserver, Observer};
 pub use options::HubOptions;
 pub use worker::{CloseoutContext, Failure, Turn, Worker, WorkerContext};

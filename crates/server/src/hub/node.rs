@@ -3,6 +3,7 @@
 //! A store with one owner for all sessions has no lease: its node has no timer, judges nobody, and learns from the
 //! renewal whether it was replaced.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use outlive::node::{Node, Op, Trigger};
@@ -10,11 +11,33 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 
+use super::observe::NodeEvent;
 use super::recover::recover;
 use super::shared::Shared;
 
 /// A lease is renewed so often while it lasts: a few answers may be lost or late.
 const RENEWALS: u32 = 5;
+
+/// Why a hub is [fenced](super::Hub::fenced).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FenceCause {
+    /// The store says that this process owns nothing any more: another one has opened the store, or, where processes
+    /// share it, the others have declared this one dead, or one has started under its name.
+    Refused,
+    /// This process gave up by itself: the store has not renewed its lease for
+    /// [`abandon_after`](super::HubOptions::abandon_after) longer than it lasts. Whether another process has its sessions
+    /// it does not know.
+    Abandoned,
+}
+
+impl fmt::Display for FenceCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FenceCause::Refused => "another process has taken over",
+            FenceCause::Abandoned => "the store is away for too long",
+        })
+    }
+}
 
 /// What the hub holds of its node.
 #[derive(Debug, Default)]
@@ -74,13 +97,25 @@ impl Shared {
                     () = hub.shut_down() => return,
                     overdue = membership.overdue() => Some(overdue),
                     answer = hub.store.renew() => match answer {
-                        Ok(true) => Some(Trigger::Renewed),
-                        Ok(false) => Some(Trigger::Refused),
+                        Ok(true) => {
+                            hub.observe_node(NodeEvent::Renewed);
+                            Some(Trigger::Renewed)
+                        }
+                        Ok(false) => {
+                            hub.observe_node(NodeEvent::Refused);
+                            Some(Trigger::Refused)
+                        }
                         // A store that does not answer says nothing of the lease.
-                        Err(_) => None,
+                        Err(_) => {
+                            hub.observe_node(NodeEvent::Unanswered);
+                            None
+                        }
                     },
                 }
             };
+            if overdue.is_none() && matches!(heard, Some(Trigger::Late | Trigger::Abandoned)) {
+                hub.observe_node(NodeEvent::Unanswered);
+            }
             if let Some(trigger) = heard {
                 hub.as_node(trigger, sent).await;
             }
@@ -110,13 +145,13 @@ impl Shared {
                 }
                 Op::Judge => self.judge().await,
                 Op::AbortAll => {
-                    let why = if trigger == Trigger::Refused {
-                        "another process has taken over"
+                    let cause = if trigger == Trigger::Refused {
+                        FenceCause::Refused
                     } else {
-                        "the store is away for too long"
+                        FenceCause::Abandoned
                     };
-                    tracing::warn!(why, "this node is fenced off; leaving");
-                    self.fence();
+                    tracing::warn!(why = %cause, "this node is fenced off; leaving");
+                    self.fence(cause);
                 }
                 Op::GoodBye => self.say_good_bye().await,
             }

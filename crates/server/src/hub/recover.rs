@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::backoff::Backoff;
+use super::driver::SpawnMode;
 use super::mailbox::{Command, CommandError, Reply};
+use super::observe::ClaimKind;
 use super::shared::Shared;
 use crate::store::{PageToken, SessionId};
 
@@ -63,7 +65,7 @@ async fn recover_all(shared: &Arc<Shared>) {
 async fn get_or_spawn(shared: &Arc<Shared>, id: &SessionId) {
     let mut patience = Backoff::default();
     loop {
-        let Ok(visitor) = shared.get_or_spawn(id) else { return };
+        let Ok(visitor) = shared.enter(id, SpawnMode::Load(ClaimKind::Orphaned)) else { return };
         let (reply, done) = oneshot::channel();
         let visit = Command::Visit { reply: Reply::Caller(reply) };
         // A driver that is gone drops the reply.

@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 use super::held::HeldEntries;
 use super::hibernate::Hibernated;
 use super::mailbox::{CommandError, Inbox, Mailbox, Notification};
-use super::node::Membership;
-use super::observe::Observer;
+use super::node::{FenceCause, Membership};
+use super::observe::{NodeEvent, Observer};
 use super::options::HubOptions;
 use super::registry::Registry;
 use super::worker_task::SpawnWorker;
@@ -44,7 +44,9 @@ pub(super) struct Shared {
     /// The drain's deadline has passed.
     halt: CancellationToken,
     /// This node may own nothing any more.
-    pub(super) fenced: CancellationToken,
+    fenced: CancellationToken,
+    /// Why it may not: set before the token is cancelled.
+    fence_cause: OnceLock<FenceCause>,
     /// This process among those that serve the store.
     pub(super) membership: Arc<Membership>,
     /// The hub is about to leave.
@@ -92,6 +94,7 @@ impl Shared {
             recovered: CancellationToken::new(),
             halt: CancellationToken::new(),
             fenced: CancellationToken::new(),
+            fence_cause: OnceLock::new(),
             membership: Arc::default(),
             draining: CancellationToken::new(),
             lobby: TaskTracker::new(),
@@ -153,6 +156,12 @@ impl Shared {
         self.draining.is_cancelled()
     }
 
+    /// Returns when this node may own nothing any more, with the reason.
+    pub(super) async fn fenced(&self) -> FenceCause {
+        self.fenced.cancelled().await;
+        self.fence_cause.get().copied().unwrap_or(FenceCause::Refused)
+    }
+
     pub(super) fn is_fenced(&self) -> bool {
         self.fenced.is_cancelled()
     }
@@ -193,7 +202,8 @@ impl Shared {
 
     /// This node is fenced off. No commit of it succeeds any more, so every session goes, also one that has nothing to
     /// commit: what it would show is of before.
-    pub(super) fn fence(&self) {
+    pub(super) fn fence(&self, cause: FenceCause) {
+        _ = self.fence_cause.set(cause);
         self.fenced.cancel();
         self.stop();
     }
@@ -215,6 +225,10 @@ impl Shared {
 
     pub(super) fn observe_begin(&self, id: &SessionId, log: LogId, snapshot: Option<&Snapshot>) {
         self.observe(|observer| observer.on_load(id, self.machine.limits(), log, snapshot));
+    }
+
+    pub(super) fn observe_node(&self, event: NodeEvent) {
+        self.observe(|observer| observer.on_node(event));
     }
 
     pub(super) fn observe_step(&self, id: &SessionId, event: &Event, step: &Step) {

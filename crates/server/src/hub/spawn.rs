@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::driver::{Driver, SpawnMode};
 use super::mailbox::{CommandError, DriverRef, Mailbox};
+use super::observe::ClaimKind;
 use super::recent_frames::RecentFrames;
 use super::shared::Shared;
 use crate::store::SessionId;
@@ -17,7 +18,7 @@ impl Shared {
         self: &Arc<Self>,
         id: &SessionId,
     ) -> Result<DriverRef, CommandError> {
-        self.enter(id, SpawnMode::Load)
+        self.enter(id, SpawnMode::Load(ClaimKind::Asked))
     }
 
     /// As [`get_or_spawn`](Shared::get_or_spawn), also for a new session. A hub that drains takes no session in, and
@@ -54,7 +55,7 @@ pub(super) async fn clock(shared: Weak<Shared>, sooner: Arc<Notify>) {
     while let Some(hub) = shared.upgrade() {
         while let Some(id) = hub.registry.pop_due() {
             // Once awake, its driver looks at the timer. A hub that drains wakes no session.
-            drop(hub.enter(&id, SpawnMode::Load));
+            drop(hub.enter(&id, SpawnMode::Load(ClaimKind::Asked)));
         }
         let next = hub.registry.next_alarm();
         drop(hub);

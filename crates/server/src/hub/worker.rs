@@ -166,6 +166,17 @@ impl WorkerContext {
         self.incarnation
     }
 
+    /// The fencing token of this worker, for what it does outside: a number that grows with each worker of the session, on
+    /// whichever node it runs, and two never have the same one. A worker whose node is paused or cut off does not know that
+    /// another one has its session, so it is the outside that has to refuse it: it keeps, for each session, the highest token
+    /// that it was shown, takes a request whose token is that one or higher, and refuses a lower one.
+    ///
+    /// It is the number of the [incarnation](WorkerContext::incarnation). It starts over with what the store loses: after a
+    /// copy was put back, or a standby promoted that lacked commits, a token may come a second time.
+    pub fn fencing_token(&self) -> u64 {
+        self.incarnation.0.into()
+    }
+
     /// Whether the conversation had a worker before.
     pub fn resume(&self) -> bool {
         self.resume

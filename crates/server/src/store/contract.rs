@@ -192,14 +192,15 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(core::future::ready(Ok(false)))
     }
 
-    /// Whether this handle still owns a session. A hub asks before it answers what commits nothing (a welcome, a
-    /// refusal, an interrupt that is taken). So it should cost no more than the read of one row. If it returns `true`
-    /// though another node owns the session, the hub notices that with its next commit, and may answer by old data
-    /// until then.
+    /// Whether this handle still owns a session, and the session's record has this version: a store that has lost
+    /// commits since, as with a standby that was promoted, has an older one. A hub asks before it answers what commits
+    /// nothing (a welcome, a refusal, an interrupt that is taken). So it should cost no more than the read of one row. If it
+    /// returns `true` though another node owns the session, or its record is older, the hub notices that with its next
+    /// commit, and may answer by old data until then.
     ///
     /// # Errors
     /// The store failed.
-    fn confirm<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, bool> {
+    fn confirm<'a>(&'a self, _session: &'a SessionId, _version: Version) -> BoxFuture<'a, bool> {
         self.renew()
     }
 

@@ -204,10 +204,12 @@ impl Store for Memory {
         ready(Ok(self.with(MemorySessions::judge)))
     }
 
-    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
+    fn confirm<'a>(&'a self, session: &'a SessionId, version: Version) -> BoxFuture<'a, bool> {
         ready(Ok(self.with(|shared, epoch| {
             let kept = shared.sessions.get(session);
-            let ours = kept.is_some_and(|kept| shared.owner(kept, epoch) == Owner::Ours);
+            let ours = kept.is_some_and(|kept| {
+                shared.owner(kept, epoch) == Owner::Ours && kept.version == version
+            });
             shared.is_member(epoch) && (ours || shared.lease.is_none())
         })))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use outlive_server::http::{Anyone, ShutdownCause, endpoints, serve};
-use outlive_server::hub::{Drain, Hub, HubOptions};
+use outlive_server::hub::{Drain, FenceCause, Hub, HubOptions};
 use outlive_server::store::Memory;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -178,7 +178,7 @@ async fn it_leaves_by_itself_when_another_process_has_taken_the_store() {
     // It notices when it commits.
     socket.prompt(1, "hello").await;
     let cause = timeout(PATIENCE, serving.served).await.unwrap().unwrap();
-    assert_eq!(cause, ShutdownCause::Fenced);
+    assert_eq!(cause, ShutdownCause::Fenced(FenceCause::Refused));
     assert_eq!(socket.code().await, 4200);
 }
 

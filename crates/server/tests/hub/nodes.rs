@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use outlive::{CloseCode, TurnOutcome};
-use outlive_server::hub::{CommandError, Drain, HubOptions};
+use outlive_server::hub::{
+    Author, ClaimKind, CommandError, Drain, Failure, FenceCause, Hub, HubOptions, NodeEvent, Turn,
+};
 use outlive_server::store::{Memory, Store};
-use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, outputs, pass, settle, soon};
+use outlive_testkit::hub::{Fault, Faulty, Scene, Stage, n, outputs, pass, settle, soon};
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -69,7 +71,7 @@ async fn what_a_silent_node_has_goes_on_elsewhere_within_two_leases() {
     assert!(outputs(&viewer.applied, 1).is_empty());
     assert_eq!(east.prompt(&busy, 2, &Scene::Say(1)).await, Err(CommandError::Moved));
     faults.heals();
-    soon(east.hub.fenced()).await;
+    assert_eq!(soon(east.hub.fenced()).await, FenceCause::Refused);
     east.done();
     west.done();
 }
@@ -112,7 +114,7 @@ async fn a_node_without_its_database_gives_up_at_last() {
     pass(LEASE + Duration::from_secs(58)).await;
     assert!(east.hub.fenced().now_or_never().is_none());
     pass(Duration::from_secs(3)).await;
-    soon(east.hub.fenced()).await;
+    assert_eq!(soon(east.hub.fenced()).await, FenceCause::Abandoned);
     assert_eq!(viewer.is_closed().await, CloseCode::Moved);
     east.done();
 }
@@ -191,4 +193,76 @@ async fn a_newcomer_of_the_same_name_waits_for_no_lease() {
     soon(east.hub.fenced()).await;
     east.done();
     newcomer.done();
+}
+
+/// What a worker shows outside: the one of the node that was taken over from is below that of its successor.
+#[tokio::test(start_paused = true)]
+async fn the_next_owners_worker_has_a_higher_fencing_token() {
+    let store = Memory::leased(LEASE);
+    let (shown, mut tokens) = tokio::sync::mpsc::unbounded_channel();
+    let hub = async |name: &str| {
+        let shown = shown.clone();
+        let answer = move |turn: Turn| {
+            let shown = shown.clone();
+            async move {
+                shown.send(turn.context().fencing_token()).unwrap();
+                turn.cancellation().cancelled().await;
+                Err(Failure::from("it was aborted"))
+            }
+        };
+        Hub::builder().store(store.node(name, name)).build(answer).await.unwrap()
+    };
+    let east = hub("east").await;
+    let session = east.create().await.unwrap();
+    let mut last = 0;
+    for (number, node) in [(1, "east"), (2, "west"), (3, "north")] {
+        let owner = if node == "east" { east.clone() } else { hub(node).await };
+        let author = Author { principal: "ann", client: "laptop" };
+        owner.session(&session).prompt(author, n(number), &()).await.unwrap();
+        let token = soon(tokens.recv()).await.unwrap();
+        assert!(token > last, "{token} comes after {last}, on {node}");
+        last = token;
+        // It leaves without a word to its worker.
+        store.node(node, node).open().await.unwrap();
+    }
+}
+
+/// What the numbers of a process are made of.
+#[tokio::test(start_paused = true)]
+async fn what_nodes_do_about_leases_and_sessions_is_observed() {
+    let store = Memory::leased(LEASE);
+    let (east, faults) = faulty_node(&store, "east").await;
+    let west = node(&store, "west").await;
+    let (busy, idle) = (east.session().await, east.session().await);
+    east.prompt(&busy, 1, &Scene::OnCue(1)).await.unwrap();
+    pass(LEASE).await;
+    assert_eq!(
+        (east.watch.count(NodeEvent::Renewed), west.watch.count(NodeEvent::Renewed)),
+        (5, 5)
+    );
+    for (fault, kept) in [(Fault::UnknownKept, true), (Fault::UnknownLost, false)] {
+        faults.commits([fault]);
+        _ = east.prompt(&idle, 1, &Scene::Say(1)).await;
+        settle().await;
+        assert_eq!(east.watch.count(NodeEvent::Settled { kept }), 1);
+    }
+    faults.owners(std::iter::repeat_n(Fault::Fails, 100));
+    pass(LEASE * 2).await;
+    assert!(east.watch.count(NodeEvent::Unanswered) >= 5);
+    let orphaned = NodeEvent::Claimed { kind: ClaimKind::Orphaned, taken: true };
+    assert!(west.watch.count(orphaned) >= 1);
+    faults.heals();
+    soon(east.hub.fenced()).await;
+    assert_eq!(east.watch.count(NodeEvent::Refused), 1);
+    // What is given up in a drain is asked for elsewhere.
+    let north = node(&store, "north").await;
+    let deadline = Duration::from_secs(1);
+    soon(west.hub.drain(Drain { window: Duration::ZERO, deadline })).await;
+    assert!(west.watch.count(NodeEvent::Released) >= 1);
+    north.prompt(&busy, 2, &Scene::Say(1)).await.unwrap();
+    let asked = NodeEvent::Claimed { kind: ClaimKind::Asked, taken: true };
+    assert_eq!((north.watch.count(asked), east.watch.count(asked)), (1, 0));
+    east.done();
+    west.done();
+    north.done();
 }

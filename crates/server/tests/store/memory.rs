@@ -89,11 +89,11 @@ async fn a_session_belongs_to_one_node_until_that_is_dead() {
     assert_eq!(two.judge().await, Ok(true), "a session waits");
     assert_eq!(owner(&two, &session).await, Owner::Nobody);
     assert_eq!(one.renew().await, Ok(false), "dead stays dead");
-    assert_eq!(one.confirm(&session).await, Ok(false));
+    assert_eq!(one.confirm(&session, Version(1)).await, Ok(false));
     assert_eq!(two.unfinished(None, 9).await.unwrap().sessions, std::slice::from_ref(&session));
     assert_eq!(two.claim(&session).await.unwrap().unwrap().owner, Owner::Ours);
     assert_eq!(one.commit(second.clone()).await, Err(CommitError::Stale));
-    assert_eq!((two.judge().await, two.confirm(&session).await), (Ok(false), Ok(true)));
+    assert_eq!((two.judge().await, two.confirm(&session, Version(1)).await), (Ok(false), Ok(true)));
     two.commit(second).await.unwrap();
 }
 

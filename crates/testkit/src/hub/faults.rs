@@ -8,7 +8,7 @@ use bytes::Bytes;
 use outlive::ids::Seq;
 use outlive_server::store::{
     BoxFuture, Commit, CommitError, Memory, PageToken, SessionId, SessionPage, Store, StoreError,
-    StoredSession,
+    StoredSession, Version,
 };
 use tokio::sync::Semaphore;
 
@@ -159,9 +159,11 @@ impl Store for Faulty {
         self.memory.judge()
     }
 
-    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
+    fn confirm<'a>(&'a self, session: &'a SessionId, version: Version) -> BoxFuture<'a, bool> {
         let fault = self.script().owner();
-        Box::pin(self.reading(fault, Box::pin(async { self.memory.confirm(session).await })))
+        Box::pin(
+            self.reading(fault, Box::pin(async { self.memory.confirm(session, version).await })),
+        )
     }
 
     fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {

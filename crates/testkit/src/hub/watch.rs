@@ -8,7 +8,7 @@ use outlive::check::trace::{self, Recorder};
 use outlive::laws::{self, Witness};
 use outlive::log::LogId;
 use outlive::session::{Event, Machine, Session, Snapshot, Step};
-use outlive_server::hub::Observer;
+use outlive_server::hub::{NodeEvent, Observer};
 use outlive_server::store::SessionId;
 
 #[derive(Clone, Default)]
@@ -28,6 +28,7 @@ struct Seen {
     past: Vec<(SessionId, Life)>,
     rules: BTreeSet<&'static str>,
     wrong: Vec<String>,
+    nodes: Vec<NodeEvent>,
 }
 
 struct Life {
@@ -68,6 +69,11 @@ impl Watch {
     /// Whether a row was taken.
     pub fn took(&self, rule: &str) -> bool {
         self.0.lock().unwrap().rules.contains(rule)
+    }
+
+    /// How often this happened to the hub as a node.
+    pub fn count(&self, event: NodeEvent) -> usize {
+        self.0.lock().unwrap().nodes.iter().filter(|one| **one == event).count()
     }
 
     /// What was fed, and noted, in order.
@@ -138,6 +144,10 @@ impl Observer for Watch {
         }
         life.recorder.step(event, step).unwrap();
         life.session.clone_from(&step.next);
+    }
+
+    fn on_node(&self, event: NodeEvent) {
+        self.0.lock().unwrap().nodes.push(event);
     }
 
     fn on_unload(&self, id: &SessionId) {

@@ -16,6 +16,7 @@ fields! {
     Budget {
         dials, outputs, asks, hides, cuts, posts, late, exits, crashes, losses, takeovers, purges,
         holds, pages, forgeries, pauses, expiries, partitions, unknowns, leaves,
+        failovers,
     }
 }
 

@@ -5,9 +5,16 @@ use super::*;
 impl Transition<'_> {
     pub(super) fn dial(&mut self, client: usize, node: usize, forged: bool) {
         let cursor = World::claim(&self.now, client, forged);
-        let id = self.now.free_id();
         self.now.left.dials -= 1;
         self.now.left.forgeries -= u8::from(forged);
+        self.open_link(client, node, cursor);
+    }
+
+    /// A connection from a client to a node, which looks up whose the session is before it reads anything.
+    pub(super) fn open_link(&mut self, client: usize, node: usize, cursor: ResumeFrom) {
+        let id = self.now.free_id();
+        let owner = self.now.passes_on_to(node).filter(|_| self.world.scope.relays);
+        let (node, edge) = owner.map_or((node, None), |owner| (owner, Some(node)));
         let who = &mut self.now.clients[client];
         (who.link, who.asked, who.hidden, who.away) = (Some(id), false, false, false);
         (who.posted, who.resumed) = (false, false);
@@ -15,6 +22,7 @@ impl Transition<'_> {
             id,
             client,
             node,
+            edge,
             server: Connection::new(),
             held: true,
             alive: true,

@@ -46,13 +46,20 @@ impl Transition<'_> {
         }
         self.judge(node, &session, &event, &step);
         let fenced = if step.commits() { !self.bug(Bug::CommitWithoutFence) } else { confirmed };
-        if fenced && self.now.owner != Some(node) {
+        if fenced && !self.is_confirmed(node, &session) {
             return self.fence_off(node);
         }
         if step.commits() && self.now.owner == Some(node) {
             self.commit(&step);
         }
         self.adopt(node, &session, event, step);
+    }
+
+    /// Whether the session is the node's, and its record is the one that the node has.
+    fn is_confirmed(&self, node: usize, session: &Session) -> bool {
+        let unread = self.now.members.is_empty() || self.bug(Bug::ConfirmTheOwner);
+        let current = unread || self.now.store.as_ref().is_some_and(|s| s.is_record_of(session));
+        self.now.owner == Some(node) && current
     }
 
     /// What was committed, or needed no commit, is so: the effects in order, then the next session.
@@ -89,11 +96,21 @@ impl Transition<'_> {
         }
     }
 
-    /// A cursor that the store's log reaches is no reason to begin anew.
+    /// A cursor that the store's log reaches is no reason to begin anew; one that a lost log has reached is.
     fn judge_welcome(&mut self, event: &Event, step: &Step) {
-        let Event::Attach { cursor: ResumeFrom::At(cursor), .. } = event else { return };
+        let Event::Attach { client, cursor: ResumeFrom::At(cursor), .. } = event else { return };
         let reset =
             |e: &Effect| matches!(e, Effect::Welcome { outcome: AttachOutcome::Reset { .. }, .. });
+        let place = usize::try_from(client.0).unwrap_or(0);
+        let has = &self.now.clients[place];
+        let lost = has.history != self.now.history && cursor.seq > Seq(0);
+        // One that has been sent back since it showed the cursor has another one.
+        let shows = has.cursor == Some((cursor.log, cursor.seq));
+        let welcome = |e: &Effect| matches!(e, Effect::Welcome { .. });
+        if lost && shows && step.effects.iter().any(welcome) && !step.effects.iter().any(reset) {
+            let detail = format!("a viewer goes on from {}, which is lost", cursor.seq);
+            self.breach(Law::LostSuffixChangesTheLogId, detail);
+        }
         let log = self.now.store.as_ref().map(|session| *session.log());
         let reached = log.is_some_and(|log| log.id == cursor.log && cursor.seq <= log.head);
         if reached && step.effects.iter().any(reset) {

@@ -38,7 +38,11 @@ impl Transition<'_> {
         if !kept {
             return Some(());
         }
+        if self.now.left.failovers > 0 {
+            self.now.older = self.now.store.take();
+        }
         self.now.store = Some(flight.record);
+        self.now.aged = false;
         self.now.keys.extend(flight.keys);
         let worker = matches!(
             flight.event,

@@ -8,6 +8,7 @@ mod driver;
 mod flights;
 mod members;
 mod processes;
+mod relays;
 mod server;
 mod wire;
 mod workers;
@@ -142,6 +143,14 @@ impl<'a> Transition<'a> {
             Action::Settle(node) => self.settle_flight(node)?,
             Action::Leave(node) => self.depart(node),
             Action::Release(node) => self.release(node),
+            Action::Die(node) => self.die(node),
+            Action::Part => {
+                self.now.left.partitions -= 1;
+                self.now.parted = true;
+            }
+            Action::Meet => self.now.parted = false,
+            Action::Stray(link) => self.stray(link)?,
+            Action::FailOver { lossy } => self.fail_over(lossy),
         }
         if self.stuck {
             return None;

@@ -5,6 +5,9 @@ use crate::routing::Owner;
 
 impl Transition<'_> {
     pub(super) fn hear(&mut self, id: u8) -> Option<()> {
+        if self.is_misdirected(id) {
+            return self.misdirected(id);
+        }
         let link = self.link(id)?;
         let (node, client, message) = (link.node, link.client, link.up.remove(0));
         let trigger = match message {
@@ -187,6 +190,10 @@ impl Transition<'_> {
     /// The new id of the log, if the store lost its end since it was opened last.
     fn renewed(&self) -> Option<LogId> {
         let kept = self.now.store.as_ref()?.log().id;
+        if !self.now.members.is_empty() {
+            let keeps = self.bug(Bug::KeepTheLogId);
+            return self.now.aged.then_some(if keeps { kept } else { LogId(kept.0 + 1) });
+        }
         let current = log_id(self.now.history);
         let lost = kept != current;
         lost.then_some(if self.bug(Bug::KeepTheLogId) { kept } else { current })

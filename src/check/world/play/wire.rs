@@ -136,9 +136,10 @@ impl Transition<'_> {
         while let Some(action) = self.now.links.iter().find_map(|link| {
             let open = link.server.phase() == connection::Phase::Open;
             let free = self.now.is_free(link.node);
-            if link.alive && !link.down.is_empty() {
+            let through = self.now.gets_through(link);
+            if link.alive && through && !link.down.is_empty() {
                 Some(Next::Receive(link.id))
-            } else if !free && !self.now.members.is_empty() {
+            } else if !(free && through) && !self.now.members.is_empty() {
                 None
             } else if link.held && open && link.writing.is_some() && self.now.reaches(link.node) {
                 Some(Next::Flush(link.id))

@@ -7,7 +7,7 @@ mod small;
 use super::{Budget, Scope};
 use crate::session::limits::Limits;
 use crate::words::Timer;
-pub use cluster::{ORPHANS, PARTITIONS, PAUSES, UNKNOWNS};
+pub use cluster::{CUTS, EDGES, FAILOVERS, ORPHANS, PARTITIONS, PAUSES, RELEASES, UNKNOWNS};
 pub use nightly::NIGHTLY;
 pub use small::{LATE, SMALL_WORLDS};
 
@@ -33,6 +33,7 @@ const NOTHING: Budget = Budget {
     partitions: 0,
     unknowns: 0,
     leaves: 0,
+    failovers: 0,
 };
 
 /// Small limits, so that every one of them is met.
@@ -61,6 +62,7 @@ const QUIET: Scope = Scope {
     about: "nothing",
     nodes: 1,
     members: None,
+    relays: false,
     prompts: &[1],
     principals: 1,
     limits: SMALL,
@@ -103,7 +105,11 @@ pub const DEFAULT: &[Scope] = &[
     PAUSES,
     PARTITIONS,
     UNKNOWNS,
+    RELEASES,
     ORPHANS,
+    EDGES,
+    CUTS,
+    FAILOVERS,
     DRAINS,
     PAGES,
     EVERYTHING,
@@ -130,8 +136,12 @@ pub const PINNED: &[(&str, u64, u64)] = &[
     ("replaced", 44_187, 155_519),
     ("pauses", 316_406, 1_849_315),
     ("partitions", 312_171, 1_682_604),
-    ("unknowns", 446_819, 2_182_646),
+    ("unknowns", 40_905, 183_932),
+    ("releases", 165_356, 755_326),
     ("orphans", 119_753, 605_576),
+    ("edges", 162_819, 744_012),
+    ("cuts", 51_412, 169_695),
+    ("failovers", 174_639, 493_247),
     ("drains", 314_955, 1_436_569),
     ("pages", 248_274, 1_032_381),
     ("everything", 2_225_168, 10_172_960),

@@ -27,6 +27,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::hibernate::Hibernated;
 use super::mailbox::{Command, CommandError, Inbox, LinkCommand, Mailbox, Notification, Reply};
+use super::observe::{ClaimKind, NodeEvent};
 use super::queue::Sender;
 use super::shared::Shared;
 use super::worker_message::{Asked, WorkerMessage};
@@ -47,8 +48,8 @@ const TIMERS: usize = <Timer as strum::EnumCount>::COUNT;
 pub(super) enum SpawnMode {
     /// A new session, and the principal that creates it.
     Create(Option<String>),
-    /// One that the store may know.
-    Load,
+    /// One that the store may know, and why it is claimed if nobody owns it.
+    Load(ClaimKind),
     /// One that slept.
     Wake(Box<Hibernated>),
 }
@@ -160,7 +161,7 @@ impl Driver {
     pub(super) async fn run(mut self: Box<Self>, birth: SpawnMode) {
         let born = match birth {
             SpawnMode::Create(principal) => self.create(principal).await,
-            SpawnMode::Load => self.load().await,
+            SpawnMode::Load(kind) => self.load(kind).await,
             SpawnMode::Wake(sleeper) => {
                 self.wake(*sleeper);
                 Ok(())
@@ -184,8 +185,12 @@ impl Driver {
     /// session is made here any more. Outside a drain one may be, which the release would take the session from.
     async fn release(&self) {
         if self.shared.is_draining() {
-            if let Some(Err(why)) = self.or_shutdown(self.shared.store.release(&self.id)).await {
-                tracing::debug!(session = %self.id, %why, "it is released when this node leaves");
+            match self.or_shutdown(self.shared.store.release(&self.id)).await {
+                Some(Ok(())) => self.shared.observe_node(NodeEvent::Released),
+                Some(Err(why)) => {
+                    tracing::debug!(session = %self.id, %why, "it is released when this node leaves");
+                }
+                None => {}
             }
         }
     }

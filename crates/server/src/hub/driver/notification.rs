@@ -65,7 +65,7 @@ impl Driver {
     /// The store has trimmed what by the session's record is retained: another owner did it, or the store is
     /// damaged. To send the same range again would go on for ever.
     async fn contradicted(&mut self, connection: ConnectionId) {
-        let owner = self.or_shutdown(self.shared.store.confirm(&self.id)).await;
+        let owner = self.or_shutdown(self.shared.store.confirm(&self.id, self.version)).await;
         if owner == Some(Ok(false)) {
             return self.lost();
         }

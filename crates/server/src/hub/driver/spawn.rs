@@ -4,6 +4,7 @@ use strum::VariantArray as _;
 
 use super::super::hibernate::Hibernated;
 use super::super::mailbox::CommandError;
+use super::super::observe::{ClaimKind, NodeEvent};
 use super::Driver;
 use super::encode::Payload;
 use super::step::CommitOutcome;
@@ -34,13 +35,13 @@ impl Driver {
 
     /// Reads the session from the store, and makes it this node's as the routing table says. Whatever it counts on went
     /// with the process that wrote it.
-    pub(super) async fn load(&mut self) -> Result<(), CommandError> {
+    pub(super) async fn load(&mut self, kind: ClaimKind) -> Result<(), CommandError> {
         let mut found = self.ask(self.shared.store.load(&self.id)).await?;
         while let Some(stored) = found {
             let durable = Durable::of(Some(stored.snapshot.state));
             // Nothing of this session runs here: a driver leaves only when its worker is gone.
             let row = routing::rule(durable, Runtime::unloaded(stored.owner.kind(), None));
-            found = self.begin(row.ops, stored).await?;
+            found = self.begin(row.ops, stored, kind).await?;
         }
         Ok(())
     }
@@ -50,14 +51,20 @@ impl Driver {
         &mut self,
         ops: &[routing::Op],
         mut stored: StoredSession,
+        kind: ClaimKind,
     ) -> Result<Option<StoredSession>, CommandError> {
         for op in ops {
             match op {
                 routing::Op::Abort => self.abort_worker(),
-                routing::Op::Claim => match self.ask(self.shared.store.claim(&self.id)).await? {
-                    Some(claimed) if claimed.owner == Owner::Ours => stored = claimed,
-                    faster => return Ok(faster),
-                },
+                routing::Op::Claim => {
+                    let claimed = self.ask(self.shared.store.claim(&self.id)).await?;
+                    let taken = claimed.as_ref().is_some_and(|stored| stored.owner == Owner::Ours);
+                    self.shared.observe_node(NodeEvent::Claimed { kind, taken });
+                    match claimed {
+                        Some(claimed) if taken => stored = claimed,
+                        faster => return Ok(faster),
+                    }
+                }
                 routing::Op::Recover => {
                     let session = Session::restore(stored.snapshot.clone())
                         .map_err(|why| CommandError::Damaged(format!("{why}")))?;

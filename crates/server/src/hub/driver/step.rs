@@ -18,6 +18,7 @@ use super::super::backoff::Backoff;
 use super::super::body::Body;
 use super::super::history;
 use super::super::mailbox::{CommandError, Handled};
+use super::super::observe::NodeEvent;
 use super::super::recent_frames::frames;
 use super::super::worker_message::{DispatchedTurn, TurnContent};
 use super::encode::{self, Context, Payload};
@@ -89,7 +90,7 @@ impl Driver {
     /// enough that it was so after the step: what the answer says was true then, and another owner only goes on
     /// from there.
     async fn confirm(&mut self) -> Result<(), CommandError> {
-        match self.or_shutdown(self.shared.store.confirm(&self.id)).await {
+        match self.or_shutdown(self.shared.store.confirm(&self.id, self.version)).await {
             Some(Ok(true)) => Ok(()),
             Some(Ok(false)) => {
                 self.lost();
@@ -173,7 +174,18 @@ impl Driver {
             Some(Err(CommitError::Unknown(why))) => {
                 let lines = self.lines(at, event, payload);
                 // Rare and large: in a box, or the task of each session would have room for it.
-                Box::pin(self.resolve_unknown_commit(&lines, &why.to_string(), made)).await
+                let settled =
+                    Box::pin(self.resolve_unknown_commit(&lines, &why.to_string(), made)).await;
+                match settled {
+                    CommitOutcome::Committed(_) => {
+                        self.shared.observe_node(NodeEvent::Settled { kept: true })
+                    }
+                    CommitOutcome::Failed(_) | CommitOutcome::Stale => {
+                        self.shared.observe_node(NodeEvent::Settled { kept: false });
+                    }
+                    CommitOutcome::ShutDown => {}
+                }
+                settled
             }
             None => CommitOutcome::ShutDown,
         }
@@ -403,6 +415,7 @@ impl Driver {
 
     /// Another node has the session: this one does nothing more for it. Whether it may own others is asked at once.
     pub(super) fn lost(&mut self) {
+        self.shared.observe_node(NodeEvent::Lost);
         self.shared.membership.suspect();
         self.end(CommandError::Moved);
     }
