@@ -60,6 +60,9 @@ enum Fault {
 
 const SESSIONS: usize = 4;
 
+/// How often the database is asked what has become of a node.
+const OFTEN: Duration = Duration::from_millis(50);
+
 pub(super) struct Teller {
     site: Site,
     net: Option<Net>,
@@ -199,7 +202,11 @@ impl Teller {
         println!("{fault:?} of node {member}");
         match fault {
             Fault::Kill => self.kill(member).await,
-            Fault::Leave => self.end(member, Signal::Terminate).await,
+            Fault::Leave => {
+                // Before it listens it may not hear that it is asked.
+                self.epoch(member).await;
+                self.end(member, Signal::Terminate).await;
+            }
             Fault::Nap => {
                 self.site.members[member].node.send(Signal::Stop);
                 self.ticks(30).await;
@@ -298,16 +305,23 @@ impl Teller {
 
     /// The epoch of a node that is up.
     async fn epoch(&mut self, member: usize) -> i64 {
-        let lives = self.lives(member);
-        let node = &self.site.members[member].node;
-        guard("a node", node.listens(lives)).await;
-        self.site.epoch(member).await.expect("it is a member")
+        let mut often = tokio::time::interval(OFTEN);
+        let member_up = async {
+            loop {
+                let node = &self.site.members[member].node;
+                node.listens(self.lives(member)).await;
+                if let Some(epoch) = self.site.epoch(member).await {
+                    return epoch;
+                }
+                often.tick().await;
+            }
+        };
+        guard("a member", member_up).await
     }
 
-    /// Returns when another node has judged it, and nothing of it is in the way of the others.
+    /// Returns when another node has judged it.
     async fn judged(&mut self, member: usize, epoch: i64) {
-        // A question to the database now and then.
-        let mut often = tokio::time::interval(Duration::from_millis(50));
+        let mut often = tokio::time::interval(OFTEN);
         let judged = async {
             while self.site.epoch(member).await == Some(epoch) {
                 often.tick().await;
