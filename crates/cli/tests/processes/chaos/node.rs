@@ -44,6 +44,13 @@ pub(super) struct Fate {
     pub(super) failed: u32,
 }
 
+impl Fate {
+    /// How many of its lives have ended.
+    pub(super) fn ends(&self) -> u32 {
+        self.killed + self.left + self.failed
+    }
+}
+
 /// What a node is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Spot {
@@ -82,10 +89,10 @@ impl Node {
         listens.expect("its supervisor lives");
     }
 
-    /// Returns when it has been killed more often than that.
-    pub(super) async fn killed(&self, before: u32) {
+    /// Returns when one of its lives has ended since then.
+    pub(super) async fn ended(&self, before: u32) {
         let mut fate = self.fate.clone();
-        fate.wait_for(|fate| fate.killed > before).await.expect("its supervisor lives");
+        fate.wait_for(|fate| fate.ends() > before).await.expect("its supervisor lives");
     }
 }
 

@@ -85,11 +85,11 @@ pub(super) struct Person {
     news: mpsc::UnboundedSender<News>,
 }
 
-/// How long a client waits: nobody looks at it.
+/// A client that is in a hurry, and never drops its cursor by itself: who begins anew was sent back by a server.
 pub(super) fn settings() -> Settings {
     let mut settings = Settings::default();
     (settings.first_ms, settings.step_ms, settings.spacing_ms) = (50, 50, 50);
-    settings.most_ms = 500;
+    (settings.most_ms, settings.failed_attaches) = (500, u8::MAX);
     settings
 }
 

@@ -137,7 +137,9 @@ impl Teller {
             sum.add(&database, room, &here, heads[&room.name], teller.lossy).await;
         }
         teller.replay().await;
-        println!("{:?}; {sum:?}", teller.done);
+        let fates = teller.site.members.iter().map(|member| member.node.fate.borrow());
+        let killed: u32 = fates.map(|fate| fate.killed).sum();
+        println!("{:?}, {killed} killed; {sum:?}", teller.done);
     }
 
     fn url(&self) -> String {
@@ -263,7 +265,8 @@ impl Teller {
         let (patient, node) = (self.below(3) > 0, &self.site.members[member].node);
         let fate = node.fate.borrow().clone();
         node.send(Signal::Kill);
-        guard("a death", node.killed(fate.killed)).await;
+        // It may just have left by itself.
+        guard("a death", node.ended(fate.ends())).await;
         if patient {
             guard("another life", node.listens(fate.lives + 1)).await;
         }
