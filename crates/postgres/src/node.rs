@@ -1,7 +1,8 @@
 //! This node, among those that share the database: its epoch and its lease.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use outlive_server::store::{Cause, StoreError};
 use tokio_postgres::types::Type;
@@ -16,6 +17,8 @@ pub(super) struct Node {
     pub(super) lease: Duration,
     /// 63 random bits; 0 until the node is opened.
     epoch: AtomicI64,
+    /// When the database last answered a renewal.
+    heard: Mutex<Instant>,
 }
 
 impl Node {
@@ -25,7 +28,8 @@ impl Node {
         address: String,
         lease: Duration,
     ) -> Node {
-        Node { connection, name, address, lease, epoch: AtomicI64::new(0) }
+        let (epoch, heard) = (AtomicI64::new(0), Mutex::new(Instant::now()));
+        Node { connection, name, address, lease, epoch, heard }
     }
 
     pub(super) fn epoch(&self) -> i64 {
@@ -58,8 +62,16 @@ impl Node {
         Ok(())
     }
 
+    /// A renewal that arrives counts also if its answer does not. So a node that hears nothing asks whether anything comes
+    /// back before it says that it is there: otherwise it would keep its sessions, of which it can answer nothing, from the
+    /// others.
     pub(super) async fn renew(&self, sql: &Sql) -> Result<bool, StoreError> {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.elapsed() > self.lease / 2 {
+            self.connection.query("SELECT", &[]).await?;
+        }
         let rows = self.connection.query(&sql.renew, &[(&self.epoch(), Type::INT8)]).await?;
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Ok(!rows.is_empty())
     }
 

@@ -19,6 +19,8 @@ const WRITE: &[u8] = b"WITH ORDINALITY";
 #[derive(Default)]
 struct Shared {
     holding: bool,
+    /// What the server says does not arrive.
+    deaf: bool,
     /// Connections that were cut while something was withheld.
     cut: Vec<Late>,
 }
@@ -80,6 +82,11 @@ impl Proxy {
         self.shared.lock().unwrap().holding = true;
     }
 
+    /// From now on nothing that the server says arrives.
+    pub(crate) fn deafen(&self) {
+        self.shared.lock().unwrap().deaf = true;
+    }
+
     /// Returns when something is withheld.
     pub(crate) async fn withheld(&self) {
         self.withheld.notified().await;
@@ -130,7 +137,9 @@ async fn relay(
                 if count == 0 {
                     return Ok(());
                 }
-                client.write_all(&down[..count]).await?;
+                if !shared.lock().unwrap().deaf {
+                    client.write_all(&down[..count]).await?;
+                }
             }
             _ = cut.changed() => {
                 if !late.is_empty() {

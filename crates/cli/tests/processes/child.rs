@@ -142,6 +142,6 @@ fn serve(listen: &str, store: &Path, more: &[&str]) -> (Child, BufReader<ChildSt
 }
 
 /// `a page to try: http://127.0.0.1:7878/`, perhaps with a token after it.
-fn address(greeting: &str) -> Option<SocketAddr> {
+pub(super) fn address(greeting: &str) -> Option<SocketAddr> {
     greeting.rsplit_once("http://")?.1.split_once('/')?.0.parse().ok()
 }

@@ -12,10 +12,10 @@ use super::child::{COMES_BACK, Folder, Serving, outcome};
 use super::returning::{Returning, Until, Up};
 
 /// Splitmix: the same kills for the same seed, as far as two processes and a network can repeat anything.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,13 +24,21 @@ impl Chance {
     }
 }
 
-fn setting(name: &str) -> Option<u64> {
+pub(super) fn setting(name: &str) -> Option<u64> {
     let given = std::env::var(name).ok()?;
     Some(given.parse().unwrap_or_else(|_| panic!("{name} is {given:?}, and must be a number")))
 }
 
+/// The seed that is asked for, or a new one.
+pub(super) fn seed() -> u64 {
+    setting("OUTLIVE_SEED").unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        u64::from(now.unwrap().subsec_nanos())
+    })
+}
+
 /// A short answer, an answer that takes some time, a failure: in turns.
-fn think(n: u64) -> String {
+pub(super) fn think(n: u64) -> String {
     match n % 8 {
         0 => "/long 4".to_owned(),
         2 => "/long 1".to_owned(),
@@ -48,10 +56,7 @@ pub(super) async fn guard<T>(what: &str, wait: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn what_was_accepted_ends_once_however_often_the_server_is_killed() {
     let kills = setting("OUTLIVE_KILLS").unwrap_or(30);
-    let seed = setting("OUTLIVE_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        u64::from(now.unwrap().subsec_nanos())
-    });
+    let seed = seed();
     println!("OUTLIVE_SEED={seed} OUTLIVE_KILLS={kills}");
     let folder = Folder::new("kill");
     let store = folder.file("outlive.db");
@@ -303,17 +308,17 @@ impl Returning {
 
 /// A prompt and what became of it.
 #[derive(Debug)]
-struct Turn {
-    seq: u64,
-    client: String,
-    n: u64,
+pub(super) struct Turn {
+    pub(super) seq: u64,
+    pub(super) client: String,
+    pub(super) n: u64,
     prompt: String,
     said: Vec<String>,
-    outcome: Option<String>,
+    pub(super) outcome: Option<String>,
 }
 
 /// The turns of a log. No two of them run at once, and none runs twice.
-fn turns(log: &BTreeMap<u64, Value>) -> BTreeMap<u64, Turn> {
+pub(super) fn turns(log: &BTreeMap<u64, Value>) -> BTreeMap<u64, Turn> {
     let mut turns: BTreeMap<u64, Turn> = BTreeMap::new();
     let mut running = None;
     for (seq, entry) in log {
@@ -352,7 +357,7 @@ fn turns(log: &BTreeMap<u64, Value>) -> BTreeMap<u64, Turn> {
 
 impl Turn {
     /// Its answer, as far as it came: each piece once, and in order.
-    fn said_what_it_had_to(&self, outcome: &str) {
+    pub(super) fn said_what_it_had_to(&self, outcome: &str) {
         let whole: Vec<String> = match self.prompt.split_once(' ') {
             Some((_, count)) => {
                 (1..=count.parse::<u32>().unwrap()).map(|n| format!("{n} ")).collect()

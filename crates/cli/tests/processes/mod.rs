@@ -3,6 +3,8 @@
 
 mod authorize;
 mod backend;
+#[cfg(unix)]
+mod chaos;
 mod child;
 #[cfg(unix)]
 mod deploy;

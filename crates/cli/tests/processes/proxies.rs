@@ -15,13 +15,13 @@ use outlive_testkit::skip::skip;
 
 /// Which proxy, and how its program is called.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
+pub(super) struct Kind {
     name: &'static str,
     program: &'static str,
 }
 
 const NGINX: Kind = Kind { name: "nginx", program: "nginx" };
-const HAPROXY: Kind = Kind { name: "haproxy", program: "haproxy" };
+pub(super) const HAPROXY: Kind = Kind { name: "haproxy", program: "haproxy" };
 const APACHE: Kind = Kind { name: "apache", program: "apache2" };
 const CADDY: Kind = Kind { name: "caddy", program: "caddy" };
 const LIGHTTPD: Kind = Kind { name: "lighttpd", program: "lighttpd" };
@@ -39,7 +39,7 @@ struct Proxy {
 
 impl Kind {
     /// The program's path. Distributions have it where not every user looks.
-    fn path(self) -> Option<PathBuf> {
+    pub(super) fn path(self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let places = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
         let mut found = places.map(|place| place.join(self.program));

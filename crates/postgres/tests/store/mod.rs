@@ -1,5 +1,6 @@
 //! What the store keeps.
 
+mod deaf;
 mod lives;
 mod refused;
 mod unknown;
