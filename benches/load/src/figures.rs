@@ -31,6 +31,15 @@ pub fn row(cells: &[impl AsRef<str>]) {
     println!("| {} |", cells.join(" | "));
 }
 
+/// The median of the ratios within a round, and their least and largest.
+pub fn ratios(ours: &[f64], theirs: &[f64]) -> String {
+    let mut ratios: Vec<f64> =
+        ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    let middle = median(&mut ratios);
+    let (least, most) = (quantile(&mut ratios, 0.0), quantile(&mut ratios, 1.0));
+    format!("{}×, {} to {}", show(middle), show(least), show(most))
+}
+
 /// A number with as many places as help.
 pub fn show(value: f64) -> String {
     match value {

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::Effort;
 use crate::backend::{Answer, Form};
-use crate::figures::{head, median, quantile, row, show};
+use crate::figures::{head, median, quantile, ratios, row, show};
 use crate::http::{Client, once};
 use crate::process::Server;
 use crate::scenarios::{file, folder};
@@ -214,15 +214,6 @@ impl Ways {
             rates.collect::<Vec<_>>().join(", "),
         ]);
     }
-}
-
-/// The median of the ratios within a round, and their least and largest.
-fn ratios(ours: &[f64], theirs: &[f64]) -> String {
-    let mut ratios: Vec<f64> =
-        ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
-    let middle = median(&mut ratios);
-    let (least, most) = (quantile(&mut ratios, 0.0), quantile(&mut ratios, 1.0));
-    format!("{}×, {} to {}", show(middle), show(least), show(most))
 }
 
 async fn measure(server: &Server, answer: Answer, run: impl Future<Output = ()>) -> (f64, f64) {

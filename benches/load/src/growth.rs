@@ -101,12 +101,12 @@ fn show_bytes(bytes: u64, count: u32) -> String {
 }
 
 /// A name for the n-th session.
-fn name(n: u32) -> SessionId {
+pub fn name(n: u32) -> SessionId {
     SessionId::from_random(u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
 /// Puts sessions into a store: each was prompted once; ended, or in the middle of its turn.
-async fn fill(store: &Sqlite, count: u32, ended: bool) {
+pub async fn fill(store: &impl Store, count: u32, ended: bool) {
     let machine = Machine::new(Limits::default()).expect("no limit is 0");
     let session = lived(&machine, ended);
     let entries: Vec<_> = (0..session.log().head.0).map(|_| line("hello")).collect();
@@ -133,7 +133,7 @@ fn line(text: &str) -> bytes::Bytes {
 }
 
 /// A session that was prompted, and perhaps ended since.
-fn lived(machine: &Machine, ended: bool) -> Session {
+pub fn lived(machine: &Machine, ended: bool) -> Session {
     use outlive::ids::{ClientId, Digest, Incarnation, PrincipalId, PromptNumber};
     let incarnation = Incarnation(1);
     let mut session = machine.create(LogId(7)).next;

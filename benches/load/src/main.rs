@@ -9,9 +9,16 @@ mod figures;
 mod gateway;
 mod growth;
 mod http;
+mod postgres;
+// The server of a database, as the tests have it: the rest of the testkit is not needed here.
+#[allow(dead_code, reason = "tests need more of it")]
+#[path = "../../../crates/testkit/src/postgres.rs"]
+mod private_server;
 mod process;
 mod scenarios;
 mod server;
+#[path = "../../../crates/testkit/src/skip.rs"]
+mod skip;
 mod viewer;
 
 use std::time::Duration;
@@ -33,6 +40,8 @@ async fn main() {
         ["serve", "backend"] => return backend::backend().await,
         ["serve", "plain"] => return server::plain().await,
         ["serve", "ours", store] => return server::ours(store).await,
+        ["serve", "node", database, name] => return server::node(database, name).await,
+        ["serve", "holder", database, count] => return postgres::holder(database, count).await,
         _ => {}
     }
     let short = words.contains(&"--short");
@@ -41,7 +50,9 @@ async fn main() {
     // A scenario of several parts is asked for as a whole, or in parts.
     let wanted = |name: &str| {
         let whole = name.split('-').next().unwrap_or(name);
-        asked.is_empty() || asked.contains(&name) || asked.contains(&whole)
+        // It takes long, and needs a database: only when it is asked for.
+        let always = whole != "postgres";
+        (asked.is_empty() && always) || asked.contains(&name) || asked.contains(&whole)
     };
     let known = [
         "alone",
@@ -59,6 +70,10 @@ async fn main() {
         "gateway-stream",
         "gateway-turns",
         "gateway-first",
+        "postgres",
+        "postgres-commits",
+        "postgres-relay",
+        "postgres-takeover",
     ];
     if let Some(unknown) = asked.iter().find(|name| !known.contains(name)) {
         eprintln!("no scenario `{unknown}`; there are: {}", known.join(", "));
@@ -107,6 +122,15 @@ async fn main() {
         }
         if wanted("gateway-first") {
             gateway::first(effort).await;
+        }
+        if wanted("postgres-commits") {
+            postgres::commits(effort).await;
+        }
+        if wanted("postgres-relay") {
+            postgres::relay(effort).await;
+        }
+        if wanted("postgres-takeover") {
+            postgres::takeover(effort).await;
         }
     };
     let done = tokio::time::timeout(limit, all).await;

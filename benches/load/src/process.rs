@@ -47,11 +47,13 @@ impl Server {
 
     /// Processor time so far, of all threads of the server and of its children, in microseconds.
     pub fn cpu_us(&self) -> f64 {
-        let own = self.child.id();
-        let all = std::fs::read_dir("/proc").expect("it is Linux").flatten();
-        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let children = ids.filter(|id| parent(*id) == Some(own));
-        children.chain([own]).map(cpu_of).sum()
+        family_cpu_us(self.child.id())
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is this program's child");
+        self.child.wait().expect("it is this program's child");
     }
 
     /// Resident memory, in bytes.
@@ -71,6 +73,14 @@ impl Server {
         let kib = line.split_whitespace().nth(1).and_then(|text| text.parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
     }
+}
+
+/// Processor time so far of a process and its children, in microseconds; not of children that have ended.
+pub fn family_cpu_us(id: u32) -> f64 {
+    let all = std::fs::read_dir("/proc").expect("it is Linux").flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let children = ids.filter(|child| parent(*child) == Some(id));
+    children.chain([id]).map(cpu_of).sum()
 }
 
 /// Processor time of a process, in microseconds.
@@ -94,6 +104,9 @@ fn parent(id: u32) -> Option<u32> {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Ok(Some(_)) = self.child.try_wait() {
+            return;
+        }
         // Asked first: it may have children, which it ends.
         _ = Command::new("kill").arg(self.child.id().to_string()).status();
         for _ in 0..100 {

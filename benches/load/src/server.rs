@@ -11,7 +11,8 @@ use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use futures_util::SinkExt as _;
 use outlive::Limits;
-use outlive_server::http::{Anyone, EndpointLimits, endpoints};
+use outlive_postgres::Postgres;
+use outlive_server::http::{Anyone, EndpointLimits, Relay, endpoints, serve_internal};
 use outlive_server::hub::{Failure, Hub, Turn};
 use outlive_server::store::{Memory, Sqlite};
 use serde::{Deserialize, Serialize};
@@ -73,22 +74,42 @@ async fn answer(turn: Turn) -> Result<(), Failure> {
 
 /// Ours.
 pub async fn ours(store: &str) {
-    let limits = Limits {
+    let builder = Hub::builder().limits(limits());
+    let builder = match store {
+        "memory" => builder.store(Memory::new()),
+        path => builder.store(Sqlite::open(path).expect("the file can be opened")),
+    };
+    let hub = builder.build(answer).await.expect("the hub can be built");
+    serve(endpoints(hub).authorize(Anyone).limits(endpoint_limits()).router()).await;
+}
+
+fn limits() -> Limits {
+    Limits {
         connections: 1_000,
         connections_per_principal: 1_000,
         retention: 200_000,
         clients: 1_000,
         clients_per_principal: 1_000,
         ..Limits::default()
-    };
-    let builder = Hub::builder().limits(limits);
-    let builder = match store {
-        "memory" => builder.store(Memory::new()),
-        path => builder.store(Sqlite::open(path).expect("the file can be opened")),
-    };
-    let hub = builder.build(answer).await.expect("the hub can be built");
-    let limits = EndpointLimits::default().connections(1_000_000).attach_burst(1_000_000);
-    serve(endpoints(hub).authorize(Anyone).limits(limits).router()).await;
+    }
+}
+
+fn endpoint_limits() -> EndpointLimits {
+    EndpointLimits::default().connections(1_000_000).attach_burst(1_000_000)
+}
+
+/// Ours, as one node of several on a database.
+pub async fn node(database: &str, name: &str) {
+    let internal = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = internal.local_addr().expect("it is bound").to_string();
+    let store = Postgres::options().name(name).address(address).connect(database).await;
+    let store = store.expect("the database can be used");
+    let hub = Hub::builder().limits(limits()).store(store).build(answer).await.expect("a hub");
+    let relay = Relay::new(b"of all nodes");
+    let app = endpoints(hub.clone()).authorize(Anyone).limits(endpoint_limits());
+    let app = app.relay(relay.clone()).router();
+    let internal = internal.tap_io(|tcp| _ = tcp.set_nodelay(true));
+    tokio::join!(serve_internal(internal, app.clone(), relay, hub), serve(app));
 }
 
 /// Axum by itself: a socket, a loop; and a queue per viewer where one answer has many viewers.

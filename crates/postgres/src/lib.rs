@@ -31,6 +31,7 @@
 mod attempts;
 mod connect;
 mod faults;
+mod loads;
 mod node;
 mod options;
 mod prepare;
@@ -49,10 +50,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use outlive::State;
 use outlive::ids::Seq;
 use outlive_server::store::{
-    BoxFuture, Commit, CommitError, Owner, PageToken, SessionId, SessionPage, Store, StoreError,
-    StoredSession, Version,
+    BoxFuture, Commit, CommitError, CommitRows, Owner, PageToken, SessionId, SessionPage, Store,
+    StoreError, StoredSession, Version,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -62,8 +64,9 @@ pub use self::options::PostgresOptions;
 
 use self::attempts::Attempts;
 use self::connect::{Connection, Connector};
+use self::loads::Loads;
 use self::node::Node;
-use self::prepare::{PreparedCommit, refused};
+use self::prepare::PreparedCommit;
 use self::reader::{Loaded, Reader};
 use self::sql::Sql;
 use self::writer::{Pending, Queue, Write, WriteResult, Writer};
@@ -80,12 +83,12 @@ pub struct Postgres {
 struct Inner {
     queue: Arc<Queue>,
     writers: Mutex<Vec<JoinHandle<()>>>,
-    reader: Reader,
+    reader: Arc<Reader>,
+    loads: Arc<Loads>,
     node: Arc<Node>,
     attempts: Arc<Attempts>,
     sql: Arc<Sql>,
     location: String,
-    synchronous_replication: bool,
     /// Whether the database is an older copy, until this node has said so in it.
     restored: AtomicBool,
 }
@@ -134,17 +137,26 @@ impl Postgres {
             tokio::spawn(writer.run())
         };
         let writers = Mutex::new(vec![writer(), writer()]);
-        let reader =
-            Reader { connections: [connection(), connection()], next: AtomicUsize::new(0) };
+        let reader = Arc::new(Reader {
+            connections: [connection(), connection()],
+            next: AtomicUsize::new(0),
+        });
+        let loads = Arc::new(Loads {
+            reader: Arc::clone(&reader),
+            sql: Arc::clone(&sql),
+            node: Arc::clone(&node),
+            lossless: options.synchronous_replication,
+            queue: Mutex::default(),
+        });
         let inner = Inner {
             queue,
             writers,
             reader,
+            loads,
             node,
             attempts,
             sql,
             location,
-            synchronous_replication: options.synchronous_replication,
             restored: AtomicBool::new(options.restored),
         };
         Ok(Postgres { inner: Arc::new(inner) })
@@ -205,12 +217,10 @@ impl Postgres {
     }
 
     async fn find(&self, session: &SessionId) -> Result<Option<StoredSession>, StoreError> {
-        let inner = &*self.inner;
-        let lossless = inner.synchronous_replication;
-        let found = inner.reader.load(&inner.sql, session, (inner.node.epoch(), lossless)).await?;
+        let found = self.inner.loads.load(session).await?;
         let Some(Loaded { stored, attempt }) = found else { return Ok(None) };
         if stored.owner == Owner::Ours {
-            inner.attempts.seen(session, attempt);
+            self.inner.attempts.seen(session, attempt);
         }
         Ok(Some(stored))
     }
@@ -223,7 +233,9 @@ impl Postgres {
             Ok(Some(stored))
                 if stored.owner == Owner::Ours && i64::try_from(stored.version.0) == Ok(expect) =>
             {
-                refused("it does not go on where its log ends, or its log's base goes back")
+                CommitRows::refused(
+                    "it does not go on where its log ends, or its log's base goes back",
+                )
             }
             Ok(_) | Err(_) => CommitError::Stale,
         }
@@ -286,6 +298,14 @@ impl Store for Postgres {
         })
     }
 
+    fn owner<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<(State, Owner)>> {
+        Box::pin(async move {
+            self.require_open()?;
+            let inner = &*self.inner;
+            inner.reader.owner(&inner.sql, session, inner.node.epoch()).await
+        })
+    }
+
     fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         Box::pin(async move {
             if self.repeatable(session, Write::Claim).await? {
@@ -324,7 +344,7 @@ impl Store for Postgres {
         }
         let (session, creates) = (commit.session.clone(), commit.expect == Version::NONE);
         let prepared = PreparedCommit::of(commit).map(|prepared| {
-            let expect = prepared.expect;
+            let expect = prepared.rows.expect;
             let prepared = Box::new(prepared);
             let write = if creates { Write::Create(prepared) } else { Write::Commit(prepared) };
             (expect, self.write(&session, write))

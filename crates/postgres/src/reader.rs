@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use outlive::State;
 use outlive::ids::Seq;
 use outlive::session::{Session, Snapshot};
 use outlive_server::store::{
@@ -26,12 +27,13 @@ pub(super) struct Reader {
 }
 
 /// A session's row, as far as it is that of a session.
+#[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub(super) stored: StoredSession,
     pub(super) attempt: i32,
 }
 
-fn column<'a, T: FromSql<'a>>(row: &'a Row, place: usize) -> Result<T, StoreError> {
+pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, place: usize) -> Result<T, StoreError> {
     row.try_get(place).map_err(|error| StoreError::Corrupt(cause(&error)))
 }
 
@@ -49,11 +51,7 @@ struct Record {
 
 impl Record {
     /// Those of a row from this place on: version, state, base, head, snapshot and sum.
-    fn of<'a>(
-        session: &SessionId,
-        row: &'a Row,
-        at: &[usize; 6],
-    ) -> Result<(Record, &'a [u8]), StoreError> {
+    fn of<'a>(id: &str, row: &'a Row, at: &[usize; 6]) -> Result<(Record, &'a [u8]), StoreError> {
         let record = Record {
             version: column(row, at[0])?,
             state: column(row, at[1])?,
@@ -62,7 +60,6 @@ impl Record {
         };
         let (snapshot, sum): (&[u8], i64) = (column(row, at[4])?, column(row, at[5])?);
         let Record { version, state, base, head } = &record;
-        let id = session.as_str();
         if sum != sums::of_record(id, snapshot, *version, state, *base, *head) {
             return Err(corrupt(id, "the checksum of its record differs"));
         }
@@ -71,45 +68,28 @@ impl Record {
 }
 
 impl Reader {
-    async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = &self.connections[next % self.connections.len()];
         connection.query(sql, parameters).await
     }
 
-    pub(super) async fn load(
+    /// Nothing is checked, for it is no more than a hint.
+    pub(super) async fn owner(
         &self,
         sql: &Sql,
         session: &SessionId,
-        (epoch, lossless): (i64, bool),
-    ) -> Result<Option<Loaded>, StoreError> {
+        epoch: i64,
+    ) -> Result<Option<(State, Owner)>, StoreError> {
         let id = session.as_str();
-        let rows = self.query(&sql.load, &[(&id, Type::TEXT), (&lossless, Type::BOOL)]).await?;
+        let rows = self.query(&sql.owner, &[(&id, Type::TEXT)]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        if column::<i64>(row, 0)? == 0 {
-            return Ok(None);
-        }
-        let (record, text) = Record::of(session, row, &[0, 2, 3, 4, 5, 6])?;
-        let damaged = |error: Cause| corrupt(id, error);
-        let snapshot: Snapshot =
-            serde_json::from_slice(text).map_err(|error| damaged(Cause::from_error(error)))?;
-        Session::restore(snapshot.clone()).map_err(|error| damaged(Cause::from_error(error)))?;
-        let log = &snapshot.log;
-        let same = record.state == snapshot.state.into_str()
-            && u64::try_from(record.base) == Ok(log.base.0)
-            && u64::try_from(record.head) == Ok(log.head.0);
-        if !same {
-            return Err(corrupt(id, "its columns differ from its record"));
-        }
-        let version = u64::try_from(record.version).map_err(|_| corrupt(id, "its version"))?;
-        let owner = match column::<Option<i64>>(row, 7)? {
-            Some(owner) if owner == epoch => Owner::Ours,
-            Some(_) => Owner::Another { address: column(row, 8)? },
-            None => Owner::Nobody,
-        };
-        let lossy = !column::<bool>(row, 9)?;
-        let stored = StoredSession::new(snapshot, Version(version)).lossy(lossy).owned_by(owner);
-        Ok(Some(Loaded { stored, attempt: column(row, 1)? }))
+        let state = column::<&str>(row, 0)?.parse().map_err(|_| corrupt(id, "its state"))?;
+        Ok(Some((state, owner(row, epoch, 1)?)))
     }
 
     pub(super) async fn confirm(
@@ -207,6 +187,39 @@ impl Reader {
     }
 }
 
+/// The record of a row, for the node of this epoch; `None` if the row is that of no session.
+pub(super) fn loaded(row: &Row, epoch: i64) -> Result<Option<Loaded>, StoreError> {
+    let id: &str = column(row, 0)?;
+    if column::<i64>(row, 1)? == 0 {
+        return Ok(None);
+    }
+    let (record, text) = Record::of(id, row, &[1, 3, 4, 5, 6, 7])?;
+    let damaged = |error: Cause| corrupt(id, error);
+    let snapshot: Snapshot =
+        serde_json::from_slice(text).map_err(|error| damaged(Cause::from_error(error)))?;
+    Session::restore(snapshot.clone()).map_err(|error| damaged(Cause::from_error(error)))?;
+    let log = &snapshot.log;
+    let same = record.state == snapshot.state.into_str()
+        && u64::try_from(record.base) == Ok(log.base.0)
+        && u64::try_from(record.head) == Ok(log.head.0);
+    if !same {
+        return Err(corrupt(id, "its columns differ from its record"));
+    }
+    let version = u64::try_from(record.version).map_err(|_| corrupt(id, "its version"))?;
+    let (owner, lossy) = (owner(row, epoch, 8)?, !column::<bool>(row, 10)?);
+    let stored = StoredSession::new(snapshot, Version(version)).lossy(lossy).owned_by(owner);
+    Ok(Some(Loaded { stored, attempt: column(row, 2)? }))
+}
+
+/// Whose a session is, for the node of this epoch: the owner's epoch and its address, from this place on.
+fn owner(row: &Row, epoch: i64, place: usize) -> Result<Owner, StoreError> {
+    Ok(match column::<Option<i64>>(row, place)? {
+        Some(owner) if owner == epoch => Owner::Ours,
+        Some(_) => Owner::Another { address: column(row, place + 1)? },
+        None => Owner::Nobody,
+    })
+}
+
 fn check_principal(
     id: &str,
     name: Option<&str>,
@@ -249,7 +262,7 @@ impl Reading<'_> {
     fn take(&mut self, rows: &[Row]) -> Result<bool, StoreError> {
         let id = self.session.as_str();
         let Some(first) = rows.first() else { return Err(StoreError::Trimmed) };
-        let (Record { base, head, .. }, _) = Record::of(self.session, first, &[0, 1, 2, 3, 4, 5])?;
+        let (Record { base, head, .. }, _) = Record::of(id, first, &[0, 1, 2, 3, 4, 5])?;
         if self.next <= base || self.to > head || self.next > self.to {
             return Err(StoreError::Trimmed);
         }

@@ -28,6 +28,7 @@ pub(super) struct Sql {
     pub(super) settle: String,
     pub(super) forget: String,
     pub(super) load: String,
+    pub(super) owner: String,
     pub(super) confirm: String,
     pub(super) chunks: String,
     pub(super) unfinished: String,
@@ -59,6 +60,7 @@ impl Sql {
             settle: sql(SETTLE),
             forget: sql(FORGET),
             load: sql(LOAD),
+            owner: sql(OWNER),
             confirm: sql(CONFIRM),
             chunks: sql(READ),
             unfinished: sql(UNFINISHED),
@@ -184,13 +186,17 @@ UNION ALL
 SELECT n FROM c
 WHERE {living} AND NOT EXISTS (SELECT FROM {s}.session s WHERE s.id = c.id AND s.version > 0)";
 
-/// $2: whether a standby that is promoted has everything.
+/// Of all records that are there. $2: whether a standby that is promoted has everything.
 const LOAD: &str = "
 WITH {life}
-SELECT s.version, s.attempt, s.state, s.base, s.head, s.snapshot, s.sum, n.epoch, n.address,
+SELECT s.id, s.version, s.attempt, s.state, s.base, s.head, s.snapshot, s.sum, n.epoch, n.address,
     s.system = life.system AND s.restored = life.restored AND (s.timeline = life.timeline OR $2) AS same
 FROM {s}.session s CROSS JOIN life LEFT JOIN {s}.node n ON n.epoch = s.owner
-WHERE s.id = $1";
+WHERE s.id = ANY ($1)";
+
+const OWNER: &str = "
+SELECT s.state, n.epoch, n.address FROM {s}.session s LEFT JOIN {s}.node n ON n.epoch = s.owner
+WHERE s.id = $1 AND s.version > 0";
 
 /// A standby that was promoted without the last commits has an older version.
 const CONFIRM: &str = "SELECT {living} AND EXISTS (SELECT FROM {s}.session WHERE id = $2 AND owner = $1 AND version = $3)";

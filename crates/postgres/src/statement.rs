@@ -1,12 +1,11 @@
 //! A batch of writes as one statement: each column is an array, with an item for each write.
 
-use outlive_server::store::SessionId;
+use outlive_server::store::{CommitRows, SessionId};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
 use super::attempts::Attempts;
 use super::connect::Parameter;
-use super::prepare::PreparedCommit;
 use super::sql::Sql;
 use super::writer::{Pending, Write};
 
@@ -72,36 +71,33 @@ async fn commit(
     batch: &[Pending],
     creates: bool,
 ) -> Result<Vec<Row>, Error> {
-    let commits: Vec<&PreparedCommit> = batch
-        .iter()
-        .filter_map(|pending| match &pending.write {
+    let commits = || {
+        batch.iter().filter_map(|pending| match &pending.write {
             Write::Create(commit) | Write::Commit(commit) => Some(&**commit),
             Write::Claim | Write::Release | Write::Settle(_) | Write::Forget => None,
         })
-        .collect();
-    let of = |number: fn(&PreparedCommit) -> i64| -> Vec<i64> {
-        commits.iter().map(|commit| number(commit)).collect()
     };
-    let ids: Vec<&str> = commits.iter().map(|commit| commit.session.as_str()).collect();
-    let versions = of(|commit| commit.expect);
-    let own: Vec<i32> = commits.iter().map(|commit| attempts.of(&commit.session)).collect();
-    let (before, head, base) =
-        (of(|commit| commit.before), of(|commit| commit.head), of(|commit| commit.base));
-    let states: Vec<&str> = commits.iter().map(|commit| commit.state).collect();
-    let snapshots: Vec<&[u8]> = commits.iter().map(|commit| &*commit.snapshot).collect();
-    let sums = of(|commit| commit.sum);
-    let principals: Vec<Option<&str>> = commits
-        .iter()
-        .map(|commit| commit.principal.as_ref().map(|(name, _)| name.as_str()))
-        .collect();
-    let principal_sums: Vec<Option<i64>> =
-        commits.iter().map(|commit| commit.principal.as_ref().map(|(_, sum)| *sum)).collect();
-    let chunks = || (1_i64..).zip(&commits).flat_map(|(n, c)| c.chunks.iter().map(move |x| (n, x)));
+    let of = |number: fn(&CommitRows) -> i64| -> Vec<i64> {
+        commits().map(|commit| number(&commit.rows)).collect()
+    };
+    let ids: Vec<&str> = commits().map(|commit| commit.rows.session.as_str()).collect();
+    let versions = of(|rows| rows.expect);
+    let own: Vec<i32> = commits().map(|commit| attempts.of(&commit.rows.session)).collect();
+    let (before, head, base) = (of(|rows| rows.before), of(|rows| rows.head), of(|rows| rows.base));
+    let states: Vec<&str> = commits().map(|commit| commit.rows.state).collect();
+    let snapshots: Vec<&[u8]> = commits().map(|commit| commit.rows.snapshot.as_bytes()).collect();
+    let sums: Vec<i64> = commits().map(|commit| commit.sum).collect();
+    let principals: Vec<Option<&str>> =
+        commits().map(|commit| commit.rows.principal.as_deref()).collect();
+    let principal_sums: Vec<Option<i64>> = commits().map(|commit| commit.principal_sum).collect();
+    let chunks =
+        || (1_i64..).zip(commits()).flat_map(|(n, c)| c.rows.chunks.iter().map(move |x| (n, x)));
     let of_chunks: Vec<i64> = chunks().map(|(number, _)| number).collect();
     let firsts: Vec<i64> = chunks().map(|(_, chunk)| chunk.first).collect();
     let lasts: Vec<i64> = chunks().map(|(_, chunk)| chunk.last).collect();
-    let bodies: Vec<&[u8]> = chunks().map(|(_, chunk)| &*chunk.body).collect();
-    let chunk_sums: Vec<i64> = chunks().map(|(_, chunk)| chunk.sum).collect();
+    let bodies: Vec<&[u8]> = chunks().map(|(_, chunk)| chunk.body.as_bytes()).collect();
+    let chunk_sums: Vec<i64> =
+        commits().flat_map(|commit| commit.chunk_sums.iter().copied()).collect();
     let mut parameters: Vec<Parameter<'_>> = vec![
         (&epoch, Type::INT8),
         (&ids, Type::TEXT_ARRAY),

@@ -38,7 +38,7 @@ pub(super) enum Write {
 impl Write {
     fn size(&self) -> usize {
         match self {
-            Write::Create(commit) | Write::Commit(commit) => commit.size(),
+            Write::Create(commit) | Write::Commit(commit) => commit.rows.size(),
             Write::Claim | Write::Release | Write::Settle(_) | Write::Forget => 0,
         }
     }

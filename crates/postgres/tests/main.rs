@@ -4,3 +4,4 @@ mod hub;
 mod place;
 mod proxy;
 mod store;
+mod tls;

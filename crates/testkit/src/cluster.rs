@@ -192,11 +192,8 @@ impl Puppet {
     /// The next connection, with the head of its request.
     pub async fn request(&self) -> (TcpStream, String) {
         let (mut stream, _) = self.listener.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        (stream, String::from_utf8(head).unwrap())
+        let head = head(&mut stream).await;
+        (stream, head)
     }
 
     /// Answers the next request with this, and hangs up. Returns the head of the request.
@@ -212,6 +209,15 @@ impl Puppet {
         let (stream, _) = self.listener.accept().await.unwrap();
         tokio_tungstenite::accept_async(stream).await.unwrap().into_inner()
     }
+}
+
+/// The head of the next request of a connection.
+pub async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a request"));
+    }
+    String::from_utf8(head).unwrap()
 }
 
 /// The value of a header in the head of a request.

@@ -1,5 +1,6 @@
 //! What the store keeps.
 
+mod clocks;
 mod deaf;
 mod lives;
 mod refused;

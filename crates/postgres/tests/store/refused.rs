@@ -92,6 +92,22 @@ async fn a_role_without_rights_is_told_what_it_needs() {
     let told = refused(&url).await;
     let mend = format!("GRANT ALL ON ALL TABLES IN SCHEMA \"outlive\" TO \"{role}\"");
     assert!(matches!(&told, StoreError::ReadOnly(why) if why.message().contains(&mend)), "{told}");
+    // What it was told to do is enough.
+    client.batch_execute(&mend).await.unwrap();
+    let store = Postgres::connect(&url).await.unwrap();
+    store.open().await.unwrap();
+    store.commit(commit("kept", 0, 0, 1)).await.unwrap();
+    assert_eq!((version(&store, "kept").await, store.renew().await), (1, Ok(true)));
+}
+
+#[tokio::test]
+async fn a_database_with_another_encoding_is_refused() {
+    let Some(place) = Place::new().await else { return };
+    let name = format!("{}_ascii", place.database);
+    let create = format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' TEMPLATE template0");
+    place.client().await.batch_execute(&create).await.unwrap();
+    let told = refused(&place.server.url(&name)).await.to_string();
+    assert!(told.contains("server_encoding") && told.contains("ENCODING 'UTF8'"), "{told}");
 }
 
 #[tokio::test]

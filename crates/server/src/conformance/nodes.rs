@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -20,6 +21,7 @@ outlive::vocabulary! {
         OneClaims = "Of nodes that claim a session at once one gets it.",
         LeavingGivesUpAll = "A node that has left is none any more, and what it owned is nobody's.",
         ClaimedAtOnce = "What an owner was told is kept is in what is claimed from it, and nothing of it comes in afterwards.",
+        BegunIsDecided = "A commit that nobody waits for any more is in what the next node claims, or never comes in; also if the session comes back to the node that began it.",
         NamesAreReplaced = "A node that opens under the name of another one takes its place, and leaves all others as they are.",
         JudgedByTheSteady = "A silent node is declared dead by one that has renewed its lease for long enough, and by no other; and stays so.",
     }
@@ -80,6 +82,7 @@ pub async fn check_nodes<S: Store, A: AsyncFn(&'static str) -> S>(
         NodeCheck::OneClaims => one_claims(&place).await,
         NodeCheck::LeavingGivesUpAll => leaving_gives_up_all(&place).await,
         NodeCheck::ClaimedAtOnce => claimed_at_once(&place).await,
+        NodeCheck::BegunIsDecided => begun_is_decided(&place).await,
         NodeCheck::NamesAreReplaced => names_are_replaced(&place).await,
         NodeCheck::JudgedByTheSteady => judged_by_the_steady(&place).await,
     };
@@ -100,7 +103,11 @@ fn owner(of: Option<StoredSession>, id: &SessionId) -> Result<Owner, String> {
 }
 
 async fn loaded(store: &impl Store, id: &SessionId) -> Result<Owner, String> {
-    owner(store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?, id)
+    let stored = store.load(id).await.map_err(|error| format!("{id} is not read: {error}"))?;
+    let should = stored.as_ref().map(|stored| (stored.snapshot.state, stored.owner.clone()));
+    let found = store.owner(id).await;
+    ensure!(found.as_ref() == Ok(&should), "{id} is {should:?}, and who asks hears {found:?}");
+    owner(stored, id)
 }
 
 async fn claimed(store: &impl Store, id: &SessionId) -> Result<Owner, String> {
@@ -286,6 +293,46 @@ async fn claimed_at_once<S: Store>(place: &impl AsyncFn(&'static str) -> S) -> C
             );
         }
         model.holds(&two).await?;
+    }
+    Ok(())
+}
+
+/// A session goes to another node, and half of the times straight back.
+async fn begun_is_decided<S: Store>(place: &impl AsyncFn(&'static str) -> S) -> CheckResult {
+    let (one, two) = (node(place, "one").await?, node(place, "two").await?);
+    let lease = one.lease().ok_or("a store with several nodes has a lease")?;
+    let mut model = SessionModel::new("begun")?;
+    model.add(&one, 1).await?;
+    let given = async |from: &S, to: &S, id: &SessionId| {
+        from.release(id).await.map_err(|error| format!("{id} is not released: {error}"))?;
+        let stored = to.claim(id).await.map_err(|error| format!("{id} is not claimed: {error}"))?;
+        let stored = stored.filter(|stored| stored.owner == Owner::Ours);
+        stored.ok_or_else(|| format!("{id} was released, and is not claimed"))
+    };
+    for round in 0..12 {
+        let commit = model.next(2);
+        {
+            let mut begun = one.commit(commit.clone());
+            let mut context = Context::from_waker(Waker::noop());
+            for _ in 0..round % 3 {
+                if begun.as_mut().poll(&mut context).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let seen = given(&one, &two, &model.id).await?;
+        if seen.version == commit.expect.next() {
+            model.keep(&commit);
+        }
+        if round % 2 == 0 {
+            model.recorded(&two).await?;
+            model.add(&two, 1).await?;
+        }
+        given(&two, &one, &model.id).await?;
+        tokio::time::sleep(lease / 16).await;
+        model.holds(&one).await?;
+        model.add(&one, 1).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::handle::Hub;
-use crate::store::{Owner, SessionId, StoreError, StoredSession};
+use crate::store::{Owner, SessionId, StoreError};
 use outlive::routing::{self, Durable, Op, Runtime};
 
 /// Who is to answer a request for a session.
@@ -28,15 +28,13 @@ impl Hub {
         if shared.store.lease().is_none() || shared.registry.contains(session) {
             return Ok(Destination::Here);
         }
-        let stored = tokio::select! {
+        let found = tokio::select! {
             biased;
             () = shared.shut_down() => return Ok(Destination::Here),
-            stored = shared.store.load(session) => stored?,
+            found = shared.store.owner(session) => found?,
         };
-        let Some(StoredSession { snapshot, owner, .. }) = stored else {
-            return Ok(Destination::Here);
-        };
-        let durable = Durable::of(Some(snapshot.state));
+        let Some((state, owner)) = found else { return Ok(Destination::Here) };
+        let durable = Durable::of(Some(state));
         let row = routing::rule(durable, Runtime::unloaded(owner.kind(), None));
         Ok(match owner {
             Owner::Another { address } if row.ops.contains(&Op::Forward) => {

@@ -163,7 +163,7 @@ impl Hub {
     /// Returns when this process may own nothing any more: another one has taken over the store, or has declared this
     /// [node](outlive::node) dead, or the store was away for too long
     /// ([`abandon_after`](HubOptions::abandon_after)). This hub notices within one ping interval, or within a
-    /// fifth of its [lease](crate::store::Store::lease): it cannot commit any more, has aborted its workers and closes
+    /// tenth of its [lease](crate::store::Store::lease): it cannot commit any more, has aborted its workers and closes
     /// its connections with [`moved`](outlive::CloseCode::Moved). Await it next to your shutdown signals, and exit.
     /// It says which of them it was.
     pub async fn fenced(&self) -> FenceCause {

@@ -16,7 +16,7 @@ use super::recover::recover;
 use super::shared::Shared;
 
 /// A lease is renewed so often while it lasts: a few answers may be lost or late.
-const RENEWALS: u32 = 5;
+const RENEWALS: u32 = 10;
 
 /// Why a hub is [fenced](super::Hub::fenced).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::error::{CommitError, StoreError};
 use super::session_id::SessionId;
+use outlive::State;
 use outlive::ids::Seq;
 use outlive::routing;
 use outlive::session::Snapshot;
@@ -202,6 +203,19 @@ pub trait Store: Send + Sync + 'static {
     /// The store failed.
     fn confirm<'a>(&'a self, _session: &'a SessionId, _version: Version) -> BoxFuture<'a, bool> {
         self.renew()
+    }
+
+    /// The state of a session, and who owns it; `None` if there is no such session. A hub asks before it passes a request on
+    /// to another node, and takes it for a hint: nothing need be settled. So it should cost no more than the read of one
+    /// row.
+    ///
+    /// # Errors
+    /// As for [`load`](Store::load).
+    fn owner<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<(State, Owner)>> {
+        Box::pin(async move {
+            let stored = self.load(session).await?;
+            Ok(stored.map(|StoredSession { snapshot, owner, .. }| (snapshot.state, owner)))
+        })
     }
 
     /// Takes a session that [nobody](Owner::Nobody) owns. Returns its record as [`load`](Store::load) does, now owned

@@ -214,6 +214,13 @@ impl Store for Memory {
         })))
     }
 
+    fn owner<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<(State, Owner)>> {
+        ready(Ok(self.with(|shared, epoch| {
+            let kept = shared.sessions.get(session)?;
+            Some((kept.snapshot.state, shared.owner(kept, epoch)))
+        })))
+    }
+
     fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
         ready(Ok(self.with(|shared, epoch| {
             let kept = shared.sessions.get(session)?;

@@ -15,6 +15,7 @@
 mod contract;
 mod error;
 mod memory;
+mod rows;
 mod session_id;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -24,6 +25,7 @@ pub use contract::{
 };
 pub use error::{Cause, CommitError, StoreError};
 pub use memory::Memory;
+pub use rows::{CommitRows, LogChunk};
 pub use session_id::{ParseSessionIdError, SessionId};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, Sqlite, SqliteOptions};

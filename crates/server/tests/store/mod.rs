@@ -4,4 +4,5 @@ mod broken;
 mod faulty;
 mod flaws;
 mod memory;
+mod nodes;
 mod sqlite;

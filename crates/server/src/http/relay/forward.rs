@@ -18,7 +18,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use futures_util::{StreamExt as _, stream};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -30,6 +30,7 @@ use super::super::events;
 use super::super::handshake::Handshake;
 use super::super::problem::Problem;
 use super::super::socket;
+use super::kept::KeptGuard;
 use super::pump::pump;
 use super::watch::{Heard, lost};
 use super::{Open, PEER, RELAY, Relay, verdict};
@@ -38,6 +39,9 @@ use outlive::CloseCode;
 
 /// A node of the same network accepts a connection within this time, or is not there.
 const CONNECT: Duration = Duration::from_secs(1);
+
+/// Why a request may be sent again over another connection.
+const CLOSED: &str = "its connection was closed";
 
 /// Headers of one connection, which are not passed on.
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -101,46 +105,63 @@ impl Forward {
         address: &str,
         open: &Arc<Open>,
     ) -> Result<Response, Unanswered> {
-        let unreachable = Unanswered::Again("it cannot be reached");
-        let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(address)).await else {
-            return Err(unreachable);
-        };
-        // A small frame would wait for the network otherwise.
-        _ = stream.set_nodelay(true);
-        let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else {
-            return Err(unreachable);
-        };
-        // It ends with the response, or when nobody waits for one.
-        tokio::spawn(connection.with_upgrades());
-        let Some(body) = (if self.is_safe { Some(Body::empty()) } else { self.body.take() }) else {
-            return Err(Unanswered::Lost("its body was begun to be sent"));
-        };
-        let request = self.request(body);
         let heard = self.relay.shared.nodes.heard(address);
         let (hub, session) = (self.endpoints.hub.clone(), self.session.clone());
-        let mut lost = Box::pin(lost(hub, session, address.to_owned(), Arc::clone(&heard)));
-        let response = tokio::select! {
-            biased;
-            response = sender.send_request(request) => response.ok(),
-            () = &mut lost => None,
-        };
-        let Some(response) = response else {
-            return Err(self.unanswered("it went without a response"));
+        let mut lost: Lost = Box::pin(lost(hub, session, address.to_owned(), Arc::clone(&heard)));
+        let kept = self.relay.shared.kept.take(address);
+        let (connection, response) = match kept {
+            None => self.ask(connect(address).await?, &mut lost).await?,
+            Some(kept) => match self.ask(kept, &mut lost).await {
+                // It was closed while nobody looked.
+                Err(Unanswered::Again(CLOSED)) => {
+                    self.ask(connect(address).await?, &mut lost).await?
+                }
+                answered => answered?,
+            },
         };
         heard.now();
         match verdict(&response) {
-            Some(Unanswered::Again(why)) => return Err(self.unanswered(why)),
             Some(Unanswered::Lost(why)) => {
                 self.relay.secret_differs(&address);
                 return Err(Unanswered::Lost(why));
             }
+            Some(Unanswered::Again(why)) => return Err(self.unanswered(why)),
             None => {}
         }
         let passing = Passing { heard, lost, open: Arc::clone(open) };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.upgraded(response, passing)
         } else {
-            Ok(self.answered(response, passing))
+            let connection = self.relay.shared.kept.guard(address, connection);
+            Ok(self.answered(response, passing, connection))
+        }
+    }
+
+    /// Sends the request over a connection, and waits for the head of its response.
+    async fn ask(
+        &mut self,
+        mut connection: SendRequest<Body>,
+        lost: &mut Lost,
+    ) -> Result<(SendRequest<Body>, Response<Incoming>), Unanswered> {
+        let Some(body) = (if self.is_safe { Some(Body::empty()) } else { self.body.take() }) else {
+            return Err(Unanswered::Lost("its body was begun to be sent"));
+        };
+        let request = self.request(body);
+        let response = tokio::select! {
+            biased;
+            response = connection.try_send_request(request) => response,
+            () = lost => return Err(self.unanswered("its node does not own the session any more")),
+        };
+        match response {
+            Ok(response) => Ok((connection, response)),
+            Err(mut error) => match error.take_message() {
+                Some(unsent) => {
+                    self.body = Some(unsent.into_body());
+                    Err(Unanswered::Again(CLOSED))
+                }
+                None if self.is_safe => Err(Unanswered::Again(CLOSED)),
+                None => Err(Unanswered::Lost("it went without a response")),
+            },
         }
     }
 
@@ -176,8 +197,14 @@ impl Forward {
         request
     }
 
-    /// Passes a response on. A stream of events ends if its owner is lost, or this node leaves: its reader comes back.
-    fn answered(&self, response: Response<Incoming>, passing: Passing) -> Response {
+    /// Passes a response on, and keeps its connection. A stream of events ends if its owner is lost, or this node leaves: its
+    /// reader comes back.
+    fn answered(
+        &self,
+        response: Response<Incoming>,
+        passing: Passing,
+        connection: KeptGuard,
+    ) -> Response {
         let (mut parts, body) = response.into_parts();
         let is_stream = parts.headers.get(CONTENT_TYPE).is_some_and(events::is_stream);
         let closes = parts.headers.get(CONNECTION).filter(|_| is_stream).cloned();
@@ -185,7 +212,7 @@ impl Forward {
         parts.headers.extend(closes.map(|close| (CONNECTION, close)));
         let hub = self.endpoints.hub.clone();
         let Passing { heard, lost, open } = passing;
-        let held = (open, is_stream.then(|| hub.drain_guard()));
+        let held = (open, is_stream.then(|| hub.drain_guard()), connection);
         let mut over = Box::pin(async move {
             tokio::select! {
                 () = lost => {}
@@ -266,11 +293,28 @@ impl Forward {
     }
 }
 
+/// Is done when the node does not own the session any more.
+type Lost = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A new connection to a node.
+async fn connect(address: &str) -> Result<SendRequest<Body>, Unanswered> {
+    let unreachable = Unanswered::Again("it cannot be reached");
+    let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(address)).await else {
+        return Err(unreachable);
+    };
+    // A small frame would wait for the network otherwise.
+    _ = stream.set_nodelay(true);
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|_| unreachable)?;
+    // It ends when it is not kept, or the node closes it.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
+}
+
 /// What is held while something is passed on.
 struct Passing {
     heard: Arc<Heard>,
-    /// The node does not own the session any more.
-    lost: Pin<Box<dyn Future<Output = ()> + Send>>,
+    lost: Lost,
     open: Arc<Open>,
 }
 

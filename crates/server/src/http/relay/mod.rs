@@ -4,6 +4,7 @@
 mod forward;
 mod frames;
 mod internal;
+mod kept;
 mod pump;
 mod watch;
 
@@ -20,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use self::forward::{Forward, Unanswered};
+use self::kept::Kept;
 use self::watch::Nodes;
 use super::endpoints::Endpoints;
 use super::problem::Problem;
@@ -67,6 +69,7 @@ type Redirect = dyn Fn(&str) -> Response + Send + Sync;
 #[derive(Debug, Default)]
 struct Shared {
     nodes: Nodes,
+    kept: Kept,
     open: AtomicU64,
     begun: AtomicU64,
     failed: AtomicU64,

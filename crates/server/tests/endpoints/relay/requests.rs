@@ -2,8 +2,9 @@
 
 use axum::response::IntoResponse as _;
 use outlive_server::http::Relay;
-use outlive_testkit::cluster::{Cluster, header};
+use outlive_testkit::cluster::{Cluster, head, header};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
 use super::SECRET;
 use crate::logs::Told;
@@ -133,6 +134,34 @@ async fn a_platform_may_be_asked_to_send_the_request_elsewhere() {
     let told = edge.get(&owner.session().await).await;
     assert_eq!(told.headers["fly-replay"], format!("instance={}", owner.internal.at));
     assert_eq!(edge.get(&edge.session().await).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_between_nodes_is_kept_and_one_that_was_closed_is_not_missed() {
+    let cluster = Cluster::new();
+    let (owner, edge) = (cluster.puppet("owner").await, cluster.node("edge", SECRET).await);
+    let (session, other) = (owner.session().await, owner.session().await);
+    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let first = async {
+        let (mut connection, _) = owner.request().await;
+        connection.write_all(ok.as_bytes()).await.unwrap();
+        connection
+    };
+    let (told, mut connection) = tokio::join!(edge.get(&session), first);
+    assert_eq!((told.status, told.body.as_str()), (200, "ok"));
+    let again = async {
+        let head = head(&mut connection).await;
+        connection.write_all(ok.as_bytes()).await.unwrap();
+        head
+    };
+    let (told, asked) = tokio::join!(edge.get(&other), again);
+    assert!(told.status == 200 && asked.starts_with(&format!("GET {other} ")), "{asked}");
+    drop(connection);
+    tokio::task::yield_now().await;
+    let stop = format!("{session}/stop");
+    let (told, asked) = tokio::join!(edge.request("POST", &stop, &[], ""), owner.answer(ok));
+    assert!(told.status == 200 && asked.starts_with("POST "), "{told:?}");
+    assert_eq!(edge.relay.counts().failed, 0);
 }
 
 #[tokio::test]
