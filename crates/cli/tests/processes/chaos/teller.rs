@@ -36,7 +36,7 @@ enum Fault {
     Leave,
     /// A node is paused, and goes on before anybody has missed it.
     Nap,
-    /// A node is paused until another one has judged it.
+    /// A node is paused until another one has judged it, perhaps with commits on their way.
     Pause,
     /// A node's connections to the database are cut, or do not carry what is said, and then they do.
     Blink,
@@ -216,8 +216,15 @@ impl Teller {
             }
             Fault::Pause => {
                 let epoch = self.epoch(member).await;
+                if self.below(2) == 0 {
+                    // What it has said by then is still on its way when its sessions are another's.
+                    self.site.members[member].set(Mode::Deaf { node: true, database: false });
+                    self.ticks(10).await;
+                }
                 self.site.members[member].node.send(Signal::Stop);
                 self.judged(member, epoch).await;
+                self.site.members[member].set(Mode::Open);
+                self.ticks(10).await;
                 self.end(member, Signal::Continue).await;
             }
             Fault::Blink => {
