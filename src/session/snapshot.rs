@@ -103,17 +103,31 @@ impl Session {
     /// The session that [`restore`](Session::restore) makes of this one's snapshot.
     #[cfg(feature = "check")]
     pub(crate) fn record(&self) -> Session {
-        Session {
+        let mut record = Session::new(self.log.id);
+        self.record_into(&mut record);
+        record
+    }
+
+    /// As [`record`](Session::record), into a session whose memory is used again.
+    #[cfg(feature = "check")]
+    pub(crate) fn record_into(&self, record: &mut Session) {
+        let mut of = core::mem::replace(record, Session::new(self.log.id));
+        of.queue.clone_from(&self.queue);
+        of.asks.clone_from(&self.asks);
+        of.clients.clone_from(&self.clients);
+        of.connections.clear();
+        *record = Session {
             state: self.state,
             incarnation: self.incarnation,
             turn: self.turn.id().map_or(TurnState::Idle, TurnState::Running),
             log: self.log,
-            queue: self.queue.clone(),
-            asks: self.asks.clone(),
+            queue: of.queue,
+            asks: of.asks,
             standing: self.standing,
-            clients: self.clients.clone(),
+            clients: of.clients,
+            connections: of.connections,
             ..Session::new(self.log.id)
-        }
+        };
     }
 
     /// Whether this is the [`record`](Session::record) of `live`, without making that one.

@@ -6,14 +6,14 @@
 //! order in which a single thread would have found them. So neither the number of threads nor the hash shows in any result, and the first path
 //! found to a state is the least of the shortest ones.
 
-use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 use std::{mem, thread};
 
 use super::encoding::Encoding;
 use super::limits::{Limits, PROGRESS_INTERVAL, Progress};
-use super::merge::{Known, take_in};
+use super::merge::{Arrival, Known, take_in};
 use super::model::Model;
+use super::steps::Steps;
 use super::store::{HashSlot, Id, NO_STATE, SHARDS, Store};
 use super::worker::{Context, Counts, LawIndex, Mode, Worker};
 
@@ -34,6 +34,8 @@ pub(super) struct Explored<K> {
     /// Why the search ended before the last state, if it did.
     pub(super) stopped: Option<Stop>,
     pub(super) bytes: usize,
+    /// By worker: the steps between different states, if a law asks for them.
+    pub(super) steps: Vec<Steps>,
 }
 
 /// Why a search ended early.
@@ -52,8 +54,8 @@ pub(super) struct Explorer<'a, M: Model, E: Encoding<M>> {
     /// The states of the current level, in the order in which they were found.
     frontier: Vec<Id>,
     next: Vec<Id>,
-    /// By worker and candidate: the new state it became, if any.
-    fresh: Vec<Vec<AtomicU32>>,
+    /// By worker and candidate: what became of it.
+    arrivals: Vec<Vec<Arrival>>,
     depth: u32,
     expanded: u64,
     peak_bytes: usize,
@@ -62,13 +64,12 @@ pub(super) struct Explorer<'a, M: Model, E: Encoding<M>> {
 
 impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     pub(super) fn new(context: Context<'a, M, E>, limits: &'a Limits<'a>) -> Self {
-        let workers: Vec<_> =
-            (0..limits.threads).map(|_| Worker::new(context.model, context.laws)).collect();
+        let workers: Vec<_> = (0..limits.threads).map(|_| Worker::new(context)).collect();
         Self {
             context,
             limits,
             store: Store::new(),
-            fresh: workers.iter().map(|_| Vec::new()).collect(),
+            arrivals: workers.iter().map(|_| Vec::new()).collect(),
             workers,
             frontier: Vec::new(),
             next: Vec::new(),
@@ -91,6 +92,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             depth: self.depth,
             stopped,
             bytes: self.peak_bytes.max(self.bytes()),
+            steps: self.workers.iter_mut().filter_map(|worker| worker.steps.take()).collect(),
             store: self.store,
         }
     }
@@ -106,7 +108,8 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             let key = self.context.encoding.pack_owned(state);
             let spot = HashSlot::of(&key);
             let heap = |key: &E::Key| self.context.encoding.heap_bytes(key);
-            self.frontier.extend(self.store.insert(key, spot, NO_STATE, heap));
+            let entered = self.store.insert(key, spot, NO_STATE, heap);
+            self.frontier.extend(entered.filter(|one| one.is_new).map(|one| one.at));
         }
         self.frontier
             .is_empty()
@@ -211,10 +214,10 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
     /// Lets every shard take in what was reached. Shards are shared out among the threads.
     fn deduplicate(&mut self) {
         let mut reached = 0;
-        for (worker, fresh) in self.workers.iter().zip(&mut self.fresh) {
-            fresh.clear();
-            fresh.resize_with(worker.reached_count as usize, || AtomicU32::new(NO_STATE));
-            reached += fresh.len();
+        for (worker, arrivals) in self.workers.iter().zip(&mut self.arrivals) {
+            arrivals.clear();
+            arrivals.resize_with(worker.reached_count as usize, Arrival::awaited);
+            reached += arrivals.len();
         }
         let mut columns: Vec<Vec<_>> = (0..SHARDS)
             .map(|shard| {
@@ -226,7 +229,7 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
             .collect();
         let active = (reached / (4 * WORTH_A_THREAD)).clamp(1, self.workers.len());
         let part_length = SHARDS.div_ceil(active);
-        let (encoding, fresh) = (self.context.encoding, &self.fresh);
+        let (encoding, arrivals) = (self.context.encoding, &self.arrivals);
         let mut parts = self
             .store
             .shards
@@ -237,10 +240,10 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
         thread::scope(|scope| {
             let own = parts.next();
             for (first, shards, columns) in parts {
-                scope.spawn(move || take_in(encoding, fresh, first, shards, columns));
+                scope.spawn(move || take_in(encoding, arrivals, first, shards, columns));
             }
             if let Some((first, shards, columns)) = own {
-                take_in(encoding, fresh, first, shards, columns);
+                take_in(encoding, arrivals, first, shards, columns);
             }
         });
         for (shard, column) in columns.into_iter().enumerate() {
@@ -250,10 +253,15 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
         }
     }
 
-    /// Appends the new states to the next level in the order in which they were reached.
+    /// Appends the new states to the next level in the order in which they were reached, and tells the
+    /// noted steps where they lead.
     fn number(&mut self) {
-        let fresh = self.fresh.iter_mut().flatten().map(|id| *id.get_mut());
-        self.next.extend(fresh.filter(|&id| id != NO_STATE));
+        self.next.extend(self.arrivals.iter().flatten().filter_map(Arrival::new_id));
+        for (worker, arrivals) in self.workers.iter_mut().zip(&self.arrivals) {
+            if let Some(steps) = &mut worker.steps {
+                steps.settle(arrivals);
+            }
+        }
     }
 
     /// The first worker had the earlier part of the frontier: what it found goes first.
@@ -274,9 +282,9 @@ impl<'a, M: Model, E: Encoding<M>> Explorer<'a, M, E> {
 
     fn bytes(&self) -> usize {
         let workers: usize = self.workers.iter().map(Worker::bytes).sum();
-        let fresh: usize = self.fresh.iter().map(Vec::capacity).sum();
+        let arrivals: usize = self.arrivals.iter().map(Vec::capacity).sum();
         let levels = self.frontier.capacity() + self.next.capacity();
-        self.store.bytes() + workers + (fresh + levels) * size_of::<Id>()
+        self.store.bytes() + workers + arrivals * size_of::<Arrival>() + levels * size_of::<Id>()
     }
 
     fn report_progress(&mut self) {

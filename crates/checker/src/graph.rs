@@ -2,12 +2,10 @@
 
 use std::hash::Hash;
 use std::ops::Range;
-use std::thread;
 
-use super::encoding::Encoding;
-use super::model::{Fairness, LeadsTo, Model};
-use super::store::{Id, SHARDS, Shard, Store, id_of, place_of_id, shard_of_id};
-use super::worker::Context;
+use super::model::{Fairness, LeadsTo, Model, Properties};
+use super::steps::Steps;
+use super::store::{Id, Store, id_of, place_of_id, shard_of_id};
 
 /// A state of a [`Graph`].
 pub(super) type Node = u32;
@@ -23,13 +21,11 @@ pub(super) struct FairClasses {
 
 impl FairClasses {
     /// Why the assumptions make no sense, if they make none.
-    pub(super) fn of<M: Model, E: Encoding<M>>(
-        context: &Context<'_, M, E>,
-    ) -> Result<Self, String> {
-        let classes = context.model.classes();
+    pub(super) fn of<M: Model>(model: &M, laws: &Properties<M>) -> Result<Self, String> {
+        let classes = model.classes();
         let mut numbers = vec![None; classes.len()];
         let mut next = 0;
-        for fairness in context.laws.leads_to.iter().flat_map(|law| &law.fairness) {
+        for fairness in laws.leads_to.iter().flat_map(|law| &law.fairness) {
             let name = fairness.class();
             let Some(class) = classes.iter().position(|class| *class == name) else {
                 return Err(format!("fairness speaks of {name}, which is no class of actions"));
@@ -50,7 +46,8 @@ impl FairClasses {
         self.numbers[class].map_or(0, |number| 1 << number)
     }
 
-    fn label_of(&self, class: usize) -> u8 {
+    /// The class as the label of a step: 0 if fairness does not speak about it.
+    pub(super) fn label_of(&self, class: usize) -> u8 {
         self.numbers[class].map_or(0, |number| number + 1)
     }
 }
@@ -75,33 +72,33 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Takes every step once more and looks up where it leads.
-    pub(super) fn build<M: Model, E: Encoding<M>>(
-        context: Context<'_, M, E>,
-        store: &Store<E::Key>,
-        classes: &FairClasses,
-        threads: usize,
-    ) -> Self {
+    /// Sorts the steps of the search by the state they begin in.
+    pub(super) fn build<K: Eq + Hash>(store: &Store<K>, steps: Vec<Steps>) -> Self {
         let firsts = number_shards(store);
-        let part_length = SHARDS.div_ceil(threads);
-        let parts: Vec<_> =
-            (0..SHARDS).step_by(part_length).map(|at| at..SHARDS.min(at + part_length)).collect();
-        let mut graph =
-            Self { firsts, offsets: Vec::from([0]), targets: Vec::new(), labels: Vec::new() };
-        let firsts = &graph.firsts;
-        let built: Vec<Part> = thread::scope(|scope| {
-            let build = |shards| move || Part::build(context, store, classes, firsts, shards);
-            let running: Vec<_> = parts.into_iter().map(|part| scope.spawn(build(part))).collect();
-            running.into_iter().map(|thread| thread.join().expect("a model panicked")).collect()
-        });
-        for mut part in built {
-            graph.targets.append(&mut part.targets);
-            graph.labels.append(&mut part.labels);
-            for degree in part.degrees {
-                graph.offsets.push(graph.offsets[graph.offsets.len() - 1] + degree as usize);
+        let nodes = firsts[firsts.len() - 1] as usize;
+        let runs = || steps.iter().flat_map(|steps| &steps.runs);
+        let mut offsets = vec![0; nodes + 1];
+        for &(id, count) in runs() {
+            offsets[node_of(&firsts, id) as usize + 1] = count as usize;
+        }
+        for node in 0..nodes {
+            offsets[node + 1] += offsets[node];
+        }
+        let mut targets = vec![0; offsets[nodes]];
+        let mut labels = vec![0; offsets[nodes]];
+        for steps in steps {
+            let mut taken = 0;
+            for (id, count) in steps.runs {
+                let at = offsets[node_of(&firsts, id) as usize];
+                let (from, to) = (taken..taken + count as usize, at..at + count as usize);
+                labels[to.clone()].copy_from_slice(&steps.labels[from.clone()]);
+                for (target, id) in targets[to].iter_mut().zip(&steps.targets[from]) {
+                    *target = node_of(&firsts, *id);
+                }
+                taken += count as usize;
             }
         }
-        graph
+        Self { firsts, offsets, targets, labels }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -134,48 +131,6 @@ impl Graph {
     pub(super) fn id(&self, node: Node) -> Id {
         let shard = self.firsts.partition_point(|&first| first <= node) - 1;
         id_of(shard, (node - self.firsts[shard]) as usize)
-    }
-}
-
-/// What one thread contributes.
-struct Part {
-    degrees: Vec<u32>,
-    targets: Vec<Node>,
-    labels: Vec<u8>,
-}
-
-impl Part {
-    fn build<M: Model, E: Encoding<M>>(
-        context: Context<'_, M, E>,
-        store: &Store<E::Key>,
-        classes: &FairClasses,
-        firsts: &[Node],
-        shards: Range<usize>,
-    ) -> Self {
-        let model = context.model;
-        let mut part = Self { degrees: Vec::new(), targets: Vec::new(), labels: Vec::new() };
-        let mut actions = Vec::new();
-        for key in store.shards[shards].iter().flat_map(Shard::keys) {
-            let state = context.encoding.unpack(key);
-            let before = part.targets.len();
-            actions.clear();
-            model.actions(&state, &mut actions);
-            for action in &actions {
-                let Some((after, _)) = model.step(&state, action) else {
-                    continue;
-                };
-                let after = context.encoding.pack_owned(after);
-                if after == *key {
-                    continue;
-                }
-                let id = store.find(&after).expect("a complete search knows every successor");
-                part.targets.push(node_of(firsts, id));
-                part.labels.push(classes.label_of(model.class(action)));
-            }
-            let degree = u32::try_from(part.targets.len() - before).expect("steps of one state");
-            part.degrees.push(degree);
-        }
-        part
     }
 }
 

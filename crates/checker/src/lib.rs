@@ -156,6 +156,7 @@ mod replay;
 mod report;
 mod retrace;
 mod search;
+mod steps;
 mod store;
 mod story;
 mod verdict;

@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::model::{Fairness, LeadsTo, Model};
 use super::obligation::Obliged;
 use super::report::{Kind, Violation};
+use super::steps::Steps;
 use super::store::Store;
 use super::worker::Context;
 
@@ -23,28 +24,28 @@ pub(super) fn refusal<M: Model, E: Encoding<M>>(context: &Context<'_, M, E>) -> 
     if context.symmetric && !context.laws.leads_to.is_empty() {
         return Some("laws of the form leads-to cannot be judged under symmetry".to_owned());
     }
-    FairClasses::of(context).err()
+    FairClasses::of(context.model, context.laws).err()
 }
 
 /// The violations of all such laws; why not all could be judged, if so.
 pub(super) fn judge<M: Model, E: Encoding<M>>(
     context: Context<'_, M, E>,
     store: &Store<E::Key>,
-    transitions: u64,
+    steps: Vec<Steps>,
     limits: &Limits<'_>,
 ) -> Result<Vec<Violation>, String> {
     if context.laws.leads_to.is_empty() {
         return Ok(Vec::new());
     }
-    let bytes = store.bytes() as u64 + bytes_needed(store.len() as u64, transitions);
+    let bytes = store.bytes() as u64 + bytes_needed(store.len() as u64, &steps);
     if let Some(max) = limits.max_memory.filter(|&max| bytes >= max) {
         return Err(format!("leads-to needs {bytes} bytes, the bound is {max}"));
     }
     if store.len() as u64 >= u64::from(Node::MAX / 2) {
         return Err("there are too many states for leads-to".to_owned());
     }
-    let classes = FairClasses::of(&context)?;
-    let graph = Graph::build(context, store, &classes, limits.threads);
+    let classes = FairClasses::of(context.model, context.laws)?;
+    let graph = Graph::build(store, steps);
     let mut violations = Vec::new();
     for law in &context.laws.leads_to {
         if let Some(why) = limits.out_of_time() {
@@ -62,9 +63,10 @@ pub(super) fn judge<M: Model, E: Encoding<M>>(
     Ok(violations)
 }
 
-fn bytes_needed(states: u64, transitions: u64) -> u64 {
-    // Steps with labels; offsets, two parents and a queue, flags, and what components need.
-    5 * transitions + (8 + 16 + 1 + 24) * states
+fn bytes_needed(states: u64, steps: &[Steps]) -> u64 {
+    // What the search noted, and the same sorted; offsets, two parents and a queue, flags, and what components need.
+    let noted: u64 = steps.iter().map(|steps| steps.bytes() as u64).sum();
+    2 * noted + (8 + 16 + 1 + 24) * states
 }
 
 fn detail<M: Model>(law: &LeadsTo<M>, standstill: bool) -> String {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// A transition system: its states, what can happen in each, and the laws it must obey.
 ///
-/// Only the first four methods are needed. Everything must be deterministic: the same state and
+/// Only `initial`, `actions`, `step` and `properties` are needed. Everything must be deterministic: the same state and
 /// action give the same step, and the same state gives the same actions in the same order.
 pub trait Model: Sized + Sync {
     /// One state of the whole world. Two states which are equal have the same future.
@@ -31,6 +31,19 @@ pub trait Model: Sized + Sync {
         state: &Self::State,
         action: &Self::Action,
     ) -> Option<(Self::State, Self::StepTrace)>;
+
+    /// As [`step`](Model::step), with memory that is used again; whether `action` is enabled. `taken` is empty or has
+    /// what another step led to, and has what this one leads to if it is enabled. Override it for states that own
+    /// memory: most steps lead to a state that is known, and is dropped at once.
+    fn step_into(
+        &self,
+        state: &Self::State,
+        action: &Self::Action,
+        taken: &mut Option<(Self::State, Self::StepTrace)>,
+    ) -> bool {
+        *taken = self.step(state, action);
+        taken.is_some()
+    }
 
     /// What must hold.
     fn properties(&self) -> Properties<Self>;

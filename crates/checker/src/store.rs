@@ -65,26 +65,26 @@ impl<K: Eq + Hash> Store<K> {
         Some(id_of(spot.shard(), place))
     }
 
-    /// Adds a key; what it is from now on, if it was not known.
+    /// Adds a key, unless it is known; what it is from now on, if it can be numbered.
     pub(super) fn insert(
         &mut self,
         key: K,
         spot: HashSlot,
         parent: Id,
         heap_bytes: impl FnOnce(&K) -> usize,
-    ) -> Option<Id> {
-        let place = self.shards[spot.shard()].insert(key, spot.hash(), parent, heap_bytes)?;
-        Some(id_of(spot.shard(), place))
+    ) -> Option<Entered> {
+        let entered = self.shards[spot.shard()].insert(key, spot.hash(), parent, heap_bytes)?;
+        Some(entered.in_shard(spot.shard()))
     }
 
-    /// Of each of at most [`BATCH`] keys, whether it is known.
+    /// Of each of at most [`BATCH`] keys, which state it is; [`NO_STATE`] if it is not known.
     ///
     /// Nearly all that is reached is known, and looking it up is waiting for memory: for a slot, then
     /// for a key. Here no look depends on another one, so that the processor waits for many at once.
     pub(super) fn known<'k>(
         &self,
         batch: impl Iterator<Item = (&'k K, HashSlot)> + Clone,
-    ) -> [bool; BATCH]
+    ) -> [Id; BATCH]
     where
         K: 'k,
     {
@@ -96,15 +96,34 @@ impl<K: Eq + Hash> Store<K> {
         for (guess, (_, spot)) in guesses.iter_mut().zip(batch.clone()) {
             *guess = self.shards[spot.shard()].guess(spot.hash(), *guess);
         }
-        let mut known = [false; BATCH];
+        let mut known = [NO_STATE; BATCH];
         for ((known, guess), (key, spot)) in known.iter_mut().zip(guesses).zip(batch) {
             let shard = &self.shards[spot.shard()];
+            let Some(place) = (guess as usize).checked_sub(1) else { continue };
             // The tag is that of another key now and then: then the key is looked up in full.
-            *known = guess != 0
-                && (shard.keys[guess as usize - 1] == *key
-                    || shard.probe(key, spot.hash()).is_ok());
+            let place = if shard.keys[place] == *key {
+                Some(place)
+            } else {
+                shard.probe(key, spot.hash()).ok()
+            };
+            *known = place.map_or(NO_STATE, |place| id_of(spot.shard(), place));
         }
         known
+    }
+}
+
+/// A key in the store.
+#[derive(Clone, Copy)]
+pub(super) struct Entered<P = Id> {
+    /// The state; for a shard, its place there.
+    pub(super) at: P,
+    /// Whether it was not known before.
+    pub(super) is_new: bool,
+}
+
+impl Entered<usize> {
+    pub(super) fn in_shard(self, shard: usize) -> Entered {
+        Entered { at: id_of(shard, self.at), is_new: self.is_new }
     }
 }
 
@@ -172,18 +191,21 @@ impl<K: Eq + Hash> Shard<K> {
         black_box(spots.fold(0, |all, spot| all ^ self.head(spot.hash())));
     }
 
-    /// Adds a key; its place if it was not known.
+    /// Adds a key, unless it is known; its place, if there is room for it.
     pub(super) fn insert(
         &mut self,
         key: K,
         hash: u32,
         parent: Id,
         heap_bytes: impl FnOnce(&K) -> usize,
-    ) -> Option<usize> {
+    ) -> Option<Entered<usize>> {
         if (self.keys.len() + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
-        let slot = self.probe(&key, hash).err()?;
+        let slot = match self.probe(&key, hash) {
+            Ok(at) => return Some(Entered { at, is_new: false }),
+            Err(slot) => slot,
+        };
         let place = self.keys.len();
         if place >= MAX_PLACES {
             self.overflowed = true;
@@ -193,7 +215,7 @@ impl<K: Eq + Hash> Shard<K> {
         self.heap_bytes += heap_bytes(&key);
         push_tight(&mut self.keys, key);
         push_tight(&mut self.parents, parent);
-        Some(place)
+        Some(Entered { at: place, is_new: true })
     }
 
     /// The place of a key, or else the free slot for it.
@@ -234,7 +256,7 @@ impl<K: Eq + Hash> Shard<K> {
 }
 
 /// Pushes and grows by a quarter instead of by twice: memory is what bounds a search.
-fn push_tight<T>(vec: &mut Vec<T>, value: T) {
+pub(super) fn push_tight<T>(vec: &mut Vec<T>, value: T) {
     if vec.len() == vec.capacity() {
         vec.reserve_exact((vec.len() / 4).max(4));
     }

@@ -1,5 +1,7 @@
 //! From what was explored to a verdict.
 
+use std::mem;
+
 use super::encoding::Encoding;
 use super::explorer::{Explored, Explorer, Stop};
 use super::limits::Limits;
@@ -40,7 +42,7 @@ fn search<M: Model, E: Encoding<M>>(
     limits: &Limits<'_>,
     report: &mut Report,
 ) -> Option<String> {
-    let explored = Explorer::new(context, limits).run();
+    let mut explored = Explorer::new(context, limits).run();
     count(context.model, &explored, report);
     let mut judged = Judged::default();
     let mut fault = match safety(context, &explored) {
@@ -54,8 +56,8 @@ fn search<M: Model, E: Encoding<M>>(
     match explored.stopped {
         None => {
             coverage(context, limits, &explored.tally, &mut report.violations);
-            let transitions = report.transitions;
-            match liveness::judge(context, &explored.store, transitions, limits) {
+            let steps = mem::take(&mut explored.steps);
+            match liveness::judge(context, &explored.store, steps, limits) {
                 Ok(violations) => {
                     judged.liveness = true;
                     report.violations.extend(violations);

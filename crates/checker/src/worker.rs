@@ -3,9 +3,11 @@
 use std::mem;
 
 use super::encoding::Encoding;
+use super::graph::FairClasses;
 use super::merge::{Candidate, Known};
 use super::model::{Model, Properties, Step};
-use super::store::{BATCH, HashSlot, Id, SHARDS};
+use super::steps::Steps;
+use super::store::{BATCH, HashSlot, Id, NO_STATE, SHARDS};
 
 /// The bytes in which a worker remembers keys that it reached: what the first cache holds.
 const RECENT_BYTES: usize = 1 << 15;
@@ -82,11 +84,18 @@ pub(super) struct Worker<M: Model, K> {
     pub(super) found: Vec<Option<Id>>,
     pub(super) tally: Counts,
     pub(super) fault: Option<String>,
+    /// The steps taken, if a law asks for them.
+    pub(super) steps: Option<Steps>,
+    /// By class of actions: the label of its steps.
+    labels: Vec<u8>,
     actions: Vec<M::Action>,
     /// What was reached, before it is looked up.
     batch: Vec<Candidate<K>>,
+    /// Of what was reached, the label of the step.
+    batch_labels: Vec<u8>,
     /// By hash: a key that is known or handed on already. What is reached is often reached again soon,
-    /// and this is nearer than the store. Empty if keys own memory, for then a copy is dear.
+    /// and this is nearer than the store. Empty if keys own memory, for then a copy is dear; and if steps are
+    /// noted, for then it matters which state it is.
     recent: Vec<K>,
 }
 
@@ -125,15 +134,23 @@ impl Counts {
 }
 
 impl<M: Model, K> Worker<M, K> {
-    pub(super) fn new(model: &M, laws: &Properties<M>) -> Self {
+    pub(super) fn new<E: Encoding<M, Key = K>>(context: Context<'_, M, E>) -> Self {
+        let (model, laws) = (context.model, context.laws);
+        let fair = FairClasses::of(model, laws).ok().filter(|_| !laws.leads_to.is_empty());
+        let label = |fair: FairClasses| {
+            (0..model.classes().len()).map(|class| fair.label_of(class)).collect()
+        };
         Self {
             reached: (0..SHARDS).map(|_| Vec::new()).collect(),
             reached_count: 0,
             found: vec![None; LawIndex::of(laws).count()],
             tally: Counts::new(model, laws),
             fault: None,
+            steps: fair.is_some().then(Steps::default),
+            labels: fair.map_or_else(Vec::new, label),
             actions: Vec::new(),
             batch: Vec::with_capacity(BATCH),
+            batch_labels: Vec::new(),
             recent: Vec::new(),
         }
     }
@@ -152,11 +169,13 @@ impl<M: Model, K> Worker<M, K> {
         if let Some(&id) = part.first() {
             self.remember(known.store().key(id));
         }
+        // What the last step led to: memory for the next.
+        let mut taken = None;
         for &id in part {
             let state = context.encoding.unpack(known.store().key(id));
             self.judge(&context, id, &state);
             let stuck = match mode {
-                Mode::Expand => !self.expand(&context, known, id, &state),
+                Mode::Expand => !self.expand(&context, known, (id, &state), &mut taken),
                 Mode::Judge => !self.can_step(&context, &state),
             };
             if stuck && !context.model.terminal(&state) {
@@ -188,8 +207,8 @@ impl<M: Model, K> Worker<M, K> {
         &mut self,
         context: &Context<'_, M, E>,
         known: &mut Known<'_, K>,
-        id: Id,
-        state: &M::State,
+        (id, state): (Id, &M::State),
+        taken: &mut Option<(M::State, M::StepTrace)>,
     ) -> bool
     where
         K: Clone + Eq + std::hash::Hash,
@@ -200,14 +219,20 @@ impl<M: Model, K> Worker<M, K> {
         model.actions(state, &mut actions);
         let mut stepped = false;
         for action in &actions {
+            if !model.step_into(state, action, taken) {
+                continue;
+            }
             // Borrowed: to move a state that was just written is to wait until it is written.
-            let taken = model.step(state, action);
-            let Some((after, evidence)) = &taken else {
+            let Some((after, evidence)) = &*taken else {
                 continue;
             };
             stepped = true;
+            let class = model.class(action);
             self.tally.transitions += 1;
-            self.tally.classes[model.class(action)] += 1;
+            self.tally.classes[class] += 1;
+            if self.steps.is_some() {
+                self.batch_labels.push(self.labels[class]);
+            }
             let counters = &mut self.tally.counters;
             model.count(evidence, &mut |counter| counters[counter] += 1);
             let step = Step { before: state, action, evidence, after };
@@ -215,7 +240,7 @@ impl<M: Model, K> Worker<M, K> {
             if !context.symmetric && !E::KEEPS_STATES {
                 self.verify(context, after);
                 self.reach(context, known, id, context.encoding.pack(after));
-            } else if let Some((after, _)) = taken {
+            } else if let Some((after, _)) = taken.take() {
                 let after = context.representative(after);
                 self.verify(context, &after);
                 self.reach(context, known, id, context.encoding.pack_owned(after));
@@ -281,7 +306,7 @@ impl<M: Model, K> Worker<M, K> {
     where
         K: Clone,
     {
-        if self.recent.is_empty() && !mem::needs_drop::<K>() {
+        if self.recent.is_empty() && self.steps.is_none() && !mem::needs_drop::<K>() {
             let fit = (RECENT_BYTES / size_of::<K>().max(1)).max(1);
             self.recent.resize(1 << fit.ilog2(), known.clone());
         }
@@ -292,6 +317,7 @@ impl<M: Model, K> Worker<M, K> {
         let reached: usize = self.reached.iter().map(Vec::capacity).sum();
         (reached + self.batch.capacity()) * size_of::<Candidate<K>>()
             + self.recent.capacity() * size_of::<K>()
+            + self.steps.as_ref().map_or(0, Steps::bytes)
     }
 
     /// Adds those of the batch that are not known, or hands them on.
@@ -302,17 +328,31 @@ impl<M: Model, K> Worker<M, K> {
     ) where
         K: Clone + Eq + std::hash::Hash,
     {
-        let is_known = known.store().known(self.batch.iter().map(|one| (&one.key, one.spot)));
-        let unknown = self.batch.drain(..).zip(is_known).filter(|(_, is_known)| !is_known);
-        for (mut one, _) in unknown {
+        let ids = known.store().known(self.batch.iter().map(|one| (&one.key, one.spot)));
+        let mut labels = self.batch_labels.drain(..);
+        for (mut one, id) in self.batch.drain(..).zip(ids) {
+            let (from, label) = (one.parent, labels.next().unwrap_or_default());
+            if id != NO_STATE {
+                self.steps.iter_mut().for_each(|steps| steps.note(from, id, label));
+                continue;
+            }
             match known {
                 Known::Own { store, next } => {
                     let heap = |key: &K| context.encoding.heap_bytes(key);
-                    next.extend(store.insert(one.key, one.spot, one.parent, heap));
+                    let Some(entered) = store.insert(one.key, one.spot, from, heap) else {
+                        continue;
+                    };
+                    if entered.is_new {
+                        next.push(entered.at);
+                    }
+                    self.steps.iter_mut().for_each(|steps| steps.note(from, entered.at, label));
                 }
                 Known::Shared(_) => {
                     one.order = self.reached_count;
                     self.reached_count += 1;
+                    self.steps
+                        .iter_mut()
+                        .for_each(|steps| steps.note_awaited(from, one.order, label));
                     self.reached[one.spot.shard()].push(one);
                 }
             }

@@ -1,6 +1,6 @@
 //! Leads-to under fairness agrees with brute force, and its counterexamples are what they claim.
 
-use outlive_checker::{Fairness, Outcome, Search, Trace};
+use outlive_checker::{Fairness, Model, Outcome, Properties, Search, Trace};
 use proptest::prelude::*;
 
 use super::brute_force::shortest_stem;
@@ -130,4 +130,58 @@ fn fairness_of_an_unknown_class_is_refused() {
     let report = Search::new(&graph).allow_idle_classes().run();
     let why = "fairness speaks of yellow, which is no class of actions".to_owned();
     assert_eq!(report.outcome, Outcome::Incomplete { why });
+}
+
+/// Many states after one, enough for several threads: each goes on to one that it shares with a neighbour, and those
+/// to the end. The trapped one goes back instead.
+struct Fan {
+    trapped: Option<u32>,
+}
+
+impl Model for Fan {
+    type State = (u8, u32);
+    type Action = u32;
+    type StepTrace = ();
+
+    fn initial(&self) -> Vec<(u8, u32)> {
+        vec![(0, 0)]
+    }
+
+    fn actions(&self, &(level, place): &(u8, u32), out: &mut Vec<u32>) {
+        match level {
+            0 => out.extend(0..4_000),
+            1 => out.push(place / 2),
+            2 if self.trapped == Some(place) => out.push(2 * place),
+            2 => out.push(0),
+            _ => {}
+        }
+    }
+
+    fn step(&self, &(level, place): &(u8, u32), to: &u32) -> Option<((u8, u32), ())> {
+        let back = level == 2 && self.trapped == Some(place);
+        Some(((if back { 1 } else { level + 1 }, *to), ()))
+    }
+
+    fn properties(&self) -> Properties<Self> {
+        let fair = [Fairness::Weak("step")];
+        let ends = |_: &Self, state: &(u8, u32)| state.0 == 3;
+        Properties::<Self>::new().leads_to("ends", "it ends", |_, state| state.0 == 0, ends, fair)
+    }
+
+    fn terminal(&self, state: &(u8, u32)) -> bool {
+        state.0 == 3
+    }
+}
+
+#[test]
+fn where_a_step_leads_is_known_whichever_thread_took_it() {
+    let search = |trapped, threads| Search::new(&Fan { trapped }).threads(threads).run();
+    for threads in [1, 2, 3] {
+        let report = search(None, threads);
+        assert!(report.is_verified(), "{report}");
+        assert_eq!((report.states, report.transitions), (6_002, 10_000));
+        let trapped = search(Some(1_234), threads);
+        let path = trapped.violations[0].path.as_ref().expect("a lasso");
+        assert_eq!((&path.picks[..], path.cycle), (&[2_468, 0, 0][..], Some(1)));
+    }
 }

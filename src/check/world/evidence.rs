@@ -11,6 +11,8 @@ pub struct StepTrace {
     pub(super) rows: Vec<u16>,
     pub(super) breach: Option<Breach>,
     pub(super) events: Vec<(usize, crate::session::Event)>,
+    /// Memory for the machine's next step.
+    pub(super) room: crate::session::Step,
 }
 
 /// The place of a row in its table.
@@ -20,6 +22,13 @@ fn place<R>(rows: &'static [R], row: &'static R) -> usize {
 }
 
 impl StepTrace {
+    /// Nothing was done yet; the memory is used again.
+    pub(super) fn begin(&mut self) {
+        self.rows.clear();
+        self.breach = None;
+        self.events.clear();
+    }
+
     fn take(&mut self, place: usize) {
         self.rows.extend(u16::try_from(place));
     }

@@ -28,7 +28,7 @@ pub(super) struct Member {
 }
 
 /// A commit of a node's session, from when it is sent until its result is heard. A node has one at most.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Flight {
     pub(super) node: usize,
     /// The link whose message is being answered.

@@ -16,6 +16,7 @@ mod narrate;
 mod packed;
 mod play;
 pub mod races;
+mod reuse;
 pub mod scopes;
 mod symmetry;
 mod world_state;
@@ -319,7 +320,17 @@ impl Model for World {
     }
 
     fn step(&self, now: &WorldState, action: &Action) -> Option<(WorldState, StepTrace)> {
-        play::Transition::new(self, now).play(action)
+        let mut taken = None;
+        self.step_into(now, action, &mut taken).then_some(taken).flatten()
+    }
+
+    fn step_into(
+        &self,
+        now: &WorldState,
+        action: &Action,
+        taken: &mut Option<(WorldState, StepTrace)>,
+    ) -> bool {
+        play::Transition::begin(self, now, taken).play(action).is_some()
     }
 
     fn properties(&self) -> Properties<World> {

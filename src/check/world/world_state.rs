@@ -14,7 +14,7 @@ use crate::session::{Session, TurnState, WorkerOutcome};
 use crate::words::{CloseCode, Timer};
 
 /// One state of the world.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct WorldState {
     /// What the store holds of the session; none if it was purged.
     pub(super) store: Option<Session>,
@@ -68,7 +68,7 @@ pub(super) struct Key {
 pub(super) const PEOPLE: ClientId = ClientId(255);
 
 /// A commit that is still on its way to the store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct LateCommit {
     /// The record that it builds on: over any other it is stale.
     pub(super) expect: Session,
@@ -79,7 +79,7 @@ pub(super) struct LateCommit {
 }
 
 /// A process that serves the session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Node {
     /// Whether it runs.
     pub(super) up: bool,
@@ -100,7 +100,7 @@ pub(super) struct Clock {
 }
 
 /// A transport between a client and a node.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Link {
     /// The fence. Small numbers are used again when no part of the state holds them.
     pub(super) id: u8,
@@ -221,7 +221,7 @@ pub(super) struct Client {
 }
 
 /// A worker.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Worker {
     pub(super) node: usize,
     pub(super) incarnation: u32,

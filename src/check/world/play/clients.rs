@@ -4,7 +4,7 @@ use super::*;
 
 impl Transition<'_> {
     pub(super) fn dial(&mut self, client: usize, node: usize, forged: bool) {
-        let cursor = World::claim(&self.now, client, forged);
+        let cursor = World::claim(self.now, client, forged);
         self.now.left.dials -= 1;
         self.now.left.forgeries -= u8::from(forged);
         self.open_link(client, node, cursor);

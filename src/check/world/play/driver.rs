@@ -19,7 +19,8 @@ impl Transition<'_> {
     /// One step, one commit, effects in order.
     fn play_event(&mut self, node: usize, event: Event, confirmed: bool) {
         let Some(session) = self.now.nodes[node].session.take() else { return };
-        let step = self.world.machine.step(&session, &event);
+        let mut step = core::mem::take(&mut self.evidence.room);
+        self.world.machine.step_into(&session, &event, &mut step);
         if let Some(member) = self.now.members.get_mut(node) {
             let recovers = matches!(event, Event::Restarted { .. });
             let unrecovered = core::mem::take(&mut member.unrecovered) && !recovers;
@@ -32,7 +33,9 @@ impl Transition<'_> {
                 self.breach(Law::UnownedIsRecovered, detail);
             }
             if step.commits() {
-                return self.send_off(node, session, event, &step);
+                self.send_off(node, session, event, &step);
+                self.evidence.room = step;
+                return;
             }
         }
         let unknown = self.unknown && matches!(event, Event::Prompt { .. });
@@ -52,7 +55,7 @@ impl Transition<'_> {
         if step.commits() && self.now.owner == Some(node) {
             self.commit(&step);
         }
-        self.adopt(node, &session, event, step);
+        self.adopt(node, session, event, step);
     }
 
     /// Whether the session is the node's, and its record is the one that the node has.
@@ -63,7 +66,7 @@ impl Transition<'_> {
     }
 
     /// What was committed, or needed no commit, is so: the effects in order, then the next session.
-    pub(super) fn adopt(&mut self, node: usize, session: &Session, event: Event, step: Step) {
+    pub(super) fn adopt(&mut self, node: usize, session: Session, event: Event, mut step: Step) {
         if self.world.scope.track_resumption && session.connections().is_empty() {
             let output = |entry: &EntryMeta| matches!(entry, EntryMeta::Output { .. });
             let first = step.records.iter().find(|record| output(&record.entry));
@@ -77,9 +80,11 @@ impl Transition<'_> {
         if step.refusal().is_some() {
             self.refused(&event);
         }
-        let mut next = step.next;
+        // The session of before is memory for the next step.
+        let mut next = core::mem::replace(&mut step.next, session);
         self.forget_generations(node, &mut next);
         self.now.nodes[node].session = Some(next);
+        self.evidence.room = step;
     }
 
     pub(super) fn judge(&mut self, node: usize, session: &Session, event: &Event, step: &Step) {
@@ -123,7 +128,10 @@ impl Transition<'_> {
         if self.world.scope.budget.losses > 0 {
             self.now.older = self.now.store.take();
         }
-        self.now.store = Some(step.next.record());
+        match &mut self.now.store {
+            Some(store) => step.next.record_into(store),
+            store => *store = Some(step.next.record()),
+        }
         self.now.keys.extend(flights::keys_of(step));
     }
 

@@ -12,7 +12,7 @@ impl Transition<'_> {
             then: None,
             expect: session.record(),
             record: step.next.record(),
-            keys: keys_of(step),
+            keys: keys_of(step).collect(),
             landed: None,
             lost: false,
             denied: false,
@@ -76,9 +76,10 @@ impl Transition<'_> {
         };
         let Some(session) = self.now.nodes[node].session.take() else { return };
         self.via = flight.via;
-        let step = self.world.machine.step(&session, &event);
+        let mut step = core::mem::take(&mut self.evidence.room);
+        self.world.machine.step_into(&session, &event, &mut step);
         self.judge(node, &session, &event, &step);
-        self.adopt(node, &session, event, step);
+        self.adopt(node, session, event, step);
         if let Some(then) = flight.then {
             self.meet(node);
             self.feed_command(node, then);
@@ -116,8 +117,8 @@ impl Transition<'_> {
 }
 
 /// The prompts that a step keeps; and the answers to asks that outlived their turns.
-pub(super) fn keys_of(step: &Step) -> Vec<Key> {
-    let keys = step.records.iter().filter_map(|record| {
+pub(super) fn keys_of(step: &Step) -> impl Iterator<Item = Key> {
+    step.records.iter().filter_map(|record| {
         let (turn, ran) = (record.seq, false);
         let key = match record.entry {
             EntryMeta::Prompt { client, n } => Some((client, n)),
@@ -134,6 +135,5 @@ pub(super) fn keys_of(step: &Step) -> Vec<Key> {
             | EntryMeta::End { .. } => None,
         };
         key.map(|(client, n)| Key { client, n, turn, ran })
-    });
-    keys.collect()
+    })
 }

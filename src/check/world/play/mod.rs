@@ -35,8 +35,8 @@ use crate::words::{ClientRule, CloseCode, Timer};
 /// One action being played.
 pub(super) struct Transition<'a> {
     world: &'a World,
-    pub(super) now: WorldState,
-    pub(super) evidence: StepTrace,
+    pub(super) now: &'a mut WorldState,
+    pub(super) evidence: &'a mut StepTrace,
     /// The link whose message is being answered.
     via: Option<u8>,
     /// The result of the command's commit is unknown.
@@ -46,19 +46,23 @@ pub(super) struct Transition<'a> {
 }
 
 impl<'a> Transition<'a> {
-    pub(super) fn new(world: &'a World, now: &WorldState) -> Transition<'a> {
-        Transition {
-            world,
-            now: now.clone(),
-            evidence: StepTrace::default(),
-            via: None,
-            unknown: false,
-            stuck: false,
+    /// Begins in `now`, with evidence of nothing. Both are in `taken` when the action is played: in the memory of what
+    /// was there before.
+    pub(super) fn begin(
+        world: &'a World,
+        now: &WorldState,
+        taken: &'a mut Option<(WorldState, StepTrace)>,
+    ) -> Transition<'a> {
+        if let Some((after, evidence)) = taken {
+            after.clone_from(now);
+            evidence.begin();
         }
+        let (now, evidence) = taken.get_or_insert_with(|| (now.clone(), StepTrace::default()));
+        Transition { world, now, evidence, via: None, unknown: false, stuck: false }
     }
 
     /// Plays the action; none if it is not possible.
-    pub(super) fn play(mut self, action: &Action) -> Option<(WorldState, StepTrace)> {
+    pub(super) fn play(mut self, action: &Action) -> Option<()> {
         match *action {
             Action::Dial { client, node, forged } => self.dial(client, node, forged),
             Action::Hear(link) => self.hear(link)?,
@@ -162,7 +166,7 @@ impl<'a> Transition<'a> {
         self.now.on_its_way.take_if(stale);
         self.now.links.retain(|link| !link.forgotten());
         self.now.workers.retain(|worker| worker.phase != Phase::Dead || worker.said.is_some());
-        Some((self.now, self.evidence))
+        Some(())
     }
 
     pub(super) fn breach(&mut self, law: Law, detail: impl Into<String>) {
