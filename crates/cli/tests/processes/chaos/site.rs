@@ -123,8 +123,7 @@ impl Site {
             guard("a node", member.node.listens(1)).await;
         }
         let (child, at) = balance(&balancer, &folder, &members).await;
-        let _balancer = child;
-        Some(Site { members, at, server, database, folder, _balancer, _pooler: pooler })
+        Some(Site { members, at, server, database, folder, _balancer: child, _pooler: pooler })
     }
 
     /// A connection to the database, beside the nodes'.
