@@ -162,7 +162,10 @@ impl Store for Faulty {
     fn confirm<'a>(&'a self, session: &'a SessionId, version: Version) -> BoxFuture<'a, bool> {
         let fault = self.script().owner();
         Box::pin(
-            self.reading(fault, Box::pin(async { self.memory.confirm(session, version).await })),
+            self.reading(
+                fault,
+                Box::pin(async move { self.memory.confirm(session, version).await }),
+            ),
         )
     }
 
