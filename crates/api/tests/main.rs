@@ -6,15 +6,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-const CRATES: &[&str] = &["outlive", "outlive-checker", "outlive-server", "outlive-client", "outlive-gateway", "outlive-postgres"];
+const CRATES: &[&str] = &[
+    "outlive",
+    "outlive-checker",
+    "outlive-server",
+    "outlive-client",
+    "outlive-gateway",
+    "outlive-postgres",
+];
 
 /// The JSON of all crates, from one run of cargo with the stages' own folder: what they depend on is checked once.
 fn rustdoc(root: &Path) -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |folder| root.join(folder));
     let packages = CRATES.iter().flat_map(|name| ["--package", name]);
     let mut cargo = Command::new(env!("CARGO"));
     // What this run of cargo says of this package; build scripts that look at it would run again, in both directions.
-    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+    for (name, _) in env::vars()
+        .filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    {
         cargo.env_remove(name);
     }
     let status = cargo

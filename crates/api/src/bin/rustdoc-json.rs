@@ -7,6 +7,7 @@ use std::env;
 use std::process::{Command, exit};
 
 fn main() {
-    let status = Command::new("rustdoc").args(env::args_os().skip(1)).env("RUSTC_BOOTSTRAP", "1").status();
+    let status =
+        Command::new("rustdoc").args(env::args_os().skip(1)).env("RUSTC_BOOTSTRAP", "1").status();
     exit(status.expect("rustdoc starts").code().unwrap_or(1));
 }

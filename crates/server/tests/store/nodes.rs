@@ -11,7 +11,7 @@ use outlive::ids::Seq;
 use outlive_server::conformance::{self, NodeCheck};
 use outlive_server::store::{
     BoxFuture, Commit, CommitError, Memory, Owner, PageToken, SessionId, SessionPage, Store,
-    StoredSession,
+    StoreError, StoredSession, Version,
 };
 use tokio::task::yield_now;
 
@@ -27,6 +27,7 @@ enum Flaw {
     CommitsForOthers,
     ForgetsForOthers,
     ConfirmsWhatOthersOwn,
+    ConfirmsAnyVersion,
     ReleasesNothing,
     CommitsWhatItReleased,
     TellsOfNoOrphans,
@@ -51,6 +52,7 @@ const CAUGHT: &[(Flaw, NodeCheck)] = &[
     (Flaw::CommitsForOthers, NodeCheck::OthersAreKeptOut),
     (Flaw::ForgetsForOthers, NodeCheck::OthersAreKeptOut),
     (Flaw::ConfirmsWhatOthersOwn, NodeCheck::OthersAreKeptOut),
+    (Flaw::ConfirmsAnyVersion, NodeCheck::OthersAreKeptOut),
     (Flaw::ReleasesNothing, NodeCheck::ReleasedIsNobodys),
     (Flaw::CommitsWhatItReleased, NodeCheck::ReleasedIsNobodys),
     (Flaw::TellsOfNoOrphans, NodeCheck::ReleasedIsNobodys),
@@ -87,6 +89,10 @@ impl Broken {
     async fn is_nobodys(&self, session: &SessionId) -> bool {
         let stored = self.own.load(session).await.unwrap();
         stored.is_some_and(|stored| stored.owner == Owner::Nobody)
+    }
+
+    async fn owns(&self, session: &SessionId) -> Result<bool, StoreError> {
+        Ok(matches!(self.own.owner(session).await?, Some((_, Owner::Ours))))
     }
 
     async fn is_dead(&self) -> bool {
@@ -158,11 +164,14 @@ impl Store for Broken {
         })
     }
 
-    fn confirm<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, bool> {
-        match self.flaw {
-            Flaw::ConfirmsWhatOthersOwn => self.own.renew(),
-            _ => self.own.confirm(session),
-        }
+    fn confirm<'a>(&'a self, session: &'a SessionId, version: Version) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            match self.flaw {
+                Flaw::ConfirmsWhatOthersOwn => self.own.renew().await,
+                Flaw::ConfirmsAnyVersion => self.owns(session).await,
+                _ => self.own.confirm(session, version).await,
+            }
+        })
     }
 
     fn claim<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, Option<StoredSession>> {
@@ -210,7 +219,7 @@ impl Store for Broken {
             match self.flaw {
                 Flaw::LandsAfterTheClaim => {
                     // Whose it is, is looked at now; the commit comes in later.
-                    let ours = self.own.confirm(&commit.session).await?;
+                    let ours = self.owns(&commit.session).await?;
                     // Not all at the same time.
                     for _ in 0..=commit.session.as_str().bytes().last().unwrap_or(0) % 3 {
                         yield_now().await;
