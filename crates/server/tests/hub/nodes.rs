@@ -238,7 +238,7 @@ async fn what_nodes_do_about_leases_and_sessions_is_observed() {
     pass(LEASE).await;
     assert_eq!(
         (east.watch.count(NodeEvent::Renewed), west.watch.count(NodeEvent::Renewed)),
-        (5, 5)
+        (10, 10)
     );
     for (fault, kept) in [(Fault::UnknownKept, true), (Fault::UnknownLost, false)] {
         faults.commits([fault]);
