@@ -73,13 +73,13 @@ impl Loads {
                 return;
             }
             match self.read(&wanted).await {
-                Ok(found) => answer(wanted, found),
+                Ok(found) => answer(wanted, &found),
                 // A row that cannot be read must not hide the others.
                 Err(StoreError::Corrupt(_)) if wanted.len() > 1 => {
                     for one in wanted {
                         let one = vec![one];
                         match self.read(&one).await {
-                            Ok(found) => answer(one, found),
+                            Ok(found) => answer(one, &found),
                             Err(error) => fail(one, &error),
                         }
                     }
@@ -100,7 +100,7 @@ impl Loads {
     }
 }
 
-fn answer(wanted: Vec<Wanted>, found: HashMap<String, LoadResult>) {
+fn answer(wanted: Vec<Wanted>, found: &HashMap<String, LoadResult>) {
     for Wanted { session, reply } in wanted {
         let result = found.get(session.as_str()).cloned().unwrap_or(Ok(None));
         // The caller may have dropped its future.

@@ -35,12 +35,12 @@ impl Encrypted {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let make = "\"$BIN/initdb\" -D data -A trust -U postgres --no-sync -E UTF8 --locale=C \
+        let steps = "\"$BIN/initdb\" -D data -A trust -U postgres --no-sync -E UTF8 --locale=C \
              && install -m 600 certificate data/server.crt && install -m 600 key data/server.key \
              && echo 'hostssl all all 127.0.0.1/32 trust' >data/pg_hba.conf \
              && echo 'local all all trust' >>data/pg_hba.conf";
         let settings = format!("-p {port} -c listen_addresses=127.0.0.1 -c ssl=on");
-        let server = Server::start(folder, make, &settings);
+        let server = Server::start(folder, steps, &settings);
         Some(Encrypted { _server: server, port, certificate })
     }
 

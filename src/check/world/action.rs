@@ -207,6 +207,7 @@ impl Action {
 }
 
 impl fmt::Display for Action {
+    #[allow(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Dial { client, node, forged } => {

@@ -42,6 +42,7 @@ impl fmt::Display for Address {
 /// The flags of a node.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Options of a cluster (docs/cluster.md)")]
+#[allow(clippy::struct_field_names, reason = "as the flags are named")]
 pub(super) struct Cluster {
     /// Where the other processes that share the store reach this one, as in `10.0.0.1:7879`. It listens there too, for them
     /// alone.

@@ -156,6 +156,11 @@ impl<'a> Transition<'a> {
             Action::Stray(link) => self.stray(link)?,
             Action::FailOver { lossy } => self.fail_over(lossy),
         }
+        self.end()
+    }
+
+    /// What follows at once, and what is forgotten; none if the action came to a stop half-way.
+    fn end(mut self) -> Option<()> {
         if self.stuck {
             return None;
         }

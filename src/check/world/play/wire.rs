@@ -139,7 +139,7 @@ impl Transition<'_> {
             let through = self.now.gets_through(link);
             if link.alive && through && !link.down.is_empty() {
                 Some(Next::Receive(link.id))
-            } else if !(free && through) && !self.now.members.is_empty() {
+            } else if !(free && through || self.now.members.is_empty()) {
                 None
             } else if link.held && open && link.writing.is_some() && self.now.reaches(link.node) {
                 Some(Next::Flush(link.id))

@@ -195,7 +195,11 @@ impl Person {
             Update::Closed { code, reason } => panic!("{who} is sent away: {code} {reason}"),
             Update::Refused(why) => panic!("{who}: {why}"),
             Update::Error { message } => panic!("{who}: {message}"),
-            _ => {}
+            Update::Welcome(_)
+            | Update::CaughtUp
+            | Update::State { .. }
+            | Update::Unreached { .. }
+            | _ => {}
         }
     }
 }

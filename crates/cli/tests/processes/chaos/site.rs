@@ -86,7 +86,7 @@ impl Site {
         let folder = Folder::new("chaos");
         std::fs::write(folder.file("secret"), "known to all of them\n").unwrap();
         let server = Server::new("-c max_connections=200");
-        let (pooler, socket) = if pooled {
+        let (before, socket) = if pooled {
             let (child, socket) = pooler(&server).await?;
             (Some(child), socket)
         } else {
@@ -123,7 +123,7 @@ impl Site {
             guard("a node", member.node.listens(1)).await;
         }
         let (child, at) = balance(&balancer, &folder, &members).await;
-        Some(Site { members, at, server, database, folder, _balancer: child, _pooler: pooler })
+        Some(Site { members, at, server, database, folder, _balancer: child, _pooler: before })
     }
 
     /// A connection to the database, beside the nodes'.

@@ -163,8 +163,8 @@ impl Teller {
         deck.extend(if round % 4 == 1 { Some(Restart) } else { None });
         deck.extend(if round % 4 == 2 { Some(Cut) } else { None });
         deck.extend(if round % 4 == 3 { Some(Leave) } else { None });
-        if fail_overs && round.is_multiple_of(4) {
-            deck.push(if round.is_multiple_of(8) { FailOver } else { Loss });
+        if fail_overs && round % 4 == 0 {
+            deck.push(if round % 8 == 0 { FailOver } else { Loss });
         }
         self.shuffle(&mut deck);
         deck
@@ -295,7 +295,9 @@ impl Teller {
         let ways = if one_way { &ways[..1] } else { &ways[..] };
         for open in [false, true] {
             let net = self.net.as_ref().expect("there is a network");
-            ways.iter().for_each(|(from, to)| net.way(*from, *to, open));
+            for (from, to) in ways {
+                net.way(*from, *to, open);
+            }
             self.ticks(300).await;
         }
     }

@@ -178,7 +178,7 @@ impl Driver {
                     Box::pin(self.resolve_unknown_commit(&lines, &why.to_string(), made)).await;
                 match settled {
                     CommitOutcome::Committed(_) => {
-                        self.shared.observe_node(NodeEvent::Settled { kept: true })
+                        self.shared.observe_node(NodeEvent::Settled { kept: true });
                     }
                     CommitOutcome::Failed(_) | CommitOutcome::Stale => {
                         self.shared.observe_node(NodeEvent::Settled { kept: false });
