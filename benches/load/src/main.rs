@@ -79,7 +79,7 @@ async fn main() {
         eprintln!("no scenario `{unknown}`; there are: {}", known.join(", "));
         std::process::exit(2);
     }
-    let limit = Duration::from_secs(if short { 300 } else { 3_600 });
+    let limit = Duration::from_secs(if short { 900 } else { 3_600 });
     let all = async {
         if wanted("alone") {
             scenarios::alone(effort).await;
