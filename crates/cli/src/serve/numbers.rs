@@ -186,7 +186,7 @@ impl Numbers {
         let help = "Claims of sessions that no node owned, by why: `asked` for by a client, or \
                     `orphaned`; and by whether this node has the session now";
         registry.register("claims", help, self.claims.clone());
-        let help = "Sessions that were given up for other nodes in a drain";
+        let help = "Sessions in use that were given up in a drain; those that slept go together";
         registry.register("releases", help, self.releases.clone());
         let help = "Commits whose result was unknown, by whether the store had kept them";
         registry.register("settles", help, self.settles.clone());

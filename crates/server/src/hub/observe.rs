@@ -35,7 +35,7 @@ pub enum NodeEvent {
         /// Whether it has the session; another node was faster otherwise.
         taken: bool,
     },
-    /// The node gave a session up, for it drains.
+    /// The node gave up a session that was in use, for it drains. Those that sleep go together, when it leaves.
     Released,
     /// The store said what became of a commit whose result was unknown.
     Settled {

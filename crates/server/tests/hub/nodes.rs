@@ -254,6 +254,17 @@ async fn what_nodes_do_about_leases_and_sessions_is_observed() {
     faults.heals();
     soon(east.hub.fenced()).await;
     assert_eq!(east.watch.count(NodeEvent::Refused), 1);
+    // What is in use when its node drains is given up by itself, and asked for elsewhere.
+    let mut phone = west.view(&busy, "phone");
+    phone.ended(1, TurnOutcome::Ambiguous).await;
+    let north = node(&store, "north").await;
+    let deadline = Duration::from_secs(1);
+    soon(west.hub.drain(Drain { window: Duration::ZERO, deadline })).await;
+    assert_eq!(west.watch.count(NodeEvent::Released), 1);
+    north.prompt(&busy, 2, &Scene::Say(1)).await.unwrap();
+    let asked = NodeEvent::Claimed { kind: ClaimKind::Asked, taken: true };
+    assert_eq!((north.watch.count(asked), east.watch.count(asked)), (1, 0));
     east.done();
     west.done();
+    north.done();
 }
